@@ -1,0 +1,1 @@
+//! Exhaustive models of the ring's protocols, in `tests/`.

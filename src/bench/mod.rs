@@ -1,0 +1,1 @@
+//! Loads, clocks, histograms and reports of `ringfence bench`.

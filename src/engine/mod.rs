@@ -1,0 +1,1 @@
+//! The deterministic whole: command, verdict, outcome, digest.

@@ -1,0 +1,1 @@
+//! Where commands come in: text, sockets, memory.

@@ -1,0 +1,1 @@
+//! What is durable: segments, frames, writer, reader, recovery.

@@ -1,0 +1,1 @@
+//! Accounts' balances, transfers, holds and expiry.

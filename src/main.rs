@@ -1,0 +1,3 @@
+//! The `ringfence` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Counters, histograms and reports; never on the hot path.

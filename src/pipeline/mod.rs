@@ -1,0 +1,1 @@
+//! The topology, the stages, and how they are placed on threads.

@@ -1,0 +1,1 @@
+//! Who may pay: the account directory, policies and attempt windows.

@@ -1,0 +1,1 @@
+//! The stage that moves money, in resumable steps.

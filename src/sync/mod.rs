@@ -1,0 +1,1 @@
+//! The only door to `std` atomics, cells and threads, so that loom can stand in.

@@ -1,0 +1,1 @@
+//! Fixed-capacity hash tables from ids to dense indices.

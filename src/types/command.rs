@@ -1,0 +1,160 @@
+//! A command as it lies in the ring and in the journal.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute, transmute_ref};
+
+use super::{Account, AccountPolicy, LedgerPolicy, Op, PairPolicy, Transfer, TransferFlags};
+
+/// Most commands in one batch.
+pub const BATCH_COMMANDS_MAX: usize = 8 * 1024;
+
+/// What the engine adds to a command when it takes it in.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, KnownLayout, Immutable,
+)]
+#[repr(C)]
+pub struct Header {
+    /// The engine's timestamp: nanoseconds since the Unix epoch, strictly increasing over all commands.
+    pub timestamp: u64,
+    /// Which session is waiting for the outcome; decides nothing and is not journaled.
+    pub session: u16,
+    /// Commands in its batch, 1 to [`BATCH_COMMANDS_MAX`].
+    pub batch_length: u16,
+    /// Its place in the batch, from 0.
+    pub batch_index: u16,
+    /// An [`Op`], by its number; the same for the whole batch.
+    pub op: u8,
+    /// Zero.
+    pub reserved: u8,
+}
+
+/// The 128 bytes that a client sends; what they mean depends on the operation.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, KnownLayout, Immutable,
+)]
+#[repr(transparent)]
+pub struct Body([u128; 8]);
+
+/// A command: header and body.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, KnownLayout, Immutable,
+)]
+#[repr(C)]
+pub struct Command {
+    /// What the engine adds.
+    pub header: Header,
+    /// What the client sent.
+    pub body: Body,
+}
+
+/// Body of [`Op::LookupAccount`] and [`Op::LookupTransfer`].
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, KnownLayout, Immutable,
+)]
+#[repr(C)]
+pub struct Lookup {
+    /// What is looked for.
+    pub id: u128,
+    /// Zero.
+    pub reserved: [u128; 7],
+}
+
+const _: () = assert!(size_of::<Header>() == 16);
+const _: () = assert!(size_of::<Body>() == 128 && align_of::<Body>() == 16);
+const _: () = assert!(size_of::<Command>() == 144 && align_of::<Command>() == 16);
+const _: () = assert!(BATCH_COMMANDS_MAX <= u16::MAX as usize);
+
+macro_rules! bodies {
+    ($($view:ident $constructor:ident $type:ty, $op:expr;)+) => {
+        impl Body {
+            $(
+                #[doc = concat!("The body read as [`", stringify!($type), "`].")]
+                #[inline]
+                #[must_use]
+                pub fn $view(&self) -> &$type {
+                    transmute_ref!(self)
+                }
+            )+
+        }
+        impl Command {
+            $(
+                #[doc = concat!("A command of this kind, not yet stamped, around [`", stringify!($type), "`].")]
+                #[inline]
+                #[must_use]
+                pub fn $constructor(body: $type) -> Command {
+                    let header = Header { op: $op as u8, ..Header::default() };
+                    Command { header, body: Body(transmute!(body)) }
+                }
+            )+
+        }
+    };
+}
+
+bodies! {
+    account create_account Account, Op::CreateAccount;
+    transfer create_transfer Transfer, Op::CreateTransfer;
+    lookup lookup_account Lookup, Op::LookupAccount;
+    account_policy set_account_policy AccountPolicy, Op::SetAccountPolicy;
+    ledger_policy set_ledger_policy LedgerPolicy, Op::SetLedgerPolicy;
+    pair_policy set_pair_policy PairPolicy, Op::SetPairPolicy;
+}
+
+impl Command {
+    /// A look-up of a transfer, not yet stamped.
+    #[must_use]
+    pub fn lookup_transfer(body: Lookup) -> Command {
+        let mut command = Command::lookup_account(body);
+        command.header.op = Op::LookupTransfer as u8;
+        command
+    }
+
+    /// The engine's own command that lets time pass, not yet stamped.
+    #[must_use]
+    pub fn pulse() -> Command {
+        let header = Header { op: Op::Pulse as u8, ..Header::default() };
+        Command { header, body: Body::default() }
+    }
+
+    /// The operation.
+    ///
+    /// # Panics
+    ///
+    /// If the number is unknown: the gateway and the journal's reader let none such pass.
+    #[inline]
+    #[must_use]
+    pub fn op(&self) -> Op {
+        Op::from_number(self.header.op).expect("only known operations enter the ring")
+    }
+
+    /// Whether the flag `linked` ties it to the next command of its batch.
+    #[inline]
+    #[must_use]
+    pub fn is_linked(&self) -> bool {
+        const { assert!(super::AccountFlags::LINKED.0 == TransferFlags::LINKED.0) };
+        match self.op() {
+            Op::CreateAccount => self.body.account().flags.has(super::AccountFlags::LINKED),
+            Op::CreateTransfer => self.body.transfer().flags.has(TransferFlags::LINKED),
+            _ => false,
+        }
+    }
+
+    /// Whether it is the last of its batch.
+    #[inline]
+    #[must_use]
+    pub fn ends_batch(&self) -> bool {
+        self.header.batch_index + 1 == self.header.batch_length
+    }
+
+    /// Whether a linked chain, if it stands in one, ends with it.
+    #[inline]
+    #[must_use]
+    pub fn ends_chain(&self) -> bool {
+        self.ends_batch() || !self.is_linked()
+    }
+
+    /// The id that its outcome repeats, 0 if its kind has none.
+    #[inline]
+    #[must_use]
+    pub fn id(&self) -> u128 {
+        if self.op().has_id() { self.body.lookup().id } else { 0 }
+    }
+}
