@@ -1,1 +1,3 @@
 //! What the developers of Ringfence run beside it.
+
+pub mod twin;
