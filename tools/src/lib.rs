@@ -2,4 +2,6 @@
 
 pub mod generator;
 pub mod scenario;
+pub mod script;
+pub mod subjects;
 pub mod twin;
