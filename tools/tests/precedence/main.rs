@@ -10,6 +10,7 @@
 //! they set the same *aspect* of the scene to different values.
 
 mod accounts;
+mod resolutions;
 
 mod scene;
 mod transfers;
