@@ -1,5 +1,6 @@
 //! What the developers of Ringfence run beside it.
 
+pub mod agreement;
 pub mod generator;
 pub mod scenario;
 pub mod script;

@@ -43,16 +43,7 @@ impl Subject for Twin {
     }
 }
 
-/// Where a subject and the twin part.
-#[derive(Debug, Clone)]
-pub struct Difference {
-    /// The batch in whose course they do.
-    pub batch_index: usize,
-    /// Both answers, or both states, for people.
-    pub explanation: String,
-}
-
-/// Whether two subjects answer a batch alike, and, if asked, hold the same accounts afterwards.
+/// Whether both answer a batch alike. Returns the answers.
 ///
 /// # Errors
 ///
@@ -61,20 +52,13 @@ pub fn compare_batch(
     twin: &mut Twin,
     subject: &mut impl Subject,
     batch: &[Command],
-    with_accounts: bool,
 ) -> Result<Vec<Answer>, String> {
-    let expected = Subject::apply(twin, batch);
+    let expected = twin.apply(batch);
     let found = subject.apply(batch);
-    if expected != found {
-        return Err(explain(batch, &expected, &found));
-    }
-    if with_accounts {
-        compare_accounts(twin, subject)?;
-    }
-    Ok(expected)
+    if expected == found { Ok(expected) } else { Err(explain(batch, &expected, &found)) }
 }
 
-/// Whether two subjects hold the same accounts.
+/// Whether both hold the same accounts.
 ///
 /// # Errors
 ///
@@ -122,21 +106,22 @@ fn describe(answer: &Answer) -> String {
     text
 }
 
-/// Runs batches through a fresh twin and a fresh subject; tells where they part first.
+/// Runs batches through a fresh twin and a fresh subject; tells where they part first, in an answer
+/// or, at the end, in an account.
 pub fn first_difference<S: Subject>(
     rules: &Rules,
     batches: &[Batch],
     new_subject: &impl Fn(&Rules) -> S,
-) -> Option<Difference> {
+) -> Option<String> {
     let mut twin = Twin::new(rules);
     let mut subject = new_subject(rules);
-    for (batch_index, batch) in batches.iter().enumerate() {
-        let is_last = batch_index + 1 == batches.len();
-        if let Err(explanation) = compare_batch(&mut twin, &mut subject, batch, is_last) {
-            return Some(Difference { batch_index, explanation });
+    let mut part = || {
+        for batch in batches {
+            compare_batch(&mut twin, &mut subject, batch)?;
         }
-    }
-    None
+        compare_accounts(&twin, &subject)
+    };
+    part().err()
 }
 
 /// Drops batches and commands for as long as `fails` still holds of what is left. Time stays as it
