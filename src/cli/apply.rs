@@ -11,7 +11,6 @@ use super::options::{ConfigFile, EngineOptions, JournaledOptions};
 use super::progress::Progress;
 use super::summary::{Summary, counts_line};
 use super::{Exit, Failure, signals, store};
-use crate::codec::text::Decoder;
 use crate::gateway::{Clock, InputThread, TextSource};
 use crate::pipeline::{self, Parts};
 use crate::publish::TextSink;
@@ -68,15 +67,15 @@ impl Apply {
         let store = store::open(self.data_dir.as_deref(), &self.journaled, &self.engine)?;
         let first_sequence = store.last_sequence + 1;
 
-        let (clock, decoder) = match self.clock {
-            ClockOption::System => (Clock::System, Decoder::new(false)),
-            ClockOption::Manual => (Clock::Manual(store.last_timestamp), Decoder::new(true)),
+        let clock = match self.clock {
+            ClockOption::System => Clock::System,
+            ClockOption::Manual => Clock::Manual(store.last_timestamp),
         };
         let input = InputThread::start(input)
             .map_err(|error| Failure::Operating(format!("starting a thread: {error}")))?;
         let parts = Parts {
             engine: store.engine,
-            source: TextSource::new(input, decoder, clock),
+            source: TextSource::new(input, clock),
             sink: TextSink::new(io::stdout().lock(), stop),
             journal: store.journal,
             last_sequence: store.last_sequence,

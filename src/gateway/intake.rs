@@ -2,8 +2,8 @@
 
 use crossbeam::channel::{Sender, TrySendError};
 
-use crate::pipeline::PipelineError;
-use crate::ring::{ClaimError, Producer};
+use super::SourceError;
+use crate::ring::{Bell, ClaimError, Producer};
 use crate::types::{BATCH_COMMANDS_MAX, Body, Command, Header, Op, TIMESTAMP_MAX};
 
 /// Commands of a large batch that are handed on while the rest is still being copied.
@@ -22,20 +22,23 @@ pub struct Notice<N> {
 pub struct Intake<N> {
     producer: Producer<Command>,
     notices: Sender<Notice<N>>,
+    publish: Bell,
     last_sequence: u64,
     last_timestamp: u64,
 }
 
 impl<N> Intake<N> {
-    /// An intake that goes on after the command `last_sequence`, stamped `last_timestamp`.
+    /// An intake that goes on after the command `last_sequence`, stamped `last_timestamp`. What is
+    /// said beside the commands goes to `notices`, and `publish` is rung for it.
     #[must_use]
     pub fn new(
         producer: Producer<Command>,
         notices: Sender<Notice<N>>,
+        publish: Bell,
         last_sequence: u64,
         last_timestamp: u64,
     ) -> Intake<N> {
-        Intake { producer, notices, last_sequence, last_timestamp }
+        Intake { producer, notices, publish, last_sequence, last_timestamp }
     }
 
     /// Takes a batch of `length` commands of one operation in: the first is stamped
@@ -58,7 +61,7 @@ impl<N> Intake<N> {
         clock_ns: u64,
         length: usize,
         body: impl Fn(usize) -> &'a Body,
-    ) -> Result<Option<u64>, PipelineError> {
+    ) -> Result<Option<u64>, SourceError> {
         assert!((1..=BATCH_COMMANDS_MAX).contains(&length));
         let first_timestamp = clock_ns.max(self.last_timestamp + 1);
         assert!(
@@ -68,7 +71,7 @@ impl<N> Intake<N> {
         let mut claim = match self.producer.try_claim(length) {
             Ok(Some(claim)) => claim,
             Ok(None) => return Ok(None),
-            Err(ClaimError::Halted(halted)) => return Err(PipelineError::Halted(halted)),
+            Err(ClaimError::Halted(halted)) => return Err(SourceError::Halted(halted)),
             Err(ClaimError::BatchTooLong { .. }) => {
                 unreachable!("a ring holds at least two of the longest batches")
             }
@@ -99,12 +102,21 @@ impl<N> Intake<N> {
         Ok(Some(first_sequence))
     }
 
+    /// Whether the ring has room for the longest batch there is.
+    #[must_use]
+    pub fn has_room_for_a_batch(&mut self) -> bool {
+        self.producer.capacity_free() >= BATCH_COMMANDS_MAX
+    }
+
     /// Says something after the last command taken in. Where too much was said that publish has
     /// not yet passed on, it is handed back.
     pub fn notify(&mut self, what: N) -> Result<(), N> {
         let notice = Notice { after: self.last_sequence, what };
         match self.notices.try_send(notice) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.publish.ring();
+                Ok(())
+            }
             Err(TrySendError::Full(notice) | TrySendError::Disconnected(notice)) => {
                 Err(notice.what)
             }

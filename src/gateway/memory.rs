@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Intake, Source};
+use super::{Intake, Progress, Source, SourceError};
 use crate::observe::Stamps;
-use crate::pipeline::{PipelineError, Progress};
 use crate::types::Command;
 
 /// When the batches of a load are sent.
@@ -48,7 +47,7 @@ impl MemorySource {
 impl Source for MemorySource {
     type Notice = ();
 
-    fn step(&mut self, intake: &mut Intake<()>) -> Result<Progress, PipelineError> {
+    fn step(&mut self, intake: &mut Intake<()>) -> Result<Progress, SourceError> {
         if self.next == self.commands.len() {
             return Ok(Progress::Ended);
         }
@@ -64,7 +63,9 @@ impl Source for MemorySource {
             }
         };
         if due > now {
-            return Ok(Progress::Idle);
+            // Nothing would wake this thread when the time has come, so it must not sleep.
+            std::thread::yield_now();
+            return Ok(Progress::Worked);
         }
         let end = self.commands.len().min(self.next + self.batch);
         let batch = &self.commands[self.next..end];

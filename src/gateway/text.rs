@@ -12,9 +12,8 @@ use std::thread;
 
 use crossbeam::channel::{Receiver, Sender, TryRecvError, bounded};
 
-use super::{Clock, Intake, Source};
-use crate::codec::text::{Decoder, Input, Lines, RawLine};
-use crate::pipeline::{PipelineError, Progress};
+use super::{Clock, Intake, Progress, Source, SourceError};
+use crate::codec::text::{self, Decoder, Input, Line, Lines, Malformed};
 use crate::ring::Bell;
 use crate::types::Command;
 
@@ -123,7 +122,11 @@ pub struct TextSource {
 impl TextSource {
     /// Decodes what `input` reads; the commands are stamped by `clock`.
     #[must_use]
-    pub fn new(input: InputThread, decoder: Decoder, clock: Clock) -> TextSource {
+    pub fn new(input: InputThread, clock: Clock) -> TextSource {
+        let decoder = Decoder::new(match clock {
+            Clock::System => text::Clock::System,
+            Clock::Manual(_) => text::Clock::Manual,
+        });
         TextSource {
             input,
             lines: Lines::new(),
@@ -155,7 +158,7 @@ impl TextSource {
         &mut self,
         clock_ns: u64,
         intake: &mut Intake<TextNotice>,
-    ) -> Result<bool, PipelineError> {
+    ) -> Result<bool, SourceError> {
         match std::mem::replace(&mut self.pending, Pending::Nothing) {
             Pending::Nothing => {}
             Pending::Batch => {
@@ -208,34 +211,33 @@ impl TextSource {
     /// Decodes the next line into `pending`. `false`: there is none yet.
     fn next_line(&mut self, last_timestamp: u64) -> bool {
         let mut rest = &self.chunk[self.position..];
-        let line = match self.lines.next_line(&mut rest) {
+        let line = match self.lines.next(&mut rest) {
             Some(line) => Some(line),
             None if self.ended => self.lines.finish(),
             None => None,
         };
-        let Some(line) = line else {
+        let Some((number, line)) = line else {
             self.position = self.chunk.len();
             return false;
         };
-        let (number, decoded) = match line {
-            RawLine::Line { number, bytes } => {
-                (number, self.decoder.decode(bytes, &mut self.batch).map_err(|e| e.to_string()))
-            }
-            RawLine::TooLong { number, error } => (number, Err(error)),
+        let decoded = match line {
+            Line::Text(bytes) => self.decoder.decode(bytes, &mut self.batch),
+            Line::TooLong => Err(Malformed::too_long()),
         };
         self.position = self.chunk.len() - rest.len();
-        let malformed = |error| Pending::Notice(TextNotice::Malformed { line: number, error });
-        self.pending = match decoded {
-            Ok(Input::Blank) => Pending::Nothing,
-            Ok(Input::Batch) => Pending::Batch,
-            Ok(Input::AdvanceClock { nanoseconds }) => {
-                match self.clock.advance(nanoseconds, last_timestamp) {
-                    Some(clock_ns) => Pending::Notice(TextNotice::Advanced { clock_ns }),
-                    None => malformed("the clock cannot pass 2^63 - 1 nanoseconds".to_owned()),
-                }
-            }
-            Err(error) => malformed(error),
-        };
+        let decoded = decoded.and_then(|input| match input {
+            Input::Blank => Ok(Pending::Nothing),
+            Input::Batch => Ok(Pending::Batch),
+            Input::AdvanceClock { nanoseconds } => self
+                .clock
+                .advance(nanoseconds, last_timestamp)
+                .map(|clock_ns| Pending::Notice(TextNotice::Advanced { clock_ns }))
+                .ok_or_else(Malformed::clock_out_of_range),
+        });
+        self.pending = decoded.unwrap_or_else(|error| {
+            let error = error.to_string();
+            Pending::Notice(TextNotice::Malformed { line: number, error })
+        });
         if matches!(self.pending, Pending::Notice(TextNotice::Malformed { .. })) {
             self.malformed += 1;
         }
@@ -246,7 +248,7 @@ impl TextSource {
 impl Source for TextSource {
     type Notice = TextNotice;
 
-    fn step(&mut self, intake: &mut Intake<TextNotice>) -> Result<Progress, PipelineError> {
+    fn step(&mut self, intake: &mut Intake<TextNotice>) -> Result<Progress, SourceError> {
         // The one reading of the clock in this turn; an `advance_clock` moves a manual one.
         let mut clock_ns = self.clock.read_ns();
         let mut progress = Progress::Idle;
@@ -277,7 +279,7 @@ impl Source for TextSource {
         self.lines = Lines::new();
     }
 
-    fn attach(&mut self, bell: Bell) {
-        assert!(self.input.bell.set(bell).is_ok(), "a source is attached once");
+    fn attach(&mut self, own: Bell, _: Bell) {
+        assert!(self.input.bell.set(own).is_ok(), "a source is attached once");
     }
 }

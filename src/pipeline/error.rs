@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::gateway::SourceError;
 use crate::journal::JournalError;
 use crate::ring::Halted;
 
@@ -11,16 +12,9 @@ pub enum PipelineError {
     /// The journal can no longer be written. No outcome left after it.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A socket that the engine needs failed.
-    #[error("{operation} {address}: {error}")]
-    Socket {
-        /// What was tried.
-        operation: &'static str,
-        /// Where.
-        address: String,
-        /// Why it failed.
-        error: io::Error,
-    },
+    /// Nothing more can be taken in.
+    #[error(transparent)]
+    Source(SourceError),
     /// The system refuses a thread.
     #[error("starting a thread: {0}")]
     Thread(#[source] io::Error),
@@ -35,4 +29,13 @@ pub enum PipelineError {
     /// Another stage stopped the ring; its own error says why.
     #[error(transparent)]
     Halted(#[from] Halted),
+}
+
+impl From<SourceError> for PipelineError {
+    fn from(error: SourceError) -> PipelineError {
+        match error {
+            SourceError::Halted(halted) => PipelineError::Halted(halted),
+            other => PipelineError::Source(other),
+        }
+    }
 }

@@ -17,10 +17,27 @@ impl<T> Window<T> for View<'_, T> {
 
 /// Where the settle stage puts outcomes and events.
 pub(super) struct Lanes<'a, 'b> {
-    pub(super) outcomes: &'a mut Writer<'b, Outcome>,
-    pub(super) events: &'a mut Producer<Event>,
+    outcomes: &'a mut Writer<'b, Outcome>,
+    events: &'a mut Producer<Event>,
+    /// Events for which there is room.
+    free: usize,
     /// Events put since this was made.
-    pub(super) put: usize,
+    put: usize,
+}
+
+impl<'a, 'b> Lanes<'a, 'b> {
+    pub(super) fn new(
+        outcomes: &'a mut Writer<'b, Outcome>,
+        events: &'a mut Producer<Event>,
+    ) -> Lanes<'a, 'b> {
+        let free = events.capacity_free();
+        Lanes { outcomes, events, free, put: 0 }
+    }
+
+    /// Events put since this was made.
+    pub(super) fn put(&self) -> usize {
+        self.put
+    }
 }
 
 impl Outbox for Lanes<'_, '_> {
@@ -30,16 +47,18 @@ impl Outbox for Lanes<'_, '_> {
     }
 
     fn events_free(&self) -> usize {
-        self.events.free()
+        self.free
     }
 
     fn put_event(&mut self, event: &Event) {
-        let claim = self.events.try_claim(1);
-        // A halted ring is found out by the next poll; until then its events go nowhere.
-        let Ok(claim) = claim else { return };
-        let mut claim = claim.expect("settle puts no event where none is free");
-        claim.set(0, *event);
-        claim.finish();
+        assert!(self.free > 0, "settle puts no event where none is free");
+        self.free -= 1;
         self.put += 1;
+        match self.events.try_publish(*event) {
+            Ok(_) => {}
+            // The next poll finds out too; until then its events go nowhere.
+            Err(error) if error.is_halted() => {}
+            Err(error) => panic!("the events lane had room: {error}"),
+        }
     }
 }

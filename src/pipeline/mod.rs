@@ -25,5 +25,4 @@ mod topology;
 
 pub use error::PipelineError;
 pub use placement::{Cores, CoresError, Placement, Role, ThreadPlan};
-pub use threads::Progress;
-pub use topology::{Finished, Parts, Settings, Wait, run};
+pub use topology::{Finished, Journal, LateBell, Parts, Settings, Wait, run};

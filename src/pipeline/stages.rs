@@ -6,16 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam::channel::Receiver;
 
 use super::lanes::Lanes;
-use super::threads::{Progress, Run};
+use super::threads::Run;
 use super::{PipelineError, Role};
-use crate::gateway::{Intake, Notice, Source};
+use crate::gateway::{Intake, Notice, Progress, Source};
 use crate::journal::{Storage, Writer};
-use crate::observe::OutcomeCounts;
+use crate::observe::{Gauge, OutcomeCounts};
 use crate::publish::Sink;
-use crate::ring::{Cursor, Poll, Producer, Stage};
+use crate::ring::{Poll, Producer, Stage};
 use crate::risk::Risk;
 use crate::settle::Settle;
-use crate::types::{Command, Event, Outcome, Step, Verdict, Window, chains_up_to};
+use crate::types::{
+    BATCH_COMMANDS_MAX, Command, Event, Outcome, Step, Verdict, Window, chains_up_to,
+};
 
 /// Commands that risk and settle take on in one step, so that the next stage has work early and
 /// what they touch stays in the cache of their core. Chains are not cut.
@@ -55,10 +57,8 @@ impl<S: Source> Run for GatewayStage<S> {
 pub(super) struct JournalStage<J: Storage> {
     pub(super) commands: Stage<(Command,), ()>,
     pub(super) writer: Writer<J>,
-    /// Sequence of the last command that the writer has.
-    pub(super) taken: u64,
-    /// Sequence of the last command that is durable.
-    pub(super) released: u64,
+    /// Sequence of the last command that may be answered, for publish to see.
+    pub(super) durable: Gauge,
 }
 
 impl<J: Storage> Run for JournalStage<J> {
@@ -91,21 +91,20 @@ impl<J: Storage> Run for JournalStage<J> {
                 }
                 if taken > 0 {
                     batch.take(taken);
-                    self.taken = first_sequence + taken as u64 - 1;
                     progress = Progress::Worked;
                 }
                 false
             }
         };
         let durable = self.writer.poll()?;
-        if durable > self.released {
+        if durable > self.durable.get() {
+            self.durable.set(durable);
             self.commands.release(durable);
-            self.released = durable;
             progress = Progress::Worked;
         } else if progress == Progress::Idle {
             self.writer.idle()?;
         }
-        Ok(if ended && self.released == self.taken { Progress::Ended } else { progress })
+        Ok(if ended { Progress::Ended } else { progress })
     }
 }
 
@@ -140,18 +139,24 @@ impl Run for RiskStage {
     }
 
     fn step(&mut self) -> Result<Progress, PipelineError> {
-        match self.commands.poll(usize::MAX)? {
-            Poll::Ended => Ok(Progress::Ended),
-            Poll::Empty => Ok(Progress::Idle),
-            Poll::Ready(mut batch) => {
-                let ((commands,), mut verdicts) = batch.parts();
-                let length = chains_up_to(&commands, STEP_COMMANDS);
-                let window = Part { of: &commands, start: 0, length };
-                self.risk.step(&window, |index, verdict| verdicts.set(index, verdict));
-                batch.publish(length);
-                Ok(Progress::Worked)
+        // All that is there, in parts: where the gateway shares the thread, what it just copied
+        // is still in the cache, and settle has the first verdicts early.
+        let mut progress = Progress::Idle;
+        for _ in 0..BATCH_COMMANDS_MAX / STEP_COMMANDS {
+            match self.commands.poll(usize::MAX)? {
+                Poll::Ended => return Ok(Progress::Ended),
+                Poll::Empty => break,
+                Poll::Ready(mut batch) => {
+                    let ((commands,), mut verdicts) = batch.parts();
+                    let length = chains_up_to(&commands, STEP_COMMANDS);
+                    let window = Part { of: &commands, start: 0, length };
+                    self.risk.step(&window, |index, verdict| verdicts.set(index, verdict));
+                    batch.publish(length);
+                    progress = Progress::Worked;
+                }
             }
         }
+        Ok(progress)
     }
 }
 
@@ -182,9 +187,9 @@ impl Run for SettleStage {
                 let length = chains_up_to(&commands, STEP_COMMANDS);
                 let commands = Part { of: &commands, start: 0, length };
                 let verdicts = Part { of: &verdicts, start: 0, length };
-                let mut lanes = Lanes { outcomes: &mut outcomes, events, put: 0 };
+                let mut lanes = Lanes::new(&mut outcomes, events);
                 let step = self.settle.step(first_sequence, &commands, &verdicts, &mut lanes);
-                let put = lanes.put;
+                let put = lanes.put();
                 let done = match step {
                     Step::Done => length,
                     Step::LaneFull(done) => done,
@@ -204,7 +209,7 @@ pub(super) struct PublishStage<K: Sink> {
     pub(super) outcomes: Stage<(Outcome,), ()>,
     pub(super) events: Stage<(Event,), ()>,
     /// How far the journal is; none where nothing is journaled.
-    pub(super) durable: Option<Cursor>,
+    pub(super) durable: Option<Gauge>,
     pub(super) notices: Receiver<Notice<K::Notice>>,
     /// The notice that comes next.
     pub(super) held: Option<Notice<K::Notice>>,
@@ -237,7 +242,7 @@ impl<K: Sink> PublishStage<K> {
     fn publish(&mut self) -> Result<bool, PipelineError> {
         let Self { outcomes, events, durable, notices, held, sink, published, counts, .. } = self;
         // Read first: where the outcomes below are none, an event up to here may leave already.
-        let durable = durable.as_ref().map_or(u64::MAX, Cursor::sequence);
+        let durable = durable.as_ref().map_or(u64::MAX, Gauge::get);
         let mut outcomes = match outcomes.poll(STEP_COMMANDS)? {
             Poll::Ready(batch) => Some(batch),
             Poll::Empty => None,

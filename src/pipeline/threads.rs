@@ -6,21 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::{PipelineError, Placement, Role, ThreadPlan};
+use crate::gateway::Progress;
 use crate::ring::{Bell, Monitor, WaitStrategy, Waiter};
 
 /// How often the thread that started the pipeline looks after it.
 const TICK: Duration = Duration::from_millis(100);
-
-/// What a step of a stage came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// It did something.
-    Worked,
-    /// There was nothing to do.
-    Idle,
-    /// There never will be anything to do again.
-    Ended,
-}
 
 /// A stage that can be stepped.
 pub(super) trait Run: Send {

@@ -1,8 +1,8 @@
 //! How the stages hang together, and a run of them from start to end.
 
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam::channel;
 
@@ -12,7 +12,7 @@ use super::{PipelineError, Placement, Role};
 use crate::engine::Engine;
 use crate::gateway::{Intake, Source};
 use crate::journal::{Storage, Writer};
-use crate::observe::OutcomeCounts;
+use crate::observe::{Gauge, OutcomeCounts};
 use crate::publish::Sink;
 use crate::ring::{Bell, Graph, Parker, WaitStrategy};
 use crate::types::{Command, Event, Outcome, Verdict};
@@ -88,6 +88,31 @@ pub struct Settings {
     pub stop: Arc<AtomicBool>,
 }
 
+/// A bell that is known only once the pipeline is built: the journal's storage is started before.
+#[derive(Debug, Clone, Default)]
+pub struct LateBell(Arc<Mutex<Option<Bell>>>);
+
+impl LateBell {
+    fn set(&self, bell: Bell) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(bell);
+    }
+
+    /// Wakes the thread that polls the journal, if there is one yet.
+    pub fn ring(&self) {
+        if let Some(bell) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            bell.ring();
+        }
+    }
+}
+
+/// A journal to write.
+pub struct Journal<J: Storage> {
+    /// Where commands are kept.
+    pub writer: Writer<J>,
+    /// What the writer's storage rings when a write is done.
+    pub bell: LateBell,
+}
+
 /// What goes into a run.
 pub struct Parts<S: Source, K: Sink<Notice = S::Notice>, J: Storage> {
     /// The state to go on from.
@@ -97,7 +122,7 @@ pub struct Parts<S: Source, K: Sink<Notice = S::Notice>, J: Storage> {
     /// Where outcomes go.
     pub sink: K,
     /// Where commands are kept; `None`: nowhere.
-    pub journal: Option<Writer<J>>,
+    pub journal: Option<Journal<J>>,
     /// Sequence of the last command that `engine` has seen, 0 if none.
     pub last_sequence: u64,
     /// Timestamp of that command.
@@ -113,7 +138,7 @@ pub struct Finished<S, K, J: Storage> {
     /// The sink, drained.
     pub sink: K,
     /// The journal's writer, not yet closed.
-    pub journal: Option<Writer<J>>,
+    pub journal: Option<Journal<J>>,
     /// Sequence of the last command.
     pub last_sequence: u64,
     /// Timestamp of the last command.
@@ -137,7 +162,7 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage>(
     settings: Settings,
     mut tick: impl FnMut(u64),
 ) -> Result<Finished<S, K, J>, PipelineError> {
-    let Parts { engine, mut source, sink, journal, last_sequence, last_timestamp } = parts;
+    let Parts { engine, mut source, mut sink, journal, last_sequence, last_timestamp } = parts;
     let Settings { ring_slots, event_slots, wait, placement, parker, stop } = settings;
     assert!(ring_slots >= 2 * crate::types::BATCH_COMMANDS_MAX);
     let (risk, settle) = engine.into_parts();
@@ -169,27 +194,31 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage>(
         .on(bell(Role::Settle))
         .reads((&commands, &verdicts))
         .writes::<Outcome>();
-    let publish = graph.stage("publish").on(bell(Role::Publish)).reads((&outcomes,));
-    let (journal_commands, published, durable) = if journal.is_some() {
-        let stage =
-            graph.stage("journal").on(bell(Role::Journal)).reads((&commands,)).sink();
-        let durable = stage.cursor();
-        (Some(stage), publish.after(&durable).sink(), Some(durable))
+    let (journal_commands, published) = if journal.is_some() {
+        let stage = graph.stage("journal").on(bell(Role::Journal)).reads((&commands,)).sink();
+        let publish = graph.stage("publish").on(bell(Role::Publish)).reads((&outcomes,));
+        let published = publish.after(&stage).sink();
+        (Some(stage), published)
     } else {
-        (None, publish.sink(), None)
+        (None, graph.stage("publish").on(bell(Role::Publish)).reads((&outcomes,)).sink())
     };
-    let (producer, monitor) = graph.build(bell(Role::Gateway));
+    let (producer, monitor) =
+        graph.build(bell(Role::Gateway)).expect("the graph has stages for every lane");
 
     let mut graph =
         Graph::<Event>::new(event_slots, 1).expect("the number of slots is a power of two");
     let events = graph.input();
     let published_events =
         graph.stage("publish events").on(bell(Role::Publish)).reads((&events,)).sink();
-    let (event_producer, event_monitor) = graph.build(bell(Role::Settle));
+    let (event_producer, event_monitor) =
+        graph.build(bell(Role::Settle)).expect("the graph has a stage");
 
     let (notice_sender, notices) = channel::bounded(NOTICES);
-    source.attach(bell(Role::Gateway).clone());
-    let intake = Intake::new(producer, notice_sender, last_sequence, last_timestamp);
+    source.attach(bell(Role::Gateway).clone(), bell(Role::Publish).clone());
+    sink.attach(bell(Role::Gateway).clone());
+    let publish_bell = bell(Role::Publish).clone();
+    let intake =
+        Intake::new(producer, notice_sender, publish_bell, last_sequence, last_timestamp);
 
     let mut gateway = GatewayStage {
         source,
@@ -197,10 +226,11 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage>(
         stop,
         last: (last_sequence, last_timestamp),
     };
-    let mut journal = journal.zip(journal_commands).map(|(mut writer, commands)| {
-        let bell = bell(Role::Journal).clone();
-        writer.set_waker(Arc::new(move || bell.ring()));
-        JournalStage { commands, writer, taken: last_sequence, released: last_sequence }
+    let durable = journal.as_ref().map(|_| Gauge::new(last_sequence));
+    let mut journal = journal.zip(journal_commands).map(|(journal, commands)| {
+        journal.bell.set(bell(Role::Journal).clone());
+        let durable = durable.clone().expect("there is a gauge where there is a journal");
+        (JournalStage { commands, writer: journal.writer, durable }, journal.bell)
     });
     let mut risk = RiskStage { commands: risk_commands, risk };
     let mut settle = SettleStage { judged, events: Some(event_producer), settle };
@@ -218,11 +248,12 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage>(
     };
 
     let mut stages: Vec<&mut dyn Run> = vec![&mut gateway];
-    stages.extend(journal.as_mut().map(|journal| journal as &mut dyn Run));
+    stages.extend(journal.as_mut().map(|(stage, _)| stage as &mut dyn Run));
     stages.extend([&mut risk as &mut dyn Run, &mut settle, &mut publish]);
     let monitors = [monitor, event_monitor];
     drive(stages, &placement, wait, &bells, &monitors, || {
-        tick(monitors[0].sequence("publish").unwrap_or(last_sequence));
+        let published = monitors[0].stage("publish").expect("the graph has that stage");
+        tick(published.released - 1);
     })?;
 
     let (last_sequence, last_timestamp) = gateway.last;
@@ -230,7 +261,7 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage>(
         engine: Engine::from_parts(risk.risk, settle.settle),
         source: gateway.source,
         sink: publish.sink,
-        journal: journal.map(|journal| journal.writer),
+        journal: journal.map(|(stage, bell)| Journal { writer: stage.writer, bell }),
         last_sequence,
         last_timestamp,
         counts: publish.counts,

@@ -15,10 +15,13 @@ const LATENCY_NS_MAX: u64 = 3_600_000_000_000;
 /// Measures from when a batch was due to when the outcome of its last command was published.
 pub struct LatencySink {
     stamps: Arc<Stamps>,
-    /// Sequence of the first command of the load.
-    first_sequence: u64,
     batch: u64,
-    commands: u64,
+    /// Which batch is published next, from 0.
+    next_batch: usize,
+    /// Sequence of its last command.
+    batch_end: u64,
+    /// Sequence of the last command of the load.
+    end: u64,
     latency_ns: Histogram<u64>,
     now: Instant,
     finished: Option<Instant>,
@@ -30,7 +33,7 @@ impl LatencySink {
     ///
     /// # Panics
     ///
-    /// If `batch` is 0.
+    /// If `batch` or `commands` is 0.
     #[must_use]
     pub fn new(
         stamps: Arc<Stamps>,
@@ -38,16 +41,18 @@ impl LatencySink {
         batch: usize,
         commands: usize,
     ) -> LatencySink {
-        assert!(batch > 0);
+        assert!(batch > 0 && commands > 0);
+        let end = first_sequence + commands as u64 - 1;
         let mut latency_ns = Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3)
             .expect("the bounds are in order and three digits are supported");
         // The histogram's memory is touched here, not by the first outcome.
         latency_ns.clear();
         LatencySink {
             stamps,
-            first_sequence,
             batch: batch as u64,
-            commands: commands as u64,
+            next_batch: 0,
+            batch_end: (first_sequence + batch as u64 - 1).min(end),
+            end,
             latency_ns,
             now: Instant::now(),
             finished: None,
@@ -76,15 +81,15 @@ impl Sink for LatencySink {
 
     #[inline]
     fn outcome(&mut self, sequence: u64, _: &Outcome) {
-        let place = sequence - self.first_sequence + 1;
-        let last = place == self.commands;
-        if place.is_multiple_of(self.batch) || last {
-            let batch = (place - 1) / self.batch;
-            let due = self.stamps.get(batch as usize);
-            let latency = self.now.saturating_duration_since(due).as_nanos() as u64;
-            self.latency_ns.saturating_record(latency.max(1));
+        if sequence < self.batch_end {
+            return;
         }
-        if last {
+        let due = self.stamps.get(self.next_batch);
+        let latency_ns = self.now.saturating_duration_since(due).as_nanos() as u64;
+        self.latency_ns.saturating_record(latency_ns.max(1));
+        self.next_batch += 1;
+        self.batch_end = (self.batch_end + self.batch).min(self.end);
+        if sequence == self.end {
             self.finished = Some(Instant::now());
         }
     }

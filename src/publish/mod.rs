@@ -7,11 +7,14 @@
 //!   between the commands between which they were given.
 
 mod latency;
+mod sockets;
 mod text;
 
 pub use latency::LatencySink;
+pub use sockets::SocketSink;
 pub use text::TextSink;
 
+use crate::ring::Bell;
 use crate::types::{Event, Outcome};
 
 /// What takes the outcomes that leave the pipeline.
@@ -38,6 +41,11 @@ pub trait Sink: Send {
     /// Whether it has room for more outcomes.
     fn is_ready(&self) -> bool {
         true
+    }
+
+    /// Tells the sink which bell wakes the gateway. Called once, before the start.
+    fn attach(&mut self, gateway: Bell) {
+        drop(gateway);
     }
 
     /// Whether all that it was given has left.
