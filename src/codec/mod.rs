@@ -12,3 +12,4 @@
 //! * Decoding and encoding depend on their arguments alone.
 
 pub mod text;
+pub mod wire;
