@@ -65,8 +65,18 @@ fn outcomes_are_the_same_at_every_placement_and_way_of_waiting() {
     assert_eq!(plain.status, 0, "{}", plain.stderr);
     for cores in ["0", "0,0", "0,0,0", "0,0,0,0", "0,0,0,0,0"] {
         for wait in ["yield", "park", "phased", "auto", "busy-spin"] {
-            let arguments =
-                ["apply", "--clock", "manual", "--cores", cores, "--wait", wait, "--event-slots", "1", "-"];
+            let arguments = [
+                "apply",
+                "--clock",
+                "manual",
+                "--cores",
+                cores,
+                "--wait",
+                wait,
+                "--event-slots",
+                "1",
+                "-",
+            ];
             let ran = run_on(&arguments, &input);
             assert_eq!(ran.stdout, plain.stdout, "--cores {cores} --wait {wait}");
             assert_eq!(ran.digest(), plain.digest(), "--cores {cores} --wait {wait}");

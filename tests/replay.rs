@@ -72,8 +72,7 @@ fn until_stops_after_that_command_and_before_a_chain_that_goes_beyond_it() {
     // Commands 9 and 10 are a linked chain: both happen or neither does.
     for (until, count) in [(0, 0), (1, 1), (5, 5), (8, 8), (9, 8), (10, 10), (1000, all)] {
         let number = until.to_string();
-        let part =
-            run(&["replay", "--data-dir", text(&dir), "--outcomes", "--until", &number]);
+        let part = run(&["replay", "--data-dir", text(&dir), "--outcomes", "--until", &number]);
         assert_eq!(part.status, 0);
         assert_eq!(part.summary()["commands"], count.to_string(), "--until {until}");
         assert_eq!(part.lines(), ran.lines()[..count], "--until {until}");

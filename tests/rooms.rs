@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ledger", &["types", "table"]),
     ("settle", &["types", "table", "ledger"]),
     ("engine", &["types", "table", "ledger", "risk", "settle"]),
-    ("client", &["types", "codec"]),
+    ("client", &["types", "codec", "observe"]),
     ("observe", &["types", "sync"]),
     ("replay", &["types", "journal", "codec", "engine"]),
     ("gateway", &["types", "codec", "ring", "observe", "client"]),
@@ -56,10 +56,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-    text.lines()
-        .map(|line| line.split("//").next().unwrap())
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
 fn is_test(path: &Path) -> bool {

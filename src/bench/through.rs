@@ -1,15 +1,14 @@
 //! A load through the whole pipeline.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::{Load, Report, fold::rules, round_trip_ns};
 use crate::engine::Engine;
 use crate::gateway::{MemorySource, Pace};
-use crate::journal::{Durability, JournalError, RealStorage, Writer};
+use crate::journal::{DataDir, Directory, Durability, JournalError, Threaded};
 use crate::observe::Stamps;
-use crate::pipeline::{self, Finished, Parts, PipelineError, Placement, Settings};
+use crate::pipeline::{self, Finished, Journal, Parts, PipelineError, Placement, Settings};
 use crate::publish::LatencySink;
 use crate::ring::WaitStrategy;
 use crate::types::{BATCH_COMMANDS_MAX, Command};
@@ -32,8 +31,10 @@ pub struct Through {
 
 /// A journal that a load is written to.
 pub struct Kept {
-    /// Writes to a journal that was just created under the load's rules.
-    pub writer: Writer<RealStorage>,
+    /// Holds the lock of its directory.
+    pub dir: DataDir,
+    /// A journal that was just created under the load's capacities.
+    pub journal: Journal<Threaded<Directory>>,
     /// When outcomes may leave.
     pub durability: Durability,
 }
@@ -76,9 +77,9 @@ pub fn pipeline(
         },
     };
     let engine = Engine::new(&rules(load))?;
-    let writer = kept.map(|kept| kept.writer);
+    let (dir, journal) = kept.map(|kept| (kept.dir, kept.journal)).unzip();
     let created = run(
-        (engine, writer),
+        (engine, journal),
         (Arc::clone(&load.accounts), BATCH_COMMANDS_MAX),
         Pace::Flood,
         (0, 0),
@@ -93,8 +94,9 @@ pub fn pipeline(
         through,
     )?;
     if let Some(journal) = moved.journal {
-        journal.close()?;
+        journal.writer.close()?;
     }
+    drop(dir);
     let seconds = moved.sink.seconds().expect("the last outcome of the load was published");
     let transfers = load.transfers.len() as u64;
     Ok(Report {
@@ -115,10 +117,10 @@ pub fn pipeline(
     })
 }
 
-type Ran = Finished<MemorySource, LatencySink, RealStorage>;
+type Ran = Finished<MemorySource, LatencySink, Threaded<Directory>>;
 
 fn run(
-    (engine, journal): (Engine, Option<Writer<RealStorage>>),
+    (engine, journal): (Engine, Option<Journal<Threaded<Directory>>>),
     (commands, batch): (Arc<[Command]>, usize),
     pace: Pace,
     (last_sequence, last_timestamp): (u64, u64),

@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -47,13 +48,21 @@ enum ClockOption {
 }
 
 /// Opens what the user calls `FILE|-`.
-pub(super) fn open_input(path: &std::path::Path) -> Result<Box<dyn Read + Send>, Failure> {
+pub(super) fn open_input(path: &Path) -> Result<Box<dyn Read + Send>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(io::stdin()));
     }
     let file = File::open(path)
         .map_err(|error| Failure::Operating(format!("opening {}: {error}", path.display())))?;
     Ok(Box::new(file))
+}
+
+/// Standard output without a buffer in between: lines are gathered where they are made.
+pub(super) fn open_output() -> Result<File, Failure> {
+    let output = io::stdout().as_fd().try_clone_to_owned();
+    output
+        .map(File::from)
+        .map_err(|error| Failure::Operating(format!("opening standard output: {error}")))
 }
 
 impl Apply {
@@ -65,7 +74,7 @@ impl Apply {
             eprintln!("ringfence: no --data-dir: nothing is journaled");
         }
         let store = store::open(self.data_dir.as_deref(), &self.journaled, &self.engine)?;
-        let first_sequence = store.last_sequence + 1;
+        let (first_sequence, dir) = (store.last_sequence + 1, store.dir);
 
         let clock = match self.clock {
             ClockOption::System => Clock::System,
@@ -76,7 +85,7 @@ impl Apply {
         let parts = Parts {
             engine: store.engine,
             source: TextSource::new(input, clock),
-            sink: TextSink::new(io::stdout().lock(), stop),
+            sink: TextSink::new(open_output()?, stop),
             journal: store.journal,
             last_sequence: store.last_sequence,
             last_timestamp: store.last_timestamp,
@@ -88,8 +97,9 @@ impl Apply {
         progress.finish();
         let mut finished = finished?;
         if let Some(journal) = finished.journal {
-            journal.close().map_err(Failure::operating)?;
+            journal.writer.close().map_err(Failure::operating)?;
         }
+        drop(dir);
 
         let commands = finished.last_sequence + 1 - first_sequence;
         let (sequence, timestamp) = (finished.last_sequence, finished.last_timestamp);

@@ -92,7 +92,8 @@ impl Bench {
         match self {
             Bench::Pipeline(bench) => bench.execute(),
             Bench::Fold(FoldBench { load }) => {
-                let report = bench::fold(&load.generate(), load.seed).map_err(Failure::operating)?;
+                let report =
+                    bench::fold(&load.generate(), load.seed).map_err(Failure::operating)?;
                 load.print(&report);
                 Ok(Exit::Done)
             }
@@ -114,15 +115,12 @@ impl PipelineBench {
         let load = self.load.generate();
         let kept = match &self.data_dir {
             None => None,
-            Some(dir) => Some(Kept {
-                writer: store::create_new(
-                    dir,
-                    load.capacities(),
-                    self.durability.into(),
-                    self.segment_bytes,
-                )?,
-                durability: self.durability.into(),
-            }),
+            Some(dir) => {
+                let durability = self.durability.into();
+                let (dir, journal) =
+                    store::create_new(dir, load.capacities(), durability, self.segment_bytes)?;
+                Some(Kept { dir, journal, durability })
+            }
         };
         let through = Through { pace, placement, wait, ring_slots: self.ring_slots };
         let report = bench::pipeline(&load, self.load.seed, &through, kept).map_err(failure)?;

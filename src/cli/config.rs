@@ -35,9 +35,8 @@ pub(super) fn arguments_from_file(
     let Some(path) = named else { return Ok(Vec::new()) };
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::Operating(format!("reading {}: {error}", path.display())))?;
-    let table: toml::Table = text
-        .parse()
-        .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
+    let table: toml::Table =
+        text.parse().map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
 
     let mut arguments = Vec::new();
     for (key, value) in &table {

@@ -22,6 +22,7 @@ mod summary;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -53,13 +54,16 @@ enum Command {
     Bench(bench::Bench),
 }
 
-fn version() -> String {
-    format!(
-        "{} (commit {}, journal format {})",
-        env!("CARGO_PKG_VERSION"),
-        env!("RINGFENCE_COMMIT"),
-        crate::journal::FORMAT_VERSION
-    )
+fn version() -> &'static str {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    VERSION.get_or_init(|| {
+        format!(
+            "{} (commit {}, journal format {})",
+            env!("CARGO_PKG_VERSION"),
+            env!("RINGFENCE_COMMIT"),
+            crate::journal::FORMAT_VERSION
+        )
+    })
 }
 
 /// Runs the program on the process's arguments.

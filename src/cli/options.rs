@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::journal::{Durability, SEGMENT_BYTES_MIN};
 use super::Failure;
+use crate::journal::{Durability, SEGMENT_BYTES_MIN};
 use crate::pipeline::{Cores, Placement, Settings, Wait};
 use crate::ring::WaitStrategy;
 use crate::types::BATCH_COMMANDS_MAX;

@@ -209,7 +209,7 @@ impl SocketSource {
             if unanswered >= u64::from(IN_FLIGHT_COMMANDS_MAX) || !intake.has_room_for_a_batch() {
                 return Ok(served);
             }
-            match reading.decoder.next() {
+            match reading.decoder.next_request() {
                 Ok(Some(Request::Hello(_))) => {
                     self.notices.push_back(SessionNotice::Greeted { session: id });
                     served = Served::More;
@@ -224,16 +224,18 @@ impl SocketSource {
                     }
                     served = Served::More;
                 }
-                Ok(None) => match (&reading.session.stream).read(reading.decoder.frames().spare()) {
-                    Ok(0) => return Ok(end(reading, None, &mut self.notices)),
-                    Ok(count) => reading.decoder.frames().advance(count),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        reading.readable = false;
-                        return Ok(Served::Done);
+                Ok(None) => {
+                    match (&reading.session.stream).read(reading.decoder.frames().spare()) {
+                        Ok(0) => return Ok(end(reading, None, &mut self.notices)),
+                        Ok(count) => reading.decoder.frames().advance(count),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                            reading.readable = false;
+                            return Ok(Served::Done);
+                        }
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Err(_) => return Ok(end(reading, None, &mut self.notices)),
                     }
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(_) => return Ok(end(reading, None, &mut self.notices)),
-                },
+                }
                 Err(violation) => {
                     let reason = Some((violation.code(), violation.to_string()));
                     return Ok(end(reading, reason, &mut self.notices));

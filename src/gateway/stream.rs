@@ -80,12 +80,11 @@ impl Listener {
             Address::Unix(path) => make_way(path)
                 .and_then(|()| UnixListener::bind(path))
                 .map(|listener| Listener::Unix(listener, path.clone())),
-            Address::Tcp(host_and_port) => {
-                std::net::TcpListener::bind(host_and_port.as_str()).and_then(|listener| {
+            Address::Tcp(host_and_port) => std::net::TcpListener::bind(host_and_port.as_str())
+                .and_then(|listener| {
                     listener.set_nonblocking(true)?;
                     Ok(Listener::Tcp(TcpListener::from_std(listener)))
-                })
-            }
+                }),
         };
         bound.map_err(|error| SourceError::Socket {
             operation: "listening at",
@@ -98,9 +97,9 @@ impl Listener {
     pub(super) fn address(&self) -> String {
         match self {
             Listener::Unix(_, path) => format!("unix:{}", path.display()),
-            Listener::Tcp(listener) => {
-                listener.local_addr().map_or_else(|_| "tcp".to_owned(), |address| address.to_string())
-            }
+            Listener::Tcp(listener) => listener
+                .local_addr()
+                .map_or_else(|_| "tcp".to_owned(), |address| address.to_string()),
         }
     }
 
@@ -144,7 +143,10 @@ impl Drop for Listener {
 fn make_way(path: &Path) -> io::Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     if !metadata.file_type().is_socket() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file is there that is no socket"));
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "a file is there that is no socket",
+        ));
     }
     match BlockingUnixStream::connect(path) {
         Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another engine listens there")),

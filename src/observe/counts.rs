@@ -48,10 +48,7 @@ impl OutcomeCounts {
 
     /// Every status that occurred with its count, in the order of the numbers.
     pub fn iter(&self) -> impl Iterator<Item = (Status, u64)> {
-        Status::ALL
-            .iter()
-            .map(|&status| (status, self.of(status)))
-            .filter(|(_, count)| *count > 0)
+        Status::ALL.iter().map(|&status| (status, self.of(status))).filter(|(_, count)| *count > 0)
     }
 }
 

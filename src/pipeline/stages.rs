@@ -61,7 +61,7 @@ pub(super) struct JournalStage<J: Storage> {
     pub(super) durable: Gauge,
 }
 
-impl<J: Storage> Run for JournalStage<J> {
+impl<J: Storage + Send> Run for JournalStage<J> {
     fn role(&self) -> Role {
         Role::Journal
     }
@@ -281,7 +281,7 @@ impl<K: Sink> PublishStage<K> {
         match &mut outcomes {
             Some(batch) => {
                 let first_sequence = batch.first_sequence();
-                let ((view,), ()) = batch.parts();
+                let ((view,), _) = batch.parts();
                 for index in 0..view.len() {
                     let sequence = first_sequence + index as u64;
                     let outcome = view.at(index);
@@ -321,12 +321,8 @@ impl<K: Sink> Run for PublishStage<K> {
             return Ok(Progress::Worked);
         }
         // Nothing is there to publish: what was said after the last outcome may leave.
-        let said = Self::notices_before(
-            self.published + 1,
-            &mut self.held,
-            &self.notices,
-            &mut self.sink,
-        );
+        let said =
+            Self::notices_before(self.published + 1, &mut self.held, &self.notices, &mut self.sink);
         let left = self.sink.turn_ends(true);
         if said || left {
             return Ok(Progress::Worked);

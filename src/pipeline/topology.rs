@@ -157,7 +157,7 @@ pub struct Finished<S, K, J: Storage> {
 /// # Panics
 ///
 /// If the numbers of slots are no powers of two, or the ring holds less than two batches.
-pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage>(
+pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
     parts: Parts<S, K, J>,
     settings: Settings,
     mut tick: impl FnMut(u64),
@@ -217,15 +217,10 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage>(
     source.attach(bell(Role::Gateway).clone(), bell(Role::Publish).clone());
     sink.attach(bell(Role::Gateway).clone());
     let publish_bell = bell(Role::Publish).clone();
-    let intake =
-        Intake::new(producer, notice_sender, publish_bell, last_sequence, last_timestamp);
+    let intake = Intake::new(producer, notice_sender, publish_bell, last_sequence, last_timestamp);
 
-    let mut gateway = GatewayStage {
-        source,
-        intake: Some(intake),
-        stop,
-        last: (last_sequence, last_timestamp),
-    };
+    let mut gateway =
+        GatewayStage { source, intake: Some(intake), stop, last: (last_sequence, last_timestamp) };
     let durable = journal.as_ref().map(|_| Gauge::new(last_sequence));
     let mut journal = journal.zip(journal_commands).map(|(journal, commands)| {
         journal.bell.set(bell(Role::Journal).clone());

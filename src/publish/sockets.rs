@@ -52,7 +52,8 @@ impl SocketSink {
     /// longer than two seconds.
     #[must_use]
     pub fn new(stop: Arc<AtomicBool>) -> SocketSink {
-        let sessions = std::iter::repeat_with(|| None).take(usize::from(SESSIONS_MAX) + 1).collect();
+        let sessions =
+            std::iter::repeat_with(|| None).take(usize::from(SESSIONS_MAX) + 1).collect();
         SocketSink { sessions, list: Vec::new(), gateway: None, stop, stopped: None }
     }
 

@@ -8,3 +8,9 @@
 //!
 //! * Nothing is written, and an engine that writes the journal at the same time is not disturbed.
 //! * The state after a replay is that of the run, whatever the run's placement was.
+
+mod replayer;
+mod text;
+
+pub use replayer::{Discard, Replayer};
+pub use text::TextLines;
