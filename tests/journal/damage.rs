@@ -1,0 +1,1 @@
+//! Damage made from outside.

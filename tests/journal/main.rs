@@ -1,0 +1,5 @@
+//! The journal through its public interface, on a real disk.
+
+mod damage;
+mod round_trip;
+mod support;
