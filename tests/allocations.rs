@@ -131,11 +131,12 @@ fn nothing_is_allocated_between_claim_and_publication() {
             let dir = journaled.then(|| DataDir::open(&folder.path().join(&name)).unwrap());
             let journal = dir.as_ref().map(|dir| {
                 let options = Options { durability: Durability::Sync, ..Options::default() };
-                let recovered = journal::recover(dir, &Wanted::default(), &options, |_| {}).unwrap();
+                let recovered =
+                    journal::recover(dir, &Wanted::default(), &options, |_| {}).unwrap();
                 let bell = LateBell::default();
                 let waker = bell.clone();
-                let waker = Arc::new(move || waker.ring());
-                Journal { writer: Writer::start(dir, &recovered, options, waker).unwrap(), bell }
+                let waker: journal::Waker = Arc::new(move || waker.ring());
+                Journal { writer: Writer::open(dir, &recovered, options, &waker).unwrap(), bell }
             });
             // With a journal it starts at its first sequence: the accounts are not in it.
             let last_sequence = if journaled { 0 } else { load.accounts.len() as u64 };

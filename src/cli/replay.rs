@@ -68,13 +68,13 @@ impl Replay {
         let mut reader = Reader::open(dir).map_err(Failure::operating)?;
         let mut progress = Progress::new();
         while !replayer.is_done() && !gives_up(&replayer.sink) {
-            let Some(entry) = reader.next().map_err(Failure::operating)? else { break };
+            let Some(entry) = reader.next_entry().map_err(Failure::operating)? else { break };
             replayer.apply(&entry).map_err(Failure::operating)?;
             progress.tick(replayer.commands());
         }
         progress.finish();
         if let Some(tail) = reader.tail() {
-            eprintln!("ringfence: {tail}");
+            eprintln!("ringfence: passed over {tail}");
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use super::options::{EngineOptions, JournaledOptions};
 use super::{Failure, progress::Progress};
 use crate::engine::Engine;
 use crate::journal::{
-    self, DataDir, Directory, Durability, Options, Recovered, Threaded, Wanted, Writer,
+    self, DataDir, Directory, Durability, Options, Recovered, Threaded, Waker, Wanted, Writer,
 };
 use crate::pipeline::{Journal, LateBell};
 use crate::replay::{Discard, Replayer};
@@ -43,8 +43,8 @@ pub(super) fn open(
 ) -> Result<Store, Failure> {
     let wanted = journaled.wanted();
     let Some(path) = data_dir else {
-        let rules = journal::new_rules(&wanted);
-        let engine = Engine::new(&rules).map_err(Failure::operating)?;
+        let engine =
+            Engine::new(&journal::rules_of_a_new_journal(&wanted)).map_err(Failure::operating)?;
         return Ok(Store { engine, journal: None, last_sequence: 0, last_timestamp: 0, dir: None });
     };
     let options =
@@ -84,11 +84,9 @@ fn start(
     options: Options,
 ) -> Result<Journal<Threaded<Directory>>, Failure> {
     let bell = LateBell::default();
-    let waker = {
-        let bell = bell.clone();
-        Arc::new(move || bell.ring())
-    };
-    let writer = Writer::start(dir, recovered, options, waker).map_err(Failure::operating)?;
+    let rung = bell.clone();
+    let waker: Waker = Arc::new(move || rung.ring());
+    let writer = Writer::open(dir, recovered, options, &waker).map_err(Failure::operating)?;
     tracing::info!("journal: {}", writer.describe());
     Ok(Journal { writer, bell })
 }

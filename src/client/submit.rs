@@ -1,6 +1,5 @@
 //! A file of commands to a running engine, and its answers back as text.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::sync::mpsc::{self, RecvError, SyncSender, TryRecvError, TrySendError};
 use std::thread::{self, JoinHandle};
@@ -9,13 +8,14 @@ use super::{Client, ClientError, Receiver, Sender};
 use crate::codec::text::{
     Clock, Decoder, Input, Line, Lines, Malformed, encode_malformed, encode_outcome,
 };
-use crate::types::{BATCH_COMMANDS_MAX, Command, Status};
+use crate::observe::OutcomeCounts;
+use crate::types::{BATCH_COMMANDS_MAX, Command};
 
 /// What [`submit`] did.
 #[derive(Debug, Default)]
 pub struct SubmitReport {
     /// How many answers there were of each status.
-    pub outcomes: BTreeMap<Status, u64>,
+    pub outcomes: OutcomeCounts,
     /// How many lines were malformed.
     pub malformed: u64,
     /// Commands that were sent, or were about to be, and have no answer: whether they were
@@ -23,15 +23,6 @@ pub struct SubmitReport {
     pub unanswered: u64,
     /// Why it stopped before the end.
     pub stopped: Option<SubmitError>,
-}
-
-impl SubmitReport {
-    /// How many commands were refused.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        let refused = self.outcomes.iter().filter(|(status, _)| status.is_refusal());
-        refused.map(|(_, count)| count).sum()
-    }
 }
 
 /// Why [`submit`] stopped before the end.
@@ -179,7 +170,7 @@ impl<W: Write> Printer<'_, W> {
                 self.receiver.next_answer()?
             }
         };
-        *self.report.outcomes.entry(answer.outcome.status()).or_default() += 1;
+        self.report.outcomes.add(answer.outcome.status);
         encode_outcome(answer.sequence, &answer.outcome, answer.body.as_ref(), &mut self.lines);
         self.write_if_many()
     }

@@ -154,6 +154,39 @@ fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// The rules of a journal that begins now, or of an engine that keeps none: the defaults, with what
+/// the start asks for, and a key drawn by chance.
+///
+/// # Panics
+///
+/// If the system has no random numbers.
+#[must_use]
+pub fn rules_of_a_new_journal(wanted: &Wanted) -> Rules {
+    let key: [u8; 16] = random_bytes();
+    let (low, high) = key.split_at(8);
+    let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+    let mut rules = Rules::new(Capacities::default(), [word(low), word(high)]);
+    for (_, capacity, wanted) in tables(&mut rules.capacities, wanted) {
+        *capacity = wanted.unwrap_or(*capacity);
+    }
+    rules.retention_ns = wanted.retention_ns.unwrap_or(0);
+    rules
+}
+
+/// Each table's option, its capacity, and what the start asks for.
+fn tables<'a>(
+    capacities: &'a mut Capacities,
+    wanted: &Wanted,
+) -> [(&'static str, &'a mut u64, Option<u64>); 5] {
+    [
+        ("--accounts", &mut capacities.accounts, wanted.accounts),
+        ("--transfers", &mut capacities.transfers, wanted.transfers),
+        ("--policies", &mut capacities.policies, wanted.policies),
+        ("--markets", &mut capacities.markets, wanted.markets),
+        ("--orders", &mut capacities.orders, wanted.orders),
+    ]
+}
+
 /// The journal's rules with what the start asks for.
 fn wanted_rules<F: Files>(
     files: &F,
@@ -167,24 +200,11 @@ fn wanted_rules<F: Files>(
             return Err(JournalError::RulesVersion { path, journaled, program });
         }
         Some(rules) => *rules,
-        None => {
-            let key: [u8; 16] = random_bytes();
-            let (low, high) = key.split_at(8);
-            let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-            Rules::new(Capacities::default(), [word(low), word(high)])
-        }
+        None => return Ok(rules_of_a_new_journal(wanted)),
     };
-    let capacities = &mut rules.capacities;
-    let tables = [
-        ("--accounts", &mut capacities.accounts, wanted.accounts),
-        ("--transfers", &mut capacities.transfers, wanted.transfers),
-        ("--policies", &mut capacities.policies, wanted.policies),
-        ("--markets", &mut capacities.markets, wanted.markets),
-        ("--orders", &mut capacities.orders, wanted.orders),
-    ];
-    for (name, capacity, wanted) in tables {
+    for (name, capacity, wanted) in tables(&mut rules.capacities, wanted) {
         let wanted = wanted.unwrap_or(*capacity);
-        if journaled.is_some() && wanted < *capacity {
+        if wanted < *capacity {
             let journaled = *capacity;
             return Err(JournalError::SmallerCapacity { path, name, wanted, journaled });
         }

@@ -13,6 +13,8 @@
 //! * Changes nothing on disk.
 //! * Nothing is skipped: what is given out is a gapless chain from the journal's first frame.
 
+use std::fmt;
+
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::error::{Fault, JournalError};
@@ -56,6 +58,19 @@ pub struct Tail {
     pub bytes: u64,
     /// What is wrong with its first bytes.
     pub fault: Fault,
+}
+
+impl fmt::Display for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} bytes that were never acknowledged: {} at byte {}: {}",
+            self.bytes,
+            segment_name(self.segment),
+            self.offset,
+            self.fault
+        )
+    }
 }
 
 /// Where a journal ends.
