@@ -5,19 +5,26 @@ use std::time::{Duration, Instant};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Shows how many commands were processed, once a second, where standard error is a terminal.
+/// Shows how much was processed, once a second, where standard error is a terminal.
 pub(super) struct Progress {
     start: Instant,
     shown: Option<Instant>,
     is_terminal: bool,
+    what: &'static str,
 }
 
 impl Progress {
+    /// Of commands.
     pub(super) fn new() -> Progress {
-        Progress { start: Instant::now(), shown: None, is_terminal: stderr().is_terminal() }
+        Progress::of("commands")
     }
 
-    /// `count` commands are done.
+    /// Of what people call `what`.
+    pub(super) fn of(what: &'static str) -> Progress {
+        Progress { start: Instant::now(), shown: None, is_terminal: stderr().is_terminal(), what }
+    }
+
+    /// So many are done.
     pub(super) fn tick(&mut self, count: u64) {
         let last = self.shown.unwrap_or(self.start);
         if !self.is_terminal || last.elapsed() < INTERVAL {
@@ -26,7 +33,7 @@ impl Progress {
         self.shown = Some(Instant::now());
         let rate = count as f64 / self.start.elapsed().as_secs_f64();
         // Nothing is lost where this is not seen.
-        drop(write!(stderr(), "\r{count} commands, {rate:.0} a second\x1b[K"));
+        drop(write!(stderr(), "\r{count} {}, {rate:.0} a second\x1b[K", self.what));
     }
 
     /// Takes the line away.

@@ -149,6 +149,11 @@ impl<F: Files> Walk<F> {
         })
     }
 
+    /// Length of the frame that the walk stands behind, in bytes; 0 if there is none.
+    pub fn frame_bytes(&self) -> u64 {
+        self.current.map_or(0, |header| header.length_bytes.into())
+    }
+
     /// The segment that is being read.
     pub fn segment(&self) -> &SegmentHeader {
         &self.segments[self.index]
@@ -367,6 +372,11 @@ impl<F: Files> Walk<F> {
     }
 
     fn enter_next(&mut self) -> Result<(), JournalError> {
+        // Nothing is ever written behind the frame that ends a segment.
+        let rest = self.survey(self.index, self.offset)?;
+        if let Some((segment, offset)) = rest.first_nonzero {
+            return Err(damaged(&self.files, segment, offset, Fault::NotZero));
+        }
         self.passed.push((self.segment().segment, self.last_sequence));
         let number = self.segment().segment + 1;
         if self.index + 1 == self.segments.len() {

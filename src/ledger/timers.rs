@@ -185,7 +185,6 @@ impl Timers {
         None
     }
 
-
     /// The list in which a timer waits, and when the cursor reaches that list.
     fn list_of(&self, expires_at: u64) -> (u32, u64) {
         let mut level = LEVELS - 1;
@@ -342,7 +341,7 @@ mod tests {
                         twin.push((at, added, slot));
                     }
                 }
-                assert_eq!(timers.count(), twin.len());
+                assert_eq!(timers.count, twin.len());
             }
         }
     }
