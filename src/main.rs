@@ -1,3 +1,7 @@
-//! The `ringfence` program.
+//! The `ringfence` program: see `ringfence --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ringfence::cli::main()
+}

@@ -1,1 +1,112 @@
 //! The commands of the program.
+//!
+//! # Invariants
+//!
+//! * Outcomes, and what a reading command was asked for, go to standard output, everything else
+//!   to standard error.
+//! * The exit status tells what happened: see [`Exit`].
+
+mod apply;
+mod bench;
+mod config;
+mod exit;
+mod journal;
+mod options;
+mod progress;
+mod replay;
+mod run;
+mod signals;
+mod store;
+mod submit;
+mod summary;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::OnceLock;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use exit::{Exit, Failure};
+
+/// A lock-free, single-node, low-latency payment engine.
+#[derive(Debug, Parser)]
+#[command(name = "ringfence", version = version(), subcommand_required = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a file of commands through the whole pipeline and print one outcome line for each.
+    Apply(apply::Apply),
+    /// Run the engine as a server.
+    Run(run::Run),
+    /// Send a file of commands to a running engine and print what `apply` would.
+    Submit(submit::Submit),
+    /// Rebuild the state from the journal and print a summary of it.
+    Replay(replay::Replay),
+    /// Check, sum up or print a journal.
+    #[command(subcommand)]
+    Journal(journal::Journal),
+    /// Measure.
+    #[command(subcommand)]
+    Bench(bench::Bench),
+}
+
+fn version() -> &'static str {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    VERSION.get_or_init(|| {
+        format!(
+            "{} (commit {}, journal format {})",
+            env!("CARGO_PKG_VERSION"),
+            env!("RINGFENCE_COMMIT"),
+            crate::journal::FORMAT_VERSION
+        )
+    })
+}
+
+/// Runs the program on the process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let outcome = parse(arguments).and_then(|cli| match cli.command {
+        Command::Apply(command) => command.execute(),
+        Command::Run(command) => command.execute(),
+        Command::Submit(command) => command.execute(),
+        Command::Replay(command) => command.execute(),
+        Command::Journal(command) => command.execute(),
+        Command::Bench(command) => command.execute(),
+    });
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.print();
+            failure.exit().into()
+        }
+    }
+}
+
+/// Reads the arguments; what they leave open comes from the environment, then from the
+/// configuration file, then from the defaults.
+fn parse(arguments: Vec<OsString>) -> Result<Cli, Failure> {
+    let matches = Cli::command().try_get_matches_from(&arguments).map_err(Failure::Arguments)?;
+    let matches = match config::arguments_from_file(&Cli::command(), &matches)? {
+        added if added.is_empty() => matches,
+        added => {
+            let all = arguments.into_iter().chain(added);
+            Cli::command().try_get_matches_from(all).map_err(Failure::Arguments)?
+        }
+    };
+    Cli::from_arg_matches(&matches).map_err(Failure::Arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,1 +1,367 @@
-//! Who may pay: the account directory, policies and attempt windows.
+//! Who may pay: the account directory, the shape of commands, and the policies.
+//!
+//! ```text
+//!   Command ──▶ shape ──▶ directory ──▶ policies ──▶ Verdict
+//!              fields      id → index     may it?      indices, and what to refuse with
+//! ```
+//!
+//! Risk decides alone whether an account comes into being. About a transfer it says all that
+//! needs no balance and no earlier transfer: settle puts that at its place in the precedence.
+//!
+//! # Invariants
+//!
+//! * Verdicts depend on the commands before, on nothing else: nothing flows back from settle.
+//! * Accounts get their indices in order of creation, without gaps, also after a failed chain.
+//! * No allocation, lock or system call in [`Risk::step`].
+
+mod directory;
+mod policies;
+mod shape;
+
+use crate::table::{EngineError, NO_INDEX};
+use crate::types::{
+    Account, AccountFlags, Command, Op, Rules, Status, Transfer, TransferFlags, Verdict, Window,
+};
+
+use directory::Directory;
+use policies::Policies;
+pub(crate) use shape::Imports;
+
+/// How many commands ahead slots are fetched, and half as many ahead records.
+const SLOTS_AHEAD: usize = 16;
+const RECORDS_AHEAD: usize = 8;
+/// Hashes kept from the fetch to the use; more than are in flight.
+const HASHES_KEPT: usize = 32;
+const _: () = assert!(HASHES_KEPT.is_power_of_two() && SLOTS_AHEAD < HASHES_KEPT);
+
+/// The risk stage's state.
+#[derive(Debug)]
+pub struct Risk {
+    directory: Directory,
+    policies: Policies,
+    /// Whether the batch that is under way is one of imported events.
+    imports: Imports,
+    /// Timestamp of the account created last.
+    last_account_timestamp: u64,
+}
+
+/// A chain of `create_account` under way.
+struct Chain {
+    /// Index in the window of its first member.
+    start: usize,
+    /// How many accounts there were before it.
+    accounts: u32,
+    last_account_timestamp: u64,
+    broken: bool,
+}
+
+impl Risk {
+    /// The state before the first command, with all memory that it will use.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`], if there is not so much memory.
+    pub fn new(rules: &Rules) -> Result<Risk, EngineError> {
+        Ok(Risk {
+            directory: Directory::new(rules)?,
+            policies: Policies::new(rules)?,
+            imports: Imports::default(),
+            last_account_timestamp: 0,
+        })
+    }
+
+    /// Takes over later rules: the tables grow. Not for the hot path.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`], if there is not so much memory, or the rules would shrink a table.
+    pub fn configure(&mut self, rules: &Rules) -> Result<(), EngineError> {
+        self.directory.configure(rules)?;
+        self.policies.configure(rules)
+    }
+
+    /// How much memory it takes, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.directory.bytes() + self.policies.bytes()
+    }
+
+    /// How many accounts there are.
+    #[must_use]
+    pub fn account_count(&self) -> u64 {
+        u64::from(self.directory.count())
+    }
+
+    /// What of its contents settle does not hold too, in a canonical order.
+    pub(crate) fn contents(&self, mut put: impl FnMut(&[u8])) {
+        self.policies.contents(&mut put);
+    }
+
+    /// Judges a window of commands, which must not cut a linked chain. `verdict` is called with
+    /// index and verdict in the order of the commands; where a chain breaks, it is called again
+    /// for its earlier members.
+    pub fn step(
+        &mut self,
+        commands: &(impl Window<Command> + ?Sized),
+        mut verdict: impl FnMut(usize, Verdict),
+    ) {
+        let count = commands.len();
+        let mut hashes = [[0_u32; 2]; HASHES_KEPT];
+        for index in 0..count.min(SLOTS_AHEAD) {
+            hashes[index % HASHES_KEPT] = self.fetch_slots(commands.at(index));
+        }
+        for index in 0..count.min(RECORDS_AHEAD) {
+            self.fetch_records(hashes[index % HASHES_KEPT]);
+        }
+        let mut chain: Option<Chain> = None;
+        for index in 0..count {
+            if index + SLOTS_AHEAD < count {
+                let ahead = index + SLOTS_AHEAD;
+                hashes[ahead % HASHES_KEPT] = self.fetch_slots(commands.at(ahead));
+            }
+            if index + RECORDS_AHEAD < count {
+                self.fetch_records(hashes[(index + RECORDS_AHEAD) % HASHES_KEPT]);
+            }
+            let command = commands.at(index);
+            if command.header.batch_index == 0 {
+                self.imports = Imports::of_batch(command);
+            }
+            let hash = hashes[index % HASHES_KEPT];
+            match command.op() {
+                Op::CreateTransfer => verdict(index, self.judge_transfer(command, hash)),
+                Op::CreateAccount => {
+                    self.judge_account(command, hash[0], index, &mut chain, &mut verdict);
+                }
+                Op::LookupAccount => {
+                    let account = self.directory.find(hash[0], command.body.lookup().id);
+                    verdict(index, Verdict { debit_index: account, ..Verdict::default() });
+                }
+                Op::SetAccountPolicy => verdict(index, self.set_account_policy(command)),
+                Op::SetLedgerPolicy => {
+                    let status = self.policies.set_ledger(command.body.ledger_policy());
+                    verdict(index, Verdict { refusal: refusal(status), ..Verdict::default() });
+                }
+                Op::SetPairPolicy => verdict(index, self.set_pair_policy(command)),
+                Op::LookupTransfer | Op::Pulse => verdict(index, Verdict::default()),
+            }
+        }
+        assert!(chain.is_none(), "a window never ends within a chain");
+    }
+
+    /// Brings closer the slots of the accounts that `command` names, and gives their hashes.
+    #[inline(always)]
+    fn fetch_slots(&self, command: &Command) -> [u32; 2] {
+        let ids = match command.op() {
+            Op::CreateTransfer => {
+                let transfer = command.body.transfer();
+                [transfer.debit_account_id, transfer.credit_account_id]
+            }
+            Op::CreateAccount | Op::LookupAccount => [command.body.lookup().id; 2],
+            _ => return [0; 2],
+        };
+        ids.map(|id| self.directory.fetch_slot(id))
+    }
+
+    #[inline(always)]
+    fn fetch_records(&self, hashes: [u32; 2]) {
+        self.directory.fetch_record(hashes[0]);
+        self.directory.fetch_record(hashes[1]);
+    }
+
+    #[inline(always)]
+    fn judge_transfer(&mut self, command: &Command, hashes: [u32; 2]) -> Verdict {
+        let transfer = command.body.transfer();
+        let mut verdict = Verdict {
+            debit_index: self.directory.find(hashes[0], transfer.debit_account_id),
+            credit_index: self.directory.find(hashes[1], transfer.credit_account_id),
+            ..Verdict::default()
+        };
+        let resolves = transfer
+            .flags
+            .has(TransferFlags::POST_PENDING_TRANSFER.with(TransferFlags::VOID_PENDING_TRANSFER));
+        if resolves {
+            if let Some(status) = shape::of_resolution(transfer) {
+                verdict.refusal = status as u16;
+            }
+        } else {
+            let refused = self.judge_payment(command, transfer, &mut verdict);
+            if let Some(status) = shape::of_payment(transfer).or(refused) {
+                verdict.refusal = status as u16;
+            }
+        }
+        if let Some(status) = shape::of_transfer(command, self.imports) {
+            verdict.refusal = status as u16;
+            verdict.detail |= Verdict::BEFORE_ID;
+        }
+        verdict
+    }
+
+    /// What the accounts of a single-phase or pending transfer, and their policies, have against
+    /// it. Runs for every such transfer, whatever else is wrong with it: attempts count.
+    #[inline(always)]
+    fn judge_payment(
+        &mut self,
+        command: &Command,
+        transfer: &Transfer,
+        verdict: &mut Verdict,
+    ) -> Option<Status> {
+        if verdict.debit_index == NO_INDEX {
+            return Some(Status::DebitAccountNotFound);
+        }
+        if verdict.credit_index == NO_INDEX {
+            return Some(Status::CreditAccountNotFound);
+        }
+        let debit = *self.directory.entry(verdict.debit_index);
+        let credit = *self.directory.entry(verdict.credit_index);
+        if debit.ledger != credit.ledger {
+            return Some(Status::AccountsMustHaveTheSameLedger);
+        }
+        if transfer.ledger != debit.ledger {
+            return Some(Status::TransferMustHaveTheSameLedgerAsAccounts);
+        }
+        if debit.flags.has(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS) {
+            verdict.detail |= Verdict::DEBITS_LIMITED;
+        }
+        if credit.flags.has(AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS) {
+            verdict.detail |= Verdict::CREDITS_LIMITED;
+        }
+        if self.policies.is_empty()
+            || transfer.flags.has(TransferFlags::IMPORTED)
+            || verdict.debit_index == verdict.credit_index
+        {
+            return None;
+        }
+        if self.policies.limits_spending(debit.policy) {
+            verdict.detail |= Verdict::SPEND_LIMITED;
+            verdict.extra_index = debit.policy;
+        }
+        let accounts = policies::Pair {
+            debit_index: verdict.debit_index,
+            credit_index: verdict.credit_index,
+            debit_policy: debit.policy,
+            credit_policy: credit.policy,
+            ledger: debit.ledger,
+        };
+        self.policies.judge(&accounts, transfer.amount, command.header.timestamp)
+    }
+
+    #[inline(always)]
+    fn judge_account(
+        &mut self,
+        command: &Command,
+        hash: u32,
+        index: usize,
+        chain: &mut Option<Chain>,
+        verdict: &mut impl FnMut(usize, Verdict),
+    ) {
+        let account = command.body.account();
+        let is_linked = account.flags.has(AccountFlags::LINKED);
+        if is_linked && chain.is_none() {
+            *chain = Some(Chain {
+                start: index,
+                accounts: self.directory.count(),
+                last_account_timestamp: self.last_account_timestamp,
+                broken: false,
+            });
+        }
+        let judged = if is_linked && command.ends_batch() {
+            Verdict { detail: Verdict::BEFORE_ID, ..Verdict::refused(Status::LinkedEventChainOpen) }
+        } else if chain.as_ref().is_some_and(|chain| chain.broken) {
+            Verdict { detail: Verdict::BEFORE_ID, ..Verdict::refused(Status::LinkedEventFailed) }
+        } else {
+            self.create_account(command, account, hash, index, chain.as_ref())
+        };
+        verdict(index, judged);
+        let Some(under_way) = chain else { return };
+        if judged.refusal != 0 && !under_way.broken {
+            under_way.broken = true;
+            self.directory.shrink(under_way.accounts);
+            self.last_account_timestamp = under_way.last_account_timestamp;
+            let failed = Verdict::refused(Status::LinkedEventFailed);
+            for earlier in under_way.start..index {
+                verdict(earlier, Verdict { detail: Verdict::BEFORE_ID, ..failed });
+            }
+        }
+        if command.ends_chain() {
+            *chain = None;
+        }
+    }
+
+    fn create_account(
+        &mut self,
+        command: &Command,
+        account: &Account,
+        hash: u32,
+        index: usize,
+        chain: Option<&Chain>,
+    ) -> Verdict {
+        if let Some(status) = shape::of_account(command, self.imports) {
+            return Verdict { detail: Verdict::BEFORE_ID, ..Verdict::refused(status) };
+        }
+        let existing = self.directory.find(hash, account.id);
+        if existing != NO_INDEX {
+            let repeat = Verdict { debit_index: existing, ..Verdict::refused(Status::Exists) };
+            return match chain {
+                // Each member before this one has created one account, in order.
+                Some(chain) if existing >= chain.accounts => {
+                    let taken_by = chain.start + (existing - chain.accounts) as usize;
+                    Verdict {
+                        detail: Verdict::TAKEN_IN_CHAIN,
+                        extra_index: (index - taken_by) as u32,
+                        ..repeat
+                    }
+                }
+                _ => repeat,
+            };
+        }
+        if let Some(status) = shape::of_new_account(account) {
+            return Verdict::refused(status);
+        }
+        let timestamp = shape::account_timestamp(command);
+        if timestamp <= self.last_account_timestamp {
+            return Verdict::refused(Status::ImportedEventTimestampMustNotRegress);
+        }
+        match self.directory.add(hash, account) {
+            NO_INDEX => Verdict::refused(Status::AccountsFull),
+            created => {
+                self.last_account_timestamp = timestamp;
+                Verdict { debit_index: created, ..Verdict::default() }
+            }
+        }
+    }
+
+    #[cold]
+    fn set_account_policy(&mut self, command: &Command) -> Verdict {
+        let policy = command.body.account_policy();
+        let account = self.directory.find_id(policy.account_id);
+        if account == NO_INDEX {
+            return Verdict::refused(Status::AccountNotFound);
+        }
+        let index = &mut self.directory.entry_mut(account).policy;
+        let status = self.policies.set_account(policy, account, index);
+        Verdict {
+            debit_index: account,
+            refusal: refusal(status),
+            extra_index: *index,
+            ..Verdict::default()
+        }
+    }
+
+    #[cold]
+    fn set_pair_policy(&mut self, command: &Command) -> Verdict {
+        let policy = command.body.pair_policy();
+        let debit = self.directory.find_id(policy.debit_account_id);
+        let credit = self.directory.find_id(policy.credit_account_id);
+        let status = if debit == NO_INDEX || credit == NO_INDEX {
+            Some(Status::AccountNotFound)
+        } else {
+            self.policies.set_pair(debit, credit, policy.blocked != 0)
+        };
+        Verdict { refusal: refusal(status), ..Verdict::default() }
+    }
+}
+
+/// A refusal as a verdict carries it.
+fn refusal(status: Option<Status>) -> u16 {
+    status.map_or(0, |status| status as u16)
+}

@@ -1,1 +1,31 @@
-//! Fixed-capacity hash tables from ids to dense indices.
+//! Memory of fixed size: arrays allocated at start, and the hash table that leads from ids into them.
+//!
+//! ```text
+//!   id ──hash──▶ [ fingerprint | index ]  8 bytes a slot ──▶ record in an Array
+//!                  Table                                      dense, by index
+//! ```
+//!
+//! # Invariants
+//!
+//! * Nothing here allocates after [`Array::new`], [`Table::new`] and their `grow`.
+//! * Every page is written to when it is allocated, so that no run meets a page fault.
+//! * What a table answers never depends on its key, its size or the order of insertions.
+
+mod array;
+mod error;
+mod hash;
+mod index;
+mod prefetch;
+
+pub use array::Array;
+pub use error::EngineError;
+pub use hash::IdHasher;
+pub use index::Table;
+pub use prefetch::prefetch;
+
+/// No index: what index fields hold where they lead nowhere.
+pub const NO_INDEX: u32 = u32::MAX;
+
+/// Most elements that an index of 32 bits can tell apart, beside [`NO_INDEX`] and what the
+/// timers keep for themselves.
+pub const INDICES_MAX: u64 = 1 << 31;

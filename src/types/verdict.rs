@@ -29,6 +29,25 @@ impl Verdict {
     /// No such thing.
     pub const NONE: u32 = u32::MAX;
 
+    /// In `detail`: `refusal` comes before any look at the id, not after `id_already_failed`.
+    pub const BEFORE_ID: u16 = 1 << 0;
+    /// In `detail`: the debit account's debits must not exceed its credits.
+    pub const DEBITS_LIMITED: u16 = 1 << 1;
+    /// In `detail`: the credit account's credits must not exceed its debits.
+    pub const CREDITS_LIMITED: u16 = 1 << 2;
+    /// In `detail`: the debit account has a spend window, the one at `extra_index`.
+    pub const SPEND_LIMITED: u16 = 1 << 3;
+    /// In `detail`: the id that `create_account` repeats was taken by the command `extra_index`
+    /// places before it, in the chain that fails by this.
+    pub const TAKEN_IN_CHAIN: u16 = 1 << 4;
+
+    /// Nothing found, and this refusal.
+    #[inline]
+    #[must_use]
+    pub fn refused(status: Status) -> Verdict {
+        Verdict { refusal: status as u16, ..Verdict::default() }
+    }
+
     /// What risk would refuse with, if anything.
     ///
     /// # Panics

@@ -1,0 +1,81 @@
+//! The work of a load on one thread, through the engine alone.
+
+use std::time::Instant;
+
+use hdrhistogram::Histogram;
+
+use super::{Load, Report, round_trip_ns};
+use crate::engine::{Engine, EngineError, Sink};
+use crate::observe::OutcomeCounts;
+use crate::types::{Event, Outcome, Rules};
+
+/// Keys of hash tables show nowhere; a fixed one makes runs alike.
+const HASH_KEY: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd1b5_4a32_d192_ed03];
+
+/// The rules that a load runs under.
+pub(super) fn rules(load: &Load) -> Rules {
+    Rules::new(load.capacities(), HASH_KEY)
+}
+
+#[derive(Default)]
+struct Counter {
+    counts: OutcomeCounts,
+}
+
+impl Sink for Counter {
+    fn event(&mut self, _: &Event) {}
+
+    #[inline]
+    fn outcome(&mut self, _: u64, outcome: &Outcome) {
+        self.counts.add(outcome.status);
+    }
+}
+
+/// Runs `load`, generated from `seed`, through the engine alone.
+///
+/// # Errors
+///
+/// If the engine cannot be set up.
+///
+/// # Panics
+///
+/// If the histogram's bounds are refused: they are constants.
+pub fn fold(load: &Load, seed: u64) -> Result<Report, EngineError> {
+    let mut engine = Engine::new(&rules(load))?;
+    let mut sink = Counter::default();
+    engine.apply(1, &load.accounts, &mut sink);
+    let mut sink = Counter::default();
+    let mut latency_ns = Histogram::<u64>::new(3).expect("three digits are supported");
+    let probe_before = round_trip_ns();
+
+    let mut sequence = load.accounts.len() as u64 + 1;
+    let start = Instant::now();
+    let mut batch_start = start;
+    for batch in load.batches() {
+        engine.apply(sequence, batch, &mut sink);
+        sequence += batch.len() as u64;
+        let now = Instant::now();
+        latency_ns.saturating_record((now - batch_start).as_nanos() as u64);
+        batch_start = now;
+    }
+    let seconds = (batch_start - start).as_secs_f64();
+
+    let transfers = load.transfers.len() as u64;
+    assert_eq!(sink.counts.total(), transfers, "every transfer has one outcome");
+    Ok(Report {
+        bench: "fold",
+        transfers,
+        accounts: load.accounts.len() as u64,
+        batch: load.batch,
+        seed,
+        seconds,
+        transfers_per_second: transfers as f64 / seconds,
+        refused: sink.counts.refused(),
+        latency_ns: (&latency_ns).into(),
+        digest: engine.digest().to_string(),
+        placement: "risk+settle".to_owned(),
+        wait: "never".to_owned(),
+        durability: "volatile",
+        probe_round_trip_ns: [probe_before, round_trip_ns()],
+    })
+}

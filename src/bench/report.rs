@@ -1,0 +1,92 @@
+//! What a measurement found, for programs and for people.
+
+use std::fmt;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+/// Latencies in nanoseconds, at percentiles.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct LatencyNs {
+    p50: u64,
+    p90: u64,
+    p99: u64,
+    p999: u64,
+    p9999: u64,
+    max: u64,
+}
+
+impl From<&Histogram<u64>> for LatencyNs {
+    fn from(histogram: &Histogram<u64>) -> LatencyNs {
+        LatencyNs {
+            p50: histogram.value_at_quantile(0.5),
+            p90: histogram.value_at_quantile(0.9),
+            p99: histogram.value_at_quantile(0.99),
+            p999: histogram.value_at_quantile(0.999),
+            p9999: histogram.value_at_quantile(0.9999),
+            max: histogram.max(),
+        }
+    }
+}
+
+/// One measurement of a load.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// What was measured: `pipeline` or `fold`.
+    pub bench: &'static str,
+    /// Transfers in the load.
+    pub transfers: u64,
+    /// Accounts between which they moved money.
+    pub accounts: u64,
+    /// Commands in a batch.
+    pub batch: usize,
+    /// Seed of the load.
+    pub seed: u64,
+    /// From the first transfer claimed to the last outcome published.
+    pub seconds: f64,
+    /// The two above, divided.
+    pub transfers_per_second: f64,
+    /// Transfers that were refused.
+    pub refused: u64,
+    /// From when a batch was due to when its last outcome was published.
+    pub latency_ns: LatencyNs,
+    /// Digest of the state afterwards.
+    pub digest: String,
+    /// Which stages ran on which threads and cores.
+    pub placement: String,
+    /// How the threads waited.
+    pub wait: String,
+    /// What was kept: `volatile`, `async` or `sync`.
+    pub durability: &'static str,
+    /// A bare round trip between two cores, before and after: figures compare where it is alike.
+    pub probe_round_trip_ns: [Option<f64>; 2],
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{}: {} transfers between {} accounts in batches of {}, {}",
+            self.bench, self.transfers, self.accounts, self.batch, self.durability
+        )?;
+        writeln!(
+            f,
+            "  {:.0} transfers a second ({:.3} s, {} refused)",
+            self.transfers_per_second, self.seconds, self.refused
+        )?;
+        let LatencyNs { p50, p90, p99, p999, p9999, max } = self.latency_ns;
+        writeln!(
+            f,
+            "  latency of a batch in ns: p50 {p50}, p90 {p90}, p99 {p99}, p99.9 {p999}, p99.99 {p9999}, max {max}"
+        )?;
+        writeln!(f, "  placement {}, waiting {}", self.placement, self.wait)?;
+        let probe = |probe: Option<f64>| probe.map_or("none".to_owned(), |ns| format!("{ns:.0}"));
+        writeln!(
+            f,
+            "  bare round trip between two cores in ns: {} before, {} after",
+            probe(self.probe_round_trip_ns[0]),
+            probe(self.probe_round_trip_ns[1])
+        )?;
+        write!(f, "  digest {}", self.digest)
+    }
+}

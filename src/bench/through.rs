@@ -1,0 +1,142 @@
+//! A load through the whole pipeline.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::{Load, Report, fold::rules, round_trip_ns};
+use crate::engine::Engine;
+use crate::gateway::{MemorySource, Pace};
+use crate::journal::{DataDir, Directory, Durability, JournalError, Threaded};
+use crate::observe::Stamps;
+use crate::pipeline::{self, Finished, Journal, Parts, PipelineError, Placement, Settings};
+use crate::publish::LatencySink;
+use crate::ring::WaitStrategy;
+use crate::types::{BATCH_COMMANDS_MAX, Command};
+
+/// Slots of the events lane: a load of transfers brings no events about.
+const EVENT_SLOTS: usize = 1024;
+
+/// How a load goes through the pipeline.
+#[derive(Debug, Clone)]
+pub struct Through {
+    /// When batches are sent.
+    pub pace: Pace,
+    /// Stages to threads, threads to cores.
+    pub placement: Placement,
+    /// How threads wait.
+    pub wait: WaitStrategy,
+    /// Slots of the ring.
+    pub ring_slots: usize,
+}
+
+/// A journal that a load is written to.
+pub struct Kept {
+    /// Holds the lock of its directory.
+    pub dir: DataDir,
+    /// A journal that was just created under the load's capacities.
+    pub journal: Journal<Threaded<Directory>>,
+    /// When outcomes may leave.
+    pub durability: Durability,
+}
+
+/// Why a load could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The engine cannot be set up.
+    #[error(transparent)]
+    Engine(#[from] crate::engine::EngineError),
+    /// The pipeline stopped.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// The journal cannot be ended.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Runs `load`, generated from `seed`, through the pipeline: first, unmeasured, the accounts, then
+/// the transfers.
+///
+/// # Errors
+///
+/// If the engine cannot be set up, or a stage fails.
+///
+/// # Panics
+///
+/// If the pipeline ends without having published the whole load.
+pub fn pipeline(
+    load: &Load,
+    seed: u64,
+    through: &Through,
+    kept: Option<Kept>,
+) -> Result<Report, BenchError> {
+    let durability = match &kept {
+        None => "volatile",
+        Some(kept) => match kept.durability {
+            Durability::Sync => "sync",
+            Durability::Async => "async",
+        },
+    };
+    let engine = Engine::new(&rules(load))?;
+    let (dir, journal) = kept.map(|kept| (kept.dir, kept.journal)).unzip();
+    let created = run(
+        (engine, journal),
+        (Arc::clone(&load.accounts), BATCH_COMMANDS_MAX),
+        Pace::Flood,
+        (0, 0),
+        through,
+    )?;
+    let probe_before = round_trip_ns();
+    let moved = run(
+        (created.engine, created.journal),
+        (Arc::clone(&load.transfers), load.batch),
+        through.pace,
+        (created.last_sequence, created.last_timestamp),
+        through,
+    )?;
+    if let Some(journal) = moved.journal {
+        journal.writer.close()?;
+    }
+    drop(dir);
+    let seconds = moved.sink.seconds().expect("the last outcome of the load was published");
+    let transfers = load.transfers.len() as u64;
+    Ok(Report {
+        bench: "pipeline",
+        transfers,
+        accounts: load.accounts.len() as u64,
+        batch: load.batch,
+        seed,
+        seconds,
+        transfers_per_second: transfers as f64 / seconds,
+        refused: moved.counts.refused(),
+        latency_ns: moved.sink.latency_ns().into(),
+        digest: moved.engine.digest().to_string(),
+        placement: through.placement.to_string(),
+        wait: format!("{:?}", through.wait),
+        durability,
+        probe_round_trip_ns: [probe_before, round_trip_ns()],
+    })
+}
+
+type Ran = Finished<MemorySource, LatencySink, Threaded<Directory>>;
+
+fn run(
+    (engine, journal): (Engine, Option<Journal<Threaded<Directory>>>),
+    (commands, batch): (Arc<[Command]>, usize),
+    pace: Pace,
+    (last_sequence, last_timestamp): (u64, u64),
+    through: &Through,
+) -> Result<Ran, PipelineError> {
+    let stamps = Arc::new(Stamps::new(commands.len().div_ceil(batch)));
+    let sink = LatencySink::new(Arc::clone(&stamps), last_sequence + 1, batch, commands.len());
+    let source = MemorySource::new(commands, batch, pace, stamps);
+    let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
+    let settings = Settings {
+        ring_slots: through.ring_slots,
+        event_slots: EVENT_SLOTS,
+        wait: through.wait,
+        placement: through.placement.clone(),
+        parker: None,
+        stop: Arc::new(AtomicBool::new(false)),
+    };
+    pipeline::run(parts, settings, |_| {})
+}

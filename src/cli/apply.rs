@@ -1,0 +1,120 @@
+//! `ringfence apply`: a file of commands through the whole pipeline.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use super::options::{ConfigFile, EngineOptions, JournaledOptions};
+use super::progress::Progress;
+use super::summary::{Summary, counts_line};
+use super::{Exit, Failure, signals, store};
+use crate::gateway::{Clock, InputThread, TextSource};
+use crate::pipeline::{self, Parts};
+use crate::publish::TextSink;
+
+/// Arguments of `ringfence apply`.
+#[derive(Debug, Args)]
+pub(super) struct Apply {
+    /// File of commands, one JSON value a line; - for standard input
+    #[arg(value_name = "FILE|-")]
+    input: PathBuf,
+    /// Directory of the journal, created if its parent exists; without it nothing is kept
+    #[arg(long, env = "RINGFENCE_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Where timestamps come from: the system's clock, or one that only `advance_clock` moves
+    #[arg(long, env = "RINGFENCE_CLOCK", value_name = "CLOCK", value_enum, default_value_t = ClockOption::System)]
+    clock: ClockOption,
+    /// End with status 4 if a command was refused
+    #[arg(long, env = "RINGFENCE_FAIL_ON_REFUSED")]
+    fail_on_refused: bool,
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    journaled: JournaledOptions,
+    #[command(flatten)]
+    engine: EngineOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ClockOption {
+    /// The machine's clock
+    System,
+    /// Starts at 0, or at the last timestamp of the journal, and moves by `advance_clock`
+    Manual,
+}
+
+/// Opens what the user calls `FILE|-`.
+pub(super) fn open_input(path: &Path) -> Result<Box<dyn Read + Send>, Failure> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin()));
+    }
+    let file = File::open(path)
+        .map_err(|error| Failure::Operating(format!("opening {}: {error}", path.display())))?;
+    Ok(Box::new(file))
+}
+
+/// Standard output without a buffer in between: lines are gathered where they are made.
+pub(super) fn open_output() -> Result<File, Failure> {
+    let output = io::stdout().as_fd().try_clone_to_owned();
+    output
+        .map(File::from)
+        .map_err(|error| Failure::Operating(format!("opening standard output: {error}")))
+}
+
+impl Apply {
+    pub(super) fn execute(self) -> Result<Exit, Failure> {
+        let stop = signals::stop_flag()?;
+        let settings = self.engine.settings(self.data_dir.is_some(), Arc::clone(&stop))?;
+        let input = open_input(&self.input)?;
+        if self.data_dir.is_none() {
+            eprintln!("ringfence: no --data-dir: nothing is journaled");
+        }
+        let store = store::open(self.data_dir.as_deref(), &self.journaled, &self.engine)?;
+        let (first_sequence, dir) = (store.last_sequence + 1, store.dir);
+
+        let clock = match self.clock {
+            ClockOption::System => Clock::System,
+            ClockOption::Manual => Clock::Manual(store.last_timestamp),
+        };
+        let input = InputThread::start(input)
+            .map_err(|error| Failure::Operating(format!("starting a thread: {error}")))?;
+        let parts = Parts {
+            engine: store.engine,
+            source: TextSource::new(input, clock),
+            sink: TextSink::new(open_output()?, stop),
+            journal: store.journal,
+            last_sequence: store.last_sequence,
+            last_timestamp: store.last_timestamp,
+        };
+        let mut progress = Progress::new();
+        let finished = pipeline::run(parts, settings, |sequence| {
+            progress.tick(sequence + 1 - first_sequence);
+        });
+        progress.finish();
+        let mut finished = finished?;
+        if let Some(journal) = finished.journal {
+            journal.writer.close().map_err(Failure::operating)?;
+        }
+        drop(dir);
+
+        let commands = finished.last_sequence + 1 - first_sequence;
+        let (sequence, timestamp) = (finished.last_sequence, finished.last_timestamp);
+        eprintln!("{}", Summary::of(&finished.engine, commands, sequence, timestamp).line());
+        eprintln!("{}", counts_line(&finished.counts));
+        if let Some(error) = finished.sink.take_failure() {
+            return Err(Failure::Operating(format!("writing the outcomes: {error}")));
+        }
+        if let Some(error) = finished.source.take_failure() {
+            return Err(Failure::Operating(format!("reading the commands: {error}")));
+        }
+        Ok(match finished.source.malformed() {
+            1.. => Exit::Malformed,
+            0 if self.fail_on_refused && finished.counts.refused() > 0 => Exit::Refused,
+            0 => Exit::Done,
+        })
+    }
+}

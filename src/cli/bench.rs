@@ -1,0 +1,137 @@
+//! `ringfence bench`: measure.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::options::{DurabilityOption, ThreadOptions};
+use super::{Exit, Failure, store};
+use crate::bench::{self, BenchError, Kept, Load, Mix, Report, Through};
+use crate::gateway::Pace;
+use crate::pipeline::{PipelineError, Placement};
+use crate::types::BATCH_COMMANDS_MAX;
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub(super) enum Bench {
+    /// Random transfers from memory through the whole pipeline.
+    Pipeline(PipelineBench),
+    /// The same transfers through the engine alone, on one thread: the yardstick.
+    Fold(FoldBench),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LoadOptions {
+    /// Transfers in the load; capacities follow from it
+    #[arg(long, value_name = "N", default_value = "4000000", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    transfers: u64,
+    /// Accounts between which they move money
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = clap::value_parser!(u64).range(2..=1 << 30))]
+    accounts: u64,
+    /// Commands in a batch
+    #[arg(long, value_name = "N", default_value = "8189", value_parser = clap::value_parser!(u16).range(1..=BATCH_COMMANDS_MAX as i64))]
+    batch: u16,
+    /// Kind of transfers: single, or pending:post (batches of promises, each followed by its posts)
+    #[arg(long, value_name = "KIND", default_value = "single")]
+    mix: Mix,
+    /// Seed of the load: one seed gives one load, and one digest
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PipelineBench {
+    #[command(flatten)]
+    load: LoadOptions,
+    /// Directory of a new journal; without it nothing is kept
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// When an outcome may leave: once its command is on stable storage, or at once
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = DurabilityOption::Sync)]
+    durability: DurabilityOption,
+    /// Commands a second, sent on a schedule; latency counts from the planned time [default: as fast as they are taken]
+    #[arg(long, value_name = "EVENTS_PER_S")]
+    rate: Option<f64>,
+    /// Slots of the ring, a power of two
+    #[arg(long, value_name = "N", default_value = "65536", value_parser = super::options::ring_slots)]
+    ring_slots: usize,
+    /// Bytes of one segment of the journal, a power of two
+    #[arg(long, value_name = "N", default_value = "67108864", value_parser = super::options::segment_bytes)]
+    segment_bytes: u64,
+    #[command(flatten)]
+    threads: ThreadOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FoldBench {
+    #[command(flatten)]
+    load: LoadOptions,
+}
+
+impl LoadOptions {
+    fn generate(&self) -> Load {
+        let batch = usize::from(self.batch);
+        Load::generate(self.accounts, self.transfers, batch, self.mix, self.seed)
+    }
+
+    fn print(&self, report: &Report) {
+        if self.json {
+            let line = serde_json::to_string(report).expect("a report can be written as JSON");
+            println!("{line}");
+        } else {
+            println!("{report}");
+        }
+    }
+}
+
+impl Bench {
+    pub(super) fn execute(self) -> Result<Exit, Failure> {
+        match self {
+            Bench::Pipeline(bench) => bench.execute(),
+            Bench::Fold(FoldBench { load }) => {
+                let report =
+                    bench::fold(&load.generate(), load.seed).map_err(Failure::operating)?;
+                load.print(&report);
+                Ok(Exit::Done)
+            }
+        }
+    }
+}
+
+impl PipelineBench {
+    fn execute(self) -> Result<Exit, Failure> {
+        let pace = match self.rate {
+            None => Pace::Flood,
+            Some(rate) if rate.is_finite() && rate > 0.0 => {
+                Pace::Planned { commands_per_second: rate }
+            }
+            Some(rate) => return Err(Failure::Usage(format!("--rate {rate} is no rate"))),
+        };
+        let placement = Placement::resolve(&self.threads.cores).map_err(Failure::Usage)?;
+        let wait = self.threads.wait_for(&placement, self.data_dir.is_some());
+        let load = self.load.generate();
+        let kept = match &self.data_dir {
+            None => None,
+            Some(dir) => {
+                let durability = self.durability.into();
+                let (dir, journal) =
+                    store::create_new(dir, load.capacities(), durability, self.segment_bytes)?;
+                Some(Kept { dir, journal, durability })
+            }
+        };
+        let through = Through { pace, placement, wait, ring_slots: self.ring_slots };
+        let report = bench::pipeline(&load, self.load.seed, &through, kept).map_err(failure)?;
+        self.load.print(&report);
+        Ok(Exit::Done)
+    }
+}
+
+fn failure(error: BenchError) -> Failure {
+    match error {
+        BenchError::Pipeline(error @ PipelineError::Panicked { .. }) => error.into(),
+        other => Failure::operating(other),
+    }
+}

@@ -1,0 +1,82 @@
+//! How the program ends.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::pipeline::PipelineError;
+
+/// Exit statuses. Where more than one applies, the first of 101, 1, 3 and 4 is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All commands were processed, refused ones included.
+    Done = 0,
+    /// A disk, a socket, a journal: an operating error.
+    Failed = 1,
+    /// The program was called wrongly.
+    Usage = 2,
+    /// Some lines of the input were malformed.
+    Malformed = 3,
+    /// A command was refused, and the caller wanted to know.
+    Refused = 4,
+    /// A broken invariant.
+    Bug = 101,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why the program ends before it did what it was asked for.
+#[derive(Debug)]
+pub enum Failure {
+    /// The arguments make no sense, or ask for help.
+    Arguments(clap::Error),
+    /// The arguments make no sense together, or on this machine.
+    Usage(String),
+    /// An operating error.
+    Operating(String),
+    /// A broken invariant.
+    Bug(String),
+}
+
+impl Failure {
+    /// An operating error.
+    pub fn operating(error: impl fmt::Display) -> Failure {
+        Failure::Operating(error.to_string())
+    }
+
+    /// The exit status that tells of it.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            // Asking for help or for the version is no failure.
+            Failure::Arguments(error) if !error.use_stderr() => Exit::Done,
+            Failure::Arguments(_) | Failure::Usage(_) => Exit::Usage,
+            Failure::Operating(_) => Exit::Failed,
+            Failure::Bug(_) => Exit::Bug,
+        }
+    }
+
+    /// Says it, on standard error (help: on standard output).
+    pub fn print(&self) {
+        match self {
+            // Where nobody reads it there is nobody to tell.
+            Failure::Arguments(error) => drop(error.print()),
+            Failure::Usage(message) => eprintln!("ringfence: {message}"),
+            Failure::Operating(message) => eprintln!("ringfence: {message}"),
+            Failure::Bug(message) => eprintln!("ringfence: broken invariant: {message}"),
+        }
+    }
+}
+
+impl From<PipelineError> for Failure {
+    fn from(error: PipelineError) -> Failure {
+        match error {
+            PipelineError::Panicked { .. } => Failure::Bug(error.to_string()),
+            other => Failure::Operating(other.to_string()),
+        }
+    }
+}

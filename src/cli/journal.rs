@@ -1,0 +1,170 @@
+//! `ringfence journal`: check, sum up or print a journal.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use super::options::ConfigFile;
+use super::progress::Progress;
+use super::{Exit, Failure};
+use crate::codec::text;
+use crate::journal::{DataDir, Entry, Reader, Summary, inspect};
+use crate::types::Op;
+
+/// What to do with a journal. Nothing in it is changed.
+#[derive(Debug, Subcommand)]
+pub(super) enum Journal {
+    /// Check every byte; damage is named with file and offset
+    Verify(Where),
+    /// Sum up what it holds, as one JSON object
+    Stat(Where),
+    /// Print its commands as input lines, batches kept, with sequence and engine_timestamp
+    Dump(Where),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Where {
+    /// Directory of the journal
+    #[arg(long, env = "RINGFENCE_DATA_DIR", value_name = "DIR")]
+    data_dir: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+impl Journal {
+    pub(super) fn execute(self) -> Result<Exit, Failure> {
+        match self {
+            Journal::Verify(at) => {
+                let summary = at.inspect()?;
+                if let Some(tail) = &summary.tail {
+                    eprintln!("ringfence: the next start cuts {tail}");
+                }
+                print_line(&format!(
+                    "ok: {} commands in {} batches, {} bytes checked, durable up to sequence {}",
+                    summary.last_sequence,
+                    summary.batches,
+                    summary.file_bytes,
+                    summary.durable_sequence
+                ))?;
+            }
+            Journal::Stat(at) => {
+                let summary = at.inspect()?;
+                let line = serde_json::to_string(&Stat::of(&summary));
+                print_line(&line.expect("a summary can be written as JSON"))?;
+            }
+            Journal::Dump(at) => at.dump()?,
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Where {
+    fn open(&self) -> Result<DataDir, Failure> {
+        DataDir::open_to_read(&self.data_dir).map_err(Failure::operating)
+    }
+
+    fn inspect(&self) -> Result<Summary, Failure> {
+        let mut progress = Progress::of("bytes checked");
+        let summary = inspect(&self.open()?, |done| progress.tick(done.checked_bytes));
+        progress.finish();
+        summary.map_err(Failure::operating)
+    }
+
+    fn dump(&self) -> Result<(), Failure> {
+        let mut reader = Reader::open(&self.open()?).map_err(Failure::operating)?;
+        let mut output = io::BufWriter::with_capacity(256 * 1024, io::stdout().lock());
+        let mut line = Vec::new();
+        while let Some(entry) = reader.next_entry().map_err(Failure::operating)? {
+            if let Entry::Batch { first_sequence, commands, .. } = entry {
+                line.clear();
+                text::encode_commands(first_sequence, commands, &mut line);
+                output.write_all(&line).map_err(written)?;
+            }
+        }
+        output.flush().map_err(written)?;
+        if let Some(tail) = reader.tail() {
+            eprintln!("ringfence: passed over {tail}");
+        }
+        Ok(())
+    }
+}
+
+fn print_line(line: &str) -> Result<(), Failure> {
+    writeln!(io::stdout().lock(), "{line}").map_err(written)
+}
+
+fn written(error: io::Error) -> Failure {
+    Failure::Operating(format!("writing to standard output: {error}"))
+}
+
+/// What `stat` prints; counts and sizes are strings, as in all of the text format.
+#[derive(Serialize)]
+struct Stat {
+    journal_id: String,
+    format_version: u32,
+    rules_version: Option<u32>,
+    segments: String,
+    file_bytes: String,
+    frame_bytes: String,
+    frames: String,
+    batches: String,
+    batch_commands_max: String,
+    commands: Commands,
+    last_sequence: String,
+    durable_sequence: String,
+    first_timestamp: String,
+    last_timestamp: String,
+    capacities: Option<Limits>,
+    tail_bytes: String,
+}
+
+#[derive(Serialize)]
+struct Limits {
+    accounts: String,
+    transfers: String,
+    policies: String,
+    retention_ns: String,
+}
+
+struct Commands([u64; Op::ALL.len()]);
+
+impl Serialize for Commands {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (op, count) in Op::ALL.iter().zip(self.0).filter(|(_, count)| *count > 0) {
+            map.serialize_entry(op.name(), &count.to_string())?;
+        }
+        map.end()
+    }
+}
+
+impl Stat {
+    fn of(summary: &Summary) -> Stat {
+        Stat {
+            journal_id: format!("{:032x}", summary.journal_id),
+            format_version: summary.format_version,
+            rules_version: summary.rules.map(|rules| rules.version),
+            segments: summary.segments.to_string(),
+            file_bytes: summary.file_bytes.to_string(),
+            frame_bytes: summary.frame_bytes.to_string(),
+            frames: summary.frames.to_string(),
+            batches: summary.batches.to_string(),
+            batch_commands_max: summary.batch_commands_max.to_string(),
+            commands: Commands(summary.commands),
+            last_sequence: summary.last_sequence.to_string(),
+            durable_sequence: summary.durable_sequence.to_string(),
+            first_timestamp: summary.first_timestamp.to_string(),
+            last_timestamp: summary.last_timestamp.to_string(),
+            capacities: summary.rules.map(|rules| Limits {
+                accounts: rules.capacities.accounts.to_string(),
+                transfers: rules.capacities.transfers.to_string(),
+                policies: rules.capacities.policies.to_string(),
+                retention_ns: rules.retention_ns.to_string(),
+            }),
+            tail_bytes: summary.tail.as_ref().map_or(0, |tail| tail.bytes).to_string(),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Options that more than one command has.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::Failure;
+use crate::journal::{Durability, SEGMENT_BYTES_MIN};
+use crate::pipeline::{Cores, Placement, Settings, Wait};
+use crate::ring::WaitStrategy;
+use crate::types::BATCH_COMMANDS_MAX;
+
+/// Options of every command that reads a data directory.
+#[derive(Debug, Args)]
+pub(super) struct ConfigFile {
+    /// TOML file with options; the command line and the environment come before it
+    #[arg(long, env = "RINGFENCE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What decides outcomes: kept in the journal once it is there.
+#[derive(Debug, Args)]
+pub(super) struct JournaledOptions {
+    /// Most accounts, allocated at start [default: what the journal says, else 65536]
+    #[arg(long, env = "RINGFENCE_ACCOUNTS", value_name = "N", value_parser = capacity)]
+    pub accounts: Option<u64>,
+    /// Most transfers and spent ids, allocated at start [default: what the journal says, else 1048576]
+    #[arg(long, env = "RINGFENCE_TRANSFERS", value_name = "N", value_parser = capacity)]
+    pub transfers: Option<u64>,
+    /// Most policies, allocated at start [default: what the journal says, else 65536]
+    #[arg(long, env = "RINGFENCE_POLICIES", value_name = "N", value_parser = capacity)]
+    pub policies: Option<u64>,
+    /// How long ids are remembered, such as 36h or 30days [default: what the journal says, else for ever]
+    #[arg(long, env = "RINGFENCE_RETENTION", value_name = "DURATION", value_parser = retention)]
+    pub retention: Option<Duration>,
+}
+
+/// How the engine runs; none of it shows in an outcome.
+#[derive(Debug, Args)]
+pub(super) struct EngineOptions {
+    /// When an outcome may leave: once its command is on stable storage, or at once
+    #[arg(
+        long,
+        env = "RINGFENCE_DURABILITY",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t = DurabilityOption::Sync
+    )]
+    pub durability: DurabilityOption,
+    /// Slots of the ring, a power of two, at least 16384
+    #[arg(long, env = "RINGFENCE_RING_SLOTS", value_name = "N", default_value = "65536", value_parser = ring_slots)]
+    pub ring_slots: usize,
+    /// Slots of the lane for events and bodies of look-ups, a power of two
+    #[arg(long, env = "RINGFENCE_EVENT_SLOTS", value_name = "N", default_value = "16384", value_parser = power_of_two)]
+    pub event_slots: usize,
+    /// Bytes of one segment of the journal, a power of two, at least 2097152
+    #[arg(long, env = "RINGFENCE_SEGMENT_BYTES", value_name = "N", default_value = "67108864", value_parser = segment_bytes)]
+    pub segment_bytes: u64,
+    #[command(flatten)]
+    pub threads: ThreadOptions,
+}
+
+/// Which threads run the stages, and how they wait.
+#[derive(Debug, Args)]
+pub(super) struct ThreadOptions {
+    /// How stages wait: busy-spin, yield, park, phased (spin, yield, park), or auto: phased unless
+    /// each stage has a core of its own
+    #[arg(long, env = "RINGFENCE_WAIT", value_name = "HOW", default_value = "auto")]
+    pub wait: Wait,
+    /// Cores to pin stages to, such as 0,1 or 2-5, or auto: all that this process may use
+    #[arg(long, env = "RINGFENCE_CORES", value_name = "LIST", default_value = "auto")]
+    pub cores: Cores,
+}
+
+/// `--durability`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DurabilityOption {
+    /// No outcome leaves before its command is on stable storage
+    Sync,
+    /// The journal is written but not waited for
+    Async,
+}
+
+impl From<DurabilityOption> for Durability {
+    fn from(option: DurabilityOption) -> Durability {
+        match option {
+            DurabilityOption::Sync => Durability::Sync,
+            DurabilityOption::Async => Durability::Async,
+        }
+    }
+}
+
+/// Dense indices are 32 bits wide, and one of them means "none".
+const CAPACITY_MAX: u64 = 1 << 31;
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "not a number".to_owned())
+}
+
+fn capacity(text: &str) -> Result<u64, String> {
+    match number(text)? {
+        count @ 1..=CAPACITY_MAX => Ok(count),
+        _ => Err(format!("not between 1 and {CAPACITY_MAX}")),
+    }
+}
+
+fn power_of_two(text: &str) -> Result<usize, String> {
+    match number(text)? {
+        slots @ 1..=CAPACITY_MAX if slots.is_power_of_two() => Ok(slots as usize),
+        _ => Err(format!("not a power of two up to {CAPACITY_MAX}")),
+    }
+}
+
+pub(super) fn ring_slots(text: &str) -> Result<usize, String> {
+    let slots_min = 2 * BATCH_COMMANDS_MAX;
+    match power_of_two(text)? {
+        slots if slots >= slots_min => Ok(slots),
+        _ => Err(format!("fewer than {slots_min}: two of the longest batches must fit")),
+    }
+}
+
+pub(super) fn segment_bytes(text: &str) -> Result<u64, String> {
+    match number(text)? {
+        bytes if bytes.is_power_of_two() && bytes >= SEGMENT_BYTES_MIN => Ok(bytes),
+        _ => Err(format!("not a power of two from {SEGMENT_BYTES_MIN} up")),
+    }
+}
+
+fn retention(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    match u64::try_from(duration.as_nanos()) {
+        Ok(1..) => Ok(duration),
+        _ => Err("not between 1 ns and 584 years".to_owned()),
+    }
+}
+
+impl ThreadOptions {
+    /// How the threads of `placement` wait on this machine.
+    pub(super) fn wait_for(&self, placement: &Placement, journaled: bool) -> WaitStrategy {
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        let strategy = self.wait.strategy(placement, journaled, cores);
+        if self.wait == Wait::BusySpin && strategy != WaitStrategy::BusySpin {
+            eprintln!("ringfence: more threads than cores would spin; they yield instead");
+        }
+        strategy
+    }
+}
+
+impl EngineOptions {
+    /// What these options mean for a run on this machine.
+    pub(super) fn settings(
+        &self,
+        journaled: bool,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Settings, Failure> {
+        let placement = Placement::resolve(&self.threads.cores).map_err(Failure::Usage)?;
+        let wait = self.threads.wait_for(&placement, journaled);
+        let (ring_slots, event_slots) = (self.ring_slots, self.event_slots);
+        Ok(Settings { ring_slots, event_slots, wait, placement, parker: None, stop })
+    }
+}

@@ -1,0 +1,106 @@
+//! `ringfence replay`: the state that a journal gives back.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::options::ConfigFile;
+use super::progress::Progress;
+use super::summary::Summary;
+use super::{Exit, Failure};
+use crate::codec::text;
+use crate::engine::{Engine, Sink};
+use crate::journal::{DataDir, Reader};
+use crate::replay::{Discard, Replayer, TextLines};
+
+/// Arguments of `ringfence replay`.
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// Directory of the journal; nothing in it is changed, and an engine may be running on it
+    #[arg(long, env = "RINGFENCE_DATA_DIR", value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Print every outcome again, byte for byte; the summary goes to standard error
+    #[arg(long)]
+    outcomes: bool,
+    /// Print every account in order of creation; the summary goes to standard error
+    #[arg(long)]
+    balances: bool,
+    /// Stop after this command (before the linked chain, where it stands within one)
+    #[arg(long, value_name = "SEQUENCE", default_value_t = u64::MAX, hide_default_value = true)]
+    until: u64,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+impl Replay {
+    pub(super) fn execute(self) -> Result<Exit, Failure> {
+        let dir = DataDir::open_to_read(&self.data_dir).map_err(Failure::operating)?;
+        let mut output = io::stdout().lock();
+        let (engine, summary) = if self.outcomes {
+            let lines = TextLines::new(&mut output);
+            let mut replayer = Replayer::new(lines, self.until);
+            self.read(&dir, &mut replayer, TextLines::has_failed)?;
+            replayer.sink.finish().map_err(written)?;
+            end(replayer)?
+        } else {
+            let mut replayer = Replayer::new(Discard, self.until);
+            self.read(&dir, &mut replayer, |_| false)?;
+            end(replayer)?
+        };
+        if self.balances {
+            print_balances(&engine, &mut output).map_err(written)?;
+        }
+        if self.outcomes || self.balances {
+            eprintln!("{}", summary.line());
+        } else {
+            writeln!(output, "{}", summary.line()).map_err(written)?;
+        }
+        Ok(Exit::Done)
+    }
+
+    fn read<S: Sink>(
+        &self,
+        dir: &DataDir,
+        replayer: &mut Replayer<S>,
+        gives_up: impl Fn(&S) -> bool,
+    ) -> Result<(), Failure> {
+        let mut reader = Reader::open(dir).map_err(Failure::operating)?;
+        let mut progress = Progress::new();
+        while !replayer.is_done() && !gives_up(&replayer.sink) {
+            let Some(entry) = reader.next_entry().map_err(Failure::operating)? else { break };
+            replayer.apply(&entry).map_err(Failure::operating)?;
+            progress.tick(replayer.commands());
+        }
+        progress.finish();
+        if let Some(tail) = reader.tail() {
+            eprintln!("ringfence: passed over {tail}");
+        }
+        Ok(())
+    }
+}
+
+fn written(error: io::Error) -> Failure {
+    Failure::Operating(format!("writing to standard output: {error}"))
+}
+
+fn end<S: Sink>(replayer: Replayer<S>) -> Result<(Engine, Summary), Failure> {
+    let commands = replayer.commands();
+    let (last_sequence, last_timestamp) = replayer.last();
+    let engine = replayer.into_parts().0;
+    let engine = engine.ok_or_else(|| Failure::Operating("the journal has no rules".to_owned()))?;
+    let summary = Summary::of(&engine, commands, last_sequence, last_timestamp);
+    Ok((engine, summary))
+}
+
+fn print_balances(engine: &Engine, output: &mut impl Write) -> io::Result<()> {
+    let mut line = Vec::new();
+    let mut output = io::BufWriter::new(output);
+    for account in engine.accounts() {
+        line.clear();
+        text::encode_account(&account, &mut line);
+        line.push(b'\n');
+        output.write_all(&line)?;
+    }
+    output.flush()
+}

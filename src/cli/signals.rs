@@ -1,0 +1,26 @@
+//! SIGINT and SIGTERM: the first one lets the program finish, the second ends it at once.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use super::{Exit, Failure};
+
+/// The flag that the first signal sets.
+///
+/// # Errors
+///
+/// If the system lets no handler be set.
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first looks whether the flag was set before this signal.
+        let ended = Arc::clone(&stop);
+        flag::register_conditional_shutdown(signal, Exit::Failed as i32, ended)
+            .and_then(|_| flag::register(signal, Arc::clone(&stop)))
+            .map_err(|error| Failure::Operating(format!("handling signal {signal}: {error}")))?;
+    }
+    Ok(stop)
+}

@@ -1,0 +1,291 @@
+//! A file of commands to a running engine, and its answers back as text.
+
+use std::io::{self, Read, Write};
+use std::sync::mpsc::{self, RecvError, SyncSender, TryRecvError, TrySendError};
+use std::thread::{self, JoinHandle};
+
+use super::{Client, ClientError, Receiver, Sender};
+use crate::codec::text::{
+    Clock, Decoder, Input, Line, Lines, Malformed, encode_malformed, encode_outcome,
+};
+use crate::observe::OutcomeCounts;
+use crate::types::{BATCH_COMMANDS_MAX, Command};
+
+/// What [`submit`] did.
+#[derive(Debug, Default)]
+pub struct SubmitReport {
+    /// How many answers there were of each status.
+    pub outcomes: OutcomeCounts,
+    /// How many lines were malformed.
+    pub malformed: u64,
+    /// Commands that were sent, or were about to be, and have no answer: whether they were
+    /// executed is unknown. 0 unless it was stopped.
+    pub unanswered: u64,
+    /// Why it stopped before the end.
+    pub stopped: Option<SubmitError>,
+}
+
+/// Why [`submit`] stopped before the end.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The input cannot be read. What was read before was answered.
+    #[error("reading the input: {0}")]
+    Input(#[source] io::Error),
+    /// The output cannot be written.
+    #[error("writing the output: {0}")]
+    Output(#[source] io::Error),
+    /// The engine is lost.
+    #[error(transparent)]
+    Engine(#[from] ClientError),
+}
+
+/// Bytes that are read from the input at once.
+const READ_BYTES: usize = 64 * 1024;
+/// From so many bytes on they are sent, though more could be gathered.
+const SEND_BYTES: usize = 64 * 1024;
+/// From so many bytes on lines are printed, though more could be gathered.
+const PRINT_BYTES: usize = 64 * 1024;
+/// Most batches and malformed lines that are read and not yet printed.
+const PROMISES_MAX: usize = 4096;
+
+/// What is owed to the output, in the order of the input.
+#[derive(Debug)]
+enum Promise {
+    /// The answers to a batch of so many commands.
+    Answers(usize),
+    /// What is wrong with a line.
+    Malformed { line_number: u64, malformed: Malformed },
+    /// The input cannot be read further.
+    Failed(io::Error),
+    /// The input has ended.
+    End,
+}
+
+/// Sends the NDJSON of `input` to the engine and prints one line for each command and for each
+/// malformed line, in the order of the input, each as soon as it is known.
+///
+/// The input is read by a thread of its own. Where `submit` stops early that thread may still
+/// wait for the input; it ends with the next line.
+///
+/// # Panics
+///
+/// If the thread that reads the input did.
+pub fn submit(
+    input: impl Read + Send + 'static,
+    output: &mut impl Write,
+    client: Client,
+) -> SubmitReport {
+    let (sender, receiver) = client.split();
+    let (promise, promises) = mpsc::sync_channel(PROMISES_MAX);
+    let reader = thread::spawn(move || read_and_send(input, sender, &promise));
+    let mut printer = Printer {
+        output,
+        lines: Vec::with_capacity(2 * PRINT_BYTES),
+        receiver,
+        report: SubmitReport::default(),
+    };
+    let mut owed = 0;
+    let result = printer.print(&promises, reader, &mut owed);
+    let what_is_known = printer.write();
+    let Printer { receiver, mut report, .. } = printer;
+    if let Err(error) = result.and(what_is_known) {
+        receiver.hang_up();
+        let more = promises.try_iter().map(|promise| match promise {
+            Promise::Answers(count) => count,
+            _ => 0,
+        });
+        report.unanswered = (owed + more.sum::<usize>()) as u64;
+        report.stopped = Some(error);
+    }
+    report
+}
+
+/// Prints what was promised.
+struct Printer<'a, W> {
+    output: &'a mut W,
+    /// Lines that are not yet written.
+    lines: Vec<u8>,
+    receiver: Receiver,
+    report: SubmitReport,
+}
+
+impl<W: Write> Printer<'_, W> {
+    /// Prints until the input has ended and everything is answered. `owed` is then, and after an
+    /// error, how many answers are missing of the batch whose turn it is.
+    fn print(
+        &mut self,
+        promises: &mpsc::Receiver<Promise>,
+        reader: JoinHandle<()>,
+        owed: &mut usize,
+    ) -> Result<(), SubmitError> {
+        loop {
+            match self.next_promise(promises)? {
+                Some(Promise::Answers(count)) => {
+                    *owed = count;
+                    while *owed > 0 {
+                        self.print_answer()?;
+                        *owed -= 1;
+                    }
+                }
+                Some(Promise::Malformed { line_number, malformed }) => {
+                    self.report.malformed += 1;
+                    encode_malformed(line_number, &malformed.to_string(), &mut self.lines);
+                    self.write_if_many()?;
+                }
+                Some(Promise::Failed(error)) => return Err(SubmitError::Input(error)),
+                Some(Promise::End) => return Ok(()),
+                None => {
+                    // Without a last word it ends only by a panic, which is ours too.
+                    let panic = reader.join().expect_err("the reader ends with a promise");
+                    std::panic::resume_unwind(panic)
+                }
+            }
+        }
+    }
+
+    /// The next promise; everything is written before it is waited for. `None`: the reader died.
+    fn next_promise(
+        &mut self,
+        promises: &mpsc::Receiver<Promise>,
+    ) -> Result<Option<Promise>, SubmitError> {
+        match promises.try_recv() {
+            Ok(promise) => Ok(Some(promise)),
+            Err(TryRecvError::Disconnected) => Ok(None),
+            Err(TryRecvError::Empty) => {
+                self.write()?;
+                match promises.recv() {
+                    Ok(promise) => Ok(Some(promise)),
+                    Err(RecvError) => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// The next answer; everything is written before it is waited for.
+    fn print_answer(&mut self) -> Result<(), SubmitError> {
+        let answer = match self.receiver.arrived_answer()? {
+            Some(answer) => answer,
+            None => {
+                self.write()?;
+                self.receiver.next_answer()?
+            }
+        };
+        self.report.outcomes.add(answer.outcome.status);
+        encode_outcome(answer.sequence, &answer.outcome, answer.body.as_ref(), &mut self.lines);
+        self.write_if_many()
+    }
+
+    fn write_if_many(&mut self) -> Result<(), SubmitError> {
+        if self.lines.len() < PRINT_BYTES { Ok(()) } else { self.write() }
+    }
+
+    fn write(&mut self) -> Result<(), SubmitError> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let written = self.output.write_all(&self.lines).and_then(|()| self.output.flush());
+        self.lines.clear();
+        written.map_err(SubmitError::Output)
+    }
+}
+
+/// Reads the input to its end, sends its batches and promises what is to be printed of it. Ends
+/// early where nobody waits for promises any more.
+fn read_and_send(mut input: impl Read, sender: Sender, promises: &SyncSender<Promise>) {
+    let mut outbox = Outbox { sender, promises };
+    let mut lines = Lines::new();
+    let decoder = Decoder::new(Clock::System);
+    let mut batch = Vec::with_capacity(BATCH_COMMANDS_MAX);
+    let mut bytes = vec![0; READ_BYTES];
+    let mut failure = None;
+    loop {
+        let mut chunk = match input.read(&mut bytes) {
+            Ok(0) => break,
+            Ok(count) => &bytes[..count],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        };
+        while let Some((number, line)) = lines.next(&mut chunk) {
+            if outbox.line(number, line, &decoder, &mut batch).is_none() {
+                return;
+            }
+        }
+        // The input may pause now, and what it has said is to be answered.
+        outbox.flush();
+    }
+    // The last line was cut off if the input failed: it is not what somebody meant.
+    let promised = match (failure, lines.finish()) {
+        (Some(error), _) => {
+            outbox.flush();
+            Some(Promise::Failed(error))
+        }
+        (None, Some((number, line))) => {
+            outbox.line(number, line, &decoder, &mut batch).map(|()| Promise::End)
+        }
+        (None, None) => Some(Promise::End),
+    };
+    if let Some(promise) = promised {
+        outbox.finish();
+        outbox.promise(promise);
+    }
+}
+
+/// Where read lines go. `None` from a method: nobody waits for promises any more.
+struct Outbox<'a> {
+    sender: Sender,
+    promises: &'a SyncSender<Promise>,
+}
+
+impl Outbox<'_> {
+    fn line(
+        &mut self,
+        line_number: u64,
+        line: Line,
+        decoder: &Decoder,
+        batch: &mut Vec<Command>,
+    ) -> Option<()> {
+        let decoded = match line {
+            Line::Text(text) => decoder.decode(text, batch),
+            Line::TooLong => Err(Malformed::too_long()),
+        };
+        match decoded {
+            Ok(Input::Blank) => Some(()),
+            Ok(Input::Batch) => {
+                self.promise(Promise::Answers(batch.len()))?;
+                if self.sender.push(batch) >= SEND_BYTES {
+                    self.flush();
+                }
+                Some(())
+            }
+            Ok(Input::AdvanceClock { .. }) => unreachable!("the clock is not manual"),
+            Err(malformed) => self.promise(Promise::Malformed { line_number, malformed }),
+        }
+    }
+
+    /// Sends what was gathered.
+    fn flush(&mut self) {
+        // A lost engine is the receiver's to tell: there the engine's last word may be found, and
+        // there it is known what is unanswered. Until then batches go nowhere, but are promised.
+        drop(self.sender.flush());
+    }
+
+    fn finish(&mut self) {
+        // As in `flush`.
+        drop(self.sender.finish());
+    }
+
+    fn promise(&mut self, promise: Promise) -> Option<()> {
+        match self.promises.try_send(promise) {
+            Ok(()) => Some(()),
+            Err(TrySendError::Disconnected(_)) => None,
+            Err(TrySendError::Full(promise)) => {
+                // Before waiting for answers, send what is to be answered.
+                self.flush();
+                self.promises.send(promise).ok()
+            }
+        }
+    }
+}

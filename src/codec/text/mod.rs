@@ -1,0 +1,30 @@
+//! Commands and outcomes as NDJSON: one JSON value a line, in and out.
+//!
+//! ```text
+//!   chunks ──Lines──▶ line ──Decoder──▶ commands of one batch, unstamped
+//!                                └────▶ Malformed: what is wrong with the line, and where
+//!   outcome, event, malformed line ──encode_…──▶ one line
+//! ```
+//!
+//! # Invariants
+//!
+//! * A line gives a whole batch or none of it.
+//! * What [`encode_commands`] writes decodes to the same commands once `sequence` and
+//!   `engine_timestamp` are taken out, unless a client set flags that have no name.
+//! * Decoding a good line of usual spelling allocates nothing once the batch has its capacity.
+
+mod decode;
+mod encode;
+mod fields;
+mod lines;
+mod malformed;
+
+pub use decode::{Clock, Decoder, Input};
+pub use encode::{
+    encode_account, encode_advance_clock, encode_commands, encode_malformed, encode_outcome,
+};
+pub use lines::{LINE_BYTES_MAX, Line, Lines};
+pub use malformed::Malformed;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,273 @@
+//! From engine to client: outcomes, what goes before them, and why a session ends.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::frame::{self, Frames, HEADER_BYTES, Header, kind};
+use super::hello;
+use super::{ErrorCode, Hello, Violation};
+use crate::types::{
+    Account, BATCH_COMMANDS_MAX, Event, EventKind, Op, Outcome, PendingStatus, Status, TransferBody,
+};
+
+/// What stands before the outcomes of one message.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+struct OutcomesHead {
+    /// Sequence of the first; the others follow without a gap.
+    first_sequence: u64,
+    reserved: u64,
+}
+
+/// What stands before the text of an error.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+struct ErrorHead {
+    /// An [`ErrorCode`], by its number.
+    code: u16,
+    reserved: [u8; 14],
+}
+
+const _: () = assert!(size_of::<OutcomesHead>() == 16);
+const _: () = assert!(size_of::<ErrorHead>() == 16);
+
+/// Longest text of an error, in bytes.
+const ERROR_TEXT_BYTES_MAX: usize = 240;
+
+/// Appends why the session ends; nothing follows it. A text of more than 240 bytes is cut.
+pub fn encode_error(code: ErrorCode, text: &str, out: &mut Vec<u8>) {
+    let boundary = |end: &usize| text.is_char_boundary(*end);
+    let end = (0..=text.len().min(ERROR_TEXT_BYTES_MAX)).rfind(boundary).expect("0 is one");
+    let text = &text[..end];
+    let start = frame::begin_message(kind::ERROR, 0, text.len() as u16, out);
+    out.extend_from_slice(ErrorHead { code: code as u16, reserved: [0; 14] }.as_bytes());
+    out.extend_from_slice(text.as_bytes());
+    out.resize(out.len().next_multiple_of(HEADER_BYTES), 0);
+    frame::end_message(start, out);
+}
+
+/// Encodes what one session is told. Outcomes with consecutive sequences share a message.
+///
+/// The bytes that were appended to `out` may be sent once [`ReplyEncoder::finish`] was called;
+/// until then nothing may be taken out of it.
+#[derive(Debug, Default)]
+pub struct ReplyEncoder {
+    open: Option<OpenMessage>,
+}
+
+/// A message to which outcomes may still be added.
+#[derive(Debug)]
+struct OpenMessage {
+    start: usize,
+    next_sequence: u64,
+    count: u16,
+}
+
+impl ReplyEncoder {
+    /// With no message begun.
+    #[must_use]
+    pub fn new() -> ReplyEncoder {
+        ReplyEncoder::default()
+    }
+
+    /// Appends the outcome of the command at `sequence`.
+    pub fn outcome(&mut self, sequence: u64, outcome: &Outcome, out: &mut Vec<u8>) {
+        let fits = |open: &OpenMessage| {
+            open.next_sequence == sequence && usize::from(open.count) < BATCH_COMMANDS_MAX
+        };
+        if !self.open.as_ref().is_some_and(fits) {
+            self.finish(out);
+            let start = frame::begin_message(kind::OUTCOMES, 0, 0, out);
+            let head = OutcomesHead { first_sequence: sequence, reserved: 0 };
+            out.extend_from_slice(head.as_bytes());
+            self.open = Some(OpenMessage { start, next_sequence: sequence, count: 0 });
+        }
+        let open = self.open.as_mut().expect("it was just opened");
+        open.next_sequence += 1;
+        open.count += 1;
+        // Which session it is for is the engine's own affair.
+        out.extend_from_slice(Outcome { session: 0, ..*outcome }.as_bytes());
+    }
+
+    /// Appends an event: the body of a look-up, before its outcome.
+    pub fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        self.finish(out);
+        let start = frame::begin_message(kind::EVENT, 0, 1, out);
+        out.extend_from_slice(Event { session: 0, ..*event }.as_bytes());
+        frame::end_message(start, out);
+    }
+
+    /// Ends the message that is begun, if any.
+    pub fn finish(&mut self, out: &mut [u8]) {
+        if let Some(OpenMessage { start, count, .. }) = self.open.take() {
+            let count_at = start + std::mem::offset_of!(Header, count);
+            out[count_at..count_at + 2].copy_from_slice(&count.to_le_bytes());
+            frame::end_message(start, out);
+        }
+    }
+}
+
+/// Why the engine ends a session.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text} (error {code})")]
+pub struct ServerError {
+    /// An [`ErrorCode`] by its number, or one that a later version added.
+    pub code: u16,
+    /// For a person to read.
+    pub text: String,
+}
+
+/// What the engine sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply<'a> {
+    /// The first message.
+    Hello(Hello),
+    /// Outcomes of consecutive commands.
+    Outcomes {
+        /// Sequence of the first.
+        first_sequence: u64,
+        /// 1 to [`BATCH_COMMANDS_MAX`].
+        outcomes: &'a [Outcome],
+    },
+    /// What goes before an outcome: the body of a look-up.
+    Event(&'a Event),
+    /// The last message: why the session ends.
+    Error(ServerError),
+}
+
+/// Decodes the stream of an engine.
+#[derive(Debug, Default)]
+pub struct ReplyDecoder {
+    frames: Frames,
+    greeted: bool,
+    violation: Option<Violation>,
+}
+
+impl ReplyDecoder {
+    /// At the start of a stream.
+    #[must_use]
+    pub fn new() -> ReplyDecoder {
+        ReplyDecoder::default()
+    }
+
+    /// Where the bytes go that arrive.
+    pub fn frames(&mut self) -> &mut Frames {
+        &mut self.frames
+    }
+
+    /// The next message, if it has wholly arrived.
+    ///
+    /// # Errors
+    ///
+    /// How the engine broke the protocol; from then on, always the same.
+    pub fn next_reply(&mut self) -> Result<Option<Reply<'_>>, Violation> {
+        if let Some(violation) = self.violation {
+            return Err(violation);
+        }
+        let next = next(&mut self.frames, &mut self.greeted);
+        if let Err(violation) = next {
+            self.violation = Some(violation);
+        }
+        next
+    }
+}
+
+fn next<'a>(frames: &'a mut Frames, greeted: &mut bool) -> Result<Option<Reply<'a>>, Violation> {
+    let was_greeted = *greeted;
+    let Some((header, body)) = frames.next(|header| check_header(header, was_greeted))? else {
+        return Ok(None);
+    };
+    Ok(Some(match header.kind {
+        kind::HELLO => {
+            *greeted = true;
+            Reply::Hello(hello::decode(body)?)
+        }
+        kind::OUTCOMES => {
+            let (head, outcomes) = OutcomesHead::read_from_prefix(body).expect("length checked");
+            let outcomes = <[Outcome]>::ref_from_bytes(outcomes)
+                .expect("its length was checked, and messages lie aligned in the buffer");
+            if head.reserved != 0 {
+                return Err(Violation::ReservedNotZero("outcomes"));
+            }
+            for outcome in outcomes {
+                check_outcome(outcome)?;
+            }
+            Reply::Outcomes { first_sequence: head.first_sequence, outcomes }
+        }
+        kind::EVENT => {
+            let event = Event::ref_from_bytes(body)
+                .expect("its length was checked, and messages lie aligned in the buffer");
+            check_event(event)?;
+            Reply::Event(event)
+        }
+        kind::ERROR => {
+            let (head, padded) = ErrorHead::read_from_prefix(body).expect("length checked");
+            let (text, padding) = padded.split_at(usize::from(header.count));
+            if head.reserved != [0; 14] || padding.iter().any(|byte| *byte != 0) {
+                return Err(Violation::ReservedNotZero("error"));
+            }
+            let text = String::from_utf8_lossy(text).into_owned();
+            Reply::Error(ServerError { code: head.code, text })
+        }
+        _ => unreachable!("the header was checked"),
+    }))
+}
+
+/// An error may come before the hello, which may be what it is about.
+fn check_header(header: &Header, greeted: bool) -> Result<(), Violation> {
+    if !greeted && header.kind != kind::ERROR {
+        return hello::check_header(header);
+    }
+    if header.op != 0 {
+        return Err(Violation::ReservedNotZero("header"));
+    }
+    header.expect_body(match header.kind {
+        kind::OUTCOMES => size_of::<OutcomesHead>() + header.expect_count()? * size_of::<Outcome>(),
+        kind::EVENT if header.count != 1 => return Err(Violation::BadCount(header.count)),
+        kind::EVENT => size_of::<Event>(),
+        kind::ERROR => {
+            let text_bytes = usize::from(header.count);
+            if text_bytes > ERROR_TEXT_BYTES_MAX {
+                return Err(Violation::BadLength(header.length));
+            }
+            size_of::<ErrorHead>() + text_bytes.next_multiple_of(HEADER_BYTES)
+        }
+        other => return Err(Violation::UnexpectedMessage(other)),
+    })
+}
+
+/// Whatever can be printed later must have a name.
+fn check_outcome(outcome: &Outcome) -> Result<(), Violation> {
+    if Op::from_number(outcome.op).is_none() {
+        return Err(Violation::BadOp(outcome.op));
+    }
+    if Status::from_number(outcome.status).is_none() {
+        return Err(Violation::BadValue("status"));
+    }
+    if outcome.reserved != [0; 3] || outcome.session != 0 {
+        return Err(Violation::ReservedNotZero("outcome"));
+    }
+    Ok(())
+}
+
+fn check_event(event: &Event) -> Result<(), Violation> {
+    let Some(kind) = EventKind::from_number(event.kind) else {
+        return Err(Violation::BadValue("kind"));
+    };
+    if event.reserved != [0; 5] || event.session != 0 {
+        return Err(Violation::ReservedNotZero("event"));
+    }
+    let used_bytes = match kind {
+        EventKind::AccountBody => size_of::<Account>(),
+        EventKind::TransferBody => {
+            let status = event.body.transfer().pending_status;
+            if status != 0 && PendingStatus::from_number(status).is_none() {
+                return Err(Violation::BadValue("pending_status"));
+            }
+            std::mem::offset_of!(TransferBody, reserved)
+        }
+    };
+    if event.body.as_bytes()[used_bytes..].iter().any(|byte| *byte != 0) {
+        return Err(Violation::ReservedNotZero("event"));
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! From client to engine: batches of commands.
+
+use zerocopy::{FromBytes, IntoBytes};
+
+use super::frame::{self, Frames, Header, kind};
+use super::{Hello, Violation, hello};
+use crate::types::{
+    AccountPolicy, BATCH_COMMANDS_MAX, Body, Command, Frozen, LedgerPolicy, Op, PairPolicy,
+    PolicyLimits,
+};
+
+/// Appends `commands` as one batch. Of their headers only the operation is sent.
+///
+/// # Panics
+///
+/// If they are none, more than [`BATCH_COMMANDS_MAX`], or of more than one operation.
+pub fn encode_batch(commands: &[Command], out: &mut Vec<u8>) {
+    assert!((1..=BATCH_COMMANDS_MAX).contains(&commands.len()));
+    let op = commands[0].header.op;
+    let start = frame::begin_message(kind::BATCH, op, commands.len() as u16, out);
+    for command in commands {
+        assert_eq!(command.header.op, op, "a batch is of one operation");
+        out.extend_from_slice(command.body.as_bytes());
+    }
+    frame::end_message(start, out);
+}
+
+/// What a client sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request<'a> {
+    /// The first message.
+    Hello(Hello),
+    /// One batch.
+    Batch {
+        /// What it asks for.
+        op: Op,
+        /// 1 to [`BATCH_COMMANDS_MAX`].
+        bodies: &'a [Body],
+    },
+}
+
+impl Request<'_> {
+    /// The commands of a batch, not yet stamped, for the session that waits for their outcomes.
+    /// A hello has none.
+    pub fn commands(&self, session: u16) -> impl ExactSizeIterator<Item = Command> + '_ {
+        let (op, bodies) = match *self {
+            Request::Hello(_) => (0, &[][..]),
+            Request::Batch { op, bodies } => (op as u8, bodies),
+        };
+        let header = crate::types::Header { session, op, ..Default::default() };
+        bodies.iter().map(move |body| Command { header, body: *body })
+    }
+}
+
+/// Decodes the stream of a client.
+#[derive(Debug, Default)]
+pub struct RequestDecoder {
+    frames: Frames,
+    greeted: bool,
+    violation: Option<Violation>,
+}
+
+impl RequestDecoder {
+    /// At the start of a stream.
+    #[must_use]
+    pub fn new() -> RequestDecoder {
+        RequestDecoder::default()
+    }
+
+    /// Where the bytes go that arrive.
+    pub fn frames(&mut self) -> &mut Frames {
+        &mut self.frames
+    }
+
+    /// The next message, if it has wholly arrived.
+    ///
+    /// # Errors
+    ///
+    /// How the client broke the protocol; from then on, always the same.
+    pub fn next_request(&mut self) -> Result<Option<Request<'_>>, Violation> {
+        if let Some(violation) = self.violation {
+            return Err(violation);
+        }
+        let next = next(&mut self.frames, &mut self.greeted);
+        if let Err(violation) = next {
+            self.violation = Some(violation);
+        }
+        next
+    }
+}
+
+fn next<'a>(frames: &'a mut Frames, greeted: &mut bool) -> Result<Option<Request<'a>>, Violation> {
+    if !*greeted {
+        let Some((_, body)) = frames.next(hello::check_header)? else { return Ok(None) };
+        let hello = hello::decode(body)?;
+        *greeted = true;
+        return Ok(Some(Request::Hello(hello)));
+    }
+    let Some((header, body)) = frames.next(check_batch_header)? else { return Ok(None) };
+    let op = Op::from_number(header.op).expect("it was checked");
+    let bodies = <[Body]>::ref_from_bytes(body)
+        .expect("its length was checked, and messages lie aligned in the buffer");
+    for body in bodies {
+        check_body(op, body)?;
+    }
+    Ok(Some(Request::Batch { op, bodies }))
+}
+
+fn check_batch_header(header: &Header) -> Result<(), Violation> {
+    if header.kind != kind::BATCH {
+        return Err(Violation::UnexpectedMessage(header.kind));
+    }
+    if !Op::from_number(header.op).is_some_and(Op::is_public) {
+        return Err(Violation::BadOp(header.op));
+    }
+    header.expect_body(header.expect_count()? * size_of::<Body>())
+}
+
+/// Refuses what has no meaning, but unknown flags: those have a status.
+fn check_body(op: Op, body: &Body) -> Result<(), Violation> {
+    let reserved_is_zero = match op {
+        Op::CreateAccount => body.account().reserved == 0,
+        Op::CreateTransfer => true,
+        Op::LookupAccount | Op::LookupTransfer => body.lookup().reserved == [0; 7],
+        Op::SetAccountPolicy => {
+            let policy = body.account_policy();
+            check_account_policy(policy)?;
+            policy.reserved == [0; 6] && policy.reserved_more == [0; 4]
+        }
+        Op::SetLedgerPolicy => {
+            let policy = body.ledger_policy();
+            check_ledger_policy(policy)?;
+            policy.reserved == [0; 2] && policy.reserved_more == [0; 6]
+        }
+        Op::SetPairPolicy => {
+            let policy: &PairPolicy = body.pair_policy();
+            if policy.blocked > 1 {
+                return Err(Violation::BadValue("blocked"));
+            }
+            policy.reserved == [0; 15] && policy.reserved_more == [0; 5]
+        }
+        Op::Pulse => unreachable!("it is not public"),
+    };
+    if reserved_is_zero { Ok(()) } else { Err(Violation::ReservedNotZero(op.name())) }
+}
+
+/// A limit that is not set has no value, so that equal policies are equal bytes.
+fn check_account_policy(policy: &AccountPolicy) -> Result<(), Violation> {
+    if Frozen::from_number(policy.frozen).is_none() {
+        return Err(Violation::BadValue("frozen"));
+    }
+    if policy.limits.0 & !PolicyLimits::KNOWN.0 != 0 {
+        return Err(Violation::BadValue("limits"));
+    }
+    let (amount, count) = (PolicyLimits::DEBIT_SPEND_AMOUNT, PolicyLimits::DEBIT_SPEND_COUNT);
+    let values = [
+        ("debit_amount_max", PolicyLimits::DEBIT_AMOUNT_MAX, policy.debit_amount_max),
+        ("credit_amount_max", PolicyLimits::CREDIT_AMOUNT_MAX, policy.credit_amount_max),
+        ("debit_rate_count", PolicyLimits::DEBIT_RATE, policy.debit_rate_count.into()),
+        (
+            "debit_rate_window_seconds",
+            PolicyLimits::DEBIT_RATE,
+            policy.debit_rate_window_seconds.into(),
+        ),
+        ("debit_spend_amount", amount, policy.debit_spend_amount),
+        ("debit_spend_count", count, policy.debit_spend_count.into()),
+        (
+            "debit_spend_window_seconds",
+            amount.with(count),
+            policy.debit_spend_window_seconds.into(),
+        ),
+    ];
+    for (name, limit, value) in values {
+        if value != 0 && !policy.limits.has(limit) {
+            return Err(Violation::BadValue(name));
+        }
+    }
+    Ok(())
+}
+
+fn check_ledger_policy(policy: &LedgerPolicy) -> Result<(), Violation> {
+    if policy.halted > 1 {
+        return Err(Violation::BadValue("halted"));
+    }
+    if policy.limits.0 & !PolicyLimits::AMOUNT_MAX.0 != 0 {
+        return Err(Violation::BadValue("limits"));
+    }
+    if policy.amount_max != 0 && !policy.limits.has(PolicyLimits::AMOUNT_MAX) {
+        return Err(Violation::BadValue("amount_max"));
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! What breaks the protocol.
+
+use super::{MESSAGE_BYTES_MAX, PROTOCOL_VERSION};
+use crate::types::BATCH_COMMANDS_MAX;
+
+/// Why the engine ends a session, as it tells the client. Numbers never change; new ones are added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub enum ErrorCode {
+    /// The stream does not begin with the protocol's magic bytes.
+    BadMagic = 1,
+    /// The client speaks another version of the protocol.
+    UnsupportedVersion = 2,
+    /// A message of a kind that has no place here.
+    UnexpectedMessage = 3,
+    /// A length that no such message has.
+    BadLength = 4,
+    /// The bytes are not those that were sent.
+    BadChecksum = 5,
+    /// An operation that does not exist, or is the engine's own.
+    BadOp = 6,
+    /// A batch of no commands or of too many.
+    BadCount = 7,
+    /// A byte that has no meaning yet is not zero.
+    ReservedNotZero = 8,
+    /// A field has a value without a meaning.
+    BadValue = 9,
+    /// The engine serves as many sessions as it can.
+    TooManySessions = 10,
+}
+
+/// How a peer broke the protocol. The session ends with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// The stream does not begin with a hello.
+    #[error("this is not the Ringfence protocol")]
+    BadMagic,
+    /// The peer speaks another version.
+    #[error("protocol version {0}, but this is version {PROTOCOL_VERSION}")]
+    UnsupportedVersion(u32),
+    /// A message of a kind that does not exist, or not from this side, or not now.
+    #[error("unexpected message of kind {0}")]
+    UnexpectedMessage(u8),
+    /// A length, in bytes, that does not follow from kind and count, or is too large.
+    #[error(
+        "message of {0} bytes, which is not what its kind and count make (at most {MESSAGE_BYTES_MAX})"
+    )]
+    BadLength(u32),
+    /// The bytes are not those that were sent.
+    #[error("checksum {found:#010x}, but the bytes give {expected:#010x}")]
+    BadChecksum {
+        /// What the message says.
+        found: u32,
+        /// What its bytes give.
+        expected: u32,
+    },
+    /// An operation that does not exist, or is the engine's own.
+    #[error("unknown operation {0}")]
+    BadOp(u8),
+    /// A count outside of its range.
+    #[error("{0} records in a message: not 1 to {BATCH_COMMANDS_MAX}, or not what its kind has")]
+    BadCount(u16),
+    /// A byte that has no meaning yet is not zero.
+    #[error("reserved bytes of {0} are not zero")]
+    ReservedNotZero(&'static str),
+    /// A field has a value without a meaning.
+    #[error("field {0} has a value without a meaning")]
+    BadValue(&'static str),
+}
+
+impl Violation {
+    /// What the engine tells the client that did it.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Violation::BadMagic => ErrorCode::BadMagic,
+            Violation::UnsupportedVersion(_) => ErrorCode::UnsupportedVersion,
+            Violation::UnexpectedMessage(_) => ErrorCode::UnexpectedMessage,
+            Violation::BadLength(_) => ErrorCode::BadLength,
+            Violation::BadChecksum { .. } => ErrorCode::BadChecksum,
+            Violation::BadOp(_) => ErrorCode::BadOp,
+            Violation::BadCount(_) => ErrorCode::BadCount,
+            Violation::ReservedNotZero(_) => ErrorCode::ReservedNotZero,
+            Violation::BadValue(_) => ErrorCode::BadValue,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Which sockets are ready, and how the gateway's thread sleeps until one is.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use mio::{Events, Poll, Registry, Token, Waker};
+
+use crate::ring::Parker;
+
+const EVENTS: usize = 256;
+/// The token of the waker: sessions have numbers from 1.
+const WAKER: Token = Token(0);
+
+/// A socket that is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ready {
+    pub(super) token: Token,
+    pub(super) readable: bool,
+    pub(super) writable: bool,
+}
+
+/// An `epoll` that wakes for sockets and for bells alike.
+#[derive(Debug)]
+pub(super) struct Poller {
+    // Only the gateway's thread ever locks it, so it never waits.
+    inner: Mutex<Inner>,
+    registry: Registry,
+    waker: Waker,
+}
+
+#[derive(Debug)]
+struct Inner {
+    poll: Poll,
+    events: Events,
+    ready: Vec<Ready>,
+}
+
+impl Poller {
+    pub(super) fn new() -> io::Result<Poller> {
+        let poll = Poll::new()?;
+        let registry = poll.registry().try_clone()?;
+        let waker = Waker::new(&registry, WAKER)?;
+        let events = Events::with_capacity(EVENTS);
+        let ready = Vec::with_capacity(EVENTS);
+        Ok(Poller { inner: Mutex::new(Inner { poll, events, ready }), registry, waker })
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Moves what has become ready, now or while the thread slept, to `ready`.
+    pub(super) fn take_ready(&self, ready: &mut Vec<Ready>) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.poll(Duration::ZERO);
+        ready.append(&mut inner.ready);
+    }
+}
+
+impl Inner {
+    fn poll(&mut self, timeout: Duration) {
+        let Inner { poll, events, ready } = self;
+        match poll.poll(events, Some(timeout)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return,
+            Err(error) => panic!("waiting for sockets: {error}"),
+        }
+        ready.extend(events.iter().filter(|event| event.token() != WAKER).map(|event| Ready {
+            token: event.token(),
+            readable: event.is_readable() || event.is_read_closed() || event.is_error(),
+            writable: event.is_writable(),
+        }));
+    }
+}
+
+impl Parker for Poller {
+    fn park(&self, timeout: Duration) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).poll(timeout);
+    }
+
+    fn unpark(&self) {
+        // It fails only where the thread that sleeps is gone.
+        drop(self.waker.wake());
+    }
+}

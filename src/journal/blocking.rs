@@ -1,0 +1,67 @@
+//! Storage that does each operation at once, on the thread that asks: for recovery, which waits
+//! anyway, and for tests, which want each step to happen when they say so.
+
+use std::collections::VecDeque;
+
+use super::error::JournalError;
+use super::files::{Access, Files, OpenFile};
+use super::format::segment_name;
+use super::storage::{Completion, Operation, Storage};
+
+/// Storage without threads: `submit` returns when the work is done.
+pub struct Blocking<F: Files> {
+    files: F,
+    open: Vec<(u32, F::File)>,
+    completions: VecDeque<Completion>,
+}
+
+impl<F: Files> Blocking<F> {
+    /// `segments` are those that operations may name from the start.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`] if one of them cannot be opened.
+    pub fn new(files: &F, segments: &[u32]) -> Result<Blocking<F>, JournalError> {
+        let mut open = Vec::new();
+        for &segment in segments {
+            open.push((segment, files.open(&segment_name(segment), Access::Write)?));
+        }
+        Ok(Blocking { files: files.clone(), open, completions: VecDeque::new() })
+    }
+
+    fn file(&self, segment: u32) -> &F::File {
+        let found = self.open.iter().find(|&&(number, _)| number == segment);
+        &found.expect("operations name only segments that were prepared").1
+    }
+}
+
+impl<F: Files> Storage for Blocking<F> {
+    fn submit(&mut self, ticket: u64, operation: Operation) {
+        let (buffer, result) = match operation {
+            Operation::Prepare(header) => {
+                let made = self.files.make_segment(header);
+                (None, made.map(|file| self.open.push((header.segment, file))))
+            }
+            Operation::Write { segment, offset, buffer, bytes, durable } => {
+                let result = self.file(segment).write_at(offset, &buffer.bytes()[..bytes], durable);
+                (Some(buffer), result)
+            }
+            Operation::Sync { segment } => (None, self.file(segment).sync()),
+            Operation::Release { segment } => {
+                self.open.retain(|&(number, _)| number != segment);
+                (None, Ok(()))
+            }
+        };
+        self.completions.push_back(Completion { ticket, buffer, result });
+    }
+
+    fn complete(&mut self) -> Option<Completion> {
+        self.completions.pop_front()
+    }
+
+    fn wait(&mut self) {}
+
+    fn describe(&self) -> String {
+        "blocking writes on the journal's own thread".into()
+    }
+}

@@ -1,0 +1,359 @@
+//! The data directory: its lock, and the files of a real disk.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::buffer::Buffer;
+use super::direct;
+use super::error::JournalError;
+use super::files::{Access, Files, OpenFile};
+use super::format::{BLOCK_BYTES, segment_of_name};
+
+/// The file that a running engine holds locked.
+const LOCK_NAME: &str = "lock";
+/// The file with which direct I/O is tried out.
+const PROBE_NAME: &str = "probe.new";
+
+/// How a directory's files are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteMode {
+    /// Past the page cache (`O_DIRECT`), each write durable by itself (`RWF_DSYNC`).
+    Direct,
+    /// Through the page cache, then `fdatasync`.
+    Buffered,
+}
+
+impl std::fmt::Display for WriteMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            WriteMode::Direct => "direct writes (O_DIRECT, RWF_DSYNC)",
+            WriteMode::Buffered => "buffered writes and fdatasync",
+        })
+    }
+}
+
+/// A data directory that is open, to write under its lock or only to read.
+#[derive(Debug)]
+pub struct DataDir {
+    directory: Directory,
+    lock: Option<File>,
+}
+
+impl DataDir {
+    /// Opens `path` to write and takes its lock; makes it (mode 0700) if only its parent exists.
+    /// The lock is held until the value is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::InUse`] if another engine holds the lock, [`JournalError::NoParent`],
+    /// [`JournalError::NotAJournal`] if there are files but no journal, [`JournalError::Io`].
+    pub fn open(path: &Path) -> Result<DataDir, JournalError> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Ok(()) => sync_parent(path)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(JournalError::NoParent { path: path.to_path_buf() });
+            }
+            Err(error) => return Err(JournalError::io("create", path, 0, error)),
+        }
+        let directory = Directory::new(path, WriteMode::Buffered);
+        directory.check_is_journal(true)?;
+        let lock_path = directory.path(LOCK_NAME);
+        let lock = private()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&lock_path)
+            .map_err(|error| JournalError::io("open", &lock_path, 0, error))?;
+        match direct::try_lock(&lock) {
+            Ok(true) => {}
+            Ok(false) => return Err(JournalError::InUse { path: path.to_path_buf() }),
+            Err(error) => return Err(JournalError::io("lock", &lock_path, 0, error)),
+        }
+        let mode = directory.probe()?;
+        Ok(DataDir { directory: Directory::new(path, mode), lock: Some(lock) })
+    }
+
+    /// Opens `path` only to read: takes no lock, changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::NotAJournal`] if no journal is there, [`JournalError::Io`].
+    pub fn open_to_read(path: &Path) -> Result<DataDir, JournalError> {
+        let directory = Directory::new(path, WriteMode::Buffered);
+        directory.check_is_journal(false)?;
+        Ok(DataDir { directory, lock: None })
+    }
+
+    /// Whether an engine holds the directory, this process or another. Disturbs none that is starting.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    pub fn is_held(&self) -> Result<bool, JournalError> {
+        if self.lock.is_some() {
+            return Ok(true);
+        }
+        let path = self.directory.path(LOCK_NAME);
+        match File::open(&path) {
+            Ok(lock) => direct::is_locked(&lock)
+                .map_err(|error| JournalError::io("ask for the lock of", &path, 0, error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(JournalError::io("open", &path, 0, error)),
+        }
+    }
+
+    /// Whether it was opened to write.
+    #[must_use]
+    pub fn is_locked_by_us(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.directory.path
+    }
+
+    /// How its files are written, found out when it was opened to write.
+    #[must_use]
+    pub fn write_mode(&self) -> WriteMode {
+        self.directory.mode
+    }
+
+    /// Its files.
+    #[must_use]
+    pub fn files(&self) -> &Directory {
+        &self.directory
+    }
+}
+
+/// The files of a directory on a real disk.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    path: Arc<Path>,
+    mode: WriteMode,
+}
+
+impl Directory {
+    /// The directory at `path`, which exists, written in the way of `mode`.
+    #[must_use]
+    pub fn new(path: &Path, mode: WriteMode) -> Directory {
+        Directory { path: Arc::from(path), mode }
+    }
+
+    /// Whether the directory holds a journal, or with `may_be_new` nothing yet.
+    fn check_is_journal(&self, may_be_new: bool) -> Result<(), JournalError> {
+        let refuse = |reason: String| {
+            Err(JournalError::NotAJournal { path: self.path.to_path_buf(), reason })
+        };
+        match fs::metadata(&self.path) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return refuse("it is not a directory".into()),
+            Err(error) => return Err(JournalError::io("open", &self.path, 0, error)),
+        }
+        let names = self.names()?;
+        if names.iter().any(|name| segment_of_name(name).is_some()) {
+            return Ok(());
+        }
+        if !may_be_new {
+            return refuse("it holds no segment".into());
+        }
+        // What a start that was cut short can have left.
+        let is_ours = |name: &str| name == LOCK_NAME || name.ends_with(".new");
+        match names.iter().find(|name| !is_ours(name)) {
+            Some(name) => refuse(format!("it holds no segment, but `{name}`")),
+            None => Ok(()),
+        }
+    }
+
+    /// Finds out whether direct, durable writes work here.
+    fn probe(&self) -> Result<WriteMode, JournalError> {
+        let path = self.path(PROBE_NAME);
+        let _ = fs::remove_file(&path);
+        let opened = private()
+            .write(true)
+            .create_new(true)
+            .custom_flags(libc::O_DIRECT)
+            .open(&path)
+            .and_then(|file| direct::write_durably_at(&file, Buffer::new(BLOCK_BYTES).bytes(), 0));
+        if path.exists() {
+            fs::remove_file(&path).map_err(|error| JournalError::io("remove", &path, 0, error))?;
+        }
+        match opened {
+            Ok(BLOCK_BYTES) => Ok(WriteMode::Direct),
+            Ok(_) => Ok(WriteMode::Buffered),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS | libc::EPERM) => {
+                    Ok(WriteMode::Buffered)
+                }
+                _ => Err(JournalError::io("write", &path, 0, error)),
+            },
+        }
+    }
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+fn sync_parent(path: &Path) -> Result<(), JournalError> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    File::open(parent)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| JournalError::io("sync", parent, 0, error))
+}
+
+impl Files for Directory {
+    type File = DiskFile;
+
+    fn path(&self, name: &str) -> PathBuf {
+        if name.is_empty() { self.path.to_path_buf() } else { self.path.join(name) }
+    }
+
+    fn names(&self) -> Result<Vec<String>, JournalError> {
+        let failed = |error| JournalError::io("list", &self.path, 0, error);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
+        }
+        Ok(names)
+    }
+
+    fn open(&self, name: &str, access: Access) -> Result<DiskFile, JournalError> {
+        let path = self.path(name);
+        let mut options = private();
+        let mode = match access {
+            Access::Read => {
+                options.read(true);
+                WriteMode::Buffered
+            }
+            Access::Write => {
+                options.write(true);
+                self.mode
+            }
+        };
+        DiskFile::open(&mut options, path, mode)
+    }
+
+    fn create(&self, name: &str) -> Result<DiskFile, JournalError> {
+        let mut options = private();
+        options.write(true).create(true).truncate(true);
+        DiskFile::open(&mut options, self.path(name), self.mode)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), JournalError> {
+        let from = self.path(from);
+        fs::rename(&from, self.path(to))
+            .map_err(|error| JournalError::io("rename", &from, 0, error))
+    }
+
+    fn remove(&self, name: &str) -> Result<(), JournalError> {
+        let path = self.path(name);
+        fs::remove_file(&path).map_err(|error| JournalError::io("remove", &path, 0, error))
+    }
+
+    fn sync_dir(&self) -> Result<(), JournalError> {
+        File::open(&self.path)
+            .and_then(|directory| directory.sync_all())
+            .map_err(|error| JournalError::io("sync", &self.path, 0, error))
+    }
+}
+
+/// A file on a real disk.
+#[derive(Debug)]
+pub struct DiskFile {
+    file: File,
+    path: PathBuf,
+    mode: WriteMode,
+}
+
+impl DiskFile {
+    fn open(
+        options: &mut OpenOptions,
+        path: PathBuf,
+        mode: WriteMode,
+    ) -> Result<DiskFile, JournalError> {
+        if mode == WriteMode::Direct {
+            options.custom_flags(libc::O_DIRECT);
+        }
+        match options.open(&path) {
+            Ok(file) => Ok(DiskFile { file, path, mode }),
+            Err(error) => Err(JournalError::io("open", path, 0, error)),
+        }
+    }
+
+    fn failed(&self, operation: &'static str, offset: u64, error: io::Error) -> JournalError {
+        JournalError::io(operation, &self.path, offset, error)
+    }
+}
+
+impl OpenFile for DiskFile {
+    fn length_bytes(&self) -> Result<u64, JournalError> {
+        let metadata = self.file.metadata();
+        Ok(metadata.map_err(|error| self.failed("measure", 0, error))?.len())
+    }
+
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize, JournalError> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = offset + done as u64;
+            match self.file.read_at(&mut bytes[done..], at) {
+                Ok(0) => break,
+                Ok(count) => done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed("read", at, error)),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8], durable: bool) -> Result<(), JournalError> {
+        let is_durable_at_once = durable && self.mode == WriteMode::Direct;
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = offset + done as u64;
+            let written = if is_durable_at_once {
+                direct::write_durably_at(&self.file, &bytes[done..], at)
+            } else {
+                self.file.write_at(&bytes[done..], at)
+            };
+            match written {
+                Ok(0) => return Err(self.failed("write", at, io::ErrorKind::WriteZero.into())),
+                // A short write ends at a block's boundary, or the next call says what is wrong.
+                Ok(count) => done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed("write", at, error)),
+            }
+        }
+        if durable && !is_durable_at_once {
+            return self.sync();
+        }
+        Ok(())
+    }
+
+    fn syncs_as_a_whole(&self) -> bool {
+        self.mode == WriteMode::Buffered
+    }
+
+    fn reserve(&self, bytes: u64) -> Result<(), JournalError> {
+        match direct::allocate(&self.file, bytes) {
+            // The zeros that follow find out just as well, only later.
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(()),
+            Err(error) => Err(self.failed("reserve space in", 0, error)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn sync(&self) -> Result<(), JournalError> {
+        self.file.sync_data().map_err(|error| self.failed("sync", 0, error))
+    }
+}

@@ -1,0 +1,219 @@
+//! What can go wrong with a journal: each error names the file and the offset.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a journal cannot be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The operating system refused an operation on a file.
+    #[error("cannot {operation} {} at byte {offset}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb: `write`, `sync`, `open`.
+        operation: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// Where in the file, in bytes; 0 where that means nothing.
+        offset: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Bytes that were durable are not as they were written. Nothing was changed.
+    #[error("{} at byte {offset}: {fault}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where the frame or header begins that is wrong, in bytes.
+        offset: u64,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// Another engine holds the data directory.
+    #[error("{} is in use by another engine", path.display())]
+    InUse {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The data directory cannot be created because its parent does not exist.
+    #[error("{} does not exist, and neither does its parent: only one directory is created", path.display())]
+    NoParent {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The path leads to something else than a journal.
+    #[error("{} is no journal: {reason}", path.display())]
+    NotAJournal {
+        /// The data directory.
+        path: PathBuf,
+        /// What was found or missed.
+        reason: String,
+    },
+    /// The start asks for smaller tables than the journal was written with.
+    #[error("{name} {wanted} is less than the {journaled} of {}: tables only grow", path.display())]
+    SmallerCapacity {
+        /// The data directory.
+        path: PathBuf,
+        /// Which table.
+        name: &'static str,
+        /// What the start asks for.
+        wanted: u64,
+        /// What the journal holds.
+        journaled: u64,
+    },
+    /// The journal was written under other rules than this program has.
+    #[error("{} was written under version {journaled} of the rules, this program has version {program}", path.display())]
+    RulesVersion {
+        /// The data directory.
+        path: PathBuf,
+        /// Version in the journal.
+        journaled: u32,
+        /// Version of the program.
+        program: u32,
+    },
+    /// An earlier write or sync failed, and the writer refuses all further work.
+    #[error("the journal's writer stopped after an earlier failure: {cause}")]
+    Poisoned {
+        /// The failure.
+        cause: String,
+    },
+}
+
+impl JournalError {
+    /// An operation that the system refused.
+    pub(super) fn io(
+        operation: &'static str,
+        path: impl AsRef<Path>,
+        offset: u64,
+        source: io::Error,
+    ) -> JournalError {
+        JournalError::Io { operation, path: path.as_ref().to_path_buf(), offset, source }
+    }
+}
+
+/// What is wrong with bytes of a journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The file does not exist, though files around it say that it did.
+    Missing,
+    /// The file is longer or shorter than it was made.
+    FileLength {
+        /// Bytes it was made with.
+        expected: u64,
+        /// Bytes it has.
+        found: u64,
+    },
+    /// It does not begin as a segment does.
+    Magic,
+    /// A version of the format that this program does not know.
+    Version {
+        /// The version that this program writes.
+        expected: u32,
+        /// The version in the file.
+        found: u32,
+    },
+    /// A segment of another journal.
+    Foreign {
+        /// Identity of this journal.
+        expected: u128,
+        /// Identity in the file.
+        found: u128,
+    },
+    /// A segment that belongs at another place.
+    SegmentNumber {
+        /// Number in the file's name.
+        expected: u32,
+        /// Number in the file.
+        found: u32,
+    },
+    /// The bytes do not sum up.
+    Checksum {
+        /// What the bytes there sum up to.
+        expected: u32,
+        /// What is written.
+        found: u32,
+    },
+    /// The frame does not follow on the one before it.
+    Chain {
+        /// Checksum of the frame before.
+        expected: u32,
+        /// What the frame says it follows on.
+        found: u32,
+    },
+    /// The frame's sequence does not follow on the one before.
+    Sequence {
+        /// The sequence after the last.
+        expected: u64,
+        /// The frame's.
+        found: u64,
+    },
+    /// Time goes backwards.
+    Timestamp {
+        /// The timestamp before, in nanoseconds.
+        last: u64,
+        /// The frame's.
+        found: u64,
+    },
+    /// The frame says that it stands elsewhere.
+    Position {
+        /// Where it stands, in bytes.
+        expected: u64,
+        /// Where it says it stands.
+        found: u64,
+    },
+    /// A field of a frame that cannot be, though it sums up.
+    Field {
+        /// The field.
+        name: &'static str,
+        /// Its value.
+        found: u64,
+    },
+    /// Zeros, or the end of the file, where a frame must be.
+    Empty,
+    /// Bytes other than zero after the last frame.
+    NotZero,
+    /// The keyed seal of a frame is not what the key makes of it: somebody without the key wrote it.
+    Seal,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Missing => write!(f, "the file is missing"),
+            Fault::FileLength { expected, found } => {
+                write!(f, "the file is {found} bytes long, expected {expected}")
+            }
+            Fault::Magic => write!(f, "the file does not begin as a journal segment does"),
+            Fault::Version { expected, found } => {
+                write!(f, "version {found} of the format, expected {expected}")
+            }
+            Fault::Foreign { expected, found } => {
+                write!(f, "a segment of the journal {found:032x}, expected {expected:032x}")
+            }
+            Fault::SegmentNumber { expected, found } => {
+                write!(f, "this is segment {found}, expected {expected}")
+            }
+            Fault::Checksum { expected, found } => {
+                write!(f, "checksum {found:#010x}, expected {expected:#010x}")
+            }
+            Fault::Chain { expected, found } => {
+                write!(f, "follows on a frame {found:#010x}, expected {expected:#010x}")
+            }
+            Fault::Sequence { expected, found } => {
+                write!(f, "sequence {found}, expected {expected}")
+            }
+            Fault::Timestamp { last, found } => {
+                write!(f, "timestamp {found}, expected one after {last}")
+            }
+            Fault::Position { expected, found } => {
+                write!(f, "a frame of byte {found}, expected one of byte {expected}")
+            }
+            Fault::Field { name, found } => write!(f, "{name} cannot be {found}"),
+            Fault::Empty => write!(f, "zeros, expected a frame"),
+            Fault::NotZero => write!(f, "bytes that are no frame, expected zeros"),
+            Fault::Seal => write!(f, "the seal is not the key's: the frame was rewritten"),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The few things that a journal does with a directory of files, so that a faulty disk can stand in.
+//!
+//! Every call blocks. The writer never makes one on its own thread: it goes through
+//! [`super::Storage`].
+
+use std::path::PathBuf;
+
+use super::buffer::Buffer;
+use super::error::JournalError;
+use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
+
+/// Bytes that are zeroed at once when a segment is made.
+const ZERO_BYTES: usize = 1024 * 1024;
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To read.
+    Read,
+    /// To write whole blocks from aligned memory at aligned offsets.
+    Write,
+}
+
+/// The files of one directory.
+pub trait Files: Clone + Send + 'static {
+    /// An open file.
+    type File: OpenFile;
+
+    /// The path of the file `name`, or of the directory if it is empty, for messages.
+    fn path(&self, name: &str) -> PathBuf;
+
+    /// The names of all files, in no order.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    fn names(&self) -> Result<Vec<String>, JournalError>;
+
+    /// Opens a file that exists.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    fn open(&self, name: &str, access: Access) -> Result<Self::File, JournalError>;
+
+    /// Makes an empty file and opens it to write, in place of one that has the name.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    fn create(&self, name: &str) -> Result<Self::File, JournalError>;
+
+    /// Gives a file another name.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    fn rename(&self, from: &str, to: &str) -> Result<(), JournalError>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    fn remove(&self, name: &str) -> Result<(), JournalError>;
+
+    /// Makes names that were made, changed and removed durable.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    fn sync_dir(&self) -> Result<(), JournalError>;
+
+    /// Makes a segment: zeros behind a header, durable before it has its name. Returns it open to write.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`]; what was made so far is left under a temporary name.
+    fn make_segment(&self, header: SegmentHeader) -> Result<Self::File, JournalError> {
+        let name = segment_name(header.segment);
+        let temporary = format!("{name}.new");
+        let mut buffer = Buffer::new(ZERO_BYTES);
+        let file = self.create(&temporary)?;
+        let mut offset = SEGMENT_HEADER_BYTES as u64;
+        file.reserve(header.segment_bytes)?;
+        while offset < header.segment_bytes {
+            let bytes = (header.segment_bytes - offset).min(ZERO_BYTES as u64);
+            file.write_at(offset, &buffer.bytes()[..bytes as usize], false)?;
+            offset += bytes;
+        }
+        let block = &mut buffer.bytes_mut()[..SEGMENT_HEADER_BYTES];
+        header.write(block);
+        file.write_at(0, block, false)?;
+        file.sync()?;
+        self.rename(&temporary, &name)?;
+        self.sync_dir()?;
+        Ok(file)
+    }
+}
+
+/// One open file.
+pub trait OpenFile: Send + 'static {
+    /// Its length.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    fn length_bytes(&self) -> Result<u64, JournalError>;
+
+    /// Reads until `bytes` is full or the file ends; how much was read.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize, JournalError>;
+
+    /// Writes all of `bytes`, whole blocks in aligned memory; with `durable` it returns only when
+    /// they are on stable storage.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`]; any part of the bytes may then have been written.
+    fn write_at(&self, offset: u64, bytes: &[u8], durable: bool) -> Result<(), JournalError>;
+
+    /// Whether a durable write costs no more for several than for one: it is then better to write
+    /// several and sync once.
+    fn syncs_as_a_whole(&self) -> bool;
+
+    /// Sets disk space aside, so that a full disk is found now; the length becomes `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    fn reserve(&self, bytes: u64) -> Result<(), JournalError>;
+
+    /// Returns when everything written is on stable storage.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`]. What was written since the last success may be lost, and a later
+    /// success proves nothing.
+    fn sync(&self) -> Result<(), JournalError>;
+}

@@ -1,0 +1,117 @@
+//! Looks a whole journal over and counts what it holds.
+
+use super::directory::DataDir;
+use super::error::JournalError;
+use super::files::Files;
+use super::walk::{Entry, Tail, Walk};
+use crate::types::{Op, Rules};
+
+/// What a journal holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Identity of the journal.
+    pub journal_id: u128,
+    /// Version of the format.
+    pub format_version: u32,
+    /// Segment files, those made ahead included.
+    pub segments: u64,
+    /// Length of all segment files, in bytes.
+    pub file_bytes: u64,
+    /// Bytes of frames with headers and padding.
+    pub frame_bytes: u64,
+    /// Frames of all kinds.
+    pub frames: u64,
+    /// Batches of commands.
+    pub batches: u64,
+    /// Commands in the largest batch.
+    pub batch_commands_max: u64,
+    /// Commands of each operation, in the order of [`Op::ALL`].
+    pub commands: [u64; Op::ALL.len()],
+    /// Sequence of the last command, 0 if there is none.
+    pub last_sequence: u64,
+    /// Timestamp of the first command, in nanoseconds, 0 if there is none.
+    pub first_timestamp: u64,
+    /// Timestamp of the last command, in nanoseconds, 0 if there is none.
+    pub last_timestamp: u64,
+    /// Highest sequence that the journal says is durable.
+    pub durable_sequence: u64,
+    /// The rules that hold at the end; none in a journal that was never begun.
+    pub rules: Option<Rules>,
+    /// What stands behind the last good frame.
+    pub tail: Option<Tail>,
+}
+
+/// How far a look at a journal has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of frames that were checked.
+    pub checked_bytes: u64,
+    /// Length of all segment files, in bytes.
+    pub file_bytes: u64,
+}
+
+/// Checks every byte of the journal in `dir` and counts what it holds. Changes nothing, and calls
+/// `on_progress` after every frame.
+///
+/// Beside a running engine the end is where the journal ended when it was reached, and what is just
+/// being written may show as a tail.
+///
+/// # Errors
+///
+/// [`JournalError::Damaged`] for the first damage, [`JournalError::Io`].
+pub fn inspect(dir: &DataDir, on_progress: impl FnMut(Progress)) -> Result<Summary, JournalError> {
+    inspect_files(dir.files(), on_progress)
+}
+
+/// As [`inspect`], for files of any kind.
+///
+/// # Errors
+///
+/// As [`inspect`].
+pub fn inspect_files<F: Files>(
+    files: &F,
+    mut on_progress: impl FnMut(Progress),
+) -> Result<Summary, JournalError> {
+    let mut walk = Walk::open(files)?;
+    let mut summary = Summary {
+        journal_id: u128::from_be_bytes(walk.segment().journal_id),
+        format_version: walk.segment().version,
+        segments: 0,
+        file_bytes: walk.segments().iter().map(|header| header.segment_bytes).sum(),
+        frame_bytes: 0,
+        frames: 0,
+        batches: 0,
+        batch_commands_max: 0,
+        commands: [0; Op::ALL.len()],
+        last_sequence: 0,
+        first_timestamp: 0,
+        last_timestamp: 0,
+        durable_sequence: 0,
+        rules: None,
+        tail: None,
+    };
+    while walk.advance()?.is_some() {
+        summary.frames += 1;
+        summary.frame_bytes += walk.frame_bytes();
+        if let Some(Entry::Batch { first_timestamp, commands, .. }) = walk.entry() {
+            if summary.batches == 0 {
+                summary.first_timestamp = first_timestamp;
+            }
+            let count = commands.len() as u64;
+            summary.batches += 1;
+            summary.batch_commands_max = summary.batch_commands_max.max(count);
+            let op = Op::ALL.iter().position(|&op| op == commands[0].op());
+            summary.commands[op.expect("the walk gives only known operations")] += count;
+        }
+        let (checked_bytes, file_bytes) = (summary.frame_bytes, summary.file_bytes);
+        on_progress(Progress { checked_bytes, file_bytes });
+    }
+    summary.segments = walk.segments().len() as u64;
+    summary.file_bytes = walk.segments().iter().map(|header| header.segment_bytes).sum();
+    summary.last_sequence = walk.last_sequence;
+    summary.last_timestamp = walk.last_timestamp;
+    summary.durable_sequence = walk.highest_mark;
+    summary.rules = walk.rules;
+    summary.tail = walk.end.and_then(|end| end.tail);
+    Ok(summary)
+}

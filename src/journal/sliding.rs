@@ -1,0 +1,65 @@
+//! A window over a file that slides on as it is read.
+
+use super::buffer::Buffer;
+use super::error::JournalError;
+use super::files::OpenFile;
+use super::format::{BLOCK_BYTES, GROUP_BYTES_MAX, SEGMENT_HEADER_BYTES};
+
+/// Bytes that are read at once: several of the largest frames.
+const READ_BYTES: usize = 4 * GROUP_BYTES_MAX;
+
+/// Shows parts of a file, reading ahead in whole blocks.
+pub(super) struct Sliding<F: OpenFile> {
+    file: F,
+    buffer: Buffer,
+    start: u64,
+    filled: usize,
+}
+
+impl<F: OpenFile> Sliding<F> {
+    /// For a pass through the whole file.
+    pub fn new(file: F) -> Sliding<F> {
+        Sliding { file, buffer: Buffer::new(READ_BYTES), start: 0, filled: 0 }
+    }
+
+    /// For a look at the header.
+    pub fn small(file: F) -> Sliding<F> {
+        Sliding { file, buffer: Buffer::new(SEGMENT_HEADER_BYTES), start: 0, filled: 0 }
+    }
+
+    /// Goes on with another file.
+    pub fn replace(&mut self, file: F) {
+        self.file = file;
+        self.forget();
+    }
+
+    /// Reads again what is asked for next, even if it was read before.
+    pub fn forget(&mut self) {
+        self.filled = 0;
+    }
+
+    /// Length of the file, in bytes.
+    pub fn length_bytes(&self) -> Result<u64, JournalError> {
+        self.file.length_bytes()
+    }
+
+    /// The `count` bytes at `offset`, fewer where the file ends.
+    ///
+    /// # Panics
+    ///
+    /// If so many do not fit the window.
+    pub fn bytes(&mut self, offset: u64, count: usize) -> Result<&[u8], JournalError> {
+        let end = self.start + self.filled as u64;
+        if offset < self.start || offset + count as u64 > end {
+            let start = offset - offset % BLOCK_BYTES as u64;
+            let needed = (offset - start) as usize + count;
+            assert!(needed <= self.buffer.bytes().len(), "{count} bytes do not fit the window");
+            self.filled = 0;
+            self.filled = self.file.read_at(start, self.buffer.bytes_mut())?;
+            self.start = start;
+        }
+        let from = ((offset - self.start) as usize).min(self.filled);
+        let to = (from + count).min(self.filled);
+        Ok(&self.buffer.bytes()[from..to])
+    }
+}

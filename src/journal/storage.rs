@@ -1,0 +1,69 @@
+//! What the writer asks of a disk: submit and complete, never wait.
+
+use super::buffer::Buffer;
+use super::error::JournalError;
+use super::format::SegmentHeader;
+
+/// Most operations that are under way at once.
+pub const OPERATIONS_MAX: usize = 32;
+
+/// Something to do to a segment. Buffers move in, and come back with the [`Completion`].
+#[derive(Debug)]
+pub enum Operation {
+    /// Makes the segment's file as [`super::Files::make_segment`] does. Later operations may name it
+    /// once this has completed.
+    Prepare(SegmentHeader),
+    /// Writes the first `bytes` of `buffer` at `offset`, both whole blocks.
+    Write {
+        /// Number of the segment.
+        segment: u32,
+        /// Where in the segment, in bytes.
+        offset: u64,
+        /// What to write.
+        buffer: Buffer,
+        /// How much of it.
+        bytes: usize,
+        /// Whether it completes only when the bytes are on stable storage.
+        durable: bool,
+    },
+    /// Completes when all writes to the segment that completed before are on stable storage.
+    Sync {
+        /// Number of the segment.
+        segment: u32,
+    },
+    /// Forgets the segment: no operation will name it again.
+    Release {
+        /// Number of the segment.
+        segment: u32,
+    },
+}
+
+/// An operation that is over.
+#[derive(Debug)]
+pub struct Completion {
+    /// The number that it was submitted with.
+    pub ticket: u64,
+    /// The buffer of a write.
+    pub buffer: Option<Buffer>,
+    /// How it ended.
+    pub result: Result<(), JournalError>,
+}
+
+/// A disk that is told what to do and tells when it is done. Operations may complete in any order.
+pub trait Storage {
+    /// Begins an operation. Returns at once. Allocates nothing.
+    ///
+    /// # Panics
+    ///
+    /// If more than [`OPERATIONS_MAX`] are under way.
+    fn submit(&mut self, ticket: u64, operation: Operation);
+
+    /// An operation that is over, if there is one. Returns at once.
+    fn complete(&mut self) -> Option<Completion>;
+
+    /// Waits until [`Storage::complete`] has something to give, or nothing is under way.
+    fn wait(&mut self);
+
+    /// What does the work, for people.
+    fn describe(&self) -> String;
+}

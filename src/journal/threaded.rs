@@ -1,0 +1,302 @@
+//! Storage for systems without asynchronous I/O: two threads that block, so that the journal's does not.
+//!
+//! ```text
+//!   Writer ──submit──▶ [writes]  ──▶ writing thread   ──┐
+//!        └──────────▶ [prepare] ──▶ preparing thread ──┴──▶ [completions] ──▶ Writer, and the waker
+//! ```
+//!
+//! # Invariants
+//!
+//! * Queues are bounded and as long as all that can be under way: nothing waits for room.
+//! * Making the next segment never delays a write to the current one: each has its own thread.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle, Thread};
+
+use crossbeam::queue::ArrayQueue;
+use crossbeam::sync::{Parker, Unparker};
+
+use super::error::JournalError;
+use super::files::{Access, Files, OpenFile};
+use super::format::segment_name;
+use super::storage::{Completion, OPERATIONS_MAX, Operation, Storage};
+
+/// Called, on another thread, whenever an operation has completed.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// Storage that works on threads of its own, over the blocking calls of [`Files`].
+pub struct Threaded<F: Files> {
+    writing: Worker<F>,
+    preparing: Worker<F>,
+    completions: Arc<ArrayQueue<Completion>>,
+    parker: Parker,
+    under_way: usize,
+    description: String,
+}
+
+enum Request<F: Files> {
+    Do(u64, Operation),
+    /// The writing thread takes over a segment's open file.
+    Adopt(u32, F::File),
+    Stop,
+}
+
+struct Worker<F: Files> {
+    requests: Arc<ArrayQueue<Request<F>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<F: Files> Worker<F> {
+    fn push(&self, request: Request<F>) {
+        assert!(self.requests.push(request).is_ok(), "the queue holds all that is under way");
+        self.handle().thread().unpark();
+    }
+
+    fn handle(&self) -> &JoinHandle<()> {
+        self.thread.as_ref().expect("the thread is joined only when storage is dropped")
+    }
+}
+
+/// Tells the writer about what is done.
+struct Bell {
+    completions: Arc<ArrayQueue<Completion>>,
+    unparker: Unparker,
+    waker: Waker,
+}
+
+impl Bell {
+    fn put(&self, completion: Completion) {
+        let is_put = self.completions.push(completion).is_ok();
+        assert!(is_put, "the queue holds all that is under way");
+    }
+
+    fn ring(&self) {
+        self.unparker.unpark();
+        (self.waker)();
+    }
+}
+
+impl Drop for Bell {
+    /// Whoever waits for a thread that died finds out.
+    fn drop(&mut self) {
+        self.ring();
+    }
+}
+
+impl<F: Files> Threaded<F> {
+    /// Starts the threads. `segments` are those that operations may name from the start.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`] if a segment cannot be opened or a thread not started.
+    pub fn start(
+        files: &F,
+        segments: &[u32],
+        waker: &Waker,
+        description: String,
+    ) -> Result<Threaded<F>, JournalError> {
+        let completions = Arc::new(ArrayQueue::new(OPERATIONS_MAX));
+        let parker = Parker::new();
+        let bell = || Bell {
+            completions: Arc::clone(&completions),
+            unparker: parker.unparker().clone(),
+            waker: Arc::clone(waker),
+        };
+        let mut open = Vec::with_capacity(OPERATIONS_MAX);
+        for &segment in segments {
+            open.push((segment, files.open(&segment_name(segment), Access::Write)?));
+        }
+        let failed = |error| JournalError::io("start a thread for", files.path(""), 0, error);
+
+        let requests = Arc::new(ArrayQueue::new(2 * OPERATIONS_MAX));
+        let mut writer = WritingThread {
+            requests: Arc::clone(&requests),
+            open,
+            unsynced: Vec::with_capacity(OPERATIONS_MAX),
+            bell: bell(),
+        };
+        let thread = thread::Builder::new()
+            .name("journal-write".into())
+            .spawn(move || writer.run())
+            .map_err(failed)?;
+        let write_thread = thread.thread().clone();
+        let writing = Worker { requests, thread: Some(thread) };
+
+        let requests = Arc::new(ArrayQueue::new(OPERATIONS_MAX));
+        let preparer = PreparingThread {
+            files: files.clone(),
+            requests: Arc::clone(&requests),
+            writing: Arc::clone(&writing.requests),
+            write_thread,
+            bell: bell(),
+        };
+        let spawned = thread::Builder::new()
+            .name("journal-prepare".into())
+            .spawn(move || preparer.run())
+            .map_err(failed);
+        let preparing = match spawned {
+            Ok(thread) => Worker { requests, thread: Some(thread) },
+            Err(error) => {
+                writing.push(Request::Stop);
+                return Err(error);
+            }
+        };
+        Ok(Threaded { writing, preparing, completions, parker, under_way: 0, description })
+    }
+
+    fn check_threads(&self) {
+        let died = self.writing.handle().is_finished() || self.preparing.handle().is_finished();
+        assert!(!died || !self.completions.is_empty(), "a thread of the journal's storage died");
+    }
+}
+
+impl<F: Files> Storage for Threaded<F> {
+    fn submit(&mut self, ticket: u64, operation: Operation) {
+        assert!(self.under_way < OPERATIONS_MAX, "more is under way than was agreed");
+        self.under_way += 1;
+        let request = Request::Do(ticket, operation);
+        match request {
+            Request::Do(_, Operation::Prepare(_)) => self.preparing.push(request),
+            _ => self.writing.push(request),
+        }
+    }
+
+    fn complete(&mut self) -> Option<Completion> {
+        let completion = self.completions.pop();
+        if completion.is_some() {
+            self.under_way -= 1;
+        } else if self.under_way > 0 {
+            self.check_threads();
+        }
+        completion
+    }
+
+    fn wait(&mut self) {
+        while self.under_way > 0 && self.completions.is_empty() {
+            self.check_threads();
+            self.parker.park();
+        }
+    }
+
+    fn describe(&self) -> String {
+        self.description.clone()
+    }
+}
+
+impl<F: Files> Drop for Threaded<F> {
+    fn drop(&mut self) {
+        for worker in [&mut self.preparing, &mut self.writing] {
+            // What was asked for before is done first. A full queue means a thread that died.
+            let _ = worker.requests.push(Request::Stop);
+            if let Some(thread) = worker.thread.take() {
+                thread.thread().unpark();
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+struct WritingThread<F: Files> {
+    requests: Arc<ArrayQueue<Request<F>>>,
+    open: Vec<(u32, F::File)>,
+    /// Written, and waiting for one sync of their segment.
+    unsynced: Vec<(u32, Completion)>,
+    bell: Bell,
+}
+
+impl<F: Files> WritingThread<F> {
+    fn run(&mut self) {
+        loop {
+            match self.requests.pop() {
+                Some(Request::Stop) => return self.sync_gathered(),
+                Some(Request::Adopt(segment, file)) => self.open.push((segment, file)),
+                Some(Request::Do(ticket, operation)) => self.work(ticket, operation),
+                None if !self.unsynced.is_empty() => self.sync_gathered(),
+                // An unpark between the look and the park makes the park return at once.
+                None => thread::park(),
+            }
+        }
+    }
+
+    fn work(&mut self, ticket: u64, operation: Operation) {
+        let (buffer, result) = match operation {
+            Operation::Write { segment, offset, buffer, bytes, durable } => {
+                let file = self.file(segment);
+                let is_gathered = durable && file.syncs_as_a_whole();
+                let written = &buffer.bytes()[..bytes];
+                let result = file.write_at(offset, written, durable && !is_gathered);
+                if is_gathered && result.is_ok() {
+                    let completion = Completion { ticket, buffer: Some(buffer), result };
+                    return self.unsynced.push((segment, completion));
+                }
+                (Some(buffer), result)
+            }
+            Operation::Sync { segment } => {
+                self.sync_gathered();
+                (None, self.file(segment).sync())
+            }
+            Operation::Release { segment } => {
+                self.sync_gathered();
+                self.open.retain(|&(number, _)| number != segment);
+                (None, Ok(()))
+            }
+            Operation::Prepare(_) => unreachable!("the other thread prepares"),
+        };
+        self.bell.put(Completion { ticket, buffer, result });
+        self.bell.ring();
+    }
+
+    /// One sync of each segment for all that was written to it.
+    fn sync_gathered(&mut self) {
+        let mut unsynced = std::mem::take(&mut self.unsynced);
+        let mut synced = None;
+        for (segment, mut completion) in unsynced.drain(..) {
+            if synced != Some(segment) {
+                completion.result = self.file(segment).sync();
+                // After a failed sync the next is tried again: its success would prove nothing, but
+                // the writer is poisoned by the first completion and never looks at the second.
+                synced = completion.result.is_ok().then_some(segment);
+            }
+            self.bell.put(completion);
+        }
+        self.unsynced = unsynced;
+        self.bell.ring();
+    }
+
+    fn file(&self, segment: u32) -> &F::File {
+        let found = self.open.iter().find(|&&(number, _)| number == segment);
+        &found.expect("operations name only segments that were prepared").1
+    }
+}
+
+struct PreparingThread<F: Files> {
+    files: F,
+    requests: Arc<ArrayQueue<Request<F>>>,
+    writing: Arc<ArrayQueue<Request<F>>>,
+    write_thread: Thread,
+    bell: Bell,
+}
+
+impl<F: Files> PreparingThread<F> {
+    fn run(&self) {
+        loop {
+            match self.requests.pop() {
+                Some(Request::Do(ticket, Operation::Prepare(header))) => {
+                    let result = self.files.make_segment(header).map(|file| {
+                        // Before the completion: what the writer asks for next finds it there.
+                        let adopted = self.writing.push(Request::Adopt(header.segment, file));
+                        assert!(adopted.is_ok(), "the queue has room for what is adopted");
+                        self.write_thread.unpark();
+                    });
+                    self.bell.put(Completion { ticket, buffer: None, result });
+                    self.bell.ring();
+                }
+                Some(Request::Do(..) | Request::Adopt(..)) => {
+                    unreachable!("only segments to prepare come here")
+                }
+                Some(Request::Stop) => return,
+                None => thread::park(),
+            }
+        }
+    }
+}

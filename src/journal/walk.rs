@@ -1,0 +1,450 @@
+//! Goes through a journal frame by frame, and tells a tail from damage where it ends.
+//!
+//! ```text
+//!   frame ✓ │ frame ✓ │ frame ✗ │ ? ? frame ✓ (durable up to 7) ? │ zeros …
+//!                       ▲ first fault: the next sequence would be n
+//!                         highest durable mark of all good frames, before and after, is m
+//!                         n ≤ m: n was durable and is not there, so this is damage
+//!                         n > m: nobody can have seen n acknowledged, so this is tail
+//! ```
+//!
+//! # Invariants
+//!
+//! * Changes nothing on disk.
+//! * Nothing is skipped: what is given out is a gapless chain from the journal's first frame.
+
+use std::fmt;
+
+use zerocopy::{FromBytes, IntoBytes};
+
+use super::error::{Fault, JournalError};
+use super::files::{Access, Files};
+use super::format::{
+    BLOCK_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader,
+    segment_name, segment_of_name,
+};
+use super::sliding::Sliding;
+use crate::types::{BATCH_COMMANDS_MAX, Body, Command, Header, Rules, TIMESTAMP_MAX};
+
+/// One thing that a journal holds, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// Rules that hold from here on.
+    Rules(Rules),
+    /// One batch, as it entered the ring; sessions are 0.
+    Batch {
+        /// Sequence of the first command.
+        first_sequence: u64,
+        /// Timestamp of the first command, in nanoseconds.
+        first_timestamp: u64,
+        /// The commands, 1 to [`crate::types::BATCH_COMMANDS_MAX`].
+        commands: &'a [Command],
+    },
+    /// A closing frame: everything before it was durable.
+    Mark {
+        /// Sequence of the last command before.
+        durable_sequence: u64,
+    },
+}
+
+/// What stands behind the last good frame without any of it being acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tail {
+    /// The segment in which it begins.
+    pub segment: u32,
+    /// Where it begins, in bytes.
+    pub offset: u64,
+    /// Bytes from there to the last that is not zero, over all segments.
+    pub bytes: u64,
+    /// What is wrong with its first bytes.
+    pub fault: Fault,
+}
+
+impl fmt::Display for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} bytes that were never acknowledged: {} at byte {}: {}",
+            self.bytes,
+            segment_name(self.segment),
+            self.offset,
+            self.fault
+        )
+    }
+}
+
+/// Where a journal ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct End {
+    pub segment: u32,
+    pub offset: u64,
+    pub tail: Option<Tail>,
+}
+
+/// What a look at the bytes from a place on found.
+struct Survey {
+    highest_mark: u64,
+    has_frames: bool,
+    first_nonzero: Option<(u32, u64)>,
+    nonzero_bytes: u64,
+}
+
+/// A pass through the segments of a journal.
+pub(super) struct Walk<F: Files> {
+    files: F,
+    /// All segments with their headers, without a gap.
+    segments: Vec<SegmentHeader>,
+    index: usize,
+    sliding: Sliding<F::File>,
+    offset: u64,
+    current: Option<FrameHeader>,
+    commands: Vec<Command>,
+    /// Checksum of the last frame.
+    pub previous_checksum: u32,
+    pub last_sequence: u64,
+    pub last_timestamp: u64,
+    pub rules: Option<Rules>,
+    /// Highest sequence that any good frame so far says is durable.
+    pub highest_mark: u64,
+    /// Segments that were left behind, with the last sequence in each.
+    pub passed: Vec<(u32, u64)>,
+    pub end: Option<End>,
+}
+
+impl<F: Files> Walk<F> {
+    /// Checks that the segments are there and are what they should be, and stands before the first frame.
+    pub fn open(files: &F) -> Result<Walk<F>, JournalError> {
+        let mut numbers: Vec<u32> =
+            files.names()?.iter().filter_map(|name| segment_of_name(name)).collect();
+        numbers.sort_unstable();
+        let Some(&last) = numbers.last() else {
+            let reason = "it holds no segment".into();
+            return Err(JournalError::NotAJournal { path: files.path(""), reason });
+        };
+        let mut segments: Vec<SegmentHeader> = Vec::with_capacity(numbers.len() + 1);
+        for number in 1..=last {
+            if numbers.binary_search(&number).is_err() {
+                return Err(damaged(files, number, 0, Fault::Missing));
+            }
+            let header = read_segment_header(files, number, segments.first())?;
+            segments.push(header);
+        }
+        let first = segments[0];
+        let file = files.open(&segment_name(first.segment), Access::Read)?;
+        Ok(Walk {
+            files: files.clone(),
+            segments,
+            index: 0,
+            sliding: Sliding::new(file),
+            offset: SEGMENT_HEADER_BYTES as u64,
+            current: None,
+            commands: Vec::with_capacity(BATCH_COMMANDS_MAX),
+            previous_checksum: first.checksum,
+            last_sequence: 0,
+            last_timestamp: 0,
+            rules: None,
+            highest_mark: 0,
+            passed: Vec::new(),
+            end: None,
+        })
+    }
+
+    /// Length of the frame that the walk stands behind, in bytes; 0 if there is none.
+    pub fn frame_bytes(&self) -> u64 {
+        self.current.map_or(0, |header| header.length_bytes.into())
+    }
+
+    /// The segment that is being read.
+    pub fn segment(&self) -> &SegmentHeader {
+        &self.segments[self.index]
+    }
+
+    /// All segments.
+    pub fn segments(&self) -> &[SegmentHeader] {
+        &self.segments
+    }
+
+    /// Goes on by one frame; its kind. `None` at the end, which is then known.
+    pub fn advance(&mut self) -> Result<Option<FrameKind>, JournalError> {
+        self.current = None;
+        if self.end.is_some() {
+            return Ok(None);
+        }
+        let header = match self.read_frame()? {
+            Ok(header) => header,
+            Err(fault) => match self.stop_at(fault)? {
+                Some(header) => header,
+                None => return Ok(None),
+            },
+        };
+        let kind = header.kind().expect("the kind was checked");
+        let bytes = self.sliding.bytes(self.offset, header.length_bytes as usize)?;
+        let payload = &bytes[FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.payload_bytes()];
+        match kind {
+            FrameKind::Rules => {
+                let rules = Rules::read_from_bytes(payload).expect("the length was checked");
+                self.rules = Some(rules);
+            }
+            FrameKind::Batch => {
+                unpack(&header, payload, &mut self.commands);
+                self.last_sequence += u64::from(header.count);
+                self.last_timestamp = header.first_timestamp + u64::from(header.count - 1);
+            }
+            FrameKind::Mark | FrameKind::End => {}
+        }
+        self.offset += u64::from(header.length_bytes);
+        self.previous_checksum = header.checksum;
+        self.highest_mark = self.highest_mark.max(header.durable_sequence);
+        self.current = Some(header);
+        if kind == FrameKind::End {
+            self.enter_next()?;
+        }
+        Ok(Some(kind))
+    }
+
+    /// What the frame holds that the walk stands behind, if it is of use to others.
+    pub fn entry(&self) -> Option<Entry<'_>> {
+        let header = self.current.as_ref()?;
+        match header.kind().expect("the kind was checked") {
+            FrameKind::Rules => self.rules.map(Entry::Rules),
+            FrameKind::Batch => Some(Entry::Batch {
+                first_sequence: header.first_sequence,
+                first_timestamp: header.first_timestamp,
+                commands: &self.commands,
+            }),
+            FrameKind::Mark => Some(Entry::Mark { durable_sequence: header.durable_sequence }),
+            FrameKind::End => None,
+        }
+    }
+
+    /// The highest durable mark in the journal, from the end backwards: reads no more than it must.
+    pub fn highest_mark_from_the_end(&mut self) -> Result<u64, JournalError> {
+        for index in (0..self.segments.len()).rev() {
+            let survey = self.survey(index, SEGMENT_HEADER_BYTES as u64)?;
+            if survey.has_frames {
+                return Ok(survey.highest_mark);
+            }
+        }
+        Ok(0)
+    }
+
+    fn read_frame(&mut self) -> Result<Result<FrameHeader, Fault>, JournalError> {
+        let segment = self.segments[self.index];
+        let (seed, offset) = (segment.frame_seed(), self.offset);
+        let room = segment.segment_bytes - offset;
+        let bytes = self.sliding.bytes(offset, FRAME_HEADER_BYTES)?;
+        let header = match FrameHeader::read(bytes, offset, room, seed) {
+            Ok(header) => header,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let bytes = self.sliding.bytes(offset, header.length_bytes as usize)?;
+        if bytes.len() < header.length_bytes as usize {
+            return Ok(Err(Fault::Empty));
+        }
+        let checked = header
+            .check_payload(&bytes[FRAME_HEADER_BYTES..], seed)
+            .and_then(|()| self.check_chain(&header));
+        Ok(checked.map(|()| header))
+    }
+
+    /// Whether a frame that is good by itself follows on what came before.
+    fn check_chain(&self, header: &FrameHeader) -> Result<(), Fault> {
+        if header.previous_checksum != self.previous_checksum {
+            return Err(Fault::Chain {
+                expected: self.previous_checksum,
+                found: header.previous_checksum,
+            });
+        }
+        if header.first_sequence != self.last_sequence + 1 {
+            return Err(Fault::Sequence {
+                expected: self.last_sequence + 1,
+                found: header.first_sequence,
+            });
+        }
+        if header.durable_sequence > self.last_sequence {
+            return Err(Fault::Field { name: "durable sequence", found: header.durable_sequence });
+        }
+        let kind = header.kind().expect("the kind was checked");
+        if self.rules.is_none() && kind != FrameKind::Rules {
+            return Err(Fault::Field {
+                name: "kind of the first frame",
+                found: header.kind.into(),
+            });
+        }
+        if kind == FrameKind::Batch {
+            let last = header.first_timestamp.saturating_add(u64::from(header.count));
+            if header.first_timestamp <= self.last_timestamp || last > TIMESTAMP_MAX {
+                return Err(Fault::Timestamp {
+                    last: self.last_timestamp,
+                    found: header.first_timestamp,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides what the fault at the present place means. A header: it was not yet written a moment
+    /// ago, by an engine that runs beside us, and now is.
+    fn stop_at(&mut self, fault: Fault) -> Result<Option<FrameHeader>, JournalError> {
+        let (index, offset) = (self.index, self.offset);
+        let mut survey = Survey {
+            highest_mark: self.highest_mark,
+            has_frames: false,
+            first_nonzero: None,
+            nonzero_bytes: 0,
+        };
+        for later in index..self.segments.len() {
+            let from = if later == index { offset } else { SEGMENT_HEADER_BYTES as u64 };
+            let found = self.survey(later, from)?;
+            survey.highest_mark = survey.highest_mark.max(found.highest_mark);
+            survey.first_nonzero = survey.first_nonzero.or(found.first_nonzero);
+            survey.nonzero_bytes += found.nonzero_bytes;
+        }
+        let segment = self.segments[index].segment;
+        if survey.highest_mark > self.last_sequence {
+            self.sliding.forget();
+            if let Ok(header) = self.read_frame()? {
+                return Ok(Some(header));
+            }
+            return Err(damaged(&self.files, segment, offset, fault));
+        }
+        let tail = survey.first_nonzero.map(|(first_segment, first_offset)| {
+            if fault == Fault::Empty && (first_segment, first_offset) != (segment, offset) {
+                let bytes = survey.nonzero_bytes;
+                let (segment, offset) = (first_segment, first_offset);
+                return Tail { segment, offset, bytes, fault: Fault::NotZero };
+            }
+            Tail { segment, offset, bytes: survey.nonzero_bytes, fault }
+        });
+        self.end = Some(End { segment, offset, tail });
+        Ok(None)
+    }
+
+    /// Looks at every byte of a segment from `from` on.
+    fn survey(&mut self, index: usize, from: u64) -> Result<Survey, JournalError> {
+        let segment = self.segments[index];
+        let seed = segment.frame_seed();
+        if index != self.index {
+            let file = self.files.open(&segment_name(segment.segment), Access::Read)?;
+            self.sliding.replace(file);
+        }
+        let mut survey =
+            Survey { highest_mark: 0, has_frames: false, first_nonzero: None, nonzero_bytes: 0 };
+        let mut end_of_nonzero = from;
+        let mut offset = from;
+        while offset < segment.segment_bytes {
+            let in_block = BLOCK_BYTES - (offset % BLOCK_BYTES as u64) as usize;
+            let bytes = self.sliding.bytes(offset, in_block)?;
+            if bytes.is_empty() {
+                break;
+            }
+            if is_zero(bytes) {
+                offset += bytes.len() as u64;
+                continue;
+            }
+            let step = &bytes[..FRAME_HEADER_BYTES.min(bytes.len())];
+            if is_zero(step) {
+                offset += FRAME_HEADER_BYTES as u64;
+                continue;
+            }
+            survey.first_nonzero.get_or_insert((segment.segment, offset));
+            let mut length = FRAME_HEADER_BYTES as u64;
+            let room = segment.segment_bytes - offset;
+            if let Ok(header) = FrameHeader::read(step, offset, room, seed) {
+                let whole = header.length_bytes as usize;
+                let bytes = self.sliding.bytes(offset, whole)?;
+                let rest = bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default();
+                if header.check_payload(rest, seed).is_ok() {
+                    survey.has_frames = true;
+                    survey.highest_mark = survey.highest_mark.max(header.durable_sequence);
+                    length = whole as u64;
+                }
+            }
+            offset += length;
+            end_of_nonzero = offset;
+        }
+        if index != self.index {
+            let name = segment_name(self.segments[self.index].segment);
+            self.sliding.replace(self.files.open(&name, Access::Read)?);
+        }
+        survey.nonzero_bytes = end_of_nonzero - from;
+        Ok(survey)
+    }
+
+    fn enter_next(&mut self) -> Result<(), JournalError> {
+        // Nothing is ever written behind the frame that ends a segment.
+        let rest = self.survey(self.index, self.offset)?;
+        if let Some((segment, offset)) = rest.first_nonzero {
+            return Err(damaged(&self.files, segment, offset, Fault::NotZero));
+        }
+        self.passed.push((self.segment().segment, self.last_sequence));
+        let number = self.segment().segment + 1;
+        if self.index + 1 == self.segments.len() {
+            // Made since we looked, or gone: the frame before says that it exists.
+            if !self.files.names()?.contains(&segment_name(number)) {
+                return Err(damaged(&self.files, number, 0, Fault::Missing));
+            }
+            self.segments.push(read_segment_header(&self.files, number, self.segments.first())?);
+        }
+        self.index += 1;
+        self.offset = SEGMENT_HEADER_BYTES as u64;
+        self.sliding.replace(self.files.open(&segment_name(number), Access::Read)?);
+        Ok(())
+    }
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().fold(0, |all, byte| all | byte) == 0
+}
+
+fn damaged<F: Files>(files: &F, segment: u32, offset: u64, fault: Fault) -> JournalError {
+    JournalError::Damaged { path: files.path(&segment_name(segment)), offset, fault }
+}
+
+fn read_segment_header<F: Files>(
+    files: &F,
+    number: u32,
+    first: Option<&SegmentHeader>,
+) -> Result<SegmentHeader, JournalError> {
+    let file = files.open(&segment_name(number), Access::Read)?;
+    let mut sliding = Sliding::small(file);
+    let block = sliding.bytes(0, SEGMENT_HEADER_BYTES)?;
+    let header =
+        SegmentHeader::read(block, number).map_err(|fault| damaged(files, number, 0, fault))?;
+    if let Some(first) = first
+        && first.journal_id != header.journal_id
+    {
+        let fault = Fault::Foreign {
+            expected: u128::from_be_bytes(first.journal_id),
+            found: u128::from_be_bytes(header.journal_id),
+        };
+        return Err(damaged(files, number, 0, fault));
+    }
+    let found = sliding.length_bytes()?;
+    if found != header.segment_bytes {
+        let fault = Fault::FileLength { expected: header.segment_bytes, found };
+        return Err(damaged(files, number, found.min(header.segment_bytes), fault));
+    }
+    Ok(header)
+}
+
+/// Makes commands of a batch's payload again.
+fn unpack(header: &FrameHeader, payload: &[u8], commands: &mut Vec<Command>) {
+    commands.clear();
+    let bodies = payload.chunks_exact(size_of::<Body>());
+    commands.extend((0..header.count).zip(bodies).map(|(index, body)| {
+        let mut command = Command {
+            header: Header {
+                timestamp: header.first_timestamp + u64::from(index),
+                session: 0,
+                batch_length: header.count,
+                batch_index: index,
+                op: header.op,
+                reserved: 0,
+            },
+            body: Body::default(),
+        };
+        command.body.as_mut_bytes().copy_from_slice(body);
+        command
+    }));
+}

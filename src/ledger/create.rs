@@ -1,0 +1,278 @@
+//! Single-phase and pending transfers, and what all transfers have in common.
+
+use super::*;
+
+/// What became of a transfer: its status, and the timestamp that its outcome shows.
+pub(crate) type Answer = (Status, u64);
+
+impl Ledger {
+    /// Brings closer what a transfer will touch; gives the hash of its id.
+    #[inline(always)]
+    pub(crate) fn fetch_slot(&self, id: u128) -> u32 {
+        self.transfers.fetch_slot(id)
+    }
+
+    /// Brings closer the records of what [`Ledger::fetch_slot`] was called for.
+    #[inline(always)]
+    pub(crate) fn fetch_records(&self, hash: u32, pending_id: u128, verdict: &Verdict) {
+        self.transfers.fetch_record(hash);
+        if pending_id != 0 {
+            self.transfers.fetch_record(self.transfers.hash(pending_id));
+        } else {
+            self.accounts.prefetch(verdict.debit_index);
+            self.accounts.prefetch(verdict.credit_index);
+        }
+    }
+
+    /// Executes a transfer, or says why not. `hash` is that of its id. Inside a chain it notes how
+    /// to undo it. A refusal that spends the id leaves that to [`Ledger::spend_id`].
+    #[inline]
+    pub(crate) fn create_transfer(
+        &mut self,
+        command: &Command,
+        verdict: &Verdict,
+        hash: u32,
+        in_chain: bool,
+    ) -> Answer {
+        let transfer = command.body.transfer();
+        let own = command.header.timestamp;
+        if verdict.detail & Verdict::BEFORE_ID != 0 {
+            return (verdict.refusal().expect("it is one"), own);
+        }
+        let slot = self.transfers.find(hash, transfer.id, self.now);
+        if slot != NO_INDEX {
+            return self.repeat(transfer, slot, own);
+        }
+        let resolves = transfer
+            .flags
+            .has(TransferFlags::POST_PENDING_TRANSFER.with(TransferFlags::VOID_PENDING_TRANSFER));
+        let result = match verdict.refusal() {
+            Some(status) => Err(status),
+            None if resolves => self.resolve(command, transfer, hash, in_chain),
+            None => self.pay(command, transfer, verdict, hash, in_chain),
+        };
+        match result {
+            Ok(timestamp) => {
+                self.check_totals();
+                (Status::Created, timestamp)
+            }
+            // A refusal that spends the id has to be remembered too.
+            Err(status) if status.spends_id() && !self.transfers.has_room(self.now) => {
+                (Status::TransfersFull, own)
+            }
+            Err(status) => (status, own),
+        }
+    }
+
+    /// Remembers that a refusal has spent the id of `command`.
+    pub(crate) fn spend_id(&mut self, command: &Command, hash: u32) {
+        let hot = Hot { id: command.body.transfer().id, state: State::Spent, ..transfers::NO_HOT };
+        let cold = Cold { settled_at: command.header.timestamp, ..transfers::NO_COLD };
+        assert!(self.transfers.has_room(self.now), "a refusal checked that its id fits");
+        let slot = self.transfers.insert(hash, hot, cold);
+        self.transfers.enqueue(slot);
+    }
+
+    /// Why an imported transfer may not have the timestamp it brings, as far as earlier ones go.
+    pub(super) fn check_order(&self, transfer: &Transfer) -> Result<(), Status> {
+        let regresses = transfer.flags.has(TransferFlags::IMPORTED)
+            && (transfer.timestamp <= self.last_timestamp
+                || self.accounts.has_timestamp(transfer.timestamp));
+        if regresses { Err(Status::ImportedEventTimestampMustNotRegress) } else { Ok(()) }
+    }
+
+    fn check_imported(&self, transfer: &Transfer, verdict: &Verdict) -> Result<(), Status> {
+        self.check_order(transfer)?;
+        if transfer.timestamp <= self.accounts.timestamp(verdict.debit_index) {
+            return Err(Status::ImportedEventTimestampMustPostdateDebitAccount);
+        }
+        if transfer.timestamp <= self.accounts.timestamp(verdict.credit_index) {
+            return Err(Status::ImportedEventTimestampMustPostdateCreditAccount);
+        }
+        if transfer.timeout != 0 {
+            return Err(Status::ImportedEventTimeoutMustBeZero);
+        }
+        Ok(())
+    }
+
+    /// Moves or reserves money. Returns the transfer's timestamp.
+    #[inline(always)]
+    fn pay(
+        &mut self,
+        command: &Command,
+        transfer: &Transfer,
+        verdict: &Verdict,
+        hash: u32,
+        in_chain: bool,
+    ) -> Result<u64, Status> {
+        let flags = transfer.flags;
+        let own = command.header.timestamp;
+        let (debit_index, credit_index) = (verdict.debit_index, verdict.credit_index);
+        let is_imported = flags.has(TransferFlags::IMPORTED);
+        if is_imported {
+            self.check_imported(transfer, verdict)?;
+        }
+        if self.accounts.is_closed(debit_index) {
+            return Err(Status::DebitAccountAlreadyClosed);
+        }
+        if self.accounts.is_closed(credit_index) {
+            return Err(Status::CreditAccountAlreadyClosed);
+        }
+        let debit = *self.accounts.balances(debit_index);
+        let credit = *self.accounts.balances(credit_index);
+        let amount = balanced(transfer, &debit, &credit);
+        let is_pending = flags.has(TransferFlags::PENDING);
+        let (debits, credits) = check_overflows(is_pending, &debit, &credit, amount)?;
+        let expires_at = match transfer.timeout {
+            0 => None,
+            timeout => {
+                let expires_at = own + u64::from(timeout) * NANOSECONDS_PER_SECOND;
+                if expires_at > TIMESTAMP_MAX {
+                    return Err(Status::OverflowsTimeout);
+                }
+                Some(expires_at)
+            }
+        };
+        if verdict.detail & Verdict::DEBITS_LIMITED != 0 && debits > debit.credits_posted {
+            return Err(Status::ExceedsCredits);
+        }
+        if verdict.detail & Verdict::CREDITS_LIMITED != 0 && credits > credit.debits_posted {
+            return Err(Status::ExceedsDebits);
+        }
+        let spend_index = match verdict.detail & Verdict::SPEND_LIMITED {
+            0 => NO_INDEX,
+            _ => verdict.extra_index,
+        };
+        if spend_index != NO_INDEX
+            && let Some(status) = self.spends[spend_index as usize].check(amount, own)
+        {
+            return Err(status);
+        }
+        if !self.transfers.has_room(self.now) {
+            return Err(Status::TransfersFull);
+        }
+
+        let timestamp = if is_imported { transfer.timestamp } else { own };
+        let hot = Hot {
+            id: transfer.id,
+            amount,
+            timestamp,
+            debit_index,
+            credit_index,
+            timeout: transfer.timeout,
+            user_data_32: transfer.user_data_32,
+            flags,
+            code: transfer.code,
+            state: if is_pending { State::Pending } else { State::Done },
+        };
+        let cold = Cold {
+            user_data_128: transfer.user_data_128,
+            user_data_64: transfer.user_data_64,
+            settled_at: own,
+            pending_slot: NO_INDEX,
+            spend_index,
+        };
+        let slot = self.transfers.insert(hash, hot, cold);
+        if in_chain {
+            self.note(slot, NO_INDEX, spend_index);
+        }
+        if is_pending {
+            let debits_pending = debit.debits_pending + amount;
+            self.set_balances(debit_index, Balances { debits_pending, ..debit });
+            let credits_pending = credit.credits_pending + amount;
+            self.set_balances(credit_index, Balances { credits_pending, ..credit });
+            if let Some(expires_at) = expires_at {
+                self.timers.add(slot, expires_at, self.now);
+            }
+            if flags.has(TransferFlags::CLOSING_DEBIT) {
+                self.accounts.set_closed(debit_index, true);
+            }
+            if flags.has(TransferFlags::CLOSING_CREDIT) {
+                self.accounts.set_closed(credit_index, true);
+            }
+        } else {
+            let debits_posted = debit.debits_posted + amount;
+            self.set_balances(debit_index, Balances { debits_posted, ..debit });
+            let credits_posted = credit.credits_posted + amount;
+            self.set_balances(credit_index, Balances { credits_posted, ..credit });
+            self.transfers.enqueue(slot);
+        }
+        if spend_index != NO_INDEX {
+            self.spends[spend_index as usize].count(amount, own);
+        }
+        self.last_timestamp = timestamp;
+        Ok(timestamp)
+    }
+
+    /// Notes what the transfer in `slot`, not yet executed, finds.
+    pub(super) fn note(&mut self, slot: u32, pending_slot: u32, spend_index: u32) {
+        let Hot { debit_index, credit_index, .. } = *self.transfers.hot(slot);
+        let pending_settled_at = match pending_slot {
+            NO_INDEX => 0,
+            pending_slot => self.transfers.cold(pending_slot).settled_at,
+        };
+        let before = Before {
+            slot,
+            debit_index,
+            credit_index,
+            pending_slot,
+            spend_index,
+            debit_closed: self.accounts.is_closed(debit_index),
+            credit_closed: self.accounts.is_closed(credit_index),
+            debit: *self.accounts.balances(debit_index),
+            credit: *self.accounts.balances(credit_index),
+            spend: match spend_index {
+                NO_INDEX => SpendWindow::NONE,
+                index => self.spends[index as usize],
+            },
+            pending_settled_at,
+            last_timestamp: self.last_timestamp,
+        };
+        self.notes.push(before);
+    }
+}
+
+/// The amount after balancing.
+#[inline(always)]
+fn balanced(transfer: &Transfer, debit: &Balances, credit: &Balances) -> u128 {
+    let mut amount = transfer.amount;
+    if transfer.flags.has(TransferFlags::BALANCING_DEBIT) {
+        let taken = debit.debits_posted + debit.debits_pending;
+        amount = amount.min(debit.credits_posted.saturating_sub(taken));
+    }
+    if transfer.flags.has(TransferFlags::BALANCING_CREDIT) {
+        let brought = credit.credits_posted + credit.credits_pending;
+        amount = amount.min(credit.debits_posted.saturating_sub(brought));
+    }
+    amount
+}
+
+/// Pending plus posted plus `amount`: the debits of one account and the credits of the other.
+#[inline(always)]
+fn check_overflows(
+    is_pending: bool,
+    debit: &Balances,
+    credit: &Balances,
+    amount: u128,
+) -> Result<(u128, u128), Status> {
+    // One of each pair of sums is the larger of all: where it fits, so do the others.
+    let debits = (debit.debits_pending + debit.debits_posted).checked_add(amount);
+    let credits = (credit.credits_pending + credit.credits_posted).checked_add(amount);
+    if let (Some(debits), Some(credits)) = (debits, credits) {
+        return Ok((debits, credits));
+    }
+    let overflows = |balance: u128| balance.checked_add(amount).is_none();
+    Err(if is_pending && overflows(debit.debits_pending) {
+        Status::OverflowsDebitsPending
+    } else if is_pending && overflows(credit.credits_pending) {
+        Status::OverflowsCreditsPending
+    } else if overflows(debit.debits_posted) {
+        Status::OverflowsDebitsPosted
+    } else if overflows(credit.credits_posted) {
+        Status::OverflowsCreditsPosted
+    } else if debits.is_none() {
+        Status::OverflowsDebits
+    } else {
+        Status::OverflowsCredits
+    })
+}

@@ -1,0 +1,340 @@
+//! Transfers and spent ids: records by slot, found by id, forgotten in order of time.
+//!
+//! ```text
+//!   id ──Table──▶ slot ──▶ hot[slot]   what posting, voiding and expiry read
+//!                     └──▶ cold[slot]  what only repeats and look-ups read
+//!   queue  [ slot | slot | … ]         resolved ones, oldest first: the order of forgetting
+//! ```
+//!
+//! # Invariants
+//!
+//! * A slot is in the queue exactly if its transfer is not pending.
+//! * The queue is ordered by `settled_at`, the engine's timestamp of the command that created,
+//!   refused, resolved or expired it last. So what is to be forgotten stands in front.
+//! * A forgotten id is never answered for, whether its slot was freed already or not.
+
+use crate::table::{Array, EngineError, IdHasher, NO_INDEX, Table, prefetch};
+use crate::types::{Rules, TransferFlags};
+
+/// What became of a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum State {
+    /// Single-phase, a post or a void: done when created.
+    Done = 1,
+    /// Pending.
+    Pending = 2,
+    /// Was pending, and was posted.
+    Posted = 3,
+    /// Was pending, and was voided.
+    Voided = 4,
+    /// Was pending, and expired.
+    Expired = 5,
+    /// No transfer: an id that a refusal has spent.
+    Spent = 6,
+    /// No longer found; waits in the queue for its slot to be freed.
+    Forgotten = 7,
+}
+
+/// The first line of a record.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Hot {
+    pub(super) id: u128,
+    pub(super) amount: u128,
+    /// As shown: of an imported transfer, its own.
+    pub(super) timestamp: u64,
+    pub(super) debit_index: u32,
+    pub(super) credit_index: u32,
+    pub(super) timeout: u32,
+    pub(super) user_data_32: u32,
+    pub(super) flags: TransferFlags,
+    pub(super) code: u16,
+    pub(super) state: State,
+}
+
+/// The rest of a record.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub(super) struct Cold {
+    pub(super) user_data_128: u128,
+    pub(super) user_data_64: u64,
+    /// Engine's timestamp of the command that created, refused, resolved or expired it last.
+    pub(super) settled_at: u64,
+    /// Slot of the pending transfer that a post or void resolved, else [`NO_INDEX`].
+    pub(super) pending_slot: u32,
+    /// Index of the spend window that counted a pending transfer, else [`NO_INDEX`].
+    pub(super) spend_index: u32,
+}
+
+const _: () = assert!(size_of::<Hot>() == 64 && size_of::<Cold>() == 48);
+
+pub(super) const NO_HOT: Hot = Hot {
+    id: 0,
+    amount: 0,
+    timestamp: 0,
+    debit_index: 0,
+    credit_index: 0,
+    timeout: 0,
+    user_data_32: 0,
+    flags: TransferFlags::NONE,
+    code: 0,
+    state: State::Forgotten,
+};
+
+pub(super) const NO_COLD: Cold = Cold {
+    user_data_128: 0,
+    user_data_64: 0,
+    settled_at: 0,
+    pending_slot: NO_INDEX,
+    spend_index: NO_INDEX,
+};
+
+const WHAT: &str = "transfers";
+
+/// Slots freed at most before each event while ids are forgotten: more than an event fills.
+const FREED_PER_EVENT: usize = 4;
+
+#[derive(Debug)]
+pub(super) struct Transfers {
+    hasher: IdHasher,
+    ids: Table,
+    hot: Array<Hot>,
+    cold: Array<Cold>,
+    /// Slots that are not pending, oldest first, around the end.
+    queue: Array<u32>,
+    queue_first: usize,
+    queue_count: usize,
+    /// Slots from here on were never used.
+    fresh: u32,
+    /// The slot freed last; each free slot leads to the next in `debit_index`.
+    free: u32,
+    /// How many slots hold something.
+    used: usize,
+    /// How long settled ids are remembered; 0: for ever.
+    retention_ns: u64,
+    /// Nothing in the queue is forgotten before this time.
+    forget_from: u64,
+}
+
+impl Transfers {
+    pub(super) fn new(rules: &Rules) -> Result<Transfers, EngineError> {
+        let capacity = EngineError::check_capacity(WHAT, rules.capacities.transfers)?;
+        Ok(Transfers {
+            hasher: IdHasher::new(rules.hash_key),
+            ids: Table::new("ids of transfers", capacity)?,
+            hot: Array::new(WHAT, capacity, NO_HOT)?,
+            cold: Array::new(WHAT, capacity, NO_COLD)?,
+            queue: Array::new(WHAT, capacity, 0)?,
+            queue_first: 0,
+            queue_count: 0,
+            fresh: 0,
+            free: NO_INDEX,
+            used: 0,
+            retention_ns: rules.retention_ns,
+            forget_from: u64::MAX,
+        })
+    }
+
+    /// Takes over later rules, after all that is to be forgotten at `now` under the earlier ones was.
+    pub(super) fn configure(&mut self, rules: &Rules, now: u64) -> Result<usize, EngineError> {
+        let capacity = EngineError::check_growth(WHAT, self.hot.len(), rules.capacities.transfers)?;
+        while self.forget_first(now) {}
+        self.ids.grow(capacity)?;
+        self.hot.grow(WHAT, capacity, NO_HOT)?;
+        self.cold.grow(WHAT, capacity, NO_COLD)?;
+        let mut queue = Array::new(WHAT, capacity, 0)?;
+        for place in 0..self.queue_count {
+            queue[place] = self.queue[self.place(place)];
+        }
+        self.queue = queue;
+        self.queue_first = 0;
+        self.retention_ns = rules.retention_ns;
+        self.look_at_first();
+        Ok(capacity)
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.hot.len()
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.ids.bytes() + self.hot.bytes() + self.cold.bytes() + self.queue.bytes()
+    }
+
+    /// Brings closer where `id` would be found and gives its hash.
+    #[inline(always)]
+    pub(super) fn fetch_slot(&self, id: u128) -> u32 {
+        let hash = self.hasher.hash(id);
+        self.ids.prefetch(hash);
+        hash
+    }
+
+    /// Brings closer what is probably the record with this hash.
+    #[inline(always)]
+    pub(super) fn fetch_record(&self, hash: u32) {
+        let slot = self.ids.guess(hash) as usize;
+        prefetch(&self.hot, slot);
+        prefetch(&self.cold, slot);
+    }
+
+    #[inline(always)]
+    pub(super) fn hash(&self, id: u128) -> u32 {
+        self.hasher.hash(id)
+    }
+
+    #[inline(always)]
+    pub(super) fn hot(&self, slot: u32) -> &Hot {
+        &self.hot[slot as usize]
+    }
+
+    #[inline(always)]
+    pub(super) fn cold(&self, slot: u32) -> &Cold {
+        &self.cold[slot as usize]
+    }
+
+    /// The slot of the transfer or spent id with this hash, or [`NO_INDEX`]. One that is forgotten
+    /// at `now` is not found.
+    #[inline(always)]
+    pub(super) fn find(&mut self, hash: u32, id: u128, now: u64) -> u32 {
+        let slot = self.ids.find(hash, |slot| self.hot[slot as usize].id == id);
+        if slot != NO_INDEX && self.is_forgotten(slot, now) {
+            self.forget(hash, slot);
+            return NO_INDEX;
+        }
+        slot
+    }
+
+    fn is_forgotten(&self, slot: u32, now: u64) -> bool {
+        self.retention_ns != 0
+            && self.hot(slot).state != State::Pending
+            && self.cold(slot).settled_at.saturating_add(self.retention_ns) <= now
+    }
+
+    /// Takes the id out of the table; its slot is freed when its turn comes in the queue.
+    fn forget(&mut self, hash: u32, slot: u32) {
+        self.ids.remove(hash, slot);
+        self.hot[slot as usize].state = State::Forgotten;
+    }
+
+    /// Whether one more can be held at `now`.
+    #[inline(always)]
+    pub(super) fn has_room(&mut self, now: u64) -> bool {
+        self.used < self.hot.len() || self.forget_first(now)
+    }
+
+    /// Frees a few slots of forgotten ids.
+    #[inline(always)]
+    pub(super) fn forget_some(&mut self, now: u64) {
+        if now >= self.forget_from {
+            for _ in 0..FREED_PER_EVENT {
+                self.forget_first(now);
+            }
+        }
+    }
+
+    /// Frees the slot at the front of the queue, if it is forgotten at `now`.
+    fn forget_first(&mut self, now: u64) -> bool {
+        if now < self.forget_from {
+            return false;
+        }
+        let slot = self.queue[self.queue_first];
+        let Hot { id, state, .. } = *self.hot(slot);
+        if state != State::Forgotten {
+            self.forget(self.hasher.hash(id), slot);
+        }
+        self.queue_first = self.place(1);
+        self.queue_count -= 1;
+        self.release(slot);
+        self.look_at_first();
+        true
+    }
+
+    fn look_at_first(&mut self) {
+        self.forget_from = u64::MAX;
+        if self.retention_ns != 0 && self.queue_count != 0 {
+            let first = self.queue[self.queue_first];
+            self.forget_from = self.cold(first).settled_at.saturating_add(self.retention_ns);
+        }
+    }
+
+    /// Where the queue's entry number `place` is.
+    #[inline(always)]
+    fn place(&self, place: usize) -> usize {
+        let place = self.queue_first + place;
+        if place >= self.queue.len() { place - self.queue.len() } else { place }
+    }
+
+    /// Adds a record under an id that is not held; [`Transfers::has_room`] said that it fits.
+    #[inline(always)]
+    pub(super) fn insert(&mut self, hash: u32, hot: Hot, cold: Cold) -> u32 {
+        let slot = if self.free == NO_INDEX {
+            self.fresh += 1;
+            self.fresh - 1
+        } else {
+            let slot = self.free;
+            self.free = self.hot(slot).debit_index;
+            slot
+        };
+        self.used += 1;
+        self.hot[slot as usize] = hot;
+        self.cold[slot as usize] = cold;
+        self.ids.insert(hash, slot);
+        slot
+    }
+
+    /// Takes back the record inserted last but for those taken back already.
+    pub(super) fn uninsert(&mut self, slot: u32) {
+        let hash = self.hasher.hash(self.hot(slot).id);
+        self.ids.remove(hash, slot);
+        self.release(slot);
+    }
+
+    fn release(&mut self, slot: u32) {
+        let record = &mut self.hot[slot as usize];
+        record.state = State::Forgotten;
+        record.debit_index = self.free;
+        self.free = slot;
+        self.used -= 1;
+    }
+
+    /// Puts a slot, no longer or never pending, at the end of the queue.
+    #[inline(always)]
+    pub(super) fn enqueue(&mut self, slot: u32) {
+        let last = self.place(self.queue_count);
+        self.queue[last] = slot;
+        self.queue_count += 1;
+        if self.retention_ns != 0 && self.queue_count == 1 {
+            self.look_at_first();
+        }
+    }
+
+    /// Takes back the slot that was put into the queue last.
+    pub(super) fn unenqueue(&mut self) {
+        self.queue_count -= 1;
+        if self.queue_count == 0 {
+            self.look_at_first();
+        }
+    }
+
+    /// Gives a pending transfer its end, at the engine's timestamp `settled_at`.
+    pub(super) fn settle(&mut self, slot: u32, state: State, settled_at: u64) {
+        self.hot[slot as usize].state = state;
+        self.cold[slot as usize].settled_at = settled_at;
+        self.enqueue(slot);
+    }
+
+    /// Takes back [`Transfers::settle`]: the transfer is pending again.
+    pub(super) fn unsettle(&mut self, slot: u32, settled_at: u64) {
+        self.hot[slot as usize].state = State::Pending;
+        self.cold[slot as usize].settled_at = settled_at;
+        self.unenqueue();
+    }
+
+    /// Slots of all that is held at `now`, in no particular order. Not for the hot path.
+    pub(super) fn held(&self, now: u64) -> impl Iterator<Item = u32> {
+        (0..self.fresh).filter(move |&slot| {
+            self.hot(slot).state != State::Forgotten && !self.is_forgotten(slot, now)
+        })
+    }
+}

@@ -1,0 +1,132 @@
+//! What all parts of one ring share: cursors, the end, and the halt.
+//!
+//! # Invariants
+//!
+//! * A cursor is the sequence *behind* the last one its owner handed on; it never goes back, and
+//!   only its owner stores it.
+//! * A stage's cursor is at most the cursor of every node it waits for.
+//! * `end` and the halt are set once.
+
+use std::sync::OnceLock;
+
+use super::error::Halted;
+use super::order;
+use super::wait::Bell;
+use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Padded, lock};
+
+/// A cursor with its name, and whom to wake when it moves.
+pub struct Node {
+    pub(super) name: String,
+    /// The sequence behind the last one handed on.
+    pub(super) cursor: Padded<AtomicU64>,
+    /// Bells of those that wait for this cursor, without the owner's own. Set when the graph is
+    /// built; before that nothing moves.
+    pub(super) wakes: OnceLock<Box<[Bell]>>,
+    /// The owner's bell.
+    pub(super) bell: Bell,
+}
+
+impl Node {
+    pub(super) fn new(name: &str, first_sequence: u64, bell: Bell) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.to_owned(),
+            cursor: Padded(AtomicU64::new(first_sequence)),
+            wakes: OnceLock::new(),
+            bell,
+        })
+    }
+
+    /// Hands on everything before `cursor`, and wakes who sleeps until then.
+    #[inline(always)]
+    pub(super) fn publish(&self, cursor: u64, wakes: &[Bell]) {
+        // Relaxed: only this thread writes it.
+        debug_assert!(cursor >= self.cursor.load(Relaxed), "a cursor never goes back");
+        self.cursor.store(cursor, order::PUBLISH);
+        Bell::ring_all(wakes);
+    }
+}
+
+/// State of the whole ring.
+pub struct Core {
+    pub(super) slots: usize,
+    pub(super) first_sequence: u64,
+    /// Set together with `reason`.
+    halted: AtomicBool,
+    /// The sequence behind the last one there will be; `u64::MAX` while the producer lives.
+    end: AtomicU64,
+    reason: Mutex<Option<Halted>>,
+    /// Every bell of the ring, to be rung at the end and at a halt.
+    bells: Mutex<Vec<Bell>>,
+}
+
+/// `end` of a ring that is still open.
+const OPEN: u64 = u64::MAX;
+
+impl Core {
+    pub(super) fn new(slots: usize, first_sequence: u64) -> Arc<Self> {
+        Arc::new(Self {
+            slots,
+            first_sequence,
+            halted: AtomicBool::new(false),
+            end: AtomicU64::new(OPEN),
+            reason: Mutex::new(None),
+            bells: Mutex::new(Vec::new()),
+        })
+    }
+
+    pub(super) fn add_bell(&self, bell: &Bell) {
+        let mut bells = lock(&self.bells);
+        if !bells.iter().any(|known| known.same(bell)) {
+            bells.push(bell.clone());
+        }
+    }
+
+    /// Stops the ring. The first reason stays.
+    #[cold]
+    pub(super) fn halt(&self, by: &str, message: &str) {
+        {
+            let mut reason = lock(&self.reason);
+            if reason.is_none() {
+                *reason = Some(Halted { by: by.to_owned(), message: message.to_owned() });
+            }
+        }
+        // Release: pairs with the Acquire in `check`, which then finds the reason.
+        self.halted.store(true, Release);
+        Bell::ring_all(&lock(&self.bells));
+    }
+
+    /// The reason, if the ring was halted.
+    #[inline(always)]
+    pub(super) fn check(&self) -> Result<(), Halted> {
+        // Acquire: pairs with the Release in `halt`.
+        if self.halted.load(Acquire) { Err(self.reason()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn reason(&self) -> Halted {
+        lock(&self.reason).clone().expect("the reason is set before the flag")
+    }
+
+    /// Says that nothing comes at or after sequence `end`.
+    pub(super) fn close(&self, end: u64) {
+        // Relaxed: the number says all; whoever has handed on everything before `end` has
+        // synchronised with the cursors that led there.
+        self.end.store(end, Relaxed);
+        Bell::ring_all(&lock(&self.bells));
+    }
+
+    /// Whether everything before `cursor` was all there will ever be.
+    #[inline]
+    pub(super) fn is_end(&self, cursor: u64) -> bool {
+        // Relaxed: see `close`.
+        self.end.load(Relaxed) == cursor
+    }
+
+    /// The sequence behind the last one, once the producer has closed.
+    pub(super) fn end(&self) -> Option<u64> {
+        // Relaxed: see `close`.
+        let end = self.end.load(Relaxed);
+        (end != OPEN).then_some(end)
+    }
+}

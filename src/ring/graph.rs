@@ -1,0 +1,276 @@
+//! Builds a ring: its lanes, its stages, who waits for whom.
+//!
+//! A stage can only wait for what was declared before it, so there is no cycle; the producer
+//! comes last, when the last readers that gate it are known.
+
+use core::fmt;
+
+use super::core::{Core, Node};
+use super::error::{FIRST_SEQUENCE_MAX, GraphError};
+use super::lane::Lane;
+use super::monitor::Monitor;
+use super::producer::Producer;
+use super::reads::{LaneRefs, Lanes, LanesOf, Slot};
+use super::slots::Slots;
+use super::stage::Stage;
+use super::wait::Bell;
+use crate::sync::Arc;
+
+/// A ring under construction, whose producer puts in values of type `T`.
+///
+/// Dropped without [`build`](Self::build), it halts what was declared.
+pub struct Graph<T: Slot> {
+    core: Arc<Core>,
+    input: Lane<T>,
+    stages: Vec<Declared>,
+    built: bool,
+}
+
+/// One stage, as the graph remembers it.
+struct Declared {
+    node: Arc<Node>,
+    /// Nodes whose cursors it looks at.
+    upstream: Vec<Arc<Node>>,
+}
+
+impl<T: Slot> Graph<T> {
+    /// A ring of `slots` slots, a power of two, filled with defaults. The first value published
+    /// gets the sequence `first_sequence`.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError`] if a number is out of its range.
+    pub fn new(slots: usize, first_sequence: u64) -> Result<Self, GraphError> {
+        if !slots.is_power_of_two() {
+            return Err(GraphError::SlotsNotPowerOfTwo { slots });
+        }
+        if first_sequence > FIRST_SEQUENCE_MAX {
+            return Err(GraphError::FirstSequenceTooHigh { first_sequence });
+        }
+        let core = Core::new(slots, first_sequence);
+        let input = Lane {
+            core: Arc::clone(&core),
+            slots: Arc::new(Slots::new(slots)),
+            // The producer keeps its bell itself: it is known at `build` only.
+            writer: Node::new("producer", first_sequence, Bell::silent()),
+        };
+        Ok(Self { core, input, stages: Vec::new(), built: false })
+    }
+
+    /// The lane that the producer writes.
+    #[must_use]
+    pub fn input(&self) -> Lane<T> {
+        self.input.clone()
+    }
+
+    /// Declares the next stage; goes on with [`StageBuilder`].
+    pub fn stage(&mut self, name: &str) -> StageBuilder<'_, T, ()> {
+        StageBuilder {
+            graph: self,
+            name: name.to_owned(),
+            bell: Bell::new(),
+            waits_for: Vec::new(),
+            held: (),
+        }
+    }
+
+    /// Ends the declaration: makes the producer, whose thread waits on `bell`, and the monitor.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::NoStage`] if there is none.
+    pub fn build(mut self, bell: &Bell) -> Result<(Producer<T>, Monitor), GraphError> {
+        let gates = self.link(bell)?;
+        let producer = Producer::new(
+            Arc::clone(&self.core),
+            Arc::clone(&self.input.writer),
+            Arc::clone(&self.input.slots),
+            gates,
+            bell.clone(),
+        );
+        Ok((producer, self.monitor()))
+    }
+
+    /// Tells every node whom to wake, and returns the last readers.
+    fn link(&mut self, producer_bell: &Bell) -> Result<Box<[Arc<Node>]>, GraphError> {
+        if self.stages.is_empty() {
+            return Err(GraphError::NoStage);
+        }
+        self.core.add_bell(producer_bell);
+        let mut gates = Vec::new();
+        for Declared { node, .. } in &self.stages {
+            let waiting = self.waiting_for(node);
+            let mut bells: Vec<&Bell> = waiting.iter().map(|stage| &stage.node.bell).collect();
+            if waiting.is_empty() {
+                gates.push(Arc::clone(node));
+                bells.push(producer_bell);
+            }
+            set_wakes(node, &bells, &node.bell);
+        }
+        let first_readers = self.waiting_for(&self.input.writer);
+        let bells: Vec<&Bell> = first_readers.iter().map(|stage| &stage.node.bell).collect();
+        set_wakes(&self.input.writer, &bells, producer_bell);
+        self.built = true;
+        Ok(gates.into())
+    }
+
+    /// The stages that look at `node`'s cursor.
+    fn waiting_for(&self, node: &Arc<Node>) -> Vec<&Declared> {
+        let looks = |stage: &&Declared| stage.upstream.iter().any(|up| Arc::ptr_eq(up, node));
+        self.stages.iter().filter(looks).collect()
+    }
+
+    fn monitor(&self) -> Monitor {
+        Monitor::new(
+            Arc::clone(&self.core),
+            Arc::clone(&self.input.writer),
+            self.stages.iter().map(|stage| Arc::clone(&stage.node)).collect(),
+        )
+    }
+
+    /// Whether `node` comes, directly or not, before `other`.
+    fn is_before(&self, node: &Arc<Node>, other: &Arc<Node>) -> bool {
+        let Some(other) = self.stages.iter().find(|stage| Arc::ptr_eq(&stage.node, other)) else {
+            return false; // the producer: nothing comes before it
+        };
+        other.upstream.iter().any(|up| Arc::ptr_eq(up, node) || self.is_before(node, up))
+    }
+
+    /// Those of `nodes` that come before no other of them: to wait for these is to wait for all.
+    fn last_of(&self, nodes: &[Arc<Node>]) -> Vec<Arc<Node>> {
+        let mut last: Vec<Arc<Node>> = Vec::new();
+        for node in nodes {
+            let known = last.iter().any(|kept| Arc::ptr_eq(kept, node));
+            if !known && !nodes.iter().any(|other| self.is_before(node, other)) {
+                last.push(Arc::clone(node));
+            }
+        }
+        last
+    }
+}
+
+/// Remembers the bells to ring when `node` moves: each once, not its own thread's, and none of
+/// threads that never sleep.
+fn set_wakes(node: &Node, bells: &[&Bell], own: &Bell) {
+    let mut wakes: Vec<Bell> = Vec::new();
+    for bell in bells {
+        if bell.parks() && !bell.same(own) && !wakes.iter().any(|known| known.same(bell)) {
+            wakes.push((*bell).clone());
+        }
+    }
+    assert!(node.wakes.set(wakes.into()).is_ok(), "a graph is linked once");
+}
+
+impl<T: Slot> Drop for Graph<T> {
+    fn drop(&mut self) {
+        if !self.built {
+            self.core.halt("graph", "it was dropped before it was built");
+        }
+    }
+}
+
+impl<T: Slot> fmt::Debug for Graph<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.stages.iter().map(|stage| stage.node.name.as_str()).collect();
+        f.debug_struct("Graph")
+            .field("slots", &self.core.slots)
+            .field("stages", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A stage under declaration: which thread's, what it reads, whom it waits for besides; ends with
+/// [`writes`](Self::writes) or [`sink`](Self::sink).
+#[must_use = "a stage is declared by `writes` or `sink`"]
+pub struct StageBuilder<'g, T: Slot, R: Lanes> {
+    graph: &'g mut Graph<T>,
+    name: String,
+    bell: Bell,
+    waits_for: Vec<Arc<Node>>,
+    held: R::Held,
+}
+
+impl<'g, T: Slot> StageBuilder<'g, T, ()> {
+    /// The lanes that the stage reads: a tuple of references, such as `(&commands, &verdicts)`.
+    /// The stage waits for their writers.
+    ///
+    /// # Panics
+    ///
+    /// If a lane belongs to another ring.
+    pub fn reads<H: LaneRefs>(mut self, lanes: H) -> StageBuilder<'g, T, LanesOf<H>> {
+        lanes.each(|core, writer| {
+            assert!(Arc::ptr_eq(core, &self.graph.core), "a stage reads lanes of its own ring");
+            self.waits_for.push(Arc::clone(writer));
+        });
+        StageBuilder {
+            graph: self.graph,
+            name: self.name,
+            bell: self.bell,
+            waits_for: self.waits_for,
+            held: lanes.hold(),
+        }
+    }
+}
+
+impl<T: Slot, R: Lanes> StageBuilder<'_, T, R> {
+    /// The bell of the thread that will step the stage; by default one of its own.
+    pub fn on(mut self, bell: &Bell) -> Self {
+        self.bell = bell.clone();
+        self
+    }
+
+    /// Waits for `stage` too, without reading a lane of it.
+    ///
+    /// # Panics
+    ///
+    /// If `stage` belongs to another ring.
+    pub fn after<Q: Lanes, W: Slot>(mut self, stage: &Stage<Q, W>) -> Self {
+        assert!(
+            Arc::ptr_eq(stage.core(), &self.graph.core),
+            "a stage waits for stages of its own ring"
+        );
+        self.waits_for.push(Arc::clone(stage.node()));
+        self
+    }
+
+    /// The stage writes a lane of its own, with values of type `W`: the lane's only writer.
+    pub fn writes<W: Slot>(self) -> (Stage<R, W>, Lane<W>) {
+        let core = Arc::clone(&self.graph.core);
+        let slots = Arc::new(Slots::new(core.slots));
+        let stage = self.declare(Arc::clone(&slots), false);
+        let lane = Lane { core, slots, writer: Arc::clone(stage.node()) };
+        (stage, lane)
+    }
+
+    /// The stage writes no lane.
+    pub fn sink(self) -> Stage<R, ()> {
+        let slots = Arc::new(Slots::new(self.graph.core.slots));
+        self.declare(slots, true)
+    }
+
+    fn declare<W: Slot>(self, out: Arc<Slots<W>>, sink: bool) -> Stage<R, W> {
+        let Self { graph, name, bell, mut waits_for, held } = self;
+        if waits_for.is_empty() {
+            waits_for.push(Arc::clone(&graph.input.writer));
+        }
+        let upstream = graph.last_of(&waits_for);
+        let node = Node::new(&name, graph.core.first_sequence, bell);
+        graph.core.add_bell(&node.bell);
+        let stage = Stage::new(
+            Arc::clone(&graph.core),
+            Arc::clone(&node),
+            upstream.clone().into(),
+            held,
+            out,
+            sink,
+        );
+        graph.stages.push(Declared { node, upstream });
+        stage
+    }
+}
+
+impl<T: Slot, R: Lanes> fmt::Debug for StageBuilder<'_, T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StageBuilder").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,269 @@
+//! A lane's handle, and the two ways to look at its slots: [`View`] to read, [`Writer`] to write.
+//!
+//! # Invariants
+//!
+//! * A `View` covers only slots that are published and not yet released by its stage.
+//! * A `Writer` covers only slots that its stage or claim owns alone, and counts how many of them
+//!   were written without a gap from the front: only those can be published.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::core::{Core, Node};
+use super::slots::{RawSpan, Slots};
+use crate::sync::Arc;
+
+/// Names a lane when stages are declared: whoever [`reads`](super::StageBuilder::reads) it waits
+/// for its writer.
+///
+/// A handle gives no access to slots; only the batches of a stage that reads the lane do.
+pub struct Lane<T> {
+    pub(super) core: Arc<Core>,
+    pub(super) slots: Arc<Slots<T>>,
+    /// Who writes the lane.
+    pub(super) writer: Arc<Node>,
+}
+
+impl<T> Clone for Lane<T> {
+    fn clone(&self) -> Self {
+        Self {
+            core: Arc::clone(&self.core),
+            slots: Arc::clone(&self.slots),
+            writer: Arc::clone(&self.writer),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Lane<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lane").field("writer", &self.writer.name).finish_non_exhaustive()
+    }
+}
+
+/// Published slots of one lane, to read: those of one batch.
+pub struct View<'a, T> {
+    span: RawSpan<'a, T>,
+    shared: PhantomData<&'a [T]>,
+}
+
+impl<T> Clone for View<'_, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for View<'_, T> {}
+
+impl<'a, T> View<'a, T> {
+    /// The `len` slots from sequence `first` on.
+    ///
+    /// # Safety
+    ///
+    /// As [`Slots::view`].
+    #[inline(always)]
+    pub(super) unsafe fn new(slots: &'a Slots<T>, first: u64, len: usize) -> Self {
+        // SAFETY: the caller's promise.
+        Self { span: unsafe { slots.view(first, len) }, shared: PhantomData }
+    }
+
+    /// Number of slots.
+    #[inline(always)]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.span.len()
+    }
+
+    /// Whether there are none; a batch always has some.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sequence of the first slot.
+    #[inline(always)]
+    #[must_use]
+    pub fn first_sequence(&self) -> u64 {
+        self.span.first()
+    }
+
+    /// The `offset`-th slot of the batch.
+    ///
+    /// # Panics
+    ///
+    /// If `offset` is not below [`len`](Self::len).
+    #[inline(always)]
+    #[must_use]
+    pub fn at(&self, offset: usize) -> &'a T {
+        // SAFETY: the span came from `Slots::view`.
+        unsafe { self.span.get(offset) }
+    }
+
+    /// All slots in order, as the one or two runs in which they lie in memory.
+    #[inline(always)]
+    #[must_use]
+    pub fn slices(&self) -> (&'a [T], &'a [T]) {
+        // SAFETY: the span came from `Slots::view`.
+        unsafe { self.span.slices() }
+    }
+
+    /// All slots in order.
+    #[inline(always)]
+    pub fn iter(&self) -> core::iter::Chain<core::slice::Iter<'a, T>, core::slice::Iter<'a, T>> {
+        let (head, tail) = self.slices();
+        head.iter().chain(tail)
+    }
+}
+
+impl<'a, T> IntoIterator for View<'a, T> {
+    type Item = &'a T;
+    type IntoIter = core::iter::Chain<core::slice::Iter<'a, T>, core::slice::Iter<'a, T>>;
+
+    #[inline(always)]
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<T> core::ops::Index<usize> for View<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    fn index(&self, offset: usize) -> &T {
+        self.at(offset)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for View<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Slots of one lane, to write: those of one batch or claim, from the front and without gaps.
+pub struct Writer<'a, T> {
+    span: RawSpan<'a, T>,
+    /// Slots before this one are handed on already and belong to the readers.
+    from: usize,
+    written: &'a mut usize,
+    exclusive: PhantomData<&'a mut [T]>,
+}
+
+impl<'a, T> Writer<'a, T> {
+    /// The `len` slots from sequence `first` on, of which the first `from` are not to be touched.
+    ///
+    /// # Safety
+    ///
+    /// As [`Slots::span`], for the slots behind the first `from`.
+    #[inline(always)]
+    pub(super) unsafe fn new(
+        slots: &'a Slots<T>,
+        first: u64,
+        len: usize,
+        from: usize,
+        written: &'a mut usize,
+    ) -> Self {
+        // SAFETY: the caller's promise.
+        Self { span: unsafe { slots.span(first, len) }, from, written, exclusive: PhantomData }
+    }
+
+    /// Number of slots.
+    #[inline(always)]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.span.len()
+    }
+
+    /// Whether there are none.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many slots are written, from the front: the most that can be published.
+    #[inline(always)]
+    #[must_use]
+    pub fn written(&self) -> usize {
+        *self.written
+    }
+
+    /// Puts `value` into slot `offset`: the next one, or one written before.
+    ///
+    /// # Panics
+    ///
+    /// If `offset` leaves a gap, is not below [`len`](Self::len), or was handed on already.
+    #[inline(always)]
+    pub fn set(&mut self, offset: usize, value: T) {
+        *self.slot(offset) = value;
+    }
+
+    /// The slot `offset`, to be written in place: the next one, or one written before.
+    ///
+    /// It holds what was written there last: in the round before, or at the start a default. It
+    /// counts as written from now on.
+    ///
+    /// # Panics
+    ///
+    /// As [`set`](Self::set).
+    #[inline(always)]
+    pub fn slot(&mut self, offset: usize) -> &mut T {
+        self.prepare(offset);
+        // SAFETY: the span came from `Slots::span`, the slot is not handed on (`prepare`), and
+        // `&mut self` lets no other reference to it live.
+        unsafe { self.span.get_mut(offset) }
+    }
+
+    /// As [`slot`](Self::slot), for as long as the writer was borrowed.
+    #[inline(always)]
+    pub(super) fn into_slot(mut self, offset: usize) -> &'a mut T {
+        self.prepare(offset);
+        // SAFETY: as in `slot`; the writer is used up, so no other reference follows.
+        unsafe { self.span.get_mut(offset) }
+    }
+
+    /// Checks that slot `offset` may be written, and counts it.
+    #[inline(always)]
+    fn prepare(&mut self, offset: usize) {
+        let written = *self.written;
+        assert!(offset <= written, "slot {offset} after {written}: slots are written in order");
+        assert!(offset >= self.from, "slot {offset} was handed on already");
+        if offset == written {
+            assert!(offset < self.span.len(), "slot {offset} of {}", self.span.len());
+            *self.written = written + 1;
+        }
+    }
+
+    /// All slots that are not handed on, to be written in place as the one or two runs in which
+    /// they lie in memory. They hold what was written there last, and count as written from now
+    /// on.
+    #[inline(always)]
+    pub fn slices(&mut self) -> (&mut [T], &mut [T]) {
+        *self.written = self.len();
+        // SAFETY: the span came from `Slots::span`, the slots before `from` are left out, and
+        // `&mut self` lets no other reference to the rest live.
+        unsafe { self.span.slices_mut(self.from) }
+    }
+
+    /// Puts `value` into the next slot.
+    ///
+    /// # Panics
+    ///
+    /// If all slots are written.
+    #[inline(always)]
+    pub fn push(&mut self, value: T) {
+        let next = *self.written;
+        self.set(next, value);
+    }
+}
+
+impl<T> fmt::Debug for Writer<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer")
+            .field("first_sequence", &self.span.first())
+            .field("len", &self.len())
+            .field("written", &self.written)
+            .finish()
+    }
+}

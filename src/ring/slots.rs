@@ -1,0 +1,261 @@
+//! The memory of a lane: a power of two of slots, filled when it is made.
+//!
+//! ```text
+//!   sequence  ... 6   7 | 8   9  10  11 | 12 ...
+//!   index         2   3 | 0   1   2   3 |  0        index = sequence mod 4
+//! ```
+//!
+//! # Invariants
+//!
+//! * Every slot holds a valid `T` from `new` until the lane is dropped.
+//! * Who may touch which slot is not decided here: [`Slots::view`] and [`Slots::span`] are
+//!   `unsafe`, and the claims and batches that call them own the answer.
+
+use core::alloc::Layout;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use std::alloc::{alloc, dealloc, handle_alloc_error};
+
+use crate::sync::{Padded, Trackers};
+
+/// The slots of one lane.
+pub struct Slots<T> {
+    base: NonNull<T>,
+    mask: usize,
+    layout: Layout,
+    trackers: Trackers,
+    owns: PhantomData<T>,
+}
+
+// SAFETY: the slots are owned by `Slots`, which is only a pointer to them; moving it to another
+// thread moves the `T`s, which `T: Send` allows.
+unsafe impl<T: Send> Send for Slots<T> {}
+// SAFETY: a `&Slots` hands out `&T` on several threads at once (`T: Sync`) and, to the one claim
+// or batch that owns a slot, `&mut T`, from where a `T` can be moved to that thread (`T: Send`).
+unsafe impl<T: Send + Sync> Sync for Slots<T> {}
+
+impl<T: Default> Slots<T> {
+    /// Allocates `count` slots, a power of two, and fills them with defaults.
+    pub(super) fn new(count: usize) -> Self {
+        assert!(count.is_power_of_two(), "a lane's length is a power of two");
+        // Whole pairs of cache lines, so that nothing else shares one with the lane's ends.
+        let line = core::mem::align_of::<Padded<u8>>();
+        let bytes = core::mem::size_of::<T>().checked_mul(count).expect("a lane fits memory");
+        let layout = Layout::from_size_align(bytes, line.max(core::mem::align_of::<T>()))
+            .expect("a lane fits memory")
+            .pad_to_align();
+        let base = if layout.size() == 0 {
+            NonNull::dangling()
+        } else {
+            // SAFETY: the layout's size is not zero.
+            let memory = unsafe { alloc(layout) };
+            NonNull::new(memory.cast::<T>()).unwrap_or_else(|| handle_alloc_error(layout))
+        };
+        for index in 0..count {
+            // If a default panics, memory and the values so far are leaked: safe, and a ring
+            // that cannot be filled ends the program.
+            //
+            // SAFETY: `index < count`, so the pointer stays inside the block just allocated
+            // (or `T` has no size).
+            let slot = unsafe { base.add(index) };
+            // SAFETY: nobody else knows the block yet; `slot` is aligned for `T` and writable.
+            unsafe { slot.write(T::default()) };
+        }
+        Self { base, mask: count - 1, layout, trackers: Trackers::new(count), owns: PhantomData }
+    }
+}
+
+impl<T> Slots<T> {
+    /// Number of slots.
+    pub(super) fn count(&self) -> usize {
+        self.mask + 1
+    }
+
+    /// Read access to the `len` slots from sequence `first` on.
+    ///
+    /// # Safety
+    ///
+    /// For as long as the view lives, every one of these slots is published by the lane's writer,
+    /// the caller has synchronised with that publication, and the caller has not released it.
+    #[inline(always)]
+    pub(super) unsafe fn view(&self, first: u64, len: usize) -> RawSpan<'_, T> {
+        self.raw(first, len)
+    }
+
+    /// Write access to the `len` slots from sequence `first` on.
+    ///
+    /// # Safety
+    ///
+    /// For as long as the span lives, the caller is the lane's only writer, has not published
+    /// these slots, and has synchronised with their release by the readers of the last round.
+    #[inline(always)]
+    pub(super) unsafe fn span(&self, first: u64, len: usize) -> RawSpan<'_, T> {
+        self.raw(first, len)
+    }
+
+    #[inline(always)]
+    fn raw(&self, first: u64, len: usize) -> RawSpan<'_, T> {
+        debug_assert!(len <= self.count());
+        RawSpan { base: self.base, mask: self.mask, first, len, trackers: &self.trackers }
+    }
+}
+
+impl<T> Drop for Slots<T> {
+    fn drop(&mut self) {
+        for index in 0..=self.mask {
+            // SAFETY: `index` is inside the block.
+            let slot = unsafe { self.base.add(index) };
+            // SAFETY: every slot holds a valid `T`, and `&mut self` says that nobody uses it.
+            unsafe { slot.drop_in_place() };
+        }
+        if self.layout.size() != 0 {
+            // SAFETY: allocated in `new` with this layout, and freed only here.
+            unsafe { dealloc(self.base.as_ptr().cast(), self.layout) };
+        }
+    }
+}
+
+/// Slots that its holder may use: how (read or write) was settled when it was made.
+///
+/// Pointer and mask are copied out of `Slots`, so that the optimiser keeps them in registers
+/// while slots are written.
+pub(super) struct RawSpan<'a, T> {
+    base: NonNull<T>,
+    mask: usize,
+    first: u64,
+    len: usize,
+    trackers: &'a Trackers,
+}
+
+impl<T> Clone for RawSpan<'_, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for RawSpan<'_, T> {}
+
+impl<'a, T> RawSpan<'a, T> {
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Where the slot of the `offset`-th sequence lies. `offset` must be below `len`.
+    #[inline(always)]
+    fn index(&self, offset: usize) -> usize {
+        // A sequence wider than an index loses only bits that the mask drops.
+        #[allow(clippy::cast_possible_truncation, reason = "masked to an index right away")]
+        let low = self.first as usize;
+        low.wrapping_add(offset) & self.mask
+    }
+
+    /// The `offset`-th slot, to read.
+    ///
+    /// # Panics
+    ///
+    /// If `offset` is not below `len`.
+    ///
+    /// # Safety
+    ///
+    /// The span was made by [`Slots::view`], or is the caller's to write.
+    #[inline(always)]
+    pub(super) unsafe fn get(&self, offset: usize) -> &'a T {
+        assert!(offset < self.len, "slot {offset} of a batch of {}", self.len);
+        let index = self.index(offset);
+        self.trackers.read(index);
+        // SAFETY: the mask keeps `index` inside the block.
+        let slot = unsafe { self.base.add(index) };
+        // SAFETY: valid `T` by the invariant of `Slots`; nobody writes it while the span lives,
+        // by the promise made in `Slots::view` or `Slots::span`.
+        unsafe { slot.as_ref() }
+    }
+
+    /// The `offset`-th slot, to write.
+    ///
+    /// # Panics
+    ///
+    /// If `offset` is not below `len`.
+    ///
+    /// # Safety
+    ///
+    /// The span was made by [`Slots::span`], and no other reference to this slot lives.
+    #[inline(always)]
+    pub(super) unsafe fn get_mut(&mut self, offset: usize) -> &'a mut T {
+        assert!(offset < self.len, "slot {offset} of a batch of {}", self.len);
+        let index = self.index(offset);
+        self.trackers.write(index);
+        // SAFETY: the mask keeps `index` inside the block.
+        let mut slot = unsafe { self.base.add(index) };
+        // SAFETY: valid `T` by the invariant of `Slots`; nobody else reaches it while the span
+        // lives, by the promise made in `Slots::span`.
+        unsafe { slot.as_mut() }
+    }
+
+    /// All slots to read, in order: those up to the end of the lane, then those from its start.
+    ///
+    /// # Safety
+    ///
+    /// The span was made by [`Slots::view`], or is the caller's to write.
+    #[inline(always)]
+    pub(super) unsafe fn slices(&self) -> (&'a [T], &'a [T]) {
+        let (start, before_wrap) = self.parts();
+        for offset in 0..self.len {
+            self.trackers.read(self.index(offset));
+        }
+        // SAFETY: `start <= mask`, so the pointer is inside the block.
+        let head = unsafe { self.base.add(start) };
+        // SAFETY: `before_wrap` slots follow `head` inside the block; as in `get` for each.
+        let head = unsafe { NonNull::slice_from_raw_parts(head, before_wrap).as_ref() };
+        let tail = NonNull::slice_from_raw_parts(self.base, self.len - before_wrap);
+        // SAFETY: `len <= count`, so the rest ends before `start`; as in `get` for each.
+        let tail = unsafe { tail.as_ref() };
+        (head, tail)
+    }
+
+    /// The slots from `offset` on to write, in order: those up to the end of the lane, then those
+    /// from its start. `offset` must be at most `len`.
+    ///
+    /// # Safety
+    ///
+    /// The span was made by [`Slots::span`], and no other reference to these slots lives.
+    #[inline(always)]
+    pub(super) unsafe fn slices_mut(&mut self, offset: usize) -> (&'a mut [T], &'a mut [T]) {
+        let rest = Self { first: self.first + offset as u64, len: self.len - offset, ..*self };
+        // SAFETY: the caller's promise, for fewer slots.
+        unsafe { rest.all_mut() }
+    }
+
+    /// # Safety
+    ///
+    /// As [`slices_mut`](Self::slices_mut).
+    #[inline(always)]
+    unsafe fn all_mut(self) -> (&'a mut [T], &'a mut [T]) {
+        let (start, before_wrap) = self.parts();
+        for offset in 0..self.len {
+            self.trackers.write(self.index(offset));
+        }
+        // SAFETY: `start <= mask`, so the pointer is inside the block.
+        let head = unsafe { self.base.add(start) };
+        // SAFETY: `before_wrap` slots follow `head` inside the block; as in `get_mut` for each.
+        let head = unsafe { NonNull::slice_from_raw_parts(head, before_wrap).as_mut() };
+        let mut tail = NonNull::slice_from_raw_parts(self.base, self.len - before_wrap);
+        // SAFETY: `len <= count`, so the rest ends before `start` and overlaps nothing of the
+        // head; as in `get_mut` for each.
+        let tail = unsafe { tail.as_mut() };
+        (head, tail)
+    }
+
+    /// Index of the first slot, and how many slots there are before the lane wraps.
+    #[inline(always)]
+    fn parts(&self) -> (usize, usize) {
+        let start = self.index(0);
+        (start, self.len.min(self.mask + 1 - start))
+    }
+}

@@ -1,0 +1,221 @@
+//! Publication, gating, release and the ends of a ring, on one thread, step by step.
+
+use crate::ring::{Bell, ClaimError, Graph, Halted, Monitor, Poll, Producer, Stage};
+
+type Sink = Stage<(u64,), ()>;
+
+fn one_to_one(slots: usize) -> (Producer<u64>, Sink, Monitor) {
+    let bell = Bell::silent();
+    let mut graph = Graph::<u64>::new(slots, 1).unwrap();
+    let input = graph.input();
+    let sink = graph.stage("sink").on(&bell).reads((&input,)).sink();
+    let (producer, monitor) = graph.build(&bell).unwrap();
+    (producer, sink, monitor)
+}
+
+/// Takes what is there, at most `most`, and hands it on.
+fn drain(stage: &mut Sink, most: usize) -> Vec<u64> {
+    match stage.poll(most).unwrap() {
+        Poll::Ready(batch) => {
+            let values = batch.reads().0.iter().copied().collect();
+            let len = batch.len();
+            batch.publish(len);
+            values
+        }
+        Poll::Empty | Poll::Ended => Vec::new(),
+    }
+}
+
+fn put(producer: &mut Producer<u64>, values: &[u64]) -> bool {
+    let Some(mut claim) = producer.try_claim(values.len()).unwrap() else { return false };
+    for (offset, value) in values.iter().enumerate() {
+        claim.set(offset, *value);
+    }
+    claim.finish();
+    true
+}
+
+#[test]
+fn values_arrive_in_order_across_the_wrap() {
+    let (mut producer, mut sink, _) = one_to_one(4);
+    let mut expected = 0;
+    for round in 0..10_u64 {
+        assert!(put(&mut producer, &[round * 3, round * 3 + 1, round * 3 + 2]));
+        for value in drain(&mut sink, usize::MAX) {
+            assert_eq!(value, expected);
+            expected += 1;
+        }
+    }
+    assert_eq!(expected, 30);
+}
+
+#[test]
+fn a_full_ring_refuses_until_the_reader_releases() {
+    let (mut producer, mut sink, monitor) = one_to_one(4);
+    assert!(put(&mut producer, &[1, 2, 3, 4]));
+    assert!(!put(&mut producer, &[5]));
+    assert_eq!(producer.try_publish(5).unwrap_err().value, 5);
+    assert_eq!(monitor.capacity_free(), 0);
+    assert_eq!(drain(&mut sink, 1), [1]);
+    assert!(!put(&mut producer, &[5, 6]), "two do not fit into one free slot");
+    assert!(put(&mut producer, &[5]));
+    assert_eq!(drain(&mut sink, usize::MAX), [2, 3, 4, 5]);
+    assert_eq!(monitor.capacity_free(), 4);
+}
+
+#[test]
+fn a_batch_longer_than_the_ring_is_refused_and_not_waited_for() {
+    let (mut producer, _sink, _) = one_to_one(4);
+    let refused = producer.try_claim(5).unwrap_err();
+    assert_eq!(refused, ClaimError::BatchTooLong { asked: 5, slots: 4 });
+}
+
+#[test]
+fn a_dropped_claim_leaves_no_hole() {
+    let (mut producer, mut sink, _) = one_to_one(4);
+    {
+        let mut claim = producer.try_claim(3).unwrap().unwrap();
+        claim.push(1);
+        claim.push(2);
+        claim.publish(1);
+    }
+    assert!(put(&mut producer, &[7]));
+    assert_eq!(drain(&mut sink, usize::MAX), [1, 7]);
+}
+
+#[test]
+fn a_batch_dropped_without_publish_comes_again() {
+    let (mut producer, mut sink, _) = one_to_one(4);
+    assert!(put(&mut producer, &[1, 2]));
+    assert!(matches!(sink.poll(2).unwrap(), Poll::Ready(_)));
+    assert_eq!(drain(&mut sink, usize::MAX), [1, 2]);
+}
+
+#[test]
+#[should_panic(expected = "slots are written in order")]
+fn a_gap_in_a_claim_panics() {
+    let (mut producer, _sink, _) = one_to_one(4);
+    producer.try_claim(2).unwrap().unwrap().set(1, 9);
+}
+
+#[test]
+#[should_panic(expected = "handed on already")]
+fn a_published_slot_cannot_be_written_again() {
+    let (mut producer, _sink, _) = one_to_one(4);
+    let mut claim = producer.try_claim(2).unwrap().unwrap();
+    claim.push(1);
+    claim.publish(1);
+    claim.set(0, 2);
+}
+
+#[test]
+#[should_panic(expected = "only 0 of 1 slots are written")]
+fn an_unwritten_result_cannot_be_published() {
+    let bell = Bell::silent();
+    let mut graph = Graph::<u64>::new(4, 1).unwrap();
+    let input = graph.input();
+    let (mut stage, _lane) = graph.stage("double").reads((&input,)).writes::<u64>();
+    let (mut producer, _) = graph.build(&bell).unwrap();
+    assert!(put(&mut producer, &[1]));
+    let Poll::Ready(batch) = stage.poll(1).unwrap() else { panic!("one is there") };
+    batch.publish(1);
+}
+
+#[test]
+fn a_diamond_with_a_late_journal_holds_the_last_stage_back() {
+    let bell = Bell::silent();
+    let mut graph = Graph::<u64>::new(8, 1).unwrap();
+    let input = graph.input();
+    let (mut double, doubled) = graph.stage("double").on(&bell).reads((&input,)).writes::<u64>();
+    let mut journal = graph.stage("journal").on(&bell).reads((&input,)).sink();
+    let mut last = graph.stage("last").on(&bell).reads((&input, &doubled)).after(&journal).sink();
+    let (mut producer, monitor) = graph.build(&bell).unwrap();
+
+    assert!(put(&mut producer, &[10, 11, 12]));
+    let Poll::Ready(mut batch) = double.poll(8).unwrap() else { panic!("three are there") };
+    let ((input,), mut out) = batch.parts();
+    for offset in 0..input.len() {
+        out.set(offset, input.at(offset) * 2);
+    }
+    batch.publish(3);
+
+    let Poll::Ready(batch) = journal.poll_ahead(2).unwrap() else { panic!("three are there") };
+    assert_eq!((batch.first_sequence(), batch.len()), (1, 2));
+    batch.take(2);
+    let Poll::Ready(batch) = journal.poll_ahead(8).unwrap() else { panic!("one is left") };
+    assert_eq!((batch.first_sequence(), batch.len()), (3, 1));
+    batch.take(1);
+    assert!(matches!(last.poll(8).unwrap(), Poll::Empty), "nothing is durable yet");
+
+    journal.release(2);
+    let Poll::Ready(batch) = last.poll(8).unwrap() else { panic!("two are durable") };
+    let (input, doubled) = batch.reads();
+    assert_eq!((input.len(), *input.at(1), *doubled.at(1)), (2, 11, 22));
+    batch.publish(2);
+    assert_eq!(monitor.stage("last").unwrap().lag, 1);
+
+    producer.close();
+    assert!(matches!(double.poll(8).unwrap(), Poll::Ended));
+    assert!(matches!(journal.poll_ahead(8).unwrap(), Poll::Empty), "one is not released yet");
+    journal.release(3);
+    assert!(matches!(journal.poll_ahead(8).unwrap(), Poll::Ended));
+    let Poll::Ready(batch) = last.poll(8).unwrap() else { panic!("the last is durable") };
+    batch.publish(1);
+    assert!(matches!(last.poll(8).unwrap(), Poll::Ended));
+    assert!(monitor.is_drained());
+    assert_eq!(monitor.halted(), None);
+}
+
+#[test]
+fn a_closed_producer_ends_the_stage_after_the_last_value() {
+    let (mut producer, mut sink, monitor) = one_to_one(4);
+    assert!(put(&mut producer, &[1, 2]));
+    producer.close();
+    assert_eq!(drain(&mut sink, usize::MAX), [1, 2]);
+    assert!(matches!(sink.poll(1).unwrap(), Poll::Ended));
+    drop(sink);
+    assert_eq!(monitor.halted(), None);
+}
+
+#[test]
+fn a_stage_that_goes_away_halts_the_producer() {
+    let (mut producer, sink, monitor) = one_to_one(4);
+    drop(sink);
+    let Err(ClaimError::Halted(halted)) = producer.try_claim(1) else { panic!("halted") };
+    assert_eq!(halted.by, "sink");
+    assert_eq!(monitor.halted(), Some(halted));
+}
+
+#[test]
+fn a_stage_that_panics_is_named_to_the_others() {
+    let (mut producer, mut sink, monitor) = one_to_one(4);
+    assert!(put(&mut producer, &[1]));
+    let thread = std::thread::spawn(move || {
+        let _batch = sink.poll(1);
+        panic!("on purpose");
+    });
+    assert!(thread.join().is_err());
+    let expected = Halted { by: "sink".into(), message: "it panicked".into() };
+    assert_eq!(producer.try_claim(1).unwrap_err(), ClaimError::Halted(expected.clone()));
+    assert_eq!(monitor.halted(), Some(expected));
+}
+
+#[test]
+fn the_first_reason_for_a_halt_stays() {
+    let (producer, sink, monitor) = one_to_one(4);
+    producer.halt("first");
+    sink.halt("second");
+    assert_eq!(monitor.halted().unwrap().message, "first");
+}
+
+#[test]
+fn advancing_a_batch_frees_slots_before_it_ends() {
+    let (mut producer, mut sink, _) = one_to_one(4);
+    assert!(put(&mut producer, &[1, 2, 3, 4]));
+    let Poll::Ready(mut batch) = sink.poll(4).unwrap() else { panic!("four are there") };
+    batch.advance(2);
+    assert!(put(&mut producer, &[5, 6]));
+    assert_eq!((batch.first_sequence(), batch.len(), *batch.reads().0.at(0)), (3, 2, 3));
+    batch.publish(2);
+    assert_eq!(drain(&mut sink, usize::MAX), [5, 6]);
+}

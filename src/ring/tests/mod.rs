@@ -1,0 +1,3 @@
+//! What the ring promises, through its public interface.
+
+mod basics;

@@ -1,0 +1,112 @@
+//! The account directory: id → dense index, and what risk needs to know of an account.
+
+use crate::table::{Array, EngineError, IdHasher, NO_INDEX, Table, prefetch};
+use crate::types::{Account, AccountFlags, Rules};
+
+const WHAT: &str = "accounts";
+
+/// What risk knows of one account: two to a cache line.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
+pub(super) struct Entry {
+    id: u128,
+    pub(super) ledger: u32,
+    /// Index of its policy, or [`NO_INDEX`].
+    pub(super) policy: u32,
+    /// As created: of these, only limits are asked for here, and they never change.
+    pub(super) flags: AccountFlags,
+}
+
+const _: () = assert!(size_of::<Entry>() == 32);
+
+const VACANT: Entry = Entry { id: 0, ledger: 0, policy: NO_INDEX, flags: AccountFlags::NONE };
+
+#[derive(Debug)]
+pub(super) struct Directory {
+    hasher: IdHasher,
+    ids: Table,
+    entries: Array<Entry>,
+    count: u32,
+}
+
+impl Directory {
+    pub(super) fn new(rules: &Rules) -> Result<Directory, EngineError> {
+        let capacity = EngineError::check_capacity(WHAT, rules.capacities.accounts)?;
+        Ok(Directory {
+            hasher: IdHasher::new(rules.hash_key),
+            ids: Table::new("ids of accounts", capacity)?,
+            entries: Array::new(WHAT, capacity, VACANT)?,
+            count: 0,
+        })
+    }
+
+    pub(super) fn configure(&mut self, rules: &Rules) -> Result<(), EngineError> {
+        let before = self.entries.len();
+        let capacity = EngineError::check_growth(WHAT, before, rules.capacities.accounts)?;
+        self.ids.grow(capacity)?;
+        self.entries.grow(WHAT, capacity, VACANT)
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.ids.bytes() + self.entries.bytes()
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Brings the slot of `id` closer and gives its hash.
+    #[inline(always)]
+    pub(super) fn fetch_slot(&self, id: u128) -> u32 {
+        let hash = self.hasher.hash(id);
+        self.ids.prefetch(hash);
+        hash
+    }
+
+    /// Brings closer what is probably the entry with this hash.
+    #[inline(always)]
+    pub(super) fn fetch_record(&self, hash: u32) {
+        prefetch(&self.entries, self.ids.guess(hash) as usize);
+    }
+
+    /// Index of the account `id` with this hash, or [`NO_INDEX`].
+    #[inline(always)]
+    pub(super) fn find(&self, hash: u32, id: u128) -> u32 {
+        self.ids.find(hash, |index| self.entries[index as usize].id == id)
+    }
+
+    /// Index of the account `id`, or [`NO_INDEX`].
+    pub(super) fn find_id(&self, id: u128) -> u32 {
+        self.find(self.hasher.hash(id), id)
+    }
+
+    #[inline(always)]
+    pub(super) fn entry(&self, index: u32) -> &Entry {
+        &self.entries[index as usize]
+    }
+
+    pub(super) fn entry_mut(&mut self, index: u32) -> &mut Entry {
+        &mut self.entries[index as usize]
+    }
+
+    /// Adds an account and gives its index, or [`NO_INDEX`] where there is no room.
+    pub(super) fn add(&mut self, hash: u32, account: &Account) -> u32 {
+        let index = self.count;
+        let Some(entry) = self.entries.get_mut(index as usize) else {
+            return NO_INDEX;
+        };
+        *entry = Entry { id: account.id, ledger: account.ledger, flags: account.flags, ..VACANT };
+        self.ids.insert(hash, index);
+        self.count += 1;
+        index
+    }
+
+    /// Takes back the newest accounts, down to `count`: their chain has failed.
+    pub(super) fn shrink(&mut self, count: u32) {
+        while self.count > count {
+            self.count -= 1;
+            let id = self.entries[self.count as usize].id;
+            self.ids.remove(self.hasher.hash(id), self.count);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! An engine that is killed in the middle of a load: what a client was told is never lost.
+
+mod support;
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+use ringfence::client::{Address, Client, submit};
+use serde_json::Value;
+use support::{SMALL, ringfence, run, text};
+use tempfile::tempdir;
+
+const ROUNDS: u64 = 5;
+const BATCH: u64 = 7;
+
+/// Starts an engine and waits until it is ready.
+fn start(dir: &Path) -> Child {
+    let mut engine = ringfence(&["run", "--data-dir", text(dir)])
+        .args(SMALL)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(engine.stderr.take().unwrap()).lines();
+    let ready = lines.find(|line| line.as_ref().unwrap().contains("ready on"));
+    assert!(ready.is_some(), "the engine ended before it was ready");
+    // Whatever else it says must have somewhere to go.
+    thread::spawn(move || lines.for_each(drop));
+    engine
+}
+
+/// A batch of transfers whose ids tell which batch they are of.
+fn batch(number: u64) -> String {
+    let transfers: Vec<String> = (0..BATCH)
+        .map(|index| {
+            let id = number * 100 + index + 1;
+            format!(
+                r#"{{"op":"create_transfer","id":{id},"debit_account_id":1,"credit_account_id":2,"amount":{id},"ledger":1,"code":1}}"#
+            )
+        })
+        .collect();
+    format!("[{}]\n", transfers.join(","))
+}
+
+#[test]
+fn what_a_client_was_told_survives_sigkill_and_no_batch_is_half_there() {
+    let seed = u64::from(std::process::id());
+    println!("seed {seed}");
+    let mut random = Pcg64::seed_from_u64(seed);
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let mut told: Vec<String> = Vec::new();
+
+    for round in 0..ROUNDS {
+        let mut engine = start(&dir);
+        let address = Address::Unix(dir.join("ringfence.sock"));
+        let mut input = String::new();
+        if round == 0 {
+            input.push_str("{\"op\":\"create_account\",\"id\":1,\"ledger\":1,\"code\":1}\n");
+            input.push_str("{\"op\":\"create_account\",\"id\":2,\"ledger\":1,\"code\":1}\n");
+        }
+        for number in 0..20_000 {
+            input.push_str(&batch(round * 20_000 + number));
+        }
+        // Several clients at once: this one, and one that looks accounts up all the time.
+        let client = Client::connect(&address).unwrap();
+        let other = Client::connect(&address).unwrap();
+        let looking = thread::spawn(move || {
+            let input = "{\"op\":\"lookup_account\",\"id\":1}\n".repeat(200_000);
+            let mut output = Vec::new();
+            submit(std::io::Cursor::new(input), &mut output, other);
+            output
+        });
+        let sending = thread::spawn(move || {
+            let mut output = Vec::new();
+            let report = submit(std::io::Cursor::new(input), &mut output, client);
+            (output, report)
+        });
+        thread::sleep(Duration::from_millis(random.random_range(30..200)));
+        engine.kill().unwrap();
+        engine.wait().unwrap();
+        let (output, report) = sending.join().unwrap();
+        assert!(report.stopped.is_some(), "the load was not over when the engine was killed");
+        for output in [output, looking.join().unwrap()] {
+            told.extend(String::from_utf8(output).unwrap().lines().map(str::to_owned));
+        }
+
+        let replayed = run(&["replay", "--data-dir", text(&dir), "--outcomes"]);
+        assert_eq!(replayed.status, 0, "round {round}: {}", replayed.stderr);
+        let kept = replayed.lines();
+        for line in &told {
+            let outcome: Value = serde_json::from_str(line).unwrap();
+            let sequence: usize = outcome["sequence"].as_str().unwrap().parse().unwrap();
+            assert_eq!(kept.get(sequence - 1), Some(&line.as_str()), "round {round}, seed {seed}");
+        }
+        let mut batches: HashMap<u64, u64> = HashMap::new();
+        for line in &kept {
+            let outcome: Value = serde_json::from_str(line).unwrap();
+            if outcome["op"] == "create_transfer" {
+                let id: u64 = outcome["id"].as_str().unwrap().parse().unwrap();
+                *batches.entry(id / 100).or_default() += 1;
+            }
+        }
+        assert!(!batches.is_empty(), "round {round}: nothing was kept");
+        for (number, count) in batches {
+            assert_eq!(count, BATCH, "round {round}, seed {seed}: batch {number} is torn");
+        }
+    }
+    assert!(!told.is_empty());
+}
+
+#[test]
+fn a_stopped_engine_answers_all_that_it_took_in_and_leaves_no_socket_behind() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let mut engine = start(&dir);
+    let socket = dir.join("ringfence.sock");
+    let connect = format!("unix:{}", socket.display());
+    let input = std::fs::read_to_string("examples/payments.ndjson").unwrap();
+    let ran = support::run_on(&["submit", "--connect", &connect, "-"], &input);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert_eq!(ran.lines().len(), 16);
+
+    let refused = ringfence(&["run", "--data-dir", text(folder.path()), "--listen", &connect])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1), "somebody listens there already");
+
+    signal(&engine, "TERM");
+    assert!(engine.wait().unwrap().success());
+    assert!(!socket.exists());
+    let replayed = run(&["replay", "--data-dir", text(&dir), "--outcomes"]);
+    assert_eq!(replayed.stdout, ran.stdout);
+
+    // A socket file that a killed engine left is replaced.
+    let mut engine = start(&dir);
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    assert!(socket.exists());
+    let mut engine = start(&dir);
+    let lost = ringfence(&["submit", "--connect", &connect, "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    signal(&engine, "TERM");
+    assert!(engine.wait().unwrap().success(), "a client that waits does not hold it up");
+    let lost: support::Ran = lost.wait_with_output().unwrap().into();
+    assert_eq!(lost.status, 0, "its input ended before the engine did: {lost:?}");
+}
+
+fn signal(process: &Child, name: &str) {
+    let status = std::process::Command::new("kill")
+        .args([&format!("-{name}"), &process.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}

@@ -1,0 +1,6 @@
+//! The journal through its public interface, on a real disk.
+
+mod damage;
+mod golden;
+mod round_trip;
+mod support;

@@ -1,0 +1,124 @@
+//! Journals to try things on.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ringfence::journal::{
+    DataDir, Directory, Durability, Entry, JournalError, Options, Reader, Recovered, Threaded,
+    Waker, Wanted, Writer, recover,
+};
+use ringfence::types::{Command, Rules, Transfer, stamp_batch};
+
+/// Small segments, so that every test has several.
+pub const OPTIONS: Options =
+    Options { segment_bytes: 2 * 1024 * 1024, durability: Durability::Sync };
+
+/// Everything that a journal holds, kept.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Contents {
+    pub rules: Vec<Rules>,
+    pub batches: Vec<Vec<Command>>,
+    pub marks: Vec<u64>,
+}
+
+impl Contents {
+    pub fn take_in(&mut self, entry: Entry<'_>) {
+        match entry {
+            Entry::Rules(rules) => self.rules.push(rules),
+            Entry::Batch { first_sequence, first_timestamp, commands } => {
+                assert_eq!(first_sequence, self.last_sequence() + 1);
+                assert_eq!(first_timestamp, commands[0].header.timestamp);
+                self.batches.push(commands.to_vec());
+            }
+            Entry::Mark { durable_sequence } => self.marks.push(durable_sequence),
+        }
+    }
+
+    pub fn last_sequence(&self) -> u64 {
+        self.batches.iter().map(|batch| batch.len() as u64).sum()
+    }
+
+    fn last_timestamp(&self) -> u64 {
+        self.batches.last().map_or(0, |batch| batch[batch.len() - 1].header.timestamp)
+    }
+
+    /// Adds a batch of transfers whose fields follow from their sequences.
+    pub fn make_batch(&mut self, length: usize) -> &[Command] {
+        let first = self.last_sequence() + 1;
+        let mut batch: Vec<Command> = (first..first + length as u64)
+            .map(|sequence| {
+                let transfer = Transfer {
+                    id: u128::from(sequence),
+                    amount: u128::from(sequence) << 64 | 0x5555,
+                    ..Transfer::default()
+                };
+                Command::create_transfer(transfer)
+            })
+            .collect();
+        stamp_batch(&mut batch, self.last_timestamp(), 1_000);
+        self.batches.push(batch);
+        self.batches.last().unwrap()
+    }
+}
+
+pub fn no_waker() -> Waker {
+    Arc::new(|| {})
+}
+
+pub type DiskWriter = Writer<Threaded<Directory>>;
+
+/// Opens the journal at `path` to write; what it held.
+pub fn open(path: &Path) -> Result<(DataDir, Recovered, Contents, DiskWriter), JournalError> {
+    open_with(path, &Wanted::default(), OPTIONS)
+}
+
+pub fn open_with(
+    path: &Path,
+    wanted: &Wanted,
+    options: Options,
+) -> Result<(DataDir, Recovered, Contents, DiskWriter), JournalError> {
+    let dir = DataDir::open(path)?;
+    let mut contents = Contents::default();
+    let recovered = recover(&dir, wanted, &options, |entry| contents.take_in(entry))?;
+    let writer = Writer::open(&dir, &recovered, options, &no_waker())?;
+    Ok((dir, recovered, contents, writer))
+}
+
+/// Appends a batch, waiting for room.
+pub fn append(writer: &mut DiskWriter, contents: &mut Contents, length: usize) {
+    let first = contents.last_sequence() + 1;
+    let batch = contents.make_batch(length);
+    while !writer.append(first, batch).unwrap() {
+        writer.poll().unwrap();
+        writer.wait();
+    }
+    writer.poll().unwrap();
+}
+
+/// Waits until `sequence` may be released.
+pub fn wait_for(writer: &mut DiskWriter, sequence: u64) {
+    while writer.poll().unwrap() < sequence {
+        writer.wait();
+    }
+}
+
+/// Reads all of the journal at `path` as a reader does.
+pub fn read(path: &Path) -> Result<Contents, JournalError> {
+    let dir = DataDir::open_to_read(path)?;
+    let mut reader = Reader::open(&dir)?;
+    let mut contents = Contents::default();
+    while let Some(entry) = reader.next_entry()? {
+        contents.take_in(entry);
+    }
+    Ok(contents)
+}
+
+/// Writes a journal of batches of these lengths, stops cleanly, and returns what it holds.
+pub fn write_journal(path: &Path, lengths: &[usize]) -> Contents {
+    let (_dir, _, mut contents, mut writer) = open(path).unwrap();
+    for &length in lengths {
+        append(&mut writer, &mut contents, length);
+    }
+    writer.close().unwrap();
+    contents
+}
