@@ -21,8 +21,6 @@ fn the_same_seed_gives_the_same_rules_and_batches() {
 #[test]
 fn every_status_is_reached() {
     let mut counts = BTreeMap::<Status, u64>::new();
-    let t = Instant::now();
-    let mut total = 0u64;
     for seed in 0..100 {
         let mut generator = Generator::new(seed);
         let mut twin = Twin::new(generator.rules());
@@ -36,7 +34,6 @@ fn every_status_is_reached() {
                 *counts.entry(answer.outcome.status()).or_default() += 1;
             }
         }
-        total += commands as u64;
         twin.check_in_full();
     }
     let missing: Vec<&str> = Status::ALL
