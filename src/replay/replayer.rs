@@ -75,8 +75,13 @@ impl<S: Sink> Replayer<S> {
 
     /// How many of `commands` lie before the end.
     fn wanted(&self, first_sequence: u64, commands: &[Command]) -> usize {
-        let left = (self.until + 1).saturating_sub(first_sequence);
-        let mut count = usize::try_from(left).unwrap_or(usize::MAX).min(commands.len());
+        let mut count = match self.until.checked_sub(first_sequence) {
+            None => 0,
+            Some(beyond_first) => usize::try_from(beyond_first)
+                .map_or(commands.len(), |beyond_first| {
+                    commands.len().min(beyond_first.saturating_add(1))
+                }),
+        };
         while count > 0 && !commands[count - 1].ends_chain() {
             count -= 1;
         }
