@@ -47,8 +47,8 @@ pub struct Generator {
     sent_pending: Vec<Transfer>,
     /// Accounts have ids up to this that were opened so that there is something to work on.
     opened_accounts: u64,
-    /// Whether the batch before created accounts.
-    follows_accounts: bool,
+    /// The accounts of the batch before, if it was one of accounts.
+    latest_accounts: Vec<Account>,
     /// Accounts sent lately, with the timestamps they got if they were created.
     sent_accounts: Vec<Account>,
     /// Where the timestamps of imported events have come to.
@@ -104,7 +104,7 @@ impl Generator {
             sent: Vec::new(),
             sent_pending: Vec::new(),
             opened_accounts: 0,
-            follows_accounts: false,
+            latest_accounts: Vec::new(),
             sent_accounts: Vec::new(),
             imported_timestamp: 0,
             dice,
@@ -157,7 +157,7 @@ impl Generator {
         // A few stay, so that something is not found.
         let Generator { dice, sent_pending, .. } = self;
         sent_pending
-            .retain(|pending| refused.binary_search(&pending.id).is_err() || dice.chance(20));
+            .retain(|pending| refused.binary_search(&pending.id).is_err() || dice.chance(3));
     }
 
     fn stamp(&mut self, mut batch: Vec<Command>) -> Vec<Command> {
@@ -245,7 +245,7 @@ impl Generator {
     fn accounts(&mut self, length: usize) -> Vec<Command> {
         let style = self.batch_style();
         let now = self.now();
-        self.follows_accounts = true;
+        self.latest_accounts.clear();
         if style.is_imported {
             // What was created before bars all earlier timestamps.
             let latest = self.sent_accounts.last().map_or(0, |account| account.timestamp);
@@ -256,7 +256,9 @@ impl Generator {
             let mut account = if self.dice.chance(25) && !self.sent_accounts.is_empty() {
                 self.repeated_account()
             } else {
-                let id = self.account_id();
+                // Half of them new: beyond those that were opened first.
+                let beyond = u128::from(self.profile.account_ids * self.dice.below(2));
+                let id = self.account_id() + beyond;
                 self.fresh_account(id, style.is_imported)
             };
             if self.dice.chance(style.broken_percent) {
@@ -273,8 +275,10 @@ impl Generator {
             } else {
                 now + index as u64
             };
+            let account = Account { timestamp, ..account };
+            self.latest_accounts.push(account);
             let Generator { dice, sent_accounts, .. } = self;
-            dice.remember(sent_accounts, Account { timestamp, ..account }, 32);
+            dice.remember(sent_accounts, account, 32);
         }
         batch
     }

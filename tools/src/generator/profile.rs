@@ -60,7 +60,7 @@ impl Profile {
             linked_percent: dice.pick(&[0, 10, 30, 60]),
             imported_percent: dice.pick(&[0, 0, 5, 30]),
             // Few accounts would soon be closed for good.
-            closing_percent: if account_ids < 6 { 1 } else { dice.pick(&[0, 1, 3, 10]) },
+            closing_percent: if account_ids < 6 { 1 } else { dice.pick(&[0, 0, 1, 3]) },
             weights: [
                 200,
                 1 + dice.below(15),
@@ -78,12 +78,17 @@ impl Profile {
         let forgets = dice.chance(50);
         // What never forgets fills a small table at once and then only says so.
         let transfers = match (forgets, dice.chance(15)) {
-            (true, _) => dice.pick(&[1, 7, 40, 300, 2_000, 1 << 16, 1 << 16, 1 << 16]),
+            (true, true) => dice.pick(&[1, 7, 40]),
+            (true, false) => dice.pick(&[300, 2_000, 1 << 16, 1 << 16]),
             (false, true) => dice.pick(&[1, 300, 2_000, 2_000]),
             (false, false) => 1 << 16,
         };
         let capacities = Capacities {
-            accounts: if dice.chance(80) { 2 * self.account_ids } else { 1 + self.account_ids / 2 },
+            accounts: if dice.chance(85) {
+                2 * self.account_ids
+            } else {
+                1 + self.account_ids * 3 / 4
+            },
             transfers,
             policies: dice.pick(&[1, 3, 10, 1_000]),
             markets: 1,

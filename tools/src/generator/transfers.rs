@@ -1,8 +1,11 @@
 //! Transfers: fresh ones, repeats, posts and voids, and what can be wrong with each.
 
-use ringfence::types::{AMOUNT_MAX, Command, ID_MAX, Transfer, TransferFlags};
+use ringfence::types::{AMOUNT_MAX, Account, Command, ID_MAX, Transfer, TransferFlags};
 
 use super::{Generator, MEMORY_TRANSFERS};
+
+const CLOSING: TransferFlags =
+    TransferFlags(TransferFlags::CLOSING_DEBIT.0 | TransferFlags::CLOSING_CREDIT.0);
 
 /// What the events of one batch have in common.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +37,10 @@ impl Generator {
     }
 
     pub(super) fn transfers(&mut self, length: usize) -> Vec<Command> {
-        let style = self.batch_style();
+        let mut style = self.batch_style();
+        let latest_accounts = std::mem::take(&mut self.latest_accounts);
+        let may_predate = !latest_accounts.is_empty() && self.profile.imported_percent > 0;
+        style.is_imported |= may_predate && self.dice.chance(50);
         if style.is_imported {
             // What was executed before bars all earlier timestamps.
             let latest = self.previous_timestamp;
@@ -42,7 +48,6 @@ impl Generator {
                 self.imported_timestamp = self.imported_timestamp.max(latest);
             }
         }
-        let follows_accounts = std::mem::take(&mut self.follows_accounts);
         let mut batch = Vec::with_capacity(length);
         for index in 0..length {
             let mut transfer = match self.dice.below(100) {
@@ -50,8 +55,9 @@ impl Generator {
                 10..35 if !self.sent_pending.is_empty() => self.resolution(style),
                 _ => self.fresh_transfer(style),
             };
-            if style.is_imported && follows_accounts && self.dice.chance(30) {
-                self.predate_account(&mut transfer);
+            if style.is_imported && may_predate && self.dice.chance(30) {
+                let account = self.dice.pick(&latest_accounts);
+                self.predate(account, &mut transfer);
             }
             if self.dice.chance(style.broken_percent) {
                 self.break_transfer(&mut transfer);
@@ -121,7 +127,7 @@ impl Generator {
             flags,
             ..Transfer::default()
         };
-        let closes = flags.has(TransferFlags::CLOSING_DEBIT.with(TransferFlags::CLOSING_CREDIT));
+        let closes = flags.has(CLOSING);
         if is_pending && !style.is_imported && self.dice.chance(if closes { 90 } else { 60 }) {
             transfer.timeout = self.dice.pick(&[1, 1, 1, 2, 2, 3, 10, 100, 86_400, u32::MAX]);
         }
@@ -157,7 +163,14 @@ impl Generator {
 
     /// A post or void of a pending transfer sent before.
     fn resolution(&mut self, style: BatchStyle) -> Transfer {
-        let pending = self.dice.pick(&self.sent_pending);
+        let mut pending = self.dice.pick(&self.sent_pending);
+        for _ in 0..4 {
+            // What closes accounts should not do so for ever.
+            if pending.flags.has(CLOSING) {
+                break;
+            }
+            pending = self.dice.pick(&self.sent_pending);
+        }
         let is_post = self.dice.chance(60);
         let mut resolution = Transfer {
             id: self.fresh_transfer_id(),
@@ -200,8 +213,7 @@ impl Generator {
     }
 
     /// Makes a transfer about as old as one of its accounts, which was sent a moment ago.
-    fn predate_account(&mut self, transfer: &mut Transfer) {
-        let account = self.dice.pick(&self.sent_accounts);
+    fn predate(&mut self, account: Account, transfer: &mut Transfer) {
         if self.dice.chance(50) {
             transfer.debit_account_id = account.id;
         } else {
