@@ -27,6 +27,8 @@ use ringfence::types::{
 
 use self::profile::Profile;
 
+/// The clock stops here, which leaves room for the longest batches to the end of time.
+const LATEST_NS: u64 = TIMESTAMP_MAX - 4 * BATCH_COMMANDS_MAX as u64 * (1 << 16);
 /// How many transfers the generator remembers having sent.
 const MEMORY_TRANSFERS: usize = 96;
 
@@ -51,6 +53,10 @@ pub struct Generator {
     latest_accounts: Vec<Account>,
     /// Accounts sent lately, with the timestamps they got if they were created.
     sent_accounts: Vec<Account>,
+    /// When something becomes due or is forgotten, and the pending transfer that it happens to.
+    moments: Vec<(u64, Option<Transfer>)>,
+    /// The pending transfer that is about to expire.
+    about_to_expire: Option<Transfer>,
     /// Where the timestamps of imported events have come to.
     imported_timestamp: u64,
 }
@@ -106,6 +112,8 @@ impl Generator {
             opened_accounts: 0,
             latest_accounts: Vec::new(),
             sent_accounts: Vec::new(),
+            moments: Vec::new(),
+            about_to_expire: None,
             imported_timestamp: 0,
             dice,
             profile,
@@ -175,17 +183,25 @@ impl Generator {
         length.min(BATCH_COMMANDS_MAX)
     }
 
-    /// Moves the clock: mostly not at all, sometimes far.
+    /// Moves the clock: mostly not at all, sometimes far, sometimes to where it matters.
     fn let_time_pass(&mut self) {
+        self.about_to_expire = None;
+        if self.dice.chance(4) && !self.moments.is_empty() {
+            let (moment, pending) = self.dice.pick(&self.moments);
+            let before = moment - self.dice.below(6).min(moment);
+            if before > self.now() {
+                self.clock_ns = before;
+                self.about_to_expire = pending;
+                return;
+            }
+        }
         let step_ns = match self.dice.below(100) {
             0..50 => 0,
             50..70 => self.dice.below(1_000),
             70..98 => self.dice.up_to_bits(self.profile.step_bits),
             _ => NANOSECONDS_PER_SECOND * self.dice.below(self.profile.jump_seconds),
         };
-        // Leaves room for the longest batches to the end of time.
-        let latest_ns = TIMESTAMP_MAX - 4 * BATCH_COMMANDS_MAX as u64 * (1 << 16);
-        self.clock_ns = (self.clock_ns.max(self.previous_timestamp) + step_ns).min(latest_ns);
+        self.clock_ns = (self.clock_ns.max(self.previous_timestamp) + step_ns).min(LATEST_NS);
     }
 
     /// The timestamp that the next batch begins with.

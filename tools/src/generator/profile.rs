@@ -40,7 +40,7 @@ fn some_or_none(dice: &mut Dice, most: u64) -> u64 {
 impl Profile {
     pub fn draw(dice: &mut Dice) -> Profile {
         let last_second_ns = TIMESTAMP_MAX - 20 * 365 * 86_400 * NANOSECONDS_PER_SECOND;
-        let account_ids = dice.pick(&[3, 4, 6, 10, 20, 60, 300]);
+        let account_ids = dice.pick(&[3, 4, 6, 10, 20, 60, 300, 3_000]);
         Profile {
             account_ids,
             ledgers: dice.pick(&[1, 1, 2, 3]),

@@ -1,8 +1,10 @@
 //! Transfers: fresh ones, repeats, posts and voids, and what can be wrong with each.
 
-use ringfence::types::{AMOUNT_MAX, Account, Command, ID_MAX, Transfer, TransferFlags};
+use ringfence::types::{
+    AMOUNT_MAX, Account, Command, ID_MAX, NANOSECONDS_PER_SECOND, Transfer, TransferFlags,
+};
 
-use super::{Generator, MEMORY_TRANSFERS};
+use super::{Generator, LATEST_NS, MEMORY_TRANSFERS};
 
 const CLOSING: TransferFlags =
     TransferFlags(TransferFlags::CLOSING_DEBIT.0 | TransferFlags::CLOSING_CREDIT.0);
@@ -66,6 +68,7 @@ impl Generator {
             if self.is_linked(style, index + 1 == length) {
                 transfer.flags = transfer.flags.with(TransferFlags::LINKED);
             }
+            self.remember_moments(&transfer, index as u64);
             batch.push(Command::create_transfer(transfer));
             let Generator { dice, sent, sent_pending, .. } = self;
             dice.remember(sent, transfer, MEMORY_TRANSFERS);
@@ -74,6 +77,21 @@ impl Generator {
             }
         }
         batch
+    }
+
+    /// Remembers when a transfer that is sent now will expire, and when it will be forgotten.
+    fn remember_moments(&mut self, transfer: &Transfer, index: u64) {
+        let sent_at = self.now() + index;
+        let timeout_ns = u64::from(transfer.timeout) * NANOSECONDS_PER_SECOND;
+        let due = (timeout_ns > 0).then_some((sent_at.saturating_add(timeout_ns), Some(*transfer)));
+        let retention_ns = self.rules.retention_ns;
+        let forgotten = (retention_ns > 0).then_some((sent_at.saturating_add(retention_ns), None));
+        let Generator { dice, moments, .. } = self;
+        for moment in [due, forgotten].into_iter().flatten() {
+            if moment.0 < LATEST_NS {
+                dice.remember(moments, moment, 24);
+            }
+        }
     }
 
     fn fresh_transfer_id(&mut self) -> u128 {
@@ -170,6 +188,11 @@ impl Generator {
                 break;
             }
             pending = self.dice.pick(&self.sent_pending);
+        }
+        if let Some(about_to_expire) = self.about_to_expire
+            && self.dice.chance(50)
+        {
+            pending = about_to_expire;
         }
         let is_post = self.dice.chance(60);
         let mut resolution = Transfer {
