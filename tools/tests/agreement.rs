@@ -1,0 +1,43 @@
+//! The engine and its twin agree on every answer and every balance.
+//!
+//! `RINGFENCE_TWIN_COMMANDS` compares more (or fewer) commands than the default,
+//! `RINGFENCE_TWIN_SEED` other worlds.
+
+use tools::agreement::{Plan, compare};
+use tools::subjects::EngineSubject;
+
+fn from_environment(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// A share of the whole, so that shares run beside each other.
+fn compare_share(share: u64, piece_commands: usize) {
+    let commands = from_environment("RINGFENCE_TWIN_COMMANDS", 12_000_000) / 4;
+    let seed = from_environment("RINGFENCE_TWIN_SEED", 1) + share * 1_000_000;
+    let plan = Plan { seed, commands, world_commands: 20_000 };
+    let new_subject =
+        |rules: &ringfence::types::Rules| EngineSubject::in_pieces(rules, piece_commands);
+    if let Err(report) = compare(&plan, &new_subject) {
+        panic!("{report}");
+    }
+}
+
+#[test]
+fn whole_batches_are_answered_alike_in_the_first_worlds() {
+    compare_share(0, usize::MAX);
+}
+
+#[test]
+fn whole_batches_are_answered_alike_in_other_worlds() {
+    compare_share(1, usize::MAX);
+}
+
+#[test]
+fn batches_cut_between_chains_are_answered_alike() {
+    compare_share(2, 1);
+}
+
+#[test]
+fn batches_cut_into_sevens_are_answered_alike() {
+    compare_share(3, 7);
+}
