@@ -18,6 +18,8 @@ use tempfile::tempdir;
 
 const ROUNDS: u64 = 5;
 const BATCH: u64 = 7;
+/// Batches in the load of a round: far more than an engine settles before it is killed.
+const BATCHES: u64 = 40_000;
 
 /// Starts an engine and waits until it is ready.
 fn start(dir: &Path) -> Child {
@@ -65,8 +67,8 @@ fn what_a_client_was_told_survives_sigkill_and_no_batch_is_half_there() {
             input.push_str("{\"op\":\"create_account\",\"id\":1,\"ledger\":1,\"code\":1}\n");
             input.push_str("{\"op\":\"create_account\",\"id\":2,\"ledger\":1,\"code\":1}\n");
         }
-        for number in 0..20_000 {
-            input.push_str(&batch(round * 20_000 + number));
+        for number in 0..BATCHES {
+            input.push_str(&batch(round * BATCHES + number));
         }
         // Several clients at once: this one, and one that looks accounts up all the time.
         let client = Client::connect(&address).unwrap();
@@ -82,7 +84,7 @@ fn what_a_client_was_told_survives_sigkill_and_no_batch_is_half_there() {
             let report = submit(std::io::Cursor::new(input), &mut output, client);
             (output, report)
         });
-        thread::sleep(Duration::from_millis(random.random_range(30..200)));
+        thread::sleep(Duration::from_millis(random.random_range(10..80)));
         engine.kill().unwrap();
         engine.wait().unwrap();
         let (output, report) = sending.join().unwrap();
@@ -144,16 +146,10 @@ fn a_stopped_engine_answers_all_that_it_took_in_and_leaves_no_socket_behind() {
     engine.wait().unwrap();
     assert!(socket.exists());
     let mut engine = start(&dir);
-    let lost = ringfence(&["submit", "--connect", &connect, "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let idle = Client::connect(&Address::Unix(socket)).unwrap();
     signal(&engine, "TERM");
-    assert!(engine.wait().unwrap().success(), "a client that waits does not hold it up");
-    let lost: support::Ran = lost.wait_with_output().unwrap().into();
-    assert_eq!(lost.status, 0, "its input ended before the engine did: {lost:?}");
+    assert!(engine.wait().unwrap().success(), "a client that says nothing does not hold it up");
+    drop(idle);
 }
 
 fn signal(process: &Child, name: &str) {

@@ -2,11 +2,10 @@
 
 use std::time::Instant;
 
-use hdrhistogram::Histogram;
-
 use super::{Load, Report, round_trip_ns};
 use crate::engine::{Engine, EngineError, Sink};
 use crate::observe::OutcomeCounts;
+use crate::publish::latency_histogram;
 use crate::types::{Event, Outcome, Rules};
 
 /// Keys of hash tables show nowhere; a fixed one makes runs alike.
@@ -39,13 +38,13 @@ impl Sink for Counter {
 ///
 /// # Panics
 ///
-/// If the histogram's bounds are refused: they are constants.
+/// If a transfer has no outcome.
 pub fn fold(load: &Load, seed: u64) -> Result<Report, EngineError> {
     let mut engine = Engine::new(&rules(load))?;
     let mut sink = Counter::default();
     engine.apply(1, &load.accounts, &mut sink);
     let mut sink = Counter::default();
-    let mut latency_ns = Histogram::<u64>::new(3).expect("three digits are supported");
+    let mut latency_ns = latency_histogram();
     let probe_before = round_trip_ns();
 
     let mut sequence = load.accounts.len() as u64 + 1;

@@ -170,9 +170,9 @@ fn answers_and_malformed_lines_stand_in_the_order_of_the_input() {
     assert_eq!(output, expected.join("\n"));
     assert_eq!(report.malformed, 3);
     assert_eq!(report.unanswered, 0);
-    assert_eq!(report.refused(), 1);
+    assert_eq!(report.outcomes.refused(), 1);
     assert!(report.stopped.is_none());
-    let counts: Vec<_> = report.outcomes.into_iter().collect();
+    let counts: Vec<_> = report.outcomes.iter().collect();
     let expected =
         [Status::Created, Status::ExceedsCredits, Status::Found, Status::NotFound].map(|s| (s, 1));
     assert_eq!(counts, expected);
@@ -218,7 +218,7 @@ fn more_than_any_buffer_holds_goes_through_on_both_kinds_of_sockets() {
         let report = submit(Cursor::new(input.clone().into_bytes()), &mut output, client);
         engine.join().unwrap();
         assert!(report.stopped.is_none(), "{address}: {:?}", report.stopped);
-        assert_eq!(report.outcomes[&Status::Found], count as u64);
+        assert_eq!(report.outcomes.of(Status::Found), count as u64);
         let output = String::from_utf8(output).unwrap();
         for (index, line) in output.lines().enumerate() {
             let start = format!(

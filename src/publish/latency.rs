@@ -12,6 +12,15 @@ use crate::types::{Event, Outcome};
 /// Longest latency that is told apart from a longer one: an hour, in nanoseconds.
 const LATENCY_NS_MAX: u64 = 3_600_000_000_000;
 
+/// A histogram for latencies in nanoseconds up to an hour, in three digits, its memory touched.
+#[must_use]
+pub fn latency_histogram() -> Histogram<u64> {
+    let mut latency_ns = Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3)
+        .expect("the bounds are in order and three digits are supported");
+    latency_ns.clear();
+    latency_ns
+}
+
 /// Measures from when a batch was due to when the outcome of its last command was published.
 pub struct LatencySink {
     stamps: Arc<Stamps>,
@@ -43,17 +52,13 @@ impl LatencySink {
     ) -> LatencySink {
         assert!(batch > 0 && commands > 0);
         let end = first_sequence + commands as u64 - 1;
-        let mut latency_ns = Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3)
-            .expect("the bounds are in order and three digits are supported");
-        // The histogram's memory is touched here, not by the first outcome.
-        latency_ns.clear();
         LatencySink {
             stamps,
             batch: batch as u64,
             next_batch: 0,
             batch_end: (first_sequence + batch as u64 - 1).min(end),
             end,
-            latency_ns,
+            latency_ns: latency_histogram(),
             now: Instant::now(),
             finished: None,
         }

@@ -10,7 +10,7 @@ mod latency;
 mod sockets;
 mod text;
 
-pub use latency::LatencySink;
+pub use latency::{LatencySink, latency_histogram};
 pub use sockets::SocketSink;
 pub use text::TextSink;
 

@@ -223,10 +223,9 @@ impl Policies {
     pub(super) fn judge(&mut self, pair: &Pair, amount: u128, timestamp: u64) -> Option<Status> {
         if self.ledger_count != 0 {
             let index = self.find_ledger(pair.ledger);
-            if let Some(ledger) = self.ledgers.get(index as usize) {
-                if let Some(status) = ledger.judge(amount, timestamp) {
-                    return Some(status);
-                }
+            let ledger = self.ledgers.get(index as usize);
+            if let Some(status) = ledger.and_then(|ledger| ledger.judge(amount, timestamp)) {
+                return Some(status);
             }
         }
         let credit = self.accounts.get(pair.credit_policy as usize).copied().unwrap_or_default();
