@@ -243,7 +243,7 @@ impl Settle {
             },
             Op::SetAccountPolicy => {
                 let refusal = verdict.refusal();
-                if refusal.is_none() {
+                if refusal.is_none() && verdict.extra_index != Verdict::NONE {
                     let policy = command.body.account_policy();
                     self.ledger.set_spend(verdict.extra_index, policy, own);
                 }
