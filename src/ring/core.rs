@@ -22,7 +22,7 @@ pub struct Node {
     pub(super) cursor: Padded<AtomicU64>,
     /// Bells of those that wait for this cursor, without the owner's own. Set when the graph is
     /// built; before that nothing moves.
-    pub(super) wakes: OnceLock<Box<[Bell]>>,
+    pub(super) wakes: OnceLock<std::sync::Arc<[Bell]>>,
     /// The owner's bell.
     pub(super) bell: Bell,
 }

@@ -15,7 +15,7 @@ use crate::sync::Ordering::Relaxed;
 pub struct Monitor {
     core: Arc<Core>,
     input: Arc<Node>,
-    stages: Arc<[Arc<Node>]>,
+    stages: std::sync::Arc<[Arc<Node>]>,
 }
 
 /// Where one stage stands.

@@ -27,7 +27,7 @@ pub struct Producer<T: Slot> {
     slots: Arc<Slots<T>>,
     /// Cursors of the stages that nobody waits for; all others are ahead of them.
     gates: Box<[Arc<Node>]>,
-    wakes: Box<[Bell]>,
+    wakes: std::sync::Arc<[Bell]>,
     bell: Bell,
     /// Everything before this sequence is published; what the cursor says.
     next: u64,

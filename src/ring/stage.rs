@@ -47,7 +47,7 @@ pub struct Stage<R: Lanes, W: Slot = ()> {
     /// Everything before this sequence is there, as far as this stage has looked.
     barrier: u64,
     /// Bells to ring when the cursor moves; fetched with the first batch.
-    wakes: Option<Box<[Bell]>>,
+    wakes: Option<std::sync::Arc<[Bell]>>,
 }
 
 /// What a [`Stage::poll`] found.
@@ -196,7 +196,8 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
     fn hand_on(&mut self, cursor: u64) {
         self.released = cursor;
         let wakes = self.wakes.get_or_insert_with(|| {
-            // The graph was built before the first slot could be published.
+            // The graph was built before the first slot could be published. Shared, not copied:
+            // nothing is allocated here.
             self.node.wakes.get().cloned().unwrap_or_default()
         });
         self.node.publish(cursor, wakes);

@@ -338,11 +338,13 @@ impl Risk {
             return Verdict::refused(Status::AccountNotFound);
         }
         let index = &mut self.directory.entry_mut(account).policy;
+        let before = *index;
         let status = self.policies.set_account(policy, account, index);
         Verdict {
             debit_index: account,
             refusal: refusal(status),
-            extra_index: *index,
+            // Where the policy limits nothing now, its spend window ends where it was.
+            extra_index: if *index == NO_INDEX { before } else { *index },
             ..Verdict::default()
         }
     }

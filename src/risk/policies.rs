@@ -1,7 +1,7 @@
 //! Policies of accounts, ledgers and pairs, and the windows in which attempts are counted.
 //!
-//! A policy that was set keeps its place for good, also one without any limit: what is set can be
-//! set again. Policies of all three kinds share one capacity.
+//! Policies of all three kinds share one capacity. One that limits nothing takes no place: setting
+//! it gives back the place of the one before.
 
 use crate::table::{Array, EngineError, IdHasher, NO_INDEX, Table};
 use crate::types::{
@@ -26,6 +26,7 @@ struct OfAccount {
     account: u32,
     debits_frozen: bool,
     credits_frozen: bool,
+    is_set: bool,
     limits: PolicyLimits,
 }
 
@@ -42,7 +43,6 @@ struct OfLedger {
 #[derive(Debug, Clone, Copy, Default)]
 struct OfPair {
     accounts: u64,
-    blocked: bool,
 }
 
 /// Whom and what a payment concerns.
@@ -62,17 +62,47 @@ impl Pair {
     }
 }
 
+/// Places in an array, given out and taken back.
+#[derive(Debug, Default)]
+struct Places {
+    /// Places from here on were never given out.
+    fresh: u32,
+    /// Places taken back, the next to be given out last.
+    free: Vec<u32>,
+}
+
+impl Places {
+    fn new(capacity: usize) -> Places {
+        Places { fresh: 0, free: Vec::with_capacity(capacity) }
+    }
+
+    fn count(&self) -> usize {
+        self.fresh as usize - self.free.len()
+    }
+
+    fn give(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.fresh += 1;
+            self.fresh - 1
+        })
+    }
+
+    fn take_back(&mut self, place: u32) {
+        self.free.push(place);
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Policies {
     hasher: IdHasher,
     capacity: usize,
     accounts: Array<OfAccount>,
-    account_count: u32,
+    account_places: Places,
     ledgers: Array<OfLedger>,
-    ledger_count: u32,
+    ledger_places: Places,
     ledger_table: Table,
     pairs: Array<OfPair>,
-    pair_count: u32,
+    pair_places: Places,
     pair_table: Table,
 }
 
@@ -83,12 +113,12 @@ impl Policies {
             hasher: IdHasher::new(rules.hash_key),
             capacity,
             accounts: Array::new(WHAT, capacity, OfAccount::default())?,
-            account_count: 0,
+            account_places: Places::new(capacity),
             ledgers: Array::new(WHAT, capacity, OfLedger::default())?,
-            ledger_count: 0,
+            ledger_places: Places::new(capacity),
             ledger_table: Table::new(WHAT, capacity)?,
             pairs: Array::new(WHAT, capacity, OfPair::default())?,
-            pair_count: 0,
+            pair_places: Places::new(capacity),
             pair_table: Table::new(WHAT, capacity)?,
         })
     }
@@ -101,6 +131,9 @@ impl Policies {
         self.ledger_table.grow(capacity)?;
         self.pairs.grow(WHAT, capacity, OfPair::default())?;
         self.pair_table.grow(capacity)?;
+        for places in [&mut self.account_places, &mut self.ledger_places, &mut self.pair_places] {
+            places.free.reserve_exact(capacity - places.free.len());
+        }
         self.capacity = capacity;
         Ok(())
     }
@@ -111,13 +144,13 @@ impl Policies {
     }
 
     fn count(&self) -> usize {
-        (self.account_count + self.ledger_count + self.pair_count) as usize
+        self.account_places.count() + self.ledger_places.count() + self.pair_places.count()
     }
 
     /// Whether no policy was ever set.
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
-        self.account_count | self.ledger_count | self.pair_count == 0
+        self.account_places.fresh | self.ledger_places.fresh | self.pair_places.fresh == 0
     }
 
     /// Whether the account with this policy has a spend window.
@@ -127,7 +160,7 @@ impl Policies {
         policy != NO_INDEX && self.accounts[policy as usize].limits.has(spend)
     }
 
-    /// Sets the policy of `account`; `index` says where it is, and is set where it was nowhere.
+    /// Sets the policy of `account`; `index` says where it is, or [`NO_INDEX`], and follows it.
     pub(super) fn set_account(
         &mut self,
         policy: &AccountPolicy,
@@ -146,12 +179,19 @@ impl Policies {
         {
             return Some(Status::InvalidPolicy);
         }
+        if frozen == Frozen::None && policy.limits == PolicyLimits::default() {
+            if *index != NO_INDEX {
+                self.accounts[*index as usize] = OfAccount::default();
+                self.account_places.take_back(*index);
+                *index = NO_INDEX;
+            }
+            return None;
+        }
         if *index == NO_INDEX {
             if self.count() == self.capacity {
                 return Some(Status::PoliciesFull);
             }
-            *index = self.account_count;
-            self.account_count += 1;
+            *index = self.account_places.give();
         }
         self.accounts[*index as usize] = OfAccount {
             debit_amount_max: policy.debit_amount_max,
@@ -163,6 +203,7 @@ impl Policies {
             account,
             debits_frozen: matches!(frozen, Frozen::Debits | Frozen::All),
             credits_frozen: matches!(frozen, Frozen::Credits | Frozen::All),
+            is_set: true,
             limits: policy.limits,
         };
         None
@@ -179,13 +220,21 @@ impl Policies {
             return Some(Status::InvalidPolicy);
         }
         let mut index = self.find_ledger(policy.ledger);
+        let hash = self.hasher.hash(u128::from(policy.ledger));
+        let is_always_open = policy.open_second == policy.close_second;
+        if is_always_open && policy.halted == 0 && policy.limits == PolicyLimits::default() {
+            if index != NO_INDEX {
+                self.ledger_table.remove(hash, index);
+                self.ledger_places.take_back(index);
+            }
+            return None;
+        }
         if index == NO_INDEX {
             if self.count() == self.capacity {
                 return Some(Status::PoliciesFull);
             }
-            index = self.ledger_count;
-            self.ledger_count += 1;
-            self.ledger_table.insert(self.hasher.hash(u128::from(policy.ledger)), index);
+            index = self.ledger_places.give();
+            self.ledger_table.insert(hash, index);
         }
         self.ledgers[index as usize] = OfLedger {
             amount_max: policy.amount_max,
@@ -206,27 +255,32 @@ impl Policies {
     /// Forbids or allows payments from one account to another.
     pub(super) fn set_pair(&mut self, debit: u32, credit: u32, blocked: bool) -> Option<Status> {
         let accounts = Pair::key(debit, credit);
-        let mut index = self.find_pair(accounts);
-        if index == NO_INDEX {
-            if self.count() == self.capacity {
-                return Some(Status::PoliciesFull);
+        let index = self.find_pair(accounts);
+        let hash = self.hasher.hash(u128::from(accounts));
+        match (blocked, index) {
+            (true, NO_INDEX) if self.count() == self.capacity => Some(Status::PoliciesFull),
+            (true, NO_INDEX) => {
+                let index = self.pair_places.give();
+                self.pairs[index as usize] = OfPair { accounts };
+                self.pair_table.insert(hash, index);
+                None
             }
-            index = self.pair_count;
-            self.pair_count += 1;
-            self.pair_table.insert(self.hasher.hash(u128::from(accounts)), index);
+            (false, index) if index != NO_INDEX => {
+                self.pair_table.remove(hash, index);
+                self.pair_places.take_back(index);
+                None
+            }
+            _ => None,
         }
-        self.pairs[index as usize] = OfPair { accounts, blocked };
-        None
     }
 
     /// What the policies have against a payment of the amount requested. Counts the attempt.
     pub(super) fn judge(&mut self, pair: &Pair, amount: u128, timestamp: u64) -> Option<Status> {
-        if self.ledger_count != 0 {
+        if self.ledger_places.fresh != 0 {
             let index = self.find_ledger(pair.ledger);
-            if let Some(ledger) = self.ledgers.get(index as usize) {
-                if let Some(status) = ledger.judge(amount, timestamp) {
-                    return Some(status);
-                }
+            let ledger = self.ledgers.get(index as usize);
+            if let Some(status) = ledger.and_then(|ledger| ledger.judge(amount, timestamp)) {
+                return Some(status);
             }
         }
         let credit = self.accounts.get(pair.credit_policy as usize).copied().unwrap_or_default();
@@ -241,13 +295,12 @@ impl Policies {
         if credit.credits_frozen {
             return Some(Status::RiskCreditAccountFrozen);
         }
-        if self.pair_count != 0 {
+        if self.pair_places.fresh != 0 {
             let accounts = Pair::key(pair.debit_index, pair.credit_index);
             let hash = self.hasher.hash(u128::from(accounts));
             let pairs = &self.pairs;
-            let index =
-                self.pair_table.find(hash, |index| pairs[index as usize].accounts == accounts);
-            if pairs.get(index as usize).is_some_and(|pair| pair.blocked) {
+            let is = |index: u32| pairs[index as usize].accounts == accounts;
+            if self.pair_table.find(hash, is) != NO_INDEX {
                 return Some(Status::RiskPairBlocked);
             }
         }
@@ -263,10 +316,15 @@ impl Policies {
         None
     }
 
-    /// All policies in the order in which they were first set, by kind.
+    /// All policies that limit something, by kind and in the order of what they are for.
     pub(super) fn contents(&self, put: &mut impl FnMut(&[u8])) {
-        put(&self.account_count.to_le_bytes());
-        for policy in &self.accounts[..self.account_count as usize] {
+        let mut accounts: Vec<&OfAccount> = self.accounts[..self.account_places.fresh as usize]
+            .iter()
+            .filter(|policy| policy.is_set)
+            .collect();
+        accounts.sort_unstable_by_key(|policy| policy.account);
+        put(&(accounts.len() as u64).to_le_bytes());
+        for policy in accounts {
             put(&policy.debit_amount_max.to_le_bytes());
             put(&policy.credit_amount_max.to_le_bytes());
             put(&policy.rate_count.to_le_bytes());
@@ -276,18 +334,27 @@ impl Policies {
             put(&policy.account.to_le_bytes());
             put(&[policy.debits_frozen.into(), policy.credits_frozen.into(), policy.limits.0]);
         }
-        put(&self.ledger_count.to_le_bytes());
-        for policy in &self.ledgers[..self.ledger_count as usize] {
+        let mut ledgers: Vec<&OfLedger> = (0..self.ledger_places.fresh)
+            .filter(|place| !self.ledger_places.free.contains(place))
+            .map(|place| &self.ledgers[place as usize])
+            .collect();
+        ledgers.sort_unstable_by_key(|policy| policy.ledger);
+        put(&(ledgers.len() as u64).to_le_bytes());
+        for policy in ledgers {
             put(&policy.amount_max.to_le_bytes());
             put(&policy.ledger.to_le_bytes());
             put(&policy.open_second.to_le_bytes());
             put(&policy.close_second.to_le_bytes());
             put(&[policy.halted.into(), policy.limits.0]);
         }
-        put(&self.pair_count.to_le_bytes());
-        for policy in &self.pairs[..self.pair_count as usize] {
-            put(&policy.accounts.to_le_bytes());
-            put(&[policy.blocked.into()]);
+        let mut pairs: Vec<u64> = (0..self.pair_places.fresh)
+            .filter(|place| !self.pair_places.free.contains(place))
+            .map(|place| self.pairs[place as usize].accounts)
+            .collect();
+        pairs.sort_unstable();
+        put(&(pairs.len() as u64).to_le_bytes());
+        for accounts in pairs {
+            put(&accounts.to_le_bytes());
         }
     }
 }

@@ -176,21 +176,20 @@ impl Settle {
             let own = command.header.timestamp;
             let answer = if command.is_linked() && command.ends_batch() {
                 (Status::LinkedEventChainOpen, own)
+            } else if !is_transfers {
+                // Risk knew what becomes of the chain before it handed it on.
+                self.create_account(commands, verdict, index)
             } else if broken {
                 (Status::LinkedEventFailed, own)
-            } else if is_transfers {
-                self.ledger.create_transfer(command, verdict, hash, true)
             } else {
-                self.create_account(commands, verdict, index)
+                self.ledger.create_transfer(command, verdict, hash, true)
             };
             outbox.set_outcome(index, outcome(command, answer));
-            if answer.0 != Status::Created && !broken {
+            if is_transfers && answer.0 != Status::Created && !broken {
                 broken = true;
-                if is_transfers {
-                    self.ledger.undo_chain();
-                    if answer.0.spends_id() {
-                        self.ledger.spend_id(command, hash);
-                    }
+                self.ledger.undo_chain();
+                if answer.0.spends_id() {
+                    self.ledger.spend_id(command, hash);
                 }
                 for earlier in start..index {
                     let command = commands.at(earlier);
@@ -244,7 +243,7 @@ impl Settle {
             },
             Op::SetAccountPolicy => {
                 let refusal = verdict.refusal();
-                if refusal.is_none() {
+                if refusal.is_none() && verdict.extra_index != Verdict::NONE {
                     let policy = command.body.account_policy();
                     self.ledger.set_spend(verdict.extra_index, policy, own);
                 }

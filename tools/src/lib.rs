@@ -1,1 +1,8 @@
 //! What the developers of Ringfence run beside it.
+
+pub mod agreement;
+pub mod generator;
+pub mod scenario;
+pub mod script;
+pub mod subjects;
+pub mod twin;

@@ -1,0 +1,308 @@
+//! The engine's slow, obvious twin: the documents' rules in plain maps, one after the other.
+//!
+//! ```text
+//!   batch ──▶ chain by chain ──▶ time passes ──▶ each event checked, then executed ──▶ answers
+//!                                (expiry, then     └─ a chain that breaks is undone by
+//!                                 forgetting)         putting back what stood there before
+//! ```
+//!
+//! It shares the plain data of `ringfence::types` with the engine and nothing else, and was written
+//! from the semantics alone, so that the two can be compared. Nothing here is clever; where it is
+//! slower than it could be, that is the point.
+//!
+//! # Invariants
+//!
+//! Asserted as running totals after each event or chain, and from scratch in
+//! [`Twin::check_in_full`]:
+//!
+//! * in each ledger, debits posted equal credits posted, and debits pending equal credits pending;
+//! * in each ledger, the amounts of pending transfers add up to its debits pending;
+//! * no account with a limit flag exceeds its limit;
+//! * transfers and spent ids together never exceed the capacity.
+//!
+//! # Readings
+//!
+//! Where the semantics leave room, this is what the twin takes them to mean:
+//!
+//! 1. Only `created` is success inside a chain: a member that answers `exists` breaks it.
+//! 2. An event refused in a chain meets the table of ids as its earlier siblings left it: where they
+//!    filled it, a refusal that would spend the id answers `transfers_full`, though undoing the
+//!    chain makes room.
+//! 3. Ids are forgotten when things expire: before an event, and before a chain at the timestamp of
+//!    its first member, never within a chain. A transfer that expired was resolved by the command
+//!    before which it did, so its retention counts from that command's timestamp.
+//! 4. A refused imported event is answered with the timestamp of its command, not with the one it
+//!    brought along, which may be nonsense.
+//! 5. In a repeated post or void, not only zero user data but a zero account id, ledger or code too
+//!    is read as the pending transfer's, as in the original.
+//! 6. MAX in a void is an amount like any other: it exceeds the pending one unless that is MAX.
+//! 7. Whether a pending transfer has expired within its chain is decided by the engine's timestamp
+//!    of the event that posts or voids it, also where that event is imported.
+//! 8. Attempts are counted for events whatever is wrong with them (reserved flags, no id, an open
+//!    chain, a chain already broken), as long as no flag says post, void or imported and the
+//!    accounts exist, differ and are on the transfer's ledger.
+//! 9. Posting less than the whole gives the difference back, as voiding does, only within the window
+//!    in which the transfer was counted; the count stays.
+//! 10. A policy command is refused in the order in which its statuses are listed. A pair policy needs
+//!     both accounts. Whether a policy limits anything is a matter of which limits are set, not of
+//!     how large they are. A ledger policy needs no account, and the ledger may be 0.
+//! 11. `exists_with_different_flags` compares all flags, `linked` and `imported` included. The
+//!     timestamp of a repeated imported event is not compared.
+//! 12. Timestamps of transfers that were forgotten still are timestamps of earlier events. Those of
+//!     chains that failed are not: nothing was created.
+//! 13. An event of an imported batch may be later than its own command, so long as it is earlier
+//!     than the batch's last.
+
+mod accounts;
+mod resolve;
+mod risk;
+mod state;
+mod transfers;
+
+use ringfence::types::{
+    Account, AccountFlags, Command, Event, EventBody, EventKind, ID_MAX, Op, Outcome, Rules,
+    Status, TIMESTAMP_MAX, TransferBody, TransferFlags,
+};
+
+use self::risk::Risk;
+use self::state::{Known, State};
+use self::transfers::spends_id;
+
+/// What one command is answered: what happened in its course, and its outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// In the order in which they happened.
+    pub events: Vec<Event>,
+    /// The outcome.
+    pub outcome: Outcome,
+}
+
+/// The whole deterministic engine, written to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Twin {
+    rules: Rules,
+    state: State,
+    risk: Risk,
+    /// Of the command answered last; 0 before the first.
+    sequence: u64,
+}
+
+/// What an event has to know of the batch around it.
+#[derive(Debug, Clone, Copy)]
+struct Surroundings {
+    /// Whether the batch's first event is imported.
+    is_imported: bool,
+    /// The engine's timestamp of the batch's last event.
+    last_timestamp: u64,
+}
+
+/// Why an account or transfer was not created.
+#[derive(Debug, Clone, Copy)]
+struct Refusal {
+    status: Status,
+    /// When the original was created, where the status is `exists`.
+    original_timestamp: Option<u64>,
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Refusal {
+        Refusal { status, original_timestamp: None }
+    }
+}
+
+/// `Err` with this status unless the condition holds.
+fn ensure(holds: bool, status: Status) -> Result<(), Status> {
+    if holds { Ok(()) } else { Err(status) }
+}
+
+impl Twin {
+    /// A twin that knows nothing yet and follows `rules`.
+    #[must_use]
+    pub fn new(rules: &Rules) -> Twin {
+        Twin { rules: *rules, state: State::default(), risk: Risk::default(), sequence: 0 }
+    }
+
+    /// Answers one whole, stamped batch.
+    ///
+    /// # Panics
+    ///
+    /// If an invariant of the ledger does not hold afterwards: a fault in the twin.
+    pub fn apply(&mut self, batch: &[Command]) -> Vec<Answer> {
+        let surroundings = Surroundings {
+            is_imported: batch.first().is_some_and(is_imported),
+            last_timestamp: batch.last().map_or(0, |command| command.header.timestamp),
+        };
+        let mut answers = Vec::with_capacity(batch.len());
+        for chain in batch.chunk_by(|command, _| command.is_linked()) {
+            self.pass_time(chain[0].header.timestamp);
+            if matches!(chain[0].op(), Op::CreateAccount | Op::CreateTransfer) {
+                answers.extend(self.apply_chain(chain, surroundings));
+            } else {
+                answers.push(self.answer_alone(&chain[0]));
+            }
+            self.state.assert_running_totals();
+            assert!(self.state.known_count() as u64 <= self.rules.capacities.transfers);
+        }
+        answers
+    }
+
+    /// Every account as a look-up shows it, in order of creation.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<Account> {
+        let mut accounts: Vec<Account> = self.state.accounts().copied().collect();
+        // Each account is later than all before it, imported ones included.
+        accounts.sort_by_key(|account| account.timestamp);
+        accounts
+    }
+
+    /// How many transfers are remembered, without spent ids.
+    #[must_use]
+    pub fn transfer_count(&self) -> usize {
+        self.state.transfer_count()
+    }
+
+    /// Adds everything up from scratch and compares.
+    ///
+    /// # Panics
+    ///
+    /// If an invariant does not hold: a fault in the twin.
+    pub fn check_in_full(&self) {
+        self.state.check_in_full();
+    }
+
+    /// What falls due up to `timestamp` happens: first expiry, then forgetting.
+    fn pass_time(&mut self, timestamp: u64) {
+        while let Some(id) = self.state.first_due(timestamp) {
+            self.expire(id, timestamp);
+        }
+        if self.rules.retention_ns > 0 {
+            while let Some(id) = self.state.first_forgotten(timestamp, self.rules.retention_ns) {
+                self.state.set_known(id, None);
+            }
+        }
+        self.state.keep();
+    }
+
+    /// Answers one chain; an event that is not linked is a chain of one.
+    fn apply_chain(&mut self, chain: &[Command], surroundings: Surroundings) -> Vec<Answer> {
+        // Only a batch's last chain can end with an event that is linked.
+        let is_open = chain[chain.len() - 1].is_linked();
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(chain.len());
+        let mut is_broken = false;
+        for (index, command) in chain.iter().enumerate() {
+            let objection = self.attempt(command);
+            let result = if is_open && index + 1 == chain.len() {
+                Err(Status::LinkedEventChainOpen.into())
+            } else if is_broken {
+                Err(Status::LinkedEventFailed.into())
+            } else if command.op() == Op::CreateAccount {
+                self.create_account(command, surroundings)
+            } else {
+                self.create_transfer(command, surroundings, objection)
+            };
+            outcomes.push(outcome_of(command, result));
+            if let Err(refusal) = result
+                && !is_broken
+            {
+                is_broken = true;
+                self.state.undo();
+                for (sibling, outcome) in chain[..index].iter().zip(&mut outcomes) {
+                    *outcome = Outcome::of(sibling, Status::LinkedEventFailed);
+                }
+                if spends_id(refusal.status) {
+                    self.state.set_known(command.id(), Some(Known::spent(command)));
+                }
+            }
+        }
+        self.state.keep();
+        self.sequence += chain.len() as u64;
+        outcomes.into_iter().map(|outcome| Answer { events: Vec::new(), outcome }).collect()
+    }
+
+    /// Answers a command that cannot be linked.
+    fn answer_alone(&mut self, command: &Command) -> Answer {
+        self.sequence += 1;
+        let mut events = Vec::new();
+        let mut found = |kind, body| {
+            events.push(Event {
+                sequence: self.sequence,
+                timestamp: command.header.timestamp,
+                number: 0,
+                session: command.header.session,
+                kind: kind as u8,
+                reserved: [0; 5],
+                body,
+            });
+            Status::Found
+        };
+        let status = match command.op() {
+            Op::LookupAccount => match self.state.account(command.id()) {
+                Some(account) => found(EventKind::AccountBody, EventBody::of_account(*account)),
+                None => Status::NotFound,
+            },
+            Op::LookupTransfer => match self.state.executed(command.id()) {
+                Some(executed) => {
+                    let pending_status = executed.fate.map_or(0, |fate| fate as u8);
+                    let transfer = executed.transfer;
+                    let body = TransferBody { transfer, pending_status, ..Default::default() };
+                    found(EventKind::TransferBody, EventBody::of_transfer(body))
+                }
+                None => Status::NotFound,
+            },
+            Op::SetAccountPolicy => self.set_account_policy(command.body.account_policy()),
+            Op::SetLedgerPolicy => self.set_ledger_policy(command.body.ledger_policy()),
+            Op::SetPairPolicy => self.set_pair_policy(command.body.pair_policy()),
+            Op::Pulse => Status::Ok,
+            op => unreachable!("{op:?} is answered in a chain"),
+        };
+        self.state.keep();
+        Answer { events, outcome: Outcome::of(command, status) }
+    }
+
+    /// The checks that come first for accounts and transfers alike. Returns the timestamp that the
+    /// account or transfer is to have.
+    fn check_preamble(
+        command: &Command,
+        surroundings: Surroundings,
+        is_imported: bool,
+        brought_timestamp: u64,
+        has_reserved_flag: bool,
+    ) -> Result<u64, Status> {
+        ensure(is_imported || !surroundings.is_imported, Status::ImportedEventExpected)?;
+        ensure(!is_imported || surroundings.is_imported, Status::ImportedEventNotExpected)?;
+        if is_imported {
+            ensure(
+                (1..=TIMESTAMP_MAX).contains(&brought_timestamp),
+                Status::ImportedEventTimestampOutOfRange,
+            )?;
+            ensure(
+                brought_timestamp < surroundings.last_timestamp,
+                Status::ImportedEventTimestampMustNotAdvance,
+            )?;
+        } else {
+            ensure(brought_timestamp == 0, Status::TimestampMustBeZero)?;
+        }
+        ensure(!has_reserved_flag, Status::ReservedFlag)?;
+        ensure(command.id() != 0, Status::IdMustNotBeZero)?;
+        ensure(command.id() != ID_MAX, Status::IdMustNotBeIntMax)?;
+        Ok(if is_imported { brought_timestamp } else { command.header.timestamp })
+    }
+}
+
+fn is_imported(command: &Command) -> bool {
+    match command.op() {
+        Op::CreateAccount => command.body.account().flags.has(AccountFlags::IMPORTED),
+        Op::CreateTransfer => command.body.transfer().flags.has(TransferFlags::IMPORTED),
+        _ => false,
+    }
+}
+
+fn outcome_of(command: &Command, result: Result<u64, Refusal>) -> Outcome {
+    let (status, timestamp) = match result {
+        Ok(timestamp) => (Status::Created, timestamp),
+        Err(refusal) => {
+            (refusal.status, refusal.original_timestamp.unwrap_or(command.header.timestamp))
+        }
+    };
+    Outcome { timestamp, ..Outcome::of(command, status) }
+}

@@ -1,0 +1,10 @@
+//! Tables of what goes in and what comes out, played to every subject.
+
+mod accounts;
+mod chains;
+mod imports;
+mod repeats;
+mod retention;
+mod risk;
+mod transfers;
+mod two_phase;
