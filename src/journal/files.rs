@@ -29,6 +29,17 @@ pub trait Files: Clone + Send + 'static {
     /// The path of the file `name`, or of the directory if it is empty, for messages.
     fn path(&self, name: &str) -> PathBuf;
 
+    /// A number to tell this journal from all others by.
+    ///
+    /// # Panics
+    ///
+    /// If the system has no random numbers.
+    fn draw_id(&self) -> [u8; 16] {
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).expect("the system has random numbers");
+        id
+    }
+
     /// The names of all files, in no order.
     ///
     /// # Errors

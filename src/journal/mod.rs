@@ -23,6 +23,7 @@ mod buffer;
 mod direct;
 mod directory;
 mod error;
+pub mod faulty;
 mod files;
 pub mod format;
 mod inspect;

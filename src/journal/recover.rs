@@ -53,7 +53,7 @@ pub struct Recovered {
 }
 
 /// Reads the journal in `dir` from its start, gives every entry to `on_entry`, and makes it ready to
-/// be written: makes a new one if there is none, cuts a tail, syncs what is kept, and appends a
+/// be written: makes a new one if there is none, cuts a tail, makes what is kept durable, and appends a
 /// record if the start asks for other rules.
 ///
 /// # Errors
@@ -87,7 +87,7 @@ pub fn recover_files<F: Files>(
 ) -> Result<Recovered, JournalError> {
     let is_new = !files.names()?.iter().any(|name| segment_of_name(name).is_some());
     if is_new {
-        let journal_id = random_bytes();
+        let journal_id = files.draw_id();
         files.make_segment(SegmentHeader::new(journal_id, 1, options.segment_bytes, false))?;
     }
     let mut walk = Walk::open(files)?;
@@ -108,7 +108,7 @@ pub fn recover_files<F: Files>(
         notes.push(describe_cut(files, tail, walk.last_sequence));
         (offset, previous_checksum) = cut(files, &walk, &end)?;
     }
-    sync_kept(files, &walk, &end)?;
+    secure_kept(files, &walk, &end, offset)?;
     let next = walk.segments().iter().find(|header| header.segment == end.segment + 1);
     let kept_next = if end.tail.is_some() { None } else { next };
     let mut position = Position {
@@ -288,14 +288,36 @@ fn cut<F: Files>(files: &F, walk: &Walk<F>, end: &End) -> Result<(u64, u32), Jou
     Ok((aligned, header.checksum))
 }
 
-/// Syncs every segment that may hold commands which no mark calls durable.
-fn sync_kept<F: Files>(files: &F, walk: &Walk<F>, end: &End) -> Result<(), JournalError> {
-    let passed = walk.passed.iter();
-    let unmarked = passed.filter(|&&(_, last_sequence)| last_sequence > walk.highest_mark);
-    for segment in unmarked.map(|&(segment, _)| segment).chain([end.segment]) {
-        files.open(&segment_name(segment), Access::Write)?.sync()?;
+/// Makes sure of the frames which no mark calls durable, up to `offset` of the last segment:
+/// writes them again, as they are, and syncs.
+///
+/// A sync alone would prove nothing: after one that failed, the system counts as clean, and shows to
+/// readers, what it never brought to the disk.
+fn secure_kept<F: Files>(
+    files: &F,
+    walk: &Walk<F>,
+    end: &End,
+    offset: u64,
+) -> Result<(), JournalError> {
+    let mut from = match walk.unmarked.front() {
+        Some(frame) => (frame.segment, frame.offset - frame.offset % BLOCK_BYTES as u64),
+        None => (end.segment, offset),
+    };
+    let mut buffer = Buffer::new(256 * BLOCK_BYTES);
+    while from.0 <= end.segment {
+        let name = segment_name(from.0);
+        let segment = walk.segments().iter().find(|header| header.segment == from.0);
+        let segment_bytes = segment.expect("the walk went through it").segment_bytes;
+        let to = if from.0 == end.segment { offset } else { segment_bytes };
+        let (read, write) = (files.open(&name, Access::Read)?, files.open(&name, Access::Write)?);
+        while from.1 < to {
+            let bytes = (to - from.1).min(buffer.bytes().len() as u64) as usize;
+            read.read_at(from.1, &mut buffer.bytes_mut()[..bytes])?;
+            write.write_at(from.1, &buffer.bytes()[..bytes], false)?;
+            from.1 += bytes as u64;
+        }
+        write.sync()?;
+        from = (from.0 + 1, SEGMENT_HEADER_BYTES as u64);
     }
-    files.sync_dir()?;
-    debug_assert!(end.offset >= SEGMENT_HEADER_BYTES as u64);
-    Ok(())
+    files.sync_dir()
 }

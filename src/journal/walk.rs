@@ -13,6 +13,7 @@
 //! * Changes nothing on disk.
 //! * Nothing is skipped: what is given out is a gapless chain from the journal's first frame.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use zerocopy::{FromBytes, IntoBytes};
@@ -73,6 +74,15 @@ impl fmt::Display for Tail {
     }
 }
 
+/// A frame that no mark calls durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unmarked {
+    pub segment: u32,
+    pub offset: u64,
+    /// What is durable no sooner than the frame: its last command, or without one the next.
+    pub sequence: u64,
+}
+
 /// Where a journal ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct End {
@@ -106,8 +116,8 @@ pub(super) struct Walk<F: Files> {
     pub rules: Option<Rules>,
     /// Highest sequence that any good frame so far says is durable.
     pub highest_mark: u64,
-    /// Segments that were left behind, with the last sequence in each.
-    pub passed: Vec<(u32, u64)>,
+    /// Frames so far that no mark calls durable, in order.
+    pub unmarked: VecDeque<Unmarked>,
     pub end: Option<End>,
 }
 
@@ -144,7 +154,7 @@ impl<F: Files> Walk<F> {
             last_timestamp: 0,
             rules: None,
             highest_mark: 0,
-            passed: Vec::new(),
+            unmarked: VecDeque::new(),
             end: None,
         })
     }
@@ -192,9 +202,17 @@ impl<F: Files> Walk<F> {
             }
             FrameKind::Mark | FrameKind::End => {}
         }
+        self.highest_mark = self.highest_mark.max(header.durable_sequence);
+        self.unmarked.push_back(Unmarked {
+            segment: self.segment().segment,
+            offset: self.offset,
+            sequence: header.first_sequence + u64::from(header.count).saturating_sub(1),
+        });
+        while self.unmarked.front().is_some_and(|frame| frame.sequence <= self.highest_mark) {
+            self.unmarked.pop_front();
+        }
         self.offset += u64::from(header.length_bytes);
         self.previous_checksum = header.checksum;
-        self.highest_mark = self.highest_mark.max(header.durable_sequence);
         self.current = Some(header);
         if kind == FrameKind::End {
             self.enter_next()?;
@@ -377,7 +395,6 @@ impl<F: Files> Walk<F> {
         if let Some((segment, offset)) = rest.first_nonzero {
             return Err(damaged(&self.files, segment, offset, Fault::NotZero));
         }
-        self.passed.push((self.segment().segment, self.last_sequence));
         let number = self.segment().segment + 1;
         if self.index + 1 == self.segments.len() {
             // Made since we looked, or gone: the frame before says that it exists.

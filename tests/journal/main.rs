@@ -3,4 +3,5 @@
 mod damage;
 mod golden;
 mod round_trip;
+mod simulation;
 mod support;
