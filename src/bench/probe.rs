@@ -2,12 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam::utils::CachePadded;
 
-const ROUNDS: u64 = 2_000;
-const SAMPLES: usize = 51;
+/// Rounds in a sample.
+const ROUNDS: u64 = 500;
+/// Most samples.
+const SAMPLES: usize = 101;
+/// After this time the samples that there are have to do: an emulator that counts instructions
+/// takes a thousand times as long, and would count little else.
+const LIMIT: Duration = Duration::from_millis(30);
 
 /// Nanoseconds for a number to go to another core and back, on bare atomics: the median of some
 /// tens of thousands of rounds. `None` on a machine of one core.
@@ -19,42 +24,51 @@ pub fn round_trip_ns() -> Option<f64> {
     let cores = core_affinity::get_core_ids().filter(|cores| cores.len() >= 2)?;
     let there = CachePadded::new(AtomicU64::new(0));
     let back = CachePadded::new(AtomicU64::new(0));
-    let rounds_total = ROUNDS * SAMPLES as u64;
     let mut samples = Vec::with_capacity(SAMPLES);
     thread::scope(|scope| {
         scope.spawn(|| {
             core_affinity::set_for_current(cores[1]);
-            for round in 1..=rounds_total {
+            let mut round = 0;
+            while round != END {
                 // Acquire and Release, here and below, pair with each other: what a ring needs.
-                await_number(&there, round);
+                round = await_change(&there, round);
                 back.store(round, Ordering::Release);
             }
         });
         scope.spawn(|| {
             core_affinity::set_for_current(cores[0]);
+            let begin = Instant::now();
             let mut round = 0;
-            for _ in 0..SAMPLES {
+            while samples.len() < SAMPLES && (samples.is_empty() || begin.elapsed() < LIMIT) {
                 let start = Instant::now();
                 for _ in 0..ROUNDS {
-                    round += 1;
-                    there.store(round, Ordering::Release);
-                    await_number(&back, round);
+                    there.store(round + 1, Ordering::Release);
+                    round = await_change(&back, round);
                 }
                 samples.push(start.elapsed().as_nanos() as f64 / ROUNDS as f64);
             }
+            there.store(END, Ordering::Release);
         });
     });
     samples.sort_by(f64::total_cmp);
-    Some(samples[SAMPLES / 2])
+    Some(samples[samples.len() / 2])
 }
 
-fn await_number(cell: &AtomicU64, number: u64) {
+/// Instead of a round's number: there are no more.
+const END: u64 = u64::MAX;
+
+/// Waits until `cell` no longer holds `before`; gives what it holds then.
+fn await_change(cell: &AtomicU64, before: u64) -> u64 {
     let mut looks = 0_u32;
-    while cell.load(Ordering::Acquire) != number {
+    loop {
+        let number = cell.load(Ordering::Acquire);
+        if number != before {
+            return number;
+        }
         std::hint::spin_loop();
         looks += 1;
         // Where the other thread has no core just now, spinning would keep it from getting one.
-        if looks.is_multiple_of(4096) {
+        if looks.is_multiple_of(512) {
             thread::yield_now();
         }
     }
