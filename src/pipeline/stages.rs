@@ -292,8 +292,10 @@ impl<K: Sink> PublishStage<K> {
                 }
                 *published = first_sequence + view.len() as u64 - 1;
             }
-            // Events of a command that settle has not finished, because their lane is full.
-            None => events_up_to(durable, sink, held),
+            // Events of the command that settle has not finished, because their lane is full. Its
+            // batch is durable whole. Later ones wait: an outcome may have come after the poll.
+            None if *published < durable => events_up_to(*published + 1, sink, held),
+            None => {}
         }
         let worked = outcomes.is_some() || event_count > 0;
         if let Some(batch) = outcomes {

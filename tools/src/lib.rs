@@ -2,6 +2,7 @@
 
 pub mod agreement;
 pub mod generator;
+pub mod placed;
 pub mod scenario;
 pub mod script;
 pub mod subjects;

@@ -90,7 +90,9 @@ fn explain(batch: &[Command], expected: &[Answer], found: &[Answer]) -> String {
     text
 }
 
-fn describe(answer: &Answer) -> String {
+/// An answer for people.
+#[must_use]
+pub fn describe(answer: &Answer) -> String {
     let outcome = &answer.outcome;
     let mut text = format!("{} at {}", outcome.status().name(), outcome.timestamp);
     if outcome.detail != [0; 4] {
