@@ -105,7 +105,7 @@ pub enum Fault {
         /// Bytes it has.
         found: u64,
     },
-    /// It does not begin as a segment does.
+    /// It does not begin as a file of its kind does.
     Magic,
     /// A version of the format that this program does not know.
     Version {
@@ -174,6 +174,13 @@ pub enum Fault {
     Empty,
     /// Bytes other than zero after the last frame.
     NotZero,
+    /// A snapshot was made behind another frame than the one that stands there.
+    Snapshot {
+        /// Checksum of the frame that the snapshot was made behind.
+        expected: u32,
+        /// Checksum of the frame that stands there.
+        found: u32,
+    },
     /// The keyed seal of a frame is not what the key makes of it: somebody without the key wrote it.
     Seal,
 }
@@ -185,7 +192,7 @@ impl fmt::Display for Fault {
             Fault::FileLength { expected, found } => {
                 write!(f, "the file is {found} bytes long, expected {expected}")
             }
-            Fault::Magic => write!(f, "the file does not begin as a journal segment does"),
+            Fault::Magic => write!(f, "the file does not begin as a file of its kind does"),
             Fault::Version { expected, found } => {
                 write!(f, "version {found} of the format, expected {expected}")
             }
@@ -213,6 +220,9 @@ impl fmt::Display for Fault {
             Fault::Field { name, found } => write!(f, "{name} cannot be {found}"),
             Fault::Empty => write!(f, "zeros, expected a frame"),
             Fault::NotZero => write!(f, "bytes that are no frame, expected zeros"),
+            Fault::Snapshot { expected, found } => {
+                write!(f, "frame {found:#010x}, a snapshot was made behind {expected:#010x}")
+            }
             Fault::Seal => write!(f, "the seal is not the key's: the frame was rewritten"),
         }
     }

@@ -3,7 +3,7 @@
 use super::directory::DataDir;
 use super::error::JournalError;
 use super::files::Files;
-use super::walk::{Entry, Tail, Walk};
+use super::walk::{Entry, Start, Tail, Walk};
 use crate::types::{Op, Rules};
 
 /// What a journal holds.
@@ -72,7 +72,7 @@ pub fn inspect_files<F: Files>(
     files: &F,
     mut on_progress: impl FnMut(Progress),
 ) -> Result<Summary, JournalError> {
-    let mut walk = Walk::open(files)?;
+    let mut walk = Walk::open(files, Start::FirstKept)?;
     let mut summary = Summary {
         journal_id: u128::from_be_bytes(walk.segment().journal_id),
         format_version: walk.segment().version,

@@ -30,6 +30,7 @@ mod inspect;
 mod reader;
 mod recover;
 mod sliding;
+mod snapshot;
 mod storage;
 mod threaded;
 mod walk;
@@ -43,10 +44,16 @@ pub use files::{Access, Files, OpenFile};
 pub use format::{FORMAT_VERSION, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 pub use inspect::{Progress, Summary, inspect, inspect_files};
 pub use reader::Reader;
-pub use recover::{Recovered, Wanted, recover, recover_files, rules_of_a_new_journal};
+pub use recover::{
+    Recovered, Wanted, recover, recover_after, recover_files, recover_from, rules_of_a_new_journal,
+};
+pub use snapshot::{
+    SNAPSHOT_VERSION, Snapshot, SnapshotError, SnapshotHeader, SnapshotSource, SnapshotWriter,
+    snapshot_name, snapshot_of_name, snapshots,
+};
 pub use storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 pub use threaded::{Threaded, Waker};
-pub use walk::{Entry, Tail};
+pub use walk::{Anchor, Entry, Tail, first_segment};
 pub use writer::{Durability, Options, Position, Writer};
 
 impl Writer<Threaded<Directory>> {

@@ -4,7 +4,7 @@ use super::directory::{DataDir, Directory};
 use super::error::JournalError;
 use super::files::Files;
 use super::format::FrameKind;
-use super::walk::{Entry, Tail, Walk};
+use super::walk::{Anchor, Entry, Start, Tail, Walk};
 
 /// Reads entries in order, changes nothing, and goes as far as is durable.
 pub struct Reader<F: Files = Directory> {
@@ -26,6 +26,26 @@ impl Reader {
         let is_held = dir.is_held()?;
         Reader::of_files(dir.files(), is_held)
     }
+
+    /// Opens the journal in `dir` behind the batch of `anchor`, as [`Reader::open`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::open`]; [`JournalError::Damaged`] if that batch is not there.
+    pub fn open_after(dir: &DataDir, anchor: &Anchor) -> Result<Reader, JournalError> {
+        let is_held = dir.is_held()?;
+        Reader::begin(dir.files(), Start::After(anchor), is_held)
+    }
+
+    /// Opens the journal in `dir` at its first segment that is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::open`].
+    pub fn open_kept(dir: &DataDir) -> Result<Reader, JournalError> {
+        let is_held = dir.is_held()?;
+        Reader::begin(dir.files(), Start::FirstKept, is_held)
+    }
 }
 
 impl<F: Files> Reader<F> {
@@ -35,9 +55,38 @@ impl<F: Files> Reader<F> {
     ///
     /// As [`Reader::open`].
     pub fn of_files(files: &F, is_being_written: bool) -> Result<Reader<F>, JournalError> {
-        let mut walk = Walk::open(files)?;
-        let limit = if is_being_written { walk.highest_mark_from_the_end()? } else { u64::MAX };
+        Reader::begin(files, Start::Beginning, is_being_written)
+    }
+
+    /// Opens the journal in `files`, behind the batch of `anchor` or at its start, and goes as far as
+    /// it says that it is durable, whether it is being written or not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::open`]; [`JournalError::Damaged`] if that batch is not there.
+    pub fn open_durable(files: &F, anchor: Option<&Anchor>) -> Result<Reader<F>, JournalError> {
+        Reader::begin(files, anchor.map_or(Start::Beginning, Start::After), true)
+    }
+
+    fn begin(
+        files: &F,
+        start: Start<'_>,
+        is_being_written: bool,
+    ) -> Result<Reader<F>, JournalError> {
+        let mut walk = Walk::open(files, start)?;
+        let limit = if is_being_written {
+            // What a snapshot was made of was durable, whether a later frame says so or not.
+            walk.highest_mark_from_the_end()?.max(walk.highest_mark)
+        } else {
+            u64::MAX
+        };
         Ok(Reader { walk, limit, is_over: false })
+    }
+
+    /// The last batch that was given out, or the one that the reader was opened behind.
+    #[must_use]
+    pub fn anchor(&self) -> Option<&Anchor> {
+        self.walk.anchor()
     }
 
     /// The next entry, `None` at the end.

@@ -13,7 +13,7 @@ use super::format::{
     BLOCK_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader,
     segment_name, segment_of_name,
 };
-use super::walk::{End, Entry, Tail, Walk};
+use super::walk::{Anchor, End, Entry, Start, Tail, Walk};
 use super::writer::{Options, Position, Writer};
 use crate::types::{Capacities, RULES_VERSION, Rules};
 
@@ -70,8 +70,28 @@ pub fn recover(
     options: &Options,
     on_entry: impl FnMut(Entry<'_>),
 ) -> Result<Recovered, JournalError> {
+    recover_after(dir, None, wanted, options, on_entry)
+}
+
+/// As [`recover`], but reads the journal only from behind the batch of `anchor`, where there is one.
+/// The rules that hold there are not given to `on_entry`.
+///
+/// # Errors
+///
+/// As [`recover`]; [`JournalError::Damaged`] if that batch is not there.
+///
+/// # Panics
+///
+/// If `dir` was opened only to read.
+pub fn recover_after(
+    dir: &DataDir,
+    anchor: Option<&Anchor>,
+    wanted: &Wanted,
+    options: &Options,
+    on_entry: impl FnMut(Entry<'_>),
+) -> Result<Recovered, JournalError> {
     assert!(dir.is_locked_by_us(), "only who holds the lock recovers");
-    recover_files(dir.files(), wanted, options, on_entry)
+    recover_from(dir.files(), anchor, wanted, options, on_entry)
 }
 
 /// As [`recover`], for files of any kind. The caller makes sure that nobody else writes them.
@@ -83,6 +103,21 @@ pub fn recover_files<F: Files>(
     files: &F,
     wanted: &Wanted,
     options: &Options,
+    on_entry: impl FnMut(Entry<'_>),
+) -> Result<Recovered, JournalError> {
+    recover_from(files, None, wanted, options, on_entry)
+}
+
+/// As [`recover_after`], for files of any kind.
+///
+/// # Errors
+///
+/// As [`recover_after`].
+pub fn recover_from<F: Files>(
+    files: &F,
+    anchor: Option<&Anchor>,
+    wanted: &Wanted,
+    options: &Options,
     mut on_entry: impl FnMut(Entry<'_>),
 ) -> Result<Recovered, JournalError> {
     let is_new = !files.names()?.iter().any(|name| segment_of_name(name).is_some());
@@ -90,9 +125,12 @@ pub fn recover_files<F: Files>(
         let journal_id = files.draw_id();
         files.make_segment(SegmentHeader::new(journal_id, 1, options.segment_bytes, false))?;
     }
-    let mut walk = Walk::open(files)?;
+    let mut walk = Walk::open(files, anchor.map_or(Start::Beginning, Start::After))?;
     while walk.advance()?.is_some() {
         if let Some(entry) = walk.entry() {
+            if let (Entry::Batch { .. }, Some(rules)) = (&entry, &walk.rules) {
+                check_rules_version(files, rules)?;
+            }
             on_entry(entry);
         }
     }
@@ -195,11 +233,8 @@ fn wanted_rules<F: Files>(
 ) -> Result<Rules, JournalError> {
     let path = files.path("");
     let mut rules = match journaled {
-        Some(rules) if rules.version != RULES_VERSION => {
-            let (journaled, program) = (rules.version, RULES_VERSION);
-            return Err(JournalError::RulesVersion { path, journaled, program });
-        }
-        Some(rules) => *rules,
+        // Commands under other rules were refused: there are none, or a snapshot covers them.
+        Some(rules) => Rules { version: RULES_VERSION, ..*rules },
         None => return Ok(rules_of_a_new_journal(wanted)),
     };
     for (name, capacity, wanted) in tables(&mut rules.capacities, wanted) {
@@ -212,6 +247,15 @@ fn wanted_rules<F: Files>(
     }
     rules.retention_ns = wanted.retention_ns.unwrap_or(rules.retention_ns);
     Ok(rules)
+}
+
+/// Refuses commands that were taken in under other rules than this program has.
+fn check_rules_version<F: Files>(files: &F, rules: &Rules) -> Result<(), JournalError> {
+    if rules.version == RULES_VERSION {
+        return Ok(());
+    }
+    let (path, journaled, program) = (files.path(""), rules.version, RULES_VERSION);
+    Err(JournalError::RulesVersion { path, journaled, program })
 }
 
 /// Removes segments that were being made when the engine stopped.

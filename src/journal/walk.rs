@@ -25,6 +25,7 @@ use super::format::{
     segment_name, segment_of_name,
 };
 use super::sliding::Sliding;
+use super::snapshot::{Snapshot, snapshots};
 use crate::types::{BATCH_COMMANDS_MAX, Body, Command, Header, Rules, TIMESTAMP_MAX};
 
 /// One thing that a journal holds, in order.
@@ -83,6 +84,40 @@ pub(super) struct Unmarked {
     pub sequence: u64,
 }
 
+/// A place behind a batch that was durable, from where a journal can be read on without what came
+/// before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchor {
+    /// Identity of the journal.
+    pub journal_id: [u8; 16],
+    /// Sequence of the last command of the batch.
+    pub last_sequence: u64,
+    /// The engine's timestamp of that command, in nanoseconds.
+    pub last_timestamp: u64,
+    /// The segment that the batch stands in, by its number.
+    pub segment: u32,
+    /// Checksum of the batch's frame.
+    pub frame_checksum: u32,
+    /// Where the batch's frame begins in its segment, in bytes.
+    pub frame_offset: u64,
+    /// The keyed seal of that frame.
+    pub seal: [u8; 16],
+    /// The rules that held for the batch.
+    pub rules: Rules,
+}
+
+/// Where a walk begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Start<'a> {
+    /// With the journal's first frame: no segment may be missing.
+    Beginning,
+    /// Behind a batch: segments before that of the batch are not looked at.
+    After(&'a Anchor),
+    /// With the first segment that is there, if a snapshot covers those before it: what stands before
+    /// its first frame is taken on trust.
+    FirstKept,
+}
+
 /// Where a journal ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct End {
@@ -102,13 +137,17 @@ struct Survey {
 /// A pass through the segments of a journal.
 pub(super) struct Walk<F: Files> {
     files: F,
-    /// All segments with their headers, without a gap.
+    /// All segments from the first that is read on, with their headers, without a gap.
     segments: Vec<SegmentHeader>,
     index: usize,
     sliding: Sliding<F::File>,
     offset: u64,
     current: Option<FrameHeader>,
     commands: Vec<Command>,
+    /// The last batch.
+    anchor: Option<Anchor>,
+    /// What comes before the next frame is not known.
+    is_unanchored: bool,
     /// Checksum of the last frame.
     pub previous_checksum: u32,
     pub last_sequence: u64,
@@ -122,26 +161,35 @@ pub(super) struct Walk<F: Files> {
 }
 
 impl<F: Files> Walk<F> {
-    /// Checks that the segments are there and are what they should be, and stands before the first frame.
-    pub fn open(files: &F) -> Result<Walk<F>, JournalError> {
+    /// Checks that the segments are there and are what they should be, and stands at `start`.
+    pub fn open(files: &F, start: Start<'_>) -> Result<Walk<F>, JournalError> {
         let mut numbers: Vec<u32> =
             files.names()?.iter().filter_map(|name| segment_of_name(name)).collect();
         numbers.sort_unstable();
-        let Some(&last) = numbers.last() else {
+        let (Some(&first_kept), Some(&last)) = (numbers.first(), numbers.last()) else {
             let reason = "it holds no segment".into();
             return Err(JournalError::NotAJournal { path: files.path(""), reason });
         };
+        let first = match start {
+            Start::Beginning => 1,
+            Start::After(anchor) => anchor.segment,
+            Start::FirstKept if first_kept > 1 && !is_covered(files, first_kept)? => 1,
+            Start::FirstKept => first_kept,
+        };
         let mut segments: Vec<SegmentHeader> = Vec::with_capacity(numbers.len() + 1);
-        for number in 1..=last {
+        for number in first..=last.max(first) {
             if numbers.binary_search(&number).is_err() {
                 return Err(damaged(files, number, 0, Fault::Missing));
             }
-            let header = read_segment_header(files, number, segments.first())?;
-            segments.push(header);
+            let journal_id = match start {
+                Start::After(anchor) => Some(anchor.journal_id),
+                _ => segments.first().map(|first| first.journal_id),
+            };
+            segments.push(read_segment_header(files, number, journal_id)?);
         }
         let first = segments[0];
         let file = files.open(&segment_name(first.segment), Access::Read)?;
-        Ok(Walk {
+        let mut walk = Walk {
             files: files.clone(),
             segments,
             index: 0,
@@ -149,6 +197,8 @@ impl<F: Files> Walk<F> {
             offset: SEGMENT_HEADER_BYTES as u64,
             current: None,
             commands: Vec::with_capacity(BATCH_COMMANDS_MAX),
+            anchor: None,
+            is_unanchored: first.segment > 1,
             previous_checksum: first.checksum,
             last_sequence: 0,
             last_timestamp: 0,
@@ -156,7 +206,42 @@ impl<F: Files> Walk<F> {
             highest_mark: 0,
             unmarked: VecDeque::new(),
             end: None,
-        })
+        };
+        if let Start::After(anchor) = start {
+            walk.go_behind(anchor)?;
+        }
+        Ok(walk)
+    }
+
+    /// Stands behind the batch of `anchor`, if it is there.
+    fn go_behind(&mut self, anchor: &Anchor) -> Result<(), JournalError> {
+        let segment = *self.segment();
+        let (seed, offset) = (segment.frame_seed(), anchor.frame_offset);
+        let room = segment.segment_bytes.saturating_sub(offset);
+        let step = self.sliding.bytes(offset, FRAME_HEADER_BYTES)?;
+        let found = FrameHeader::read(step, offset, room, seed).and_then(|header| {
+            if header.checksum != anchor.frame_checksum {
+                let expected = anchor.frame_checksum;
+                return Err(Fault::Snapshot { expected, found: header.checksum });
+            }
+            Ok(header)
+        });
+        let header = found.map_err(|fault| damaged(&self.files, segment.segment, offset, fault))?;
+        // Durable, or it would not have become part of a snapshot.
+        self.highest_mark = anchor.last_sequence;
+        self.last_sequence = anchor.last_sequence;
+        self.last_timestamp = anchor.last_timestamp;
+        self.rules = Some(anchor.rules);
+        self.previous_checksum = header.checksum;
+        self.offset = offset + u64::from(header.length_bytes);
+        self.anchor = Some(*anchor);
+        self.is_unanchored = false;
+        Ok(())
+    }
+
+    /// The last batch that the walk has gone past, if there was one.
+    pub fn anchor(&self) -> Option<&Anchor> {
+        self.anchor.as_ref()
     }
 
     /// Length of the frame that the walk stands behind, in bytes; 0 if there is none.
@@ -199,6 +284,16 @@ impl<F: Files> Walk<F> {
                 unpack(&header, payload, &mut self.commands);
                 self.last_sequence += u64::from(header.count);
                 self.last_timestamp = header.first_timestamp + u64::from(header.count - 1);
+                self.anchor = self.rules.map(|rules| Anchor {
+                    journal_id: self.segments[self.index].journal_id,
+                    last_sequence: self.last_sequence,
+                    last_timestamp: self.last_timestamp,
+                    segment: self.segments[self.index].segment,
+                    frame_checksum: header.checksum,
+                    frame_offset: self.offset,
+                    seal: header.seal,
+                    rules,
+                });
             }
             FrameKind::Mark | FrameKind::End => {}
         }
@@ -259,10 +354,15 @@ impl<F: Files> Walk<F> {
         if bytes.len() < header.length_bytes as usize {
             return Ok(Err(Fault::Empty));
         }
-        let checked = header
-            .check_payload(&bytes[FRAME_HEADER_BYTES..], seed)
-            .and_then(|()| self.check_chain(&header));
-        Ok(checked.map(|()| header))
+        if let Err(fault) = header.check_payload(&bytes[FRAME_HEADER_BYTES..], seed) {
+            return Ok(Err(fault));
+        }
+        if self.is_unanchored {
+            self.is_unanchored = false;
+            self.previous_checksum = header.previous_checksum;
+            self.last_sequence = header.first_sequence.saturating_sub(1);
+        }
+        Ok(self.check_chain(&header).map(|()| header))
     }
 
     /// Whether a frame that is good by itself follows on what came before.
@@ -283,7 +383,7 @@ impl<F: Files> Walk<F> {
             return Err(Fault::Field { name: "durable sequence", found: header.durable_sequence });
         }
         let kind = header.kind().expect("the kind was checked");
-        if self.rules.is_none() && kind != FrameKind::Rules {
+        if self.segments[0].segment == 1 && self.rules.is_none() && kind != FrameKind::Rules {
             return Err(Fault::Field {
                 name: "kind of the first frame",
                 found: header.kind.into(),
@@ -401,13 +501,42 @@ impl<F: Files> Walk<F> {
             if !self.files.names()?.contains(&segment_name(number)) {
                 return Err(damaged(&self.files, number, 0, Fault::Missing));
             }
-            self.segments.push(read_segment_header(&self.files, number, self.segments.first())?);
+            self.segments.push(read_segment_header(
+                &self.files,
+                number,
+                Some(self.segments[0].journal_id),
+            )?);
         }
         self.index += 1;
         self.offset = SEGMENT_HEADER_BYTES as u64;
         self.sliding.replace(self.files.open(&segment_name(number), Access::Read)?);
         Ok(())
     }
+}
+
+/// Whether segments before `first_kept` may be missing: a snapshot covers them.
+fn is_covered<F: Files>(files: &F, first_kept: u32) -> Result<bool, JournalError> {
+    let journal_id = read_segment_header(files, first_kept, None)?.journal_id;
+    Ok(snapshots(files)?.into_iter().any(|sequence| {
+        Snapshot::open(files, sequence).is_ok_and(|snapshot| {
+            let header = snapshot.header();
+            header.journal_id == journal_id && header.segment >= first_kept
+        })
+    }))
+}
+
+/// The header of the first segment that is there.
+///
+/// # Errors
+///
+/// [`JournalError::NotAJournal`], [`JournalError::Damaged`], [`JournalError::Io`].
+pub fn first_segment<F: Files>(files: &F) -> Result<SegmentHeader, JournalError> {
+    let first = files.names()?.iter().filter_map(|name| segment_of_name(name)).min();
+    let Some(first) = first else {
+        let reason = "it holds no segment".into();
+        return Err(JournalError::NotAJournal { path: files.path(""), reason });
+    };
+    read_segment_header(files, first, None)
 }
 
 fn is_zero(bytes: &[u8]) -> bool {
@@ -421,18 +550,18 @@ fn damaged<F: Files>(files: &F, segment: u32, offset: u64, fault: Fault) -> Jour
 fn read_segment_header<F: Files>(
     files: &F,
     number: u32,
-    first: Option<&SegmentHeader>,
+    journal_id: Option<[u8; 16]>,
 ) -> Result<SegmentHeader, JournalError> {
     let file = files.open(&segment_name(number), Access::Read)?;
     let mut sliding = Sliding::small(file);
     let block = sliding.bytes(0, SEGMENT_HEADER_BYTES)?;
     let header =
         SegmentHeader::read(block, number).map_err(|fault| damaged(files, number, 0, fault))?;
-    if let Some(first) = first
-        && first.journal_id != header.journal_id
+    if let Some(journal_id) = journal_id
+        && journal_id != header.journal_id
     {
         let fault = Fault::Foreign {
-            expected: u128::from_be_bytes(first.journal_id),
+            expected: u128::from_be_bytes(journal_id),
             found: u128::from_be_bytes(header.journal_id),
         };
         return Err(damaged(files, number, 0, fault));

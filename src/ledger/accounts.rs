@@ -1,7 +1,7 @@
 //! Accounts as settle holds them: balances apart from the rest, a cache line each.
 
 use crate::table::{Array, EngineError, prefetch};
-use crate::types::{Account, AccountFlags};
+use crate::types::{Account, AccountFlags, Misfit, Section};
 
 /// The four balances of an account, in minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -93,6 +93,25 @@ impl Accounts {
         self.balances[index] = Balances::default();
         self.count += 1;
         self.set_closed(index as u32, account.flags.has(AccountFlags::CLOSED));
+    }
+
+    /// Opens the accounts that come next, as they were shown.
+    pub(super) fn restore(&mut self, first: usize, accounts: &[Account]) -> Result<(), Misfit> {
+        const SECTION: Section = Section::Accounts;
+        Misfit::unless(first == self.count, SECTION, first, "not the next account")?;
+        let fits = first + accounts.len() <= self.capacity();
+        Misfit::unless(fits, SECTION, first, "more than the capacity")?;
+        for account in accounts {
+            let index = self.count;
+            self.open(account, account.timestamp);
+            self.balances[index] = Balances {
+                debits_pending: account.debits_pending,
+                debits_posted: account.debits_posted,
+                credits_pending: account.credits_pending,
+                credits_posted: account.credits_posted,
+            };
+        }
+        Ok(())
     }
 
     #[inline(always)]

@@ -19,6 +19,7 @@
 mod accounts;
 mod audit;
 mod chain;
+mod contents;
 mod create;
 mod repeat;
 mod resolve;
@@ -27,8 +28,6 @@ mod timers;
 mod transfers;
 
 use crate::table::{Array, EngineError, NO_INDEX};
-use zerocopy::IntoBytes;
-
 use crate::types::{
     AMOUNT_MAX, Account, AccountPolicy, Command, NANOSECONDS_PER_SECOND, PendingStatus, Rules,
     Status, TIMESTAMP_MAX, Transfer, TransferBody, TransferFlags, Verdict,
@@ -106,6 +105,11 @@ impl Ledger {
 
     pub(crate) fn next_due(&self) -> Option<u64> {
         self.timers.next_due()
+    }
+
+    /// Timestamp of the event under way or just over: up to here all that was due has expired.
+    pub(crate) fn event_timestamp(&self) -> u64 {
+        self.now
     }
 
     /// Lets time pass up to `now`, the timestamp of the event that follows (of a chain, that of its

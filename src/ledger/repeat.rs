@@ -118,32 +118,4 @@ impl Ledger {
         let held = self.transfers.held(self.now);
         held.filter(|&slot| self.transfers.hot(slot).state != State::Spent).count() as u64
     }
-
-    /// All that it holds, in a canonical order: no capacity, no slot and no key shows in it.
-    pub(crate) fn contents(&self, mut put: impl FnMut(&[u8])) {
-        put(&self.account_count().to_le_bytes());
-        for account in self.accounts() {
-            put(account.as_bytes());
-        }
-        let mut held: Vec<(u128, u32)> =
-            self.transfers.held(self.now).map(|slot| (self.transfers.hot(slot).id, slot)).collect();
-        held.sort_unstable();
-        put(&(held.len() as u64).to_le_bytes());
-        for (id, slot) in held {
-            let (hot, cold) = (self.transfers.hot(slot), self.transfers.cold(slot));
-            put(&[hot.state as u8]);
-            put(&cold.settled_at.to_le_bytes());
-            if hot.state == State::Spent {
-                put(&id.to_le_bytes());
-            } else {
-                put(self.show_body(slot).as_bytes());
-                put(&cold.spend_index.to_le_bytes());
-            }
-        }
-        put(&(self.spend_count as u64).to_le_bytes());
-        for spend in &self.spends[..self.spend_count] {
-            spend.contents(&mut put);
-        }
-        put(&self.last_timestamp.to_le_bytes());
-    }
 }

@@ -1,9 +1,12 @@
 //! Spend windows: how much, and how often, an account was debited in the window under way.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use crate::types::{AccountPolicy, NANOSECONDS_PER_SECOND, PolicyLimits, Status};
 
 /// The spend window of one account. Windows are tumbling: number `timestamp / window_ns`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
 pub(super) struct SpendWindow {
     amount_max: u128,
     amount: u128,
@@ -15,7 +18,11 @@ pub(super) struct SpendWindow {
     /// When the policy was set: only later transfers are counted.
     set_at: u64,
     limits: PolicyLimits,
+    /// Zero.
+    reserved: [u8; 7],
 }
+
+const _: () = assert!(size_of::<SpendWindow>() == 80);
 
 impl SpendWindow {
     /// No window: no policy was set.
@@ -28,6 +35,7 @@ impl SpendWindow {
         window: 0,
         set_at: 0,
         limits: PolicyLimits(0),
+        reserved: [0; 7],
     };
 
     /// The window that begins with this policy, set at the timestamp `set_at`.
@@ -83,17 +91,5 @@ impl SpendWindow {
             self.amount -= amount;
         }
         self.count -= count;
-    }
-
-    /// Its bytes in the canonical form.
-    pub(super) fn contents(&self, put: &mut impl FnMut(&[u8])) {
-        put(&self.amount_max.to_le_bytes());
-        put(&self.amount.to_le_bytes());
-        put(&self.count_max.to_le_bytes());
-        put(&self.count.to_le_bytes());
-        put(&self.window_ns.to_le_bytes());
-        put(&self.window.to_le_bytes());
-        put(&self.set_at.to_le_bytes());
-        put(&[self.limits.0]);
     }
 }

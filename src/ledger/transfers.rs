@@ -36,6 +36,21 @@ pub(super) enum State {
     Forgotten = 7,
 }
 
+impl State {
+    /// The state with this number, of what is held.
+    pub(super) fn of_record(number: u8) -> Option<State> {
+        Some(match number {
+            1 => State::Done,
+            2 => State::Pending,
+            3 => State::Posted,
+            4 => State::Voided,
+            5 => State::Expired,
+            6 => State::Spent,
+            _ => return None,
+        })
+    }
+}
+
 /// The first line of a record.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
@@ -333,8 +348,40 @@ impl Transfers {
 
     /// Slots of all that is held at `now`, in no particular order. Not for the hot path.
     pub(super) fn held(&self, now: u64) -> impl Iterator<Item = u32> {
-        (0..self.fresh).filter(move |&slot| {
-            self.hot(slot).state != State::Forgotten && !self.is_forgotten(slot, now)
-        })
+        (0..self.fresh).filter(move |&slot| self.is_held(slot, now))
+    }
+
+    /// How many more can be held before anything is forgotten.
+    pub(super) fn room(&self) -> usize {
+        self.hot.len() - self.used
+    }
+
+    /// How many slots were ever used.
+    pub(super) fn slots(&self) -> usize {
+        self.fresh as usize
+    }
+
+    /// Slots of all that is held at `now` and not pending: in the order in which it is forgotten,
+    /// by id where that is at one time.
+    pub(super) fn settled(&self, now: u64) -> Vec<u32> {
+        let queue = (0..self.queue_count).map(|place| self.queue[self.place(place)]);
+        let mut settled: Vec<u32> = queue.filter(|&slot| self.is_held(slot, now)).collect();
+        let settled_at = |slot: &u32| self.cold(*slot).settled_at;
+        for together in settled.chunk_by_mut(|one, other| settled_at(one) == settled_at(other)) {
+            together.sort_unstable_by_key(|&slot| self.hot(slot).id);
+        }
+        settled
+    }
+
+    /// Slots of all pending transfers, in order of creation.
+    pub(super) fn pending(&self) -> Vec<u32> {
+        let is_pending = |&slot: &u32| self.hot(slot).state == State::Pending;
+        let mut pending: Vec<u32> = (0..self.fresh).filter(is_pending).collect();
+        pending.sort_unstable_by_key(|&slot| self.hot(slot).timestamp);
+        pending
+    }
+
+    fn is_held(&self, slot: u32, now: u64) -> bool {
+        self.hot(slot).state != State::Forgotten && !self.is_forgotten(slot, now)
     }
 }

@@ -1,7 +1,7 @@
 //! The account directory: id → dense index, and what risk needs to know of an account.
 
 use crate::table::{Array, EngineError, IdHasher, NO_INDEX, Table, prefetch};
-use crate::types::{Account, AccountFlags, Rules};
+use crate::types::{Account, AccountFlags, Misfit, Rules, Section};
 
 const WHAT: &str = "accounts";
 
@@ -109,4 +109,32 @@ impl Directory {
             self.ids.remove(self.hasher.hash(id), self.count);
         }
     }
+
+    /// Adds the accounts that come next, as they were shown.
+    pub(super) fn restore(&mut self, first: usize, accounts: &[Account]) -> Result<(), Misfit> {
+        const SECTION: Section = Section::Accounts;
+        let fits = first + accounts.len() <= self.entries.len();
+        Misfit::unless(fits, SECTION, first, "more than the capacity")?;
+        let mut hashes = [0; RESTORED_AHEAD];
+        for (ahead, account) in accounts.iter().take(RESTORED_AHEAD).enumerate() {
+            hashes[ahead] = self.fetch_slot(account.id);
+        }
+        for (place, account) in accounts.iter().enumerate() {
+            let hash = hashes[place % RESTORED_AHEAD];
+            if let Some(ahead) = accounts.get(place + RESTORED_AHEAD) {
+                hashes[place % RESTORED_AHEAD] = self.fetch_slot(ahead.id);
+            }
+            let added = self.add(hash, account);
+            Misfit::unless(
+                added as usize == first + place,
+                SECTION,
+                first,
+                "not the next account",
+            )?;
+        }
+        Ok(())
+    }
 }
+
+/// How many accounts ahead a place in the table of ids is fetched.
+const RESTORED_AHEAD: usize = 16;

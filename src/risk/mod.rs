@@ -20,7 +20,8 @@ mod shape;
 
 use crate::table::{EngineError, NO_INDEX};
 use crate::types::{
-    Account, AccountFlags, Command, Op, Rules, Status, Transfer, TransferFlags, Verdict, Window,
+    Account, AccountFlags, Command, ContentsSink, ContentsSource, Op, Rules, Section, Status,
+    Transfer, TransferFlags, Verdict, Window,
 };
 
 use directory::Directory;
@@ -93,8 +94,31 @@ impl Risk {
     }
 
     /// What of its contents settle does not hold too, in a canonical order.
-    pub(crate) fn contents(&self, mut put: impl FnMut(&[u8])) {
-        self.policies.contents(&mut put);
+    pub(crate) fn contents(&self, sink: &mut impl ContentsSink) {
+        self.policies.contents(sink);
+    }
+
+    /// Takes over, before its first command, what [`Risk::contents`] gave and settle's accounts.
+    ///
+    /// # Errors
+    ///
+    /// What the source says, or a [`Misfit`] for what can be no part of an engine's contents.
+    pub fn restore<S: ContentsSource>(&mut self, source: &mut S) -> Result<(), S::Error> {
+        source.section(Section::Accounts, |first, accounts: &[Account]| {
+            if let Some(last) = accounts.last() {
+                // Later accounts have later timestamps, imported ones too.
+                self.last_account_timestamp = last.timestamp;
+            }
+            self.directory.restore(first, accounts)
+        })?;
+        let directory = &mut self.directory;
+        self.policies.restore(source, |account, policy| {
+            if account >= directory.count() {
+                return Err("no such account");
+            }
+            directory.entry_mut(account).policy = policy;
+            Ok(())
+        })
     }
 
     /// Judges a window of commands, which must not cut a linked chain. `verdict` is called with

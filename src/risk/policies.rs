@@ -5,14 +5,16 @@
 
 use crate::table::{Array, EngineError, IdHasher, NO_INDEX, Table};
 use crate::types::{
-    AccountPolicy, Frozen, LedgerPolicy, NANOSECONDS_PER_SECOND, PolicyLimits, Rules,
-    SECONDS_PER_DAY, Status,
+    AccountPolicy, ContentsSink, ContentsSource, Frozen, LedgerPolicy, Misfit,
+    NANOSECONDS_PER_SECOND, PolicyLimits, Rules, SECONDS_PER_DAY, Section, Status,
 };
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 const WHAT: &str = "policies";
 
 /// An account's policy as risk applies it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
 struct OfAccount {
     debit_amount_max: u128,
     credit_amount_max: u128,
@@ -24,26 +26,34 @@ struct OfAccount {
     attempts: u64,
     /// Index of the account.
     account: u32,
-    debits_frozen: bool,
-    credits_frozen: bool,
-    is_set: bool,
+    /// A [`Frozen`], by its number.
+    frozen: u8,
     limits: PolicyLimits,
+    /// 1, or 0 where the place is free.
+    is_set: u8,
+    reserved: [u8; 9],
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
 struct OfLedger {
     amount_max: u128,
     ledger: u32,
     open_second: u32,
     close_second: u32,
-    halted: bool,
+    halted: u8,
     limits: PolicyLimits,
+    reserved: [u8; 2],
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
 struct OfPair {
     accounts: u64,
 }
+
+const _: () = assert!(size_of::<OfAccount>() == 80);
+const _: () = assert!(size_of::<OfLedger>() == 32 && size_of::<OfPair>() == 8);
 
 /// Whom and what a payment concerns.
 pub(super) struct Pair {
@@ -89,6 +99,13 @@ impl Places {
 
     fn take_back(&mut self, place: u32) {
         self.free.push(place);
+    }
+
+    /// Places that are given out. Slow.
+    fn given(&self) -> Vec<u32> {
+        let mut is_free = vec![false; self.fresh as usize];
+        self.free.iter().for_each(|&place| is_free[place as usize] = true);
+        (0..self.fresh).filter(|&place| !is_free[place as usize]).collect()
     }
 }
 
@@ -201,10 +218,10 @@ impl Policies {
             window: 0,
             attempts: 0,
             account,
-            debits_frozen: matches!(frozen, Frozen::Debits | Frozen::All),
-            credits_frozen: matches!(frozen, Frozen::Credits | Frozen::All),
-            is_set: true,
+            frozen: frozen as u8,
             limits: policy.limits,
+            is_set: 1,
+            reserved: [0; 9],
         };
         None
     }
@@ -241,8 +258,9 @@ impl Policies {
             ledger: policy.ledger,
             open_second: policy.open_second,
             close_second: policy.close_second,
-            halted: policy.halted != 0,
+            halted: u8::from(policy.halted != 0),
             limits: policy.limits,
+            reserved: [0; 2],
         };
         None
     }
@@ -289,10 +307,10 @@ impl Policies {
             NO_INDEX => no_policy,
             index => &mut self.accounts[index as usize],
         };
-        if debit.debits_frozen {
+        if debit.freezes(Frozen::Debits) {
             return Some(Status::RiskDebitAccountFrozen);
         }
-        if credit.credits_frozen {
+        if credit.freezes(Frozen::Credits) {
             return Some(Status::RiskCreditAccountFrozen);
         }
         if self.pair_places.fresh != 0 {
@@ -316,50 +334,91 @@ impl Policies {
         None
     }
 
-    /// All policies that limit something, by kind and in the order of what they are for.
-    pub(super) fn contents(&self, put: &mut impl FnMut(&[u8])) {
-        let mut accounts: Vec<&OfAccount> = self.accounts[..self.account_places.fresh as usize]
-            .iter()
-            .filter(|policy| policy.is_set)
-            .collect();
-        accounts.sort_unstable_by_key(|policy| policy.account);
-        put(&(accounts.len() as u64).to_le_bytes());
-        for policy in accounts {
-            put(&policy.debit_amount_max.to_le_bytes());
-            put(&policy.credit_amount_max.to_le_bytes());
-            put(&policy.rate_count.to_le_bytes());
-            put(&policy.rate_window_ns.to_le_bytes());
-            put(&policy.window.to_le_bytes());
-            put(&policy.attempts.to_le_bytes());
-            put(&policy.account.to_le_bytes());
-            put(&[policy.debits_frozen.into(), policy.credits_frozen.into(), policy.limits.0]);
-        }
-        let mut ledgers: Vec<&OfLedger> = (0..self.ledger_places.fresh)
-            .filter(|place| !self.ledger_places.free.contains(place))
-            .map(|place| &self.ledgers[place as usize])
-            .collect();
+    /// All policies, in canonical order.
+    pub(super) fn contents(&self, sink: &mut impl ContentsSink) {
+        let places = &self.accounts[..self.account_places.fresh as usize];
+        sink.section(Section::AccountPolicies, places.iter().copied());
+        let free = &self.account_places.free;
+        sink.section(Section::FreeAccountPolicies, free.iter().copied());
+        let mut ledgers: Vec<OfLedger> =
+            self.ledger_places.given().iter().map(|&place| self.ledgers[place as usize]).collect();
         ledgers.sort_unstable_by_key(|policy| policy.ledger);
-        put(&(ledgers.len() as u64).to_le_bytes());
-        for policy in ledgers {
-            put(&policy.amount_max.to_le_bytes());
-            put(&policy.ledger.to_le_bytes());
-            put(&policy.open_second.to_le_bytes());
-            put(&policy.close_second.to_le_bytes());
-            put(&[policy.halted.into(), policy.limits.0]);
-        }
-        let mut pairs: Vec<u64> = (0..self.pair_places.fresh)
-            .filter(|place| !self.pair_places.free.contains(place))
-            .map(|place| self.pairs[place as usize].accounts)
-            .collect();
-        pairs.sort_unstable();
-        put(&(pairs.len() as u64).to_le_bytes());
-        for accounts in pairs {
-            put(&accounts.to_le_bytes());
-        }
+        sink.section(Section::LedgerPolicies, ledgers.iter().copied());
+        let mut pairs: Vec<OfPair> =
+            self.pair_places.given().iter().map(|&place| self.pairs[place as usize]).collect();
+        pairs.sort_unstable_by_key(|pair| pair.accounts);
+        sink.section(Section::PairPolicies, pairs.iter().copied());
+    }
+
+    /// Takes over what [`Policies::contents`] gave; `is_at` is told where each account's policy is.
+    pub(super) fn restore<S: ContentsSource>(
+        &mut self,
+        source: &mut S,
+        mut is_at: impl FnMut(u32, u32) -> Result<(), &'static str>,
+    ) -> Result<(), S::Error> {
+        let capacity = self.capacity;
+        let fits = |section, end: usize| {
+            Misfit::unless(end <= capacity, section, end - 1, "more than the capacity")
+        };
+        let section = Section::AccountPolicies;
+        source.section(section, |first, policies: &[OfAccount]| {
+            let end = first + policies.len();
+            fits(section, end)?;
+            self.accounts[first..end].copy_from_slice(policies);
+            self.account_places.fresh = end as u32;
+            for (index, policy) in (first..).zip(policies).filter(|(_, policy)| policy.is_set()) {
+                is_at(policy.account, index as u32).map_err(|what| Misfit {
+                    section,
+                    index,
+                    what,
+                })?;
+            }
+            Ok(())
+        })?;
+        let section = Section::FreeAccountPolicies;
+        source.section(section, |first, places: &[u32]| {
+            for (index, &place) in (first..).zip(places) {
+                let is_free = self.accounts.get(place as usize).is_some_and(|it| !it.is_set());
+                Misfit::unless(is_free, section, index, "no free place")?;
+                self.account_places.take_back(place);
+            }
+            Ok(())
+        })?;
+        let section = Section::LedgerPolicies;
+        source.section(section, |first, policies: &[OfLedger]| {
+            fits(section, first + policies.len())?;
+            for policy in policies {
+                let place = self.ledger_places.give();
+                self.ledgers[place as usize] = *policy;
+                self.ledger_table.insert(self.hasher.hash(u128::from(policy.ledger)), place);
+            }
+            Ok(())
+        })?;
+        let section = Section::PairPolicies;
+        source.section(section, |first, pairs: &[OfPair]| {
+            fits(section, first + pairs.len())?;
+            for pair in pairs {
+                let place = self.pair_places.give();
+                self.pairs[place as usize] = *pair;
+                self.pair_table.insert(self.hasher.hash(u128::from(pair.accounts)), place);
+            }
+            Ok(())
+        })
     }
 }
 
 impl OfAccount {
+    fn is_set(&self) -> bool {
+        self.is_set != 0
+    }
+
+    /// Whether the account may not pay ([`Frozen::Debits`]) or not receive ([`Frozen::Credits`]).
+    #[inline(always)]
+    fn freezes(&self, direction: Frozen) -> bool {
+        // The numbers of the two are bits, that of `All` is both.
+        self.frozen & direction as u8 != 0
+    }
+
     /// Counts an attempt at `timestamp`; whether it is within the limit.
     fn attempt(&mut self, timestamp: u64) -> bool {
         let window = timestamp / self.rate_window_ns;
@@ -374,7 +433,7 @@ impl OfAccount {
 
 impl OfLedger {
     fn judge(&self, amount: u128, timestamp: u64) -> Option<Status> {
-        if self.halted {
+        if self.halted != 0 {
             Some(Status::RiskLedgerHalted)
         } else if !self.is_open(timestamp) {
             Some(Status::RiskLedgerClosed)

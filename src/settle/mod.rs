@@ -16,8 +16,8 @@
 use crate::ledger::Ledger;
 use crate::table::EngineError;
 use crate::types::{
-    Account, AccountFlags, Command, Event, EventBody, EventKind, Op, Outbox, Outcome, Rules,
-    Status, Step, Verdict, Window,
+    Account, AccountFlags, Command, ContentsSink, ContentsSource, Event, EventBody, EventKind, Op,
+    Outbox, Outcome, Rules, Status, Step, Verdict, Window,
 };
 
 /// How many commands ahead slots are fetched, and how many ahead records.
@@ -64,6 +64,29 @@ impl Settle {
     #[must_use]
     pub fn next_due(&self) -> Option<u64> {
         self.ledger.next_due()
+    }
+
+    /// All that it holds, in canonical order.
+    pub(crate) fn contents(&self, sink: &mut impl ContentsSink) {
+        self.ledger.contents(sink);
+    }
+
+    /// Takes over, before its first command, what [`Settle::contents`] gave; `now` is what
+    /// [`Settle::event_timestamp`] said then.
+    ///
+    /// # Errors
+    ///
+    /// What the source says, or a [`crate::types::Misfit`] for what can be no part of an engine's
+    /// contents.
+    pub fn restore<S: ContentsSource>(&mut self, now: u64, source: &mut S) -> Result<(), S::Error> {
+        self.ledger.restore(now, source)
+    }
+
+    /// Timestamp of the last event, of a chain that of its first member: up to here all that was due
+    /// has happened. 0 before the first.
+    #[must_use]
+    pub fn event_timestamp(&self) -> u64 {
+        self.ledger.event_timestamp()
     }
 
     pub(crate) fn ledger(&self) -> &Ledger {

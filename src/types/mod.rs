@@ -13,6 +13,7 @@
 //! * Numbers given to operations, statuses, flags and event kinds never change: journals keep them.
 
 mod command;
+mod contents;
 mod event;
 mod flags;
 mod id;
@@ -27,6 +28,7 @@ mod verdict;
 mod window;
 
 pub use command::{BATCH_COMMANDS_MAX, Body, Command, Header, Lookup};
+pub use contents::{ContentsSink, ContentsSource, Misfit, Record, Section};
 pub use event::{Event, EventBody, EventKind, PendingStatus, TransferBody};
 pub use flags::{AccountFlags, TransferFlags};
 pub use id::{ID_MAX, is_id};

@@ -48,6 +48,11 @@ impl EngineSubject {
         EngineSubject { engine, next_sequence: 1, piece_commands }
     }
 
+    /// Goes on with another engine.
+    pub fn replace(&mut self, engine: Engine) {
+        self.engine = engine;
+    }
+
     /// The engine itself.
     #[must_use]
     pub fn engine(&self) -> &Engine {
