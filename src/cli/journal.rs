@@ -7,11 +7,11 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::options::ConfigFile;
+use super::options::{ConfigFile, KeyOption, note_unchecked};
 use super::progress::Progress;
 use super::{Exit, Failure};
 use crate::codec::text;
-use crate::journal::{DataDir, Entry, Reader, Summary, inspect};
+use crate::journal::{DataDir, Entry, Reader, Seals, Summary, inspect};
 use crate::types::Op;
 
 /// What to do with a journal. Nothing in it is changed.
@@ -31,6 +31,8 @@ pub(super) struct Where {
     #[arg(long, env = "RINGFENCE_DATA_DIR", value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
+    key: KeyOption,
+    #[command(flatten)]
     config: ConfigFile,
 }
 
@@ -42,12 +44,19 @@ impl Journal {
                 if let Some(tail) = &summary.tail {
                     eprintln!("ringfence: the next start cuts {tail}");
                 }
+                let seals = match (summary.seals, seal_of(&summary)) {
+                    (Seals::Checked, Some(last)) => {
+                        format!(", sealed with the key given, last seal {last}")
+                    }
+                    (Seals::Unchecked, _) => ", seals not checked".to_owned(),
+                    _ => String::new(),
+                };
                 print_line(&format!(
-                    "ok: {} commands in {} batches, {} bytes checked, durable up to sequence {}",
+                    "ok: {} commands in {} batches, {} bytes checked, durable up to sequence {}{seals}",
                     summary.last_sequence,
                     summary.batches,
                     summary.file_bytes,
-                    summary.durable_sequence
+                    summary.durable_sequence,
                 ))?;
             }
             Journal::Stat(at) => {
@@ -68,13 +77,18 @@ impl Where {
 
     fn inspect(&self) -> Result<Summary, Failure> {
         let mut progress = Progress::of("bytes checked");
-        let summary = inspect(&self.open()?, |done| progress.tick(done.checked_bytes));
+        let summary =
+            inspect(&self.open()?, self.key.read()?, |done| progress.tick(done.checked_bytes));
         progress.finish();
-        summary.map_err(Failure::operating)
+        let summary = summary.map_err(Failure::operating)?;
+        note_unchecked(summary.seals);
+        Ok(summary)
     }
 
     fn dump(&self) -> Result<(), Failure> {
-        let mut reader = Reader::open(&self.open()?).map_err(Failure::operating)?;
+        let mut reader =
+            Reader::open(&self.open()?, self.key.read()?).map_err(Failure::operating)?;
+        note_unchecked(reader.seals());
         let mut output = io::BufWriter::with_capacity(256 * 1024, io::stdout().lock());
         let mut line = Vec::new();
         while let Some(entry) = reader.next_entry().map_err(Failure::operating)? {
@@ -92,6 +106,12 @@ impl Where {
     }
 }
 
+/// The seal of the last frame in hexadecimal digits, where frames have seals.
+fn seal_of(summary: &Summary) -> Option<String> {
+    let seal = u128::from_be_bytes(summary.last_seal);
+    (summary.seals != Seals::None).then(|| format!("{seal:032x}"))
+}
+
 fn print_line(line: &str) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{line}").map_err(written)
 }
@@ -105,6 +125,8 @@ fn written(error: io::Error) -> Failure {
 struct Stat {
     journal_id: String,
     format_version: u32,
+    keyed: bool,
+    last_seal: Option<String>,
     rules_version: Option<u32>,
     segments: String,
     file_bytes: String,
@@ -146,6 +168,8 @@ impl Stat {
         Stat {
             journal_id: format!("{:032x}", summary.journal_id),
             format_version: summary.format_version,
+            keyed: summary.seals != Seals::None,
+            last_seal: seal_of(summary),
             rules_version: summary.rules.map(|rules| rules.version),
             segments: summary.segments.to_string(),
             file_bytes: summary.file_bytes.to_string(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::Failure;
-use crate::journal::{Durability, SEGMENT_BYTES_MIN};
+use crate::journal::{Durability, Key, SEGMENT_BYTES_MIN, Seals};
 use crate::pipeline::{Cores, Placement, Settings, Wait};
 use crate::ring::WaitStrategy;
 use crate::types::BATCH_COMMANDS_MAX;
@@ -21,6 +21,32 @@ pub(super) struct ConfigFile {
     /// TOML file with options; the command line and the environment come before it
     #[arg(long, env = "RINGFENCE_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// The key of a journal.
+#[derive(Debug, Args)]
+pub(super) struct KeyOption {
+    /// File with the key that seals the journal's chain: without the key nobody can rewrite history
+    /// unseen. A new journal is sealed with it from its start, an old one keeps its key
+    #[arg(long, alias = "key", env = "RINGFENCE_JOURNAL_KEY", value_name = "FILE")]
+    pub journal_key: Option<PathBuf>,
+}
+
+impl KeyOption {
+    /// The key, read from its file.
+    pub(super) fn read(&self) -> Result<Option<Key>, Failure> {
+        let path = self.journal_key.as_deref();
+        path.map(Key::read).transpose().map_err(Failure::operating)
+    }
+}
+
+/// Says what a look at the journal does not prove.
+pub(super) fn note_unchecked(seals: Seals) {
+    if seals == Seals::Unchecked {
+        eprintln!(
+            "ringfence: the journal is keyed: without --journal-key it is checked by checksum only"
+        );
+    }
 }
 
 /// What decides outcomes: kept in the journal once it is there.
@@ -61,6 +87,8 @@ pub(super) struct EngineOptions {
     /// Bytes of one segment of the journal, a power of two, at least 2097152
     #[arg(long, env = "RINGFENCE_SEGMENT_BYTES", value_name = "N", default_value = "67108864", value_parser = segment_bytes)]
     pub segment_bytes: u64,
+    #[command(flatten)]
+    pub key: KeyOption,
     #[command(flatten)]
     pub threads: ThreadOptions,
 }

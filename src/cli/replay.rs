@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::options::ConfigFile;
+use super::options::{ConfigFile, KeyOption, note_unchecked};
 use super::progress::Progress;
 use super::summary::Summary;
 use super::{Exit, Failure};
@@ -29,6 +29,8 @@ pub(super) struct Replay {
     /// Stop after this command (before the linked chain, where it stands within one)
     #[arg(long, value_name = "SEQUENCE", default_value_t = u64::MAX, hide_default_value = true)]
     until: u64,
+    #[command(flatten)]
+    key: KeyOption,
     #[command(flatten)]
     config: ConfigFile,
 }
@@ -65,7 +67,8 @@ impl Replay {
         replayer: &mut Replayer<S>,
         gives_up: impl Fn(&S) -> bool,
     ) -> Result<(), Failure> {
-        let mut reader = Reader::open(dir).map_err(Failure::operating)?;
+        let mut reader = Reader::open(dir, self.key.read()?).map_err(Failure::operating)?;
+        note_unchecked(reader.seals());
         let mut progress = Progress::new();
         while !replayer.is_done() && !gives_up(&replayer.sink) {
             let Some(entry) = reader.next_entry().map_err(Failure::operating)? else { break };

@@ -47,8 +47,11 @@ pub(super) fn open(
             Engine::new(&journal::rules_of_a_new_journal(&wanted)).map_err(Failure::operating)?;
         return Ok(Store { engine, journal: None, last_sequence: 0, last_timestamp: 0, dir: None });
     };
-    let options =
-        Options { segment_bytes: engine.segment_bytes, durability: engine.durability.into() };
+    let options = Options {
+        segment_bytes: engine.segment_bytes,
+        durability: engine.durability.into(),
+        key: engine.key.read()?,
+    };
     let dir = DataDir::open(path).map_err(Failure::operating)?;
     let mut replayer = Replayer::new(Discard, u64::MAX);
     let mut progress = Progress::new();
@@ -98,7 +101,7 @@ pub(super) fn create_new(
     durability: Durability,
     segment_bytes: u64,
 ) -> Result<(DataDir, Journal<Threaded<Directory>>), Failure> {
-    let options = Options { segment_bytes, durability };
+    let options = Options { segment_bytes, durability, key: None };
     let dir = DataDir::open(path).map_err(Failure::operating)?;
     let wanted = Wanted {
         accounts: Some(capacities.accounts),

@@ -72,6 +72,24 @@ pub enum JournalError {
         /// Version of the program.
         program: u32,
     },
+    /// The journal is sealed with a key, and going on with it needs the key.
+    #[error("the journal in {} is keyed: --journal-key must name its key", path.display())]
+    KeyNeeded {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// A key was given for a journal that has none, so there is nothing that it could prove.
+    #[error("the journal in {} has no key: without --journal-key it is checked by checksum only", path.display())]
+    NotKeyed {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// A file that no key can be made of.
+    #[error("{} is no key: it must hold from 1 to 65536 bytes, best 32 random ones", path.display())]
+    BadKey {
+        /// The file.
+        path: PathBuf,
+    },
     /// An earlier write or sync failed, and the writer refuses all further work.
     #[error("the journal's writer stopped after an earlier failure: {cause}")]
     Poisoned {
@@ -181,6 +199,9 @@ pub enum Fault {
         /// Checksum of the frame that stands there.
         found: u32,
     },
+    /// The keyed seal of a segment's header is not what the key makes of it: another key was given,
+    /// or somebody without the key wrote the header.
+    Key,
     /// The keyed seal of a frame is not what the key makes of it: somebody without the key wrote it.
     Seal,
 }
@@ -222,6 +243,9 @@ impl fmt::Display for Fault {
             Fault::NotZero => write!(f, "bytes that are no frame, expected zeros"),
             Fault::Snapshot { expected, found } => {
                 write!(f, "frame {found:#010x}, a snapshot was made behind {expected:#010x}")
+            }
+            Fault::Key => {
+                write!(f, "sealed with another key than the given one, or rewritten without it")
             }
             Fault::Seal => write!(f, "the seal is not the key's: the frame was rewritten"),
         }

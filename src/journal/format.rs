@@ -17,6 +17,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::error::Fault;
+use super::seal::{Key, Seal};
 use crate::types::{BATCH_COMMANDS_MAX, Body, Op, Rules};
 
 /// Version of the format that this program writes.
@@ -97,8 +98,8 @@ pub struct SegmentHeader {
     pub segment: u32,
     /// 1 if frames carry a keyed seal, else 0.
     pub is_keyed: u32,
-    /// Zero.
-    pub reserved: [u8; 16],
+    /// Keyed hash of this header; zero in a journal without a key.
+    pub seal: Seal,
 }
 
 impl SegmentHeader {
@@ -108,18 +109,22 @@ impl SegmentHeader {
         journal_id: [u8; 16],
         segment: u32,
         segment_bytes: u64,
-        is_keyed: bool,
+        key: Option<&Key>,
     ) -> SegmentHeader {
-        SegmentHeader {
+        let mut header = SegmentHeader {
             magic: SEGMENT_MAGIC,
             version: FORMAT_VERSION,
             checksum: 0,
             journal_id,
             segment_bytes,
             segment,
-            is_keyed: u32::from(is_keyed),
-            reserved: [0; 16],
+            is_keyed: u32::from(key.is_some()),
+            seal: [0; 16],
+        };
+        if let Some(key) = key {
+            header.seal = key.seal_segment(&header);
         }
+        header
     }
 
     /// Writes it, with its checksum, over `block`.
@@ -162,6 +167,9 @@ impl SegmentHeader {
         }
         if header.segment != segment {
             return Err(Fault::SegmentNumber { expected: segment, found: header.segment });
+        }
+        if header.is_keyed > 1 {
+            return Err(Fault::Field { name: "keyed", found: header.is_keyed.into() });
         }
         Ok(header)
     }
@@ -206,7 +214,7 @@ pub struct FrameHeader {
     /// A [`FrameKind`], by its number.
     pub kind: u8,
     /// Keyed hash of the chain up to here; zero in a journal without a key.
-    pub seal: [u8; 16],
+    pub seal: Seal,
 }
 
 impl FrameHeader {

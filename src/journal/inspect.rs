@@ -3,6 +3,7 @@
 use super::directory::DataDir;
 use super::error::JournalError;
 use super::files::Files;
+use super::seal::{Key, Seal, Seals};
 use super::walk::{Entry, Start, Tail, Walk};
 use crate::types::{Op, Rules};
 
@@ -39,6 +40,10 @@ pub struct Summary {
     pub rules: Option<Rules>,
     /// What stands behind the last good frame.
     pub tail: Option<Tail>,
+    /// Whether the journal is sealed, and whether that was checked.
+    pub seals: Seals,
+    /// Seal of the last frame: whoever keeps it elsewhere can tell later that nothing was cut off.
+    pub last_seal: Seal,
 }
 
 /// How far a look at a journal has come.
@@ -50,17 +55,21 @@ pub struct Progress {
     pub file_bytes: u64,
 }
 
-/// Checks every byte of the journal in `dir` and counts what it holds. Changes nothing, and calls
-/// `on_progress` after every frame.
+/// Checks every byte of the journal in `dir` and counts what it holds. With a key it checks
+/// seals too. Changes nothing, and calls `on_progress` after every frame.
 ///
 /// Beside a running engine the end is where the journal ended when it was reached, and what is just
 /// being written may show as a tail.
 ///
 /// # Errors
 ///
-/// [`JournalError::Damaged`] for the first damage, [`JournalError::Io`].
-pub fn inspect(dir: &DataDir, on_progress: impl FnMut(Progress)) -> Result<Summary, JournalError> {
-    inspect_files(dir.files(), on_progress)
+/// [`JournalError::Damaged`] for the first damage, [`JournalError::NotKeyed`], [`JournalError::Io`].
+pub fn inspect(
+    dir: &DataDir,
+    key: Option<Key>,
+    on_progress: impl FnMut(Progress),
+) -> Result<Summary, JournalError> {
+    inspect_files(dir.files(), key, on_progress)
 }
 
 /// As [`inspect`], for files of any kind.
@@ -70,9 +79,10 @@ pub fn inspect(dir: &DataDir, on_progress: impl FnMut(Progress)) -> Result<Summa
 /// As [`inspect`].
 pub fn inspect_files<F: Files>(
     files: &F,
+    key: Option<Key>,
     mut on_progress: impl FnMut(Progress),
 ) -> Result<Summary, JournalError> {
-    let mut walk = Walk::open(files, Start::FirstKept)?;
+    let mut walk = Walk::open(files, Start::FirstKept, key)?;
     let mut summary = Summary {
         journal_id: u128::from_be_bytes(walk.segment().journal_id),
         format_version: walk.segment().version,
@@ -89,6 +99,8 @@ pub fn inspect_files<F: Files>(
         durable_sequence: 0,
         rules: None,
         tail: None,
+        seals: walk.seals(),
+        last_seal: [0; 16],
     };
     while walk.advance()?.is_some() {
         summary.frames += 1;
@@ -112,6 +124,7 @@ pub fn inspect_files<F: Files>(
     summary.last_timestamp = walk.last_timestamp;
     summary.durable_sequence = walk.highest_mark;
     summary.rules = walk.rules;
+    summary.last_seal = walk.previous_seal;
     summary.tail = walk.end.and_then(|end| end.tail);
     Ok(summary)
 }

@@ -29,10 +29,12 @@ pub mod format;
 mod inspect;
 mod reader;
 mod recover;
+mod seal;
 mod sliding;
 mod snapshot;
 mod storage;
 mod threaded;
+mod trim;
 mod walk;
 mod writer;
 
@@ -47,6 +49,7 @@ pub use reader::Reader;
 pub use recover::{
     Recovered, Wanted, recover, recover_after, recover_files, recover_from, rules_of_a_new_journal,
 };
+pub use seal::{KEY_FILE_BYTES_MAX, Key, Seal, Seals};
 pub use snapshot::{
     SNAPSHOT_VERSION, Snapshot, SnapshotError, SnapshotHeader, SnapshotSource, SnapshotWriter,
     snapshot_name, snapshot_of_name, snapshots,

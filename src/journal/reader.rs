@@ -4,6 +4,7 @@ use super::directory::{DataDir, Directory};
 use super::error::JournalError;
 use super::files::Files;
 use super::format::FrameKind;
+use super::seal::{Key, Seals};
 use super::walk::{Anchor, Entry, Start, Tail, Walk};
 
 /// Reads entries in order, changes nothing, and goes as far as is durable.
@@ -16,15 +17,15 @@ pub struct Reader<F: Files = Directory> {
 
 impl Reader {
     /// Opens the journal in `dir`. While an engine holds it, the reader goes as far as the journal
-    /// says now that it is durable; else to its end.
+    /// says now that it is durable; else to its end. With a key it checks seals too.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Damaged`] for a segment that is missing or not what it should be,
-    /// [`JournalError::NotAJournal`], [`JournalError::Io`].
-    pub fn open(dir: &DataDir) -> Result<Reader, JournalError> {
+    /// [`JournalError::Damaged`] for a segment that is missing, not what it should be or sealed with
+    /// another key; [`JournalError::NotKeyed`], [`JournalError::NotAJournal`], [`JournalError::Io`].
+    pub fn open(dir: &DataDir, key: Option<Key>) -> Result<Reader, JournalError> {
         let is_held = dir.is_held()?;
-        Reader::of_files(dir.files(), is_held)
+        Reader::of_files(dir.files(), key, is_held)
     }
 
     /// Opens the journal in `dir` behind the batch of `anchor`, as [`Reader::open`] does.
@@ -32,9 +33,13 @@ impl Reader {
     /// # Errors
     ///
     /// As [`Reader::open`]; [`JournalError::Damaged`] if that batch is not there.
-    pub fn open_after(dir: &DataDir, anchor: &Anchor) -> Result<Reader, JournalError> {
+    pub fn open_after(
+        dir: &DataDir,
+        anchor: &Anchor,
+        key: Option<Key>,
+    ) -> Result<Reader, JournalError> {
         let is_held = dir.is_held()?;
-        Reader::begin(dir.files(), Start::After(anchor), is_held)
+        Reader::begin(dir.files(), Start::After(anchor), key, is_held)
     }
 
     /// Opens the journal in `dir` at its first segment that is kept.
@@ -42,9 +47,9 @@ impl Reader {
     /// # Errors
     ///
     /// As [`Reader::open`].
-    pub fn open_kept(dir: &DataDir) -> Result<Reader, JournalError> {
+    pub fn open_kept(dir: &DataDir, key: Option<Key>) -> Result<Reader, JournalError> {
         let is_held = dir.is_held()?;
-        Reader::begin(dir.files(), Start::FirstKept, is_held)
+        Reader::begin(dir.files(), Start::FirstKept, key, is_held)
     }
 }
 
@@ -54,8 +59,12 @@ impl<F: Files> Reader<F> {
     /// # Errors
     ///
     /// As [`Reader::open`].
-    pub fn of_files(files: &F, is_being_written: bool) -> Result<Reader<F>, JournalError> {
-        Reader::begin(files, Start::Beginning, is_being_written)
+    pub fn of_files(
+        files: &F,
+        key: Option<Key>,
+        is_being_written: bool,
+    ) -> Result<Reader<F>, JournalError> {
+        Reader::begin(files, Start::Beginning, key, is_being_written)
     }
 
     /// Opens the journal in `files`, behind the batch of `anchor` or at its start, and goes as far as
@@ -64,16 +73,21 @@ impl<F: Files> Reader<F> {
     /// # Errors
     ///
     /// As [`Reader::open`]; [`JournalError::Damaged`] if that batch is not there.
-    pub fn open_durable(files: &F, anchor: Option<&Anchor>) -> Result<Reader<F>, JournalError> {
-        Reader::begin(files, anchor.map_or(Start::Beginning, Start::After), true)
+    pub fn open_durable(
+        files: &F,
+        anchor: Option<&Anchor>,
+        key: Option<Key>,
+    ) -> Result<Reader<F>, JournalError> {
+        Reader::begin(files, anchor.map_or(Start::Beginning, Start::After), key, true)
     }
 
     fn begin(
         files: &F,
         start: Start<'_>,
+        key: Option<Key>,
         is_being_written: bool,
     ) -> Result<Reader<F>, JournalError> {
-        let mut walk = Walk::open(files, start)?;
+        let mut walk = Walk::open(files, start, key)?;
         let limit = if is_being_written {
             // What a snapshot was made of was durable, whether a later frame says so or not.
             walk.highest_mark_from_the_end()?.max(walk.highest_mark)
@@ -122,6 +136,12 @@ impl<F: Files> Reader<F> {
     #[must_use]
     pub fn tail(&self) -> Option<&Tail> {
         self.walk.end.as_ref()?.tail.as_ref()
+    }
+
+    /// Whether the journal is sealed, and whether this reader checks it.
+    #[must_use]
+    pub fn seals(&self) -> Seals {
+        self.walk.seals()
     }
 
     /// The highest sequence that a reader beside a running engine gives out; `None` if it goes to the end.

@@ -2,18 +2,17 @@
 
 use std::fmt::Write as _;
 
-use zerocopy::{FromBytes, IntoBytes};
-
 use super::blocking::Blocking;
 use super::buffer::Buffer;
 use super::directory::DataDir;
 use super::error::JournalError;
 use super::files::{Access, Files, OpenFile};
 use super::format::{
-    BLOCK_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader,
-    segment_name, segment_of_name,
+    BLOCK_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, segment_name, segment_of_name,
 };
-use super::walk::{Anchor, End, Entry, Start, Tail, Walk};
+use super::seal::Seals;
+use super::trim::{fill_block, zero_behind};
+use super::walk::{Anchor, Entry, Start, Tail, Walk};
 use super::writer::{Options, Position, Writer};
 use crate::types::{Capacities, RULES_VERSION, Rules};
 
@@ -59,7 +58,8 @@ pub struct Recovered {
 /// # Errors
 ///
 /// [`JournalError::Damaged`], with nothing changed; [`JournalError::SmallerCapacity`];
-/// [`JournalError::RulesVersion`]; [`JournalError::Io`].
+/// [`JournalError::RulesVersion`]; [`JournalError::KeyNeeded`]; [`JournalError::NotKeyed`];
+/// [`JournalError::Io`].
 ///
 /// # Panics
 ///
@@ -122,10 +122,13 @@ pub fn recover_from<F: Files>(
 ) -> Result<Recovered, JournalError> {
     let is_new = !files.names()?.iter().any(|name| segment_of_name(name).is_some());
     if is_new {
-        let journal_id = files.draw_id();
-        files.make_segment(SegmentHeader::new(journal_id, 1, options.segment_bytes, false))?;
+        let (journal_id, key) = (files.draw_id(), options.key.as_ref());
+        files.make_segment(SegmentHeader::new(journal_id, 1, options.segment_bytes, key))?;
     }
-    let mut walk = Walk::open(files, anchor.map_or(Start::Beginning, Start::After))?;
+    let mut walk = Walk::open(files, anchor.map_or(Start::Beginning, Start::After), options.key)?;
+    if walk.seals() == Seals::Unchecked {
+        return Err(JournalError::KeyNeeded { path: files.path("") });
+    }
     while walk.advance()?.is_some() {
         if let Some(entry) = walk.entry() {
             if let (Entry::Batch { .. }, Some(rules)) = (&entry, &walk.rules) {
@@ -140,26 +143,15 @@ pub fn recover_from<F: Files>(
     // From here on the disk is changed.
     remove_leftovers(files)?;
     let mut notes = Vec::new();
-    let mut offset = end.offset;
-    let mut previous_checksum = walk.previous_checksum;
+    let mut position = walk.position();
     if let Some(tail) = &end.tail {
         notes.push(describe_cut(files, tail, walk.last_sequence));
-        (offset, previous_checksum) = cut(files, &walk, &end)?;
+        cut(files, walk.segments(), &position)?;
+        position.next_segment_bytes = None;
     }
-    secure_kept(files, &walk, &end, offset)?;
-    let next = walk.segments().iter().find(|header| header.segment == end.segment + 1);
-    let kept_next = if end.tail.is_some() { None } else { next };
-    let mut position = Position {
-        journal_id: walk.segment().journal_id,
-        segment: end.segment,
-        segment_bytes: walk.segment().segment_bytes,
-        offset,
-        previous_checksum,
-        last_sequence: walk.last_sequence,
-        last_timestamp: walk.last_timestamp,
-        marked_sequence: walk.highest_mark,
-        next_segment_bytes: kept_next.map(|header| header.segment_bytes),
-    };
+    // Without a tail too: of a group's last blocks nothing but zeros may have come to the disk.
+    fill_block(files, &mut position, options.key.as_ref())?;
+    secure_kept(files, &walk, &position)?;
     if walk.rules != Some(rules) {
         let storage = Blocking::new(files, &segments_at(&position))?;
         let mut writer = Writer::new(storage, position, *options);
@@ -281,78 +273,37 @@ fn describe_cut<F: Files>(files: &F, tail: &Tail, last_sequence: u64) -> String 
     note
 }
 
-/// Zeroes all that stands behind the last good frame. Returns where the next group begins and the
-/// checksum of the frame before it.
+/// Removes what stands behind the end: segments after its own, then the rest of its own.
 ///
 /// A crash in between leaves a tail again: no mark is written before the rest is gone.
-fn cut<F: Files>(files: &F, walk: &Walk<F>, end: &End) -> Result<(u64, u32), JournalError> {
-    let later = walk.segments().iter().filter(|header| header.segment > end.segment);
-    for header in later.rev() {
+fn cut<F: Files>(
+    files: &F,
+    segments: &[SegmentHeader],
+    end: &Position,
+) -> Result<(), JournalError> {
+    for header in segments.iter().filter(|header| header.segment > end.segment).rev() {
         files.remove(&segment_name(header.segment))?;
     }
     files.sync_dir()?;
-
-    let name = segment_name(end.segment);
-    let segment = walk.segment();
-    let file = files.open(&name, Access::Write)?;
-    let zeros = Buffer::new(256 * BLOCK_BYTES);
-    let aligned = end.offset.next_multiple_of(BLOCK_BYTES as u64);
-    let mut offset = aligned;
-    while offset < segment.segment_bytes {
-        let bytes = (segment.segment_bytes - offset).min(zeros.bytes().len() as u64);
-        file.write_at(offset, &zeros.bytes()[..bytes as usize], false)?;
-        offset += bytes;
-    }
-    file.sync()?;
-    if aligned == end.offset {
-        return Ok((aligned, walk.previous_checksum));
-    }
-
-    // The last good frame ends within a block: a closing frame fills the block up. The bytes before
-    // it are written as they were, so however the write ends, they are there.
-    let start = aligned - BLOCK_BYTES as u64;
-    let used = (end.offset - start) as usize;
-    let mut block = Buffer::new(BLOCK_BYTES);
-    files.open(&name, Access::Read)?.read_at(start, block.bytes_mut())?;
-    let mut header = FrameHeader::read_from_bytes(&[0; FRAME_HEADER_BYTES])
-        .expect("a header has the length of a header");
-    let (head, padding) = block.bytes_mut()[used..].split_at_mut(FRAME_HEADER_BYTES);
-    padding.fill(0);
-    let seed = segment.frame_seed();
-    header.kind = FrameKind::Mark as u8;
-    header.first_sequence = walk.last_sequence + 1;
-    header.durable_sequence = walk.highest_mark;
-    header.length_bytes = (BLOCK_BYTES - used) as u32;
-    header.offset_steps = (end.offset / FRAME_HEADER_BYTES as u64) as u32;
-    header.previous_checksum = walk.previous_checksum;
-    header.payload_checksum = crc32c::crc32c_append(seed, padding);
-    header.checksum = header.sum(seed);
-    head.copy_from_slice(header.as_bytes());
-    file.write_at(start, block.bytes(), true)?;
-    Ok((aligned, header.checksum))
+    zero_behind(files, end)
 }
 
-/// Makes sure of the frames which no mark calls durable, up to `offset` of the last segment:
-/// writes them again, as they are, and syncs.
+/// Makes sure of the frames which no mark calls durable, up to `end`: writes
+/// them again, as they are, and syncs.
 ///
 /// A sync alone would prove nothing: after one that failed, the system counts as clean, and shows to
 /// readers, what it never brought to the disk.
-fn secure_kept<F: Files>(
-    files: &F,
-    walk: &Walk<F>,
-    end: &End,
-    offset: u64,
-) -> Result<(), JournalError> {
+fn secure_kept<F: Files>(files: &F, walk: &Walk<F>, end: &Position) -> Result<(), JournalError> {
     let mut from = match walk.unmarked.front() {
         Some(frame) => (frame.segment, frame.offset - frame.offset % BLOCK_BYTES as u64),
-        None => (end.segment, offset),
+        None => (end.segment, end.offset),
     };
     let mut buffer = Buffer::new(256 * BLOCK_BYTES);
     while from.0 <= end.segment {
         let name = segment_name(from.0);
         let segment = walk.segments().iter().find(|header| header.segment == from.0);
         let segment_bytes = segment.expect("the walk went through it").segment_bytes;
-        let to = if from.0 == end.segment { offset } else { segment_bytes };
+        let to = if from.0 == end.segment { end.offset } else { segment_bytes };
         let (read, write) = (files.open(&name, Access::Read)?, files.open(&name, Access::Write)?);
         while from.1 < to {
             let bytes = (to - from.1).min(buffer.bytes().len() as u64) as usize;

@@ -38,11 +38,6 @@ impl<F: OpenFile> Sliding<F> {
         self.filled = 0;
     }
 
-    /// Length of the file, in bytes.
-    pub fn length_bytes(&self) -> Result<u64, JournalError> {
-        self.file.length_bytes()
-    }
-
     /// The `count` bytes at `offset`, fewer where the file ends.
     ///
     /// # Panics

@@ -19,13 +19,15 @@ use std::fmt;
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::error::{Fault, JournalError};
-use super::files::{Access, Files};
+use super::files::{Access, Files, OpenFile as _};
 use super::format::{
     BLOCK_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader,
     segment_name, segment_of_name,
 };
+use super::seal::{Key, Seal, Seals};
 use super::sliding::Sliding;
 use super::snapshot::{Snapshot, snapshots};
+use super::writer::Position;
 use crate::types::{BATCH_COMMANDS_MAX, Body, Command, Header, Rules, TIMESTAMP_MAX};
 
 /// One thing that a journal holds, in order.
@@ -118,11 +120,9 @@ pub(super) enum Start<'a> {
     FirstKept,
 }
 
-/// Where a journal ends.
+/// What stands where a journal ends, at the walk's position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct End {
-    pub segment: u32,
-    pub offset: u64,
     pub tail: Option<Tail>,
 }
 
@@ -137,6 +137,7 @@ struct Survey {
 /// A pass through the segments of a journal.
 pub(super) struct Walk<F: Files> {
     files: F,
+    key: Option<Key>,
     /// All segments from the first that is read on, with their headers, without a gap.
     segments: Vec<SegmentHeader>,
     index: usize,
@@ -150,47 +151,56 @@ pub(super) struct Walk<F: Files> {
     is_unanchored: bool,
     /// Checksum of the last frame.
     pub previous_checksum: u32,
+    /// Seal of the last frame.
+    pub previous_seal: Seal,
     pub last_sequence: u64,
     pub last_timestamp: u64,
     pub rules: Option<Rules>,
-    /// Highest sequence that any good frame so far says is durable.
+    /// Highest sequence that any good frame so far says is durable; after damage was found, any good
+    /// frame at all.
     pub highest_mark: u64,
+    /// Where the last segment ended, before the frame that says so.
+    pub before_end: Option<Position>,
     /// Frames so far that no mark calls durable, in order.
     pub unmarked: VecDeque<Unmarked>,
     pub end: Option<End>,
 }
 
 impl<F: Files> Walk<F> {
-    /// Checks that the segments are there and are what they should be, and stands at `start`.
-    pub fn open(files: &F, start: Start<'_>) -> Result<Walk<F>, JournalError> {
-        let mut numbers: Vec<u32> =
-            files.names()?.iter().filter_map(|name| segment_of_name(name)).collect();
-        numbers.sort_unstable();
-        let (Some(&first_kept), Some(&last)) = (numbers.first(), numbers.last()) else {
-            let reason = "it holds no segment".into();
-            return Err(JournalError::NotAJournal { path: files.path(""), reason });
-        };
-        let first = match start {
-            Start::Beginning => 1,
-            Start::After(anchor) => anchor.segment,
-            Start::FirstKept if first_kept > 1 && !is_covered(files, first_kept)? => 1,
-            Start::FirstKept => first_kept,
-        };
-        let mut segments: Vec<SegmentHeader> = Vec::with_capacity(numbers.len() + 1);
-        for number in first..=last.max(first) {
-            if numbers.binary_search(&number).is_err() {
-                return Err(damaged(files, number, 0, Fault::Missing));
-            }
-            let journal_id = match start {
-                Start::After(anchor) => Some(anchor.journal_id),
-                _ => segments.first().map(|first| first.journal_id),
-            };
-            segments.push(read_segment_header(files, number, journal_id)?);
+    /// Checks that the segments are there and are what they should be, and stands at `start`. With a key,
+    /// seals are checked too; without one those of a keyed journal are passed over.
+    pub fn open(files: &F, start: Start<'_>, key: Option<Key>) -> Result<Walk<F>, JournalError> {
+        match read_headers(files, start, key.as_ref(), check_length)? {
+            (_, Some(damage)) => Err(damage),
+            (segments, None) => Walk::through(files, start, key, segments),
         }
+    }
+
+    /// As [`Walk::open`], but where a segment after the first is damaged, stands before the first frame
+    /// of the segments before it, with the damage. Lengths are not looked at.
+    pub fn open_up_to_damage(
+        files: &F,
+        start: Start<'_>,
+        key: Option<Key>,
+    ) -> Result<(Walk<F>, Option<JournalError>), JournalError> {
+        let (segments, damage) = read_headers(files, start, key.as_ref(), |_, _| Ok(()))?;
+        match (segments.is_empty(), damage) {
+            (true, Some(damage)) => Err(damage),
+            (_, damage) => Ok((Walk::through(files, start, key, segments)?, damage)),
+        }
+    }
+
+    fn through(
+        files: &F,
+        start: Start<'_>,
+        key: Option<Key>,
+        segments: Vec<SegmentHeader>,
+    ) -> Result<Walk<F>, JournalError> {
         let first = segments[0];
         let file = files.open(&segment_name(first.segment), Access::Read)?;
         let mut walk = Walk {
             files: files.clone(),
+            key,
             segments,
             index: 0,
             sliding: Sliding::new(file),
@@ -200,10 +210,12 @@ impl<F: Files> Walk<F> {
             anchor: None,
             is_unanchored: first.segment > 1,
             previous_checksum: first.checksum,
+            previous_seal: first.seal,
             last_sequence: 0,
             last_timestamp: 0,
             rules: None,
             highest_mark: 0,
+            before_end: None,
             unmarked: VecDeque::new(),
             end: None,
         };
@@ -233,6 +245,7 @@ impl<F: Files> Walk<F> {
         self.last_timestamp = anchor.last_timestamp;
         self.rules = Some(anchor.rules);
         self.previous_checksum = header.checksum;
+        self.previous_seal = header.seal;
         self.offset = offset + u64::from(header.length_bytes);
         self.anchor = Some(*anchor);
         self.is_unanchored = false;
@@ -242,6 +255,33 @@ impl<F: Files> Walk<F> {
     /// The last batch that the walk has gone past, if there was one.
     pub fn anchor(&self) -> Option<&Anchor> {
         self.anchor.as_ref()
+    }
+
+    /// Where a writer would go on if the journal ended here.
+    pub fn position(&self) -> Position {
+        let segment = self.segment();
+        let next = self.segments.get(self.index + 1);
+        Position {
+            journal_id: segment.journal_id,
+            segment: segment.segment,
+            segment_bytes: segment.segment_bytes,
+            offset: self.offset,
+            previous_checksum: self.previous_checksum,
+            previous_seal: self.previous_seal,
+            last_sequence: self.last_sequence,
+            last_timestamp: self.last_timestamp,
+            marked_sequence: self.highest_mark,
+            next_segment_bytes: next.map(|header| header.segment_bytes),
+        }
+    }
+
+    /// Whether there are seals, and whether they are checked.
+    pub fn seals(&self) -> Seals {
+        match (self.segments[0].is_keyed, &self.key) {
+            (0, _) => Seals::None,
+            (_, None) => Seals::Unchecked,
+            (_, Some(_)) => Seals::Checked,
+        }
     }
 
     /// Length of the frame that the walk stands behind, in bytes; 0 if there is none.
@@ -273,6 +313,9 @@ impl<F: Files> Walk<F> {
             },
         };
         let kind = header.kind().expect("the kind was checked");
+        if kind == FrameKind::End {
+            self.before_end = Some(self.position());
+        }
         let bytes = self.sliding.bytes(self.offset, header.length_bytes as usize)?;
         let payload = &bytes[FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.payload_bytes()];
         match kind {
@@ -308,6 +351,7 @@ impl<F: Files> Walk<F> {
         }
         self.offset += u64::from(header.length_bytes);
         self.previous_checksum = header.checksum;
+        self.previous_seal = header.seal;
         self.current = Some(header);
         if kind == FrameKind::End {
             self.enter_next()?;
@@ -354,15 +398,30 @@ impl<F: Files> Walk<F> {
         if bytes.len() < header.length_bytes as usize {
             return Ok(Err(Fault::Empty));
         }
-        if let Err(fault) = header.check_payload(&bytes[FRAME_HEADER_BYTES..], seed) {
+        let rest = &bytes[FRAME_HEADER_BYTES..];
+        if let Err(fault) = header.check_payload(rest, seed) {
             return Ok(Err(fault));
         }
+        let is_sealed = match &self.key {
+            // The seal before is not known: it is the first that is taken on trust.
+            Some(key) if !self.is_unanchored => {
+                key.seal_frame(&self.previous_seal, &header, rest) == header.seal
+            }
+            _ => true,
+        };
         if self.is_unanchored {
             self.is_unanchored = false;
             self.previous_checksum = header.previous_checksum;
             self.last_sequence = header.first_sequence.saturating_sub(1);
         }
-        Ok(self.check_chain(&header).map(|()| header))
+        if let Err(fault) = self.check_chain(&header) {
+            return Ok(Err(fault));
+        }
+        if !is_sealed {
+            // Whole, at its place in the chain, and not by us: no disk does that, so it is no tail.
+            return Err(damaged(&self.files, segment.segment, offset, Fault::Seal));
+        }
+        Ok(Ok(header))
     }
 
     /// Whether a frame that is good by itself follows on what came before.
@@ -424,6 +483,7 @@ impl<F: Files> Walk<F> {
             if let Ok(header) = self.read_frame()? {
                 return Ok(Some(header));
             }
+            self.highest_mark = survey.highest_mark;
             return Err(damaged(&self.files, segment, offset, fault));
         }
         let tail = survey.first_nonzero.map(|(first_segment, first_offset)| {
@@ -434,7 +494,7 @@ impl<F: Files> Walk<F> {
             }
             Tail { segment, offset, bytes: survey.nonzero_bytes, fault }
         });
-        self.end = Some(End { segment, offset, tail });
+        self.end = Some(End { tail });
         Ok(None)
     }
 
@@ -501,11 +561,10 @@ impl<F: Files> Walk<F> {
             if !self.files.names()?.contains(&segment_name(number)) {
                 return Err(damaged(&self.files, number, 0, Fault::Missing));
             }
-            self.segments.push(read_segment_header(
-                &self.files,
-                number,
-                Some(self.segments[0].journal_id),
-            )?);
+            let expected = Expected::of(&self.segments[0]);
+            let header = read_segment_header(&self.files, number, &expected, self.key.as_ref())?;
+            check_length(&self.files, &header)?;
+            self.segments.push(header);
         }
         self.index += 1;
         self.offset = SEGMENT_HEADER_BYTES as u64;
@@ -516,7 +575,7 @@ impl<F: Files> Walk<F> {
 
 /// Whether segments before `first_kept` may be missing: a snapshot covers them.
 fn is_covered<F: Files>(files: &F, first_kept: u32) -> Result<bool, JournalError> {
-    let journal_id = read_segment_header(files, first_kept, None)?.journal_id;
+    let journal_id = read_segment_header(files, first_kept, &Expected::default(), None)?.journal_id;
     Ok(snapshots(files)?.into_iter().any(|sequence| {
         Snapshot::open(files, sequence).is_ok_and(|snapshot| {
             let header = snapshot.header();
@@ -536,7 +595,7 @@ pub fn first_segment<F: Files>(files: &F) -> Result<SegmentHeader, JournalError>
         let reason = "it holds no segment".into();
         return Err(JournalError::NotAJournal { path: files.path(""), reason });
     };
-    read_segment_header(files, first, None)
+    read_segment_header(files, first, &Expected::default(), None)
 }
 
 fn is_zero(bytes: &[u8]) -> bool {
@@ -547,31 +606,106 @@ fn damaged<F: Files>(files: &F, segment: u32, offset: u64, fault: Fault) -> Jour
     JournalError::Damaged { path: files.path(&segment_name(segment)), offset, fault }
 }
 
+/// The headers of all segments, or of those before the first that is missing or not what it should
+/// be, and what is wrong with that one.
+fn read_headers<F: Files>(
+    files: &F,
+    start: Start<'_>,
+    key: Option<&Key>,
+    check: impl Fn(&F, &SegmentHeader) -> Result<(), JournalError>,
+) -> Result<(Vec<SegmentHeader>, Option<JournalError>), JournalError> {
+    let mut numbers: Vec<u32> =
+        files.names()?.iter().filter_map(|name| segment_of_name(name)).collect();
+    numbers.sort_unstable();
+    let (Some(&first_kept), Some(&last)) = (numbers.first(), numbers.last()) else {
+        let reason = "it holds no segment".into();
+        return Err(JournalError::NotAJournal { path: files.path(""), reason });
+    };
+    let mut expected = Expected::default();
+    let first = match start {
+        Start::Beginning => 1,
+        Start::After(anchor) => {
+            expected.journal_id = Some(anchor.journal_id);
+            anchor.segment
+        }
+        Start::FirstKept if first_kept > 1 && !is_covered(files, first_kept)? => 1,
+        Start::FirstKept => first_kept,
+    };
+    let mut segments: Vec<SegmentHeader> = Vec::with_capacity(numbers.len() + 1);
+    for number in first..=last.max(first) {
+        let header = if numbers.binary_search(&number).is_err() {
+            Err(damaged(files, number, 0, Fault::Missing))
+        } else {
+            read_segment_header(files, number, &expected, key)
+        };
+        match header.and_then(|header| check(files, &header).map(|()| header)) {
+            Ok(header) => {
+                expected = Expected::of(&header);
+                segments.push(header);
+            }
+            Err(damage @ JournalError::Damaged { .. }) => return Ok((segments, Some(damage))),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((segments, None))
+}
+
+/// What a segment's header must agree in with the others; what is not known is not looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Expected {
+    journal_id: Option<[u8; 16]>,
+    is_keyed: Option<u32>,
+}
+
+impl Expected {
+    fn of(header: &SegmentHeader) -> Expected {
+        Expected { journal_id: Some(header.journal_id), is_keyed: Some(header.is_keyed) }
+    }
+}
+
 fn read_segment_header<F: Files>(
     files: &F,
     number: u32,
-    journal_id: Option<[u8; 16]>,
+    expected: &Expected,
+    key: Option<&Key>,
 ) -> Result<SegmentHeader, JournalError> {
     let file = files.open(&segment_name(number), Access::Read)?;
     let mut sliding = Sliding::small(file);
     let block = sliding.bytes(0, SEGMENT_HEADER_BYTES)?;
-    let header =
-        SegmentHeader::read(block, number).map_err(|fault| damaged(files, number, 0, fault))?;
-    if let Some(journal_id) = journal_id
+    let refuse = |fault| Err(damaged(files, number, 0, fault));
+    let header = match SegmentHeader::read(block, number) {
+        Ok(header) => header,
+        Err(fault) => return refuse(fault),
+    };
+    if let Some(journal_id) = expected.journal_id
         && journal_id != header.journal_id
     {
-        let fault = Fault::Foreign {
+        return refuse(Fault::Foreign {
             expected: u128::from_be_bytes(journal_id),
             found: u128::from_be_bytes(header.journal_id),
-        };
-        return Err(damaged(files, number, 0, fault));
+        });
     }
-    let found = sliding.length_bytes()?;
-    if found != header.segment_bytes {
-        let fault = Fault::FileLength { expected: header.segment_bytes, found };
-        return Err(damaged(files, number, found.min(header.segment_bytes), fault));
+    if expected.is_keyed.is_some_and(|is_keyed| is_keyed != header.is_keyed) {
+        return refuse(Fault::Field { name: "keyed", found: header.is_keyed.into() });
     }
-    Ok(header)
+    match key {
+        // Whoever takes the seals away must not pass for a journal that never had any.
+        Some(_) if header.is_keyed == 0 => Err(JournalError::NotKeyed { path: files.path("") }),
+        Some(key) if key.seal_segment(&header) != header.seal => refuse(Fault::Key),
+        _ => Ok(header),
+    }
+}
+
+/// Whether the file has the length that its header says.
+fn check_length<F: Files>(files: &F, header: &SegmentHeader) -> Result<(), JournalError> {
+    let name = segment_name(header.segment);
+    let (expected, found) =
+        (header.segment_bytes, files.open(&name, Access::Read)?.length_bytes()?);
+    if found != expected {
+        let fault = Fault::FileLength { expected, found };
+        return Err(damaged(files, header.segment, found.min(expected), fault));
+    }
+    Ok(())
 }
 
 /// Makes commands of a batch's payload again.

@@ -24,6 +24,7 @@ use super::format::{
     BLOCK_BYTES, BODY_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, GROUP_BYTES_MAX,
     SEGMENT_HEADER_BYTES, SegmentHeader, frame_seed,
 };
+use super::seal::{Key, Seal};
 use super::storage::{Completion, Operation, Storage};
 use crate::types::{BATCH_COMMANDS_MAX, Command, Rules, Window};
 
@@ -53,11 +54,13 @@ pub struct Options {
     pub segment_bytes: u64,
     /// When an outcome may leave.
     pub durability: Durability,
+    /// What the journal is sealed with, if it is.
+    pub key: Option<Key>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { segment_bytes: 64 * 1024 * 1024, durability: Durability::Sync }
+        Options { segment_bytes: 64 * 1024 * 1024, durability: Durability::Sync, key: None }
     }
 }
 
@@ -74,6 +77,8 @@ pub struct Position {
     pub offset: u64,
     /// Checksum of the last frame, or of the segment's header if there is none.
     pub previous_checksum: u32,
+    /// Seal of the last frame, or of the segment's header if there is none; zero without a key.
+    pub previous_seal: Seal,
     /// Sequence of the last command, 0 if there is none.
     pub last_sequence: u64,
     /// Timestamp of the last command, in nanoseconds, 0 if there is none.
@@ -480,13 +485,17 @@ impl<S: Storage> Writer<S> {
         let padded = end + padding_bytes;
         let bytes = &mut gathering.buffer.bytes_mut()[start..padded];
         let (head, rest) = bytes.split_at_mut(FRAME_HEADER_BYTES);
-        let (_, padding) = rest.split_at_mut(end - start - FRAME_HEADER_BYTES);
+        let padding = &mut rest[end - start - FRAME_HEADER_BYTES..];
         padding.fill(0);
         let mut header: FrameHeader = zerocopy::FromBytes::read_from_bytes(&*head)
             .expect("a header has the length of a header");
         header.payload_checksum = crc32c::crc32c_append(header.payload_checksum, padding);
         header.length_bytes = (padded - start) as u32;
         header.previous_checksum = self.position.previous_checksum;
+        if let Some(key) = &self.options.key {
+            header.seal = key.seal_frame(&self.position.previous_seal, &header, rest);
+            self.position.previous_seal = header.seal;
+        }
         header.checksum = header.sum(self.seed);
         head.copy_from_slice(header.as_bytes());
         self.position.previous_checksum = header.checksum;
@@ -550,7 +559,8 @@ impl<S: Storage> Writer<S> {
         }
         let bytes = self.options.segment_bytes;
         let number = self.position.segment + 1;
-        let header = SegmentHeader::new(self.position.journal_id, number, bytes, false);
+        let header =
+            SegmentHeader::new(self.position.journal_id, number, bytes, self.options.key.as_ref());
         let ticket = self.take_ticket();
         self.storage.submit(ticket, Operation::Prepare(header));
         self.next_segment = NextSegment::Preparing(ticket);

@@ -37,7 +37,7 @@ fn refused_by_all(folder: &Path, what: &str) -> (String, u64, Fault) {
     found.push(recover(&dir, &Default::default(), &OPTIONS, |_| ()).err());
     drop(dir);
     found.push(read(folder).err());
-    found.push(inspect(&DataDir::open_to_read(folder).unwrap(), |_| ()).err());
+    found.push(inspect(&DataDir::open_to_read(folder).unwrap(), None, |_| ()).err());
     assert!(bytes_of(folder) == before, "{what}: something was changed");
     let mut places = found.into_iter().map(|error| match error {
         Some(JournalError::Damaged { path, offset, fault }) => {
@@ -194,12 +194,12 @@ fn bytes_behind_the_end_are_a_tail_that_a_writer_cuts() {
     let path = folder.path();
     let contents = write_journal(path, &[3, 5]);
     let dir = DataDir::open_to_read(path).unwrap();
-    let clean = inspect(&dir, |_| ()).unwrap();
+    let clean = inspect(&dir, None, |_| ()).unwrap();
     assert_eq!(clean.tail, None);
     let end = 4096 + clean.frame_bytes;
     for at in [end, end + 63, end + 4096, 2 * 1024 * 1024 - 1] {
         flip(&segment(path, 1), at);
-        let summary = inspect(&dir, |_| ()).unwrap();
+        let summary = inspect(&dir, None, |_| ()).unwrap();
         let tail = summary.tail.expect("the byte is found");
         assert_eq!((tail.segment, tail.offset / 64), (1, at / 64));
         assert_eq!(read(path).unwrap().batches, contents.batches);
@@ -210,6 +210,6 @@ fn bytes_behind_the_end_are_a_tail_that_a_writer_cuts() {
         assert!(recovered.notes[0].contains("0000000001.journal"));
         writer.close().unwrap();
         drop(lock);
-        assert_eq!(inspect(&dir, |_| ()).unwrap().tail, None, "byte {at} is gone");
+        assert_eq!(inspect(&dir, None, |_| ()).unwrap().tail, None, "byte {at} is gone");
     }
 }

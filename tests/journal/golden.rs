@@ -19,7 +19,7 @@ fn write_example(path: &Path) -> Contents {
     let files = Directory::new(path, WriteMode::Buffered);
     let journal_id = *b"0123456789abcdef";
     let bytes = OPTIONS.segment_bytes;
-    let header = SegmentHeader::new(journal_id, 1, bytes, false);
+    let header = SegmentHeader::new(journal_id, 1, bytes, None);
     files.make_segment(header).unwrap();
     let mut block = vec![0; SEGMENT_HEADER_BYTES];
     header.write(&mut block);
@@ -29,6 +29,7 @@ fn write_example(path: &Path) -> Contents {
         segment_bytes: bytes,
         offset: SEGMENT_HEADER_BYTES as u64,
         previous_checksum: SegmentHeader::read(&block, 1).unwrap().checksum,
+        previous_seal: [0; 16],
         last_sequence: 0,
         last_timestamp: 0,
         marked_sequence: 0,
@@ -52,7 +53,7 @@ fn the_layout_is_that_of_the_golden_file() {
     let folder = tempfile::tempdir().unwrap();
     write_example(folder.path());
     let dir = DataDir::open_to_read(folder.path()).unwrap();
-    let end = SEGMENT_HEADER_BYTES as u64 + inspect(&dir, |_| ()).unwrap().frame_bytes;
+    let end = SEGMENT_HEADER_BYTES as u64 + inspect(&dir, None, |_| ()).unwrap().frame_bytes;
     let written = fs::read(folder.path().join("0000000001.journal")).unwrap();
     let written = &written[..end as usize];
     if std::env::var_os("RINGFENCE_BLESS").is_some() {

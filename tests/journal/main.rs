@@ -1,7 +1,9 @@
 //! The journal through its public interface, on a real disk.
 
 mod damage;
+mod forge;
 mod golden;
+mod keyed;
 mod round_trip;
 mod simulation;
 mod support;

@@ -108,7 +108,7 @@ fn a_second_engine_is_refused_and_a_reader_is_not() {
     wait_for(&mut writer, 10);
     // The sync that made the first ten durable is not yet written down anywhere.
     assert_eq!(read(folder.path()).unwrap().last_sequence(), 0);
-    while !writer.is_drained() || Reader::open(&reading).unwrap().limit() != Some(10) {
+    while !writer.is_drained() || Reader::open(&reading, None).unwrap().limit() != Some(10) {
         writer.idle().unwrap();
         writer.wait();
     }

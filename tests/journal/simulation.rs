@@ -220,7 +220,7 @@ fn a_flipped_bit_after_a_clean_stop_loses_no_command_unnoticed() {
             }
         }
         writer.close().unwrap();
-        let summary = inspect_files(&disk, |_| ()).unwrap();
+        let summary = inspect_files(&disk, None, |_| ()).unwrap();
         let (mut found, mut harmless) = (0, 0);
         for _ in 0..20 {
             let disk = disk.copy();

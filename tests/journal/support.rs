@@ -11,7 +11,7 @@ use ringfence::types::{Command, Rules, Transfer, stamp_batch};
 
 /// Small segments, so that every test has several.
 pub const OPTIONS: Options =
-    Options { segment_bytes: 2 * 1024 * 1024, durability: Durability::Sync };
+    Options { segment_bytes: 2 * 1024 * 1024, durability: Durability::Sync, key: None };
 
 /// Everything that a journal holds, kept.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -105,7 +105,7 @@ pub fn wait_for(writer: &mut DiskWriter, sequence: u64) {
 /// Reads all of the journal at `path` as a reader does.
 pub fn read(path: &Path) -> Result<Contents, JournalError> {
     let dir = DataDir::open_to_read(path)?;
-    let mut reader = Reader::open(&dir)?;
+    let mut reader = Reader::open(&dir, None)?;
     let mut contents = Contents::default();
     while let Some(entry) = reader.next_entry()? {
         contents.take_in(entry);

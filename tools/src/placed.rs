@@ -255,7 +255,7 @@ fn compare_run(
         journal.writer.close().expect("the journal can be closed");
         let dir = dir.expect("a journal has a directory");
         let mut replayer = Replayer::new(Comparison::new(expected), u64::MAX);
-        let mut reader = Reader::open(&dir).expect("the journal can be read");
+        let mut reader = Reader::open(&dir, None).expect("the journal can be read");
         while let Some(entry) = reader.next_entry().expect("the journal is whole") {
             replayer.apply(&entry).expect("memory for small tables");
         }
@@ -291,7 +291,7 @@ fn new_journal(
     durability: Durability,
 ) -> (Engine, (DataDir, Journal<Threaded<Directory>>)) {
     let dir = DataDir::open(folder).expect("the folder is new");
-    let options = Options { durability, segment_bytes: journal::SEGMENT_BYTES_MIN };
+    let options = Options { durability, segment_bytes: journal::SEGMENT_BYTES_MIN, key: None };
     let capacities = &rules.capacities;
     let wanted = Wanted {
         accounts: Some(capacities.accounts),
