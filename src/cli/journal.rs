@@ -1,5 +1,6 @@
-//! `ringfence journal`: check, sum up or print a journal.
+//! `ringfence journal`: check, sum up, print or repair a journal.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -11,10 +12,10 @@ use super::options::{ConfigFile, KeyOption, note_unchecked};
 use super::progress::Progress;
 use super::{Exit, Failure};
 use crate::codec::text;
-use crate::journal::{DataDir, Entry, Reader, Seals, Summary, inspect};
+use crate::journal::{self, DataDir, Entry, Reader, Repaired, Seals, Summary, inspect};
 use crate::types::Op;
 
-/// What to do with a journal. Nothing in it is changed.
+/// What to do with a journal. Only `repair` changes anything.
 #[derive(Debug, Subcommand)]
 pub(super) enum Journal {
     /// Check every byte; damage is named with file and offset
@@ -23,6 +24,8 @@ pub(super) enum Journal {
     Stat(Where),
     /// Print its commands as input lines, batches kept, with sequence and engine_timestamp
     Dump(Where),
+    /// Cut it at the first damage, keeping what is cut in NAME.cut beside it
+    Repair(Where),
 }
 
 #[derive(Debug, Args)]
@@ -65,6 +68,7 @@ impl Journal {
                 print_line(&line.expect("a summary can be written as JSON"))?;
             }
             Journal::Dump(at) => at.dump()?,
+            Journal::Repair(at) => at.repair()?,
         }
         Ok(Exit::Done)
     }
@@ -83,6 +87,18 @@ impl Where {
         let summary = summary.map_err(Failure::operating)?;
         note_unchecked(summary.seals);
         Ok(summary)
+    }
+
+    fn repair(&self) -> Result<(), Failure> {
+        // Only to look: no journal is made where there was none.
+        self.open()?;
+        let dir = DataDir::open(&self.data_dir).map_err(Failure::operating)?;
+        let repaired = journal::repair(&dir, self.key.read()?).map_err(Failure::operating)?;
+        note_unchecked(repaired.seals);
+        for cut in &repaired.cuts {
+            eprintln!("ringfence: {cut}");
+        }
+        print_line(&describe_repair(&repaired))
     }
 
     fn dump(&self) -> Result<(), Failure> {
@@ -104,6 +120,25 @@ impl Where {
         }
         Ok(())
     }
+}
+
+/// What is gone and what is left, for people.
+fn describe_repair(repaired: &Repaired) -> String {
+    let (last, acknowledged) = (repaired.last_sequence, repaired.acknowledged_sequence);
+    if repaired.cuts.is_empty() {
+        return format!("ok: nothing to repair, the last command is {last}");
+    }
+    let mut text = format!("repaired: the last command is {last}");
+    if acknowledged > last {
+        let first = last + 1;
+        let _ = write!(
+            text,
+            "; commands from {first} on are gone, and up to {acknowledged} at least they had been acknowledged"
+        );
+    } else {
+        text.push_str("; nothing that is known to have been acknowledged is gone");
+    }
+    text
 }
 
 /// The seal of the last frame in hexadecimal digits, where frames have seals.

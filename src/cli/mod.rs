@@ -46,7 +46,7 @@ enum Command {
     Submit(submit::Submit),
     /// Rebuild the state from the journal and print a summary of it.
     Replay(replay::Replay),
-    /// Check, sum up or print a journal.
+    /// Check, sum up, print or repair a journal.
     #[command(subcommand)]
     Journal(journal::Journal),
     /// Measure.

@@ -29,6 +29,7 @@ pub mod format;
 mod inspect;
 mod reader;
 mod recover;
+mod repair;
 mod seal;
 mod sliding;
 mod snapshot;
@@ -49,6 +50,7 @@ pub use reader::Reader;
 pub use recover::{
     Recovered, Wanted, recover, recover_after, recover_files, recover_from, rules_of_a_new_journal,
 };
+pub use repair::{Cut, Repaired, repair, repair_files};
 pub use seal::{KEY_FILE_BYTES_MAX, Key, Seal, Seals};
 pub use snapshot::{
     SNAPSHOT_VERSION, Snapshot, SnapshotError, SnapshotHeader, SnapshotSource, SnapshotWriter,

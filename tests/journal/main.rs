@@ -4,6 +4,7 @@ mod damage;
 mod forge;
 mod golden;
 mod keyed;
+mod repair;
 mod round_trip;
 mod simulation;
 mod support;
