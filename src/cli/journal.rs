@@ -103,7 +103,7 @@ impl Where {
 
     fn dump(&self) -> Result<(), Failure> {
         let mut reader =
-            Reader::open(&self.open()?, self.key.read()?).map_err(Failure::operating)?;
+            Reader::open_kept(&self.open()?, self.key.read()?).map_err(Failure::operating)?;
         note_unchecked(reader.seals());
         let mut output = io::BufWriter::with_capacity(256 * 1024, io::stdout().lock());
         let mut line = Vec::new();

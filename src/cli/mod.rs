@@ -12,10 +12,12 @@ mod config;
 mod exit;
 mod journal;
 mod options;
+mod priority;
 mod progress;
 mod replay;
 mod run;
 mod signals;
+mod snapshot;
 mod store;
 mod submit;
 mod summary;
@@ -46,6 +48,8 @@ enum Command {
     Submit(submit::Submit),
     /// Rebuild the state from the journal and print a summary of it.
     Replay(replay::Replay),
+    /// Write a snapshot, so that recovery need not start from the first command.
+    Snapshot(snapshot::Snapshot),
     /// Check, sum up, print or repair a journal.
     #[command(subcommand)]
     Journal(journal::Journal),
@@ -75,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.execute(),
         Command::Submit(command) => command.execute(),
         Command::Replay(command) => command.execute(),
+        Command::Snapshot(command) => command.execute(),
         Command::Journal(command) => command.execute(),
         Command::Bench(command) => command.execute(),
     });

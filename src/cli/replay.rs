@@ -11,8 +11,8 @@ use super::summary::Summary;
 use super::{Exit, Failure};
 use crate::codec::text;
 use crate::engine::{Engine, Sink};
-use crate::journal::{DataDir, Reader};
-use crate::replay::{Discard, Replayer, TextLines};
+use crate::journal::{Anchor, DataDir, Reader};
+use crate::replay::{self, Discard, Replayer, Restored, TextLines};
 
 /// Arguments of `ringfence replay`.
 #[derive(Debug, Args)]
@@ -40,14 +40,20 @@ impl Replay {
         let dir = DataDir::open_to_read(&self.data_dir).map_err(Failure::operating)?;
         let mut output = io::stdout().lock();
         let (engine, summary) = if self.outcomes {
+            let start = replay::oldest_snapshot_of_a_shortened_journal(&dir, say)
+                .map_err(Failure::operating)?;
             let lines = TextLines::new(&mut output);
-            let mut replayer = Replayer::new(lines, self.until);
-            self.read(&dir, &mut replayer, TextLines::has_failed)?;
+            let anchor = self.within_reach(&start)?;
+            let mut replayer = Replayer::starting(start, lines, self.until);
+            self.read(&dir, anchor.as_ref(), &mut replayer, TextLines::has_failed)?;
             replayer.sink.finish().map_err(written)?;
             end(replayer)?
         } else {
-            let mut replayer = Replayer::new(Discard, self.until);
-            self.read(&dir, &mut replayer, |_| false)?;
+            let start =
+                replay::newest_snapshot(&dir, self.until, say).map_err(Failure::operating)?;
+            let anchor = self.within_reach(&start)?;
+            let mut replayer = Replayer::starting(start, Discard, self.until);
+            self.read(&dir, anchor.as_ref(), &mut replayer, |_| false)?;
             end(replayer)?
         };
         if self.balances {
@@ -61,13 +67,31 @@ impl Replay {
         Ok(Exit::Done)
     }
 
+    /// Where the replay begins; refused where that is behind its end.
+    fn within_reach(&self, start: &Option<Restored>) -> Result<Option<Anchor>, Failure> {
+        match start {
+            Some(start) if start.anchor.last_sequence > self.until => {
+                let (until, first) = (self.until, start.anchor.last_sequence);
+                let text = format!("--until {until}: the journal is kept from sequence {first} on");
+                Err(Failure::Operating(text))
+            }
+            _ => Ok(start.as_ref().map(|start| start.anchor)),
+        }
+    }
+
     fn read<S: Sink>(
         &self,
         dir: &DataDir,
+        anchor: Option<&Anchor>,
         replayer: &mut Replayer<S>,
         gives_up: impl Fn(&S) -> bool,
     ) -> Result<(), Failure> {
-        let mut reader = Reader::open(dir, self.key.read()?).map_err(Failure::operating)?;
+        let key = self.key.read()?;
+        let reader = match anchor {
+            Some(anchor) => Reader::open_after(dir, anchor, key),
+            None => Reader::open(dir, key),
+        };
+        let mut reader = reader.map_err(Failure::operating)?;
         note_unchecked(reader.seals());
         let mut progress = Progress::new();
         while !replayer.is_done() && !gives_up(&replayer.sink) {
@@ -81,6 +105,10 @@ impl Replay {
         }
         Ok(())
     }
+}
+
+fn say(note: String) {
+    eprintln!("ringfence: {note}");
 }
 
 fn written(error: io::Error) -> Failure {

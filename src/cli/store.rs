@@ -10,7 +10,7 @@ use crate::journal::{
     self, DataDir, Directory, Durability, Options, Recovered, Threaded, Waker, Wanted, Writer,
 };
 use crate::pipeline::{Journal, LateBell};
-use crate::replay::{Discard, Replayer};
+use crate::replay::{self, Discard, Replayer, Restored};
 use crate::types::Capacities;
 
 /// The state to go on from, and the journal to go on with.
@@ -53,10 +53,12 @@ pub(super) fn open(
         key: engine.key.read()?,
     };
     let dir = DataDir::open(path).map_err(Failure::operating)?;
-    let mut replayer = Replayer::new(Discard, u64::MAX);
+    let begin = newest_snapshot(&dir)?;
+    let anchor = begin.as_ref().map(|begin| begin.anchor);
+    let mut replayer = Replayer::starting(begin, Discard, u64::MAX);
     let mut progress = Progress::new();
     let mut refused = None;
-    let recovered = journal::recover(&dir, &wanted, &options, |entry| {
+    let recovered = journal::recover_after(&dir, anchor.as_ref(), &wanted, &options, |entry| {
         if refused.is_none() {
             refused = replayer.apply(&entry).err();
         }
@@ -79,6 +81,12 @@ pub(super) fn open(
         last_timestamp: recovered.last_timestamp,
         dir: Some(dir),
     })
+}
+
+/// The newest good snapshot, if there is a journal with one.
+fn newest_snapshot(dir: &DataDir) -> Result<Option<Restored>, Failure> {
+    let say = |note| eprintln!("ringfence: {note}");
+    replay::newest_snapshot(dir, u64::MAX, say).map_err(Failure::operating)
 }
 
 fn start(

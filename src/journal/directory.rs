@@ -14,6 +14,8 @@ use super::format::{BLOCK_BYTES, segment_of_name};
 
 /// The file that a running engine holds locked.
 const LOCK_NAME: &str = "lock";
+/// The file that a process which makes a snapshot holds locked.
+const SNAPSHOT_LOCK_NAME: &str = "snapshot.lock";
 /// The file with which direct I/O is tried out.
 const PROBE_NAME: &str = "probe.new";
 
@@ -106,6 +108,27 @@ impl DataDir {
         }
     }
 
+    /// Takes the lock that lets one process at a time make snapshots, beside an engine or not. Held
+    /// until the value is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::SnapshotInProgress`] if another process holds it, [`JournalError::Io`].
+    pub fn lock_snapshots(&self) -> Result<SnapshotLock, JournalError> {
+        let path = self.directory.path(SNAPSHOT_LOCK_NAME);
+        let lock = private()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| JournalError::io("open", &path, 0, error))?;
+        match direct::try_lock(&lock) {
+            Ok(true) => Ok(SnapshotLock(lock)),
+            Ok(false) => Err(JournalError::SnapshotInProgress { path: self.path().to_path_buf() }),
+            Err(error) => Err(JournalError::io("lock", &path, 0, error)),
+        }
+    }
+
     /// Whether it was opened to write.
     #[must_use]
     pub fn is_locked_by_us(&self) -> bool {
@@ -130,6 +153,10 @@ impl DataDir {
         &self.directory
     }
 }
+
+/// The lock of those who make snapshots.
+#[derive(Debug)]
+pub struct SnapshotLock(#[expect(dead_code, reason = "held, not read")] File);
 
 /// The files of a directory on a real disk.
 #[derive(Debug, Clone)]

@@ -36,6 +36,12 @@ pub enum JournalError {
         /// The data directory.
         path: PathBuf,
     },
+    /// Another process makes a snapshot there.
+    #[error("a snapshot of {} is being made by another process", path.display())]
+    SnapshotInProgress {
+        /// The data directory.
+        path: PathBuf,
+    },
     /// The data directory cannot be created because its parent does not exist.
     #[error("{} does not exist, and neither does its parent: only one directory is created", path.display())]
     NoParent {

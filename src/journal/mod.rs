@@ -41,7 +41,7 @@ mod writer;
 
 pub use blocking::Blocking;
 pub use buffer::Buffer;
-pub use directory::{DataDir, Directory, DiskFile, WriteMode};
+pub use directory::{DataDir, Directory, DiskFile, SnapshotLock, WriteMode};
 pub use error::{Fault, JournalError};
 pub use files::{Access, Files, OpenFile};
 pub use format::{FORMAT_VERSION, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
@@ -53,8 +53,9 @@ pub use recover::{
 pub use repair::{Cut, Repaired, repair, repair_files};
 pub use seal::{KEY_FILE_BYTES_MAX, Key, Seal, Seals};
 pub use snapshot::{
-    SNAPSHOT_VERSION, Snapshot, SnapshotError, SnapshotHeader, SnapshotSource, SnapshotWriter,
-    snapshot_name, snapshot_of_name, snapshots,
+    Retired, SNAPSHOT_VERSION, Snapshot, SnapshotError, SnapshotHeader, SnapshotSource,
+    SnapshotWriter, remove_unfinished_snapshots, retire, snapshot_name, snapshot_of_name,
+    snapshots,
 };
 pub use storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 pub use threaded::{Threaded, Waker};

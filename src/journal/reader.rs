@@ -13,6 +13,7 @@ pub struct Reader<F: Files = Directory> {
     /// Highest sequence that may be given out.
     limit: u64,
     is_over: bool,
+    batches: u64,
 }
 
 impl Reader {
@@ -94,7 +95,13 @@ impl<F: Files> Reader<F> {
         } else {
             u64::MAX
         };
-        Ok(Reader { walk, limit, is_over: false })
+        Ok(Reader { walk, limit, is_over: false, batches: 0 })
+    }
+
+    /// How many batches were given out.
+    #[must_use]
+    pub fn batches(&self) -> u64 {
+        self.batches
     }
 
     /// The last batch that was given out, or the one that the reader was opened behind.
@@ -124,6 +131,7 @@ impl<F: Files> Reader<F> {
                 self.is_over = true;
                 return Ok(None);
             }
+            self.batches += u64::from(kind == FrameKind::Batch);
             if kind != FrameKind::End {
                 break;
             }

@@ -1,7 +1,8 @@
-//! Journal to engine: the same commands through the same code, without ring or threads.
+//! Journal to engine: the same commands through the same code, without a ring.
 //!
 //! ```text
-//!   journal ──▶ whole chains up to the asked-for sequence ──▶ engine ──▶ sink
+//!   snapshot ─┐
+//!   journal ──┴▶ whole chains up to the asked-for sequence ──▶ engine ──▶ sink
 //! ```
 //!
 //! # Invariants
@@ -9,8 +10,12 @@
 //! * Nothing is written, and an engine that writes the journal at the same time is not disturbed.
 //! * The state after a replay is that of the run, whatever the run's placement was.
 
+mod error;
 mod replayer;
+mod start;
 mod text;
 
+pub use error::ReplayError;
 pub use replayer::{Discard, Replayer};
+pub use start::{Restored, engine_of, newest_snapshot, oldest_snapshot_of_a_shortened_journal};
 pub use text::TextLines;

@@ -1,8 +1,9 @@
 //! Entries of a journal into an engine.
 
-use crate::engine::{Engine, EngineError, Sink};
+use super::{ReplayError, Restored};
+use crate::engine::{Engine, Sink};
 use crate::journal::Entry;
-use crate::types::{Command, Event, Outcome};
+use crate::types::{Command, Event, Outcome, RULES_VERSION};
 
 /// Forgets outcomes and events: who recovers wants the state alone.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,6 +19,8 @@ impl Sink for Discard {
 pub struct Replayer<S> {
     /// There once the first entry, the rules, was applied.
     engine: Option<Engine>,
+    /// Version of the rules that hold now.
+    rules_version: u32,
     /// What outcomes and events go to.
     pub sink: S,
     until: u64,
@@ -33,6 +36,7 @@ impl<S: Sink> Replayer<S> {
     pub fn new(sink: S, until: u64) -> Replayer<S> {
         Replayer {
             engine: None,
+            rules_version: RULES_VERSION,
             sink,
             until,
             commands: 0,
@@ -42,22 +46,45 @@ impl<S: Sink> Replayer<S> {
         }
     }
 
+    /// A replayer behind a snapshot, or without one at the start of a journal.
+    pub fn starting(start: Option<Restored>, sink: S, until: u64) -> Replayer<S> {
+        let new = Replayer::new(sink, until);
+        let Some(Restored { engine, anchor }) = start else { return new };
+        Replayer {
+            engine: Some(engine),
+            rules_version: anchor.rules.version,
+            last_sequence: anchor.last_sequence,
+            last_timestamp: anchor.last_timestamp,
+            is_done: anchor.last_sequence >= until,
+            ..new
+        }
+    }
+
     /// Applies one entry.
     ///
     /// # Errors
     ///
-    /// If an engine cannot be set up under the journal's rules.
+    /// If an engine cannot be set up under the journal's rules, or commands were taken in under rules
+    /// that this program does not have.
     ///
     /// # Panics
     ///
     /// If commands come before the rules: the journal's reader lets no such pass.
-    pub fn apply(&mut self, entry: &Entry<'_>) -> Result<(), EngineError> {
+    pub fn apply(&mut self, entry: &Entry<'_>) -> Result<(), ReplayError> {
         match entry {
-            Entry::Rules(rules) => match &mut self.engine {
-                None => self.engine = Some(Engine::new(rules)?),
-                Some(engine) => engine.configure(rules)?,
-            },
+            Entry::Rules(rules) => {
+                match &mut self.engine {
+                    None => self.engine = Some(Engine::new(rules)?),
+                    Some(engine) => engine.configure(rules)?,
+                }
+                self.rules_version = rules.version;
+            }
             Entry::Batch { first_sequence, commands, .. } => {
+                if self.rules_version != RULES_VERSION {
+                    let (journaled, program) = (self.rules_version, RULES_VERSION);
+                    let sequence = *first_sequence;
+                    return Err(ReplayError::RulesVersion { sequence, journaled, program });
+                }
                 let count = self.wanted(*first_sequence, commands);
                 if let Some(last) = commands[..count].last() {
                     let engine = self.engine.as_mut().expect("a journal begins with its rules");

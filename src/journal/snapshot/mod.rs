@@ -16,14 +16,31 @@
 
 mod format;
 mod reader;
+mod retire;
 mod writer;
 
 pub use format::{SNAPSHOT_VERSION, SnapshotHeader, snapshot_name, snapshot_of_name};
 pub use reader::{Snapshot, SnapshotError, SnapshotSource};
+pub use retire::{Retired, retire};
 pub use writer::SnapshotWriter;
+use writer::TEMPORARY_SUFFIX;
 
 use super::error::JournalError;
 use super::files::Files;
+
+/// Removes what snapshots that were cut short have left. Only under [`super::DataDir::lock_snapshots`].
+///
+/// # Errors
+///
+/// [`JournalError::Io`].
+pub fn remove_unfinished_snapshots<F: Files>(files: &F) -> Result<(), JournalError> {
+    let is_unfinished =
+        |name: &str| name.strip_suffix(TEMPORARY_SUFFIX).and_then(snapshot_of_name).is_some();
+    for name in files.names()?.iter().filter(|name| is_unfinished(name)) {
+        files.remove(name)?;
+    }
+    Ok(())
+}
 
 /// Sequences of the snapshots in a directory, the oldest first.
 ///

@@ -141,7 +141,10 @@ impl<F: Files> ContentsSink for SnapshotWriter<F> {
     }
 }
 
+/// What stands behind a snapshot's name until it is whole.
+pub(super) const TEMPORARY_SUFFIX: &str = ".new";
+
 /// What a snapshot is called until it is whole.
 pub(super) fn temporary_name(last_sequence: u64) -> String {
-    format!("{}.new", snapshot_name(last_sequence))
+    format!("{}{TEMPORARY_SUFFIX}", snapshot_name(last_sequence))
 }
