@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
+use super::memory::{self, Memory};
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
 use super::progress::Progress;
 use super::summary::{Summary, counts_line};
@@ -67,6 +68,7 @@ pub(super) fn open_output() -> Result<File, Failure> {
 
 impl Apply {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
+        let program_bytes = memory::program_bytes();
         let stop = signals::stop_flag()?;
         let settings = self.engine.settings(self.data_dir.is_some(), Arc::clone(&stop))?;
         let input = open_input(&self.input)?;
@@ -74,6 +76,9 @@ impl Apply {
             eprintln!("ringfence: no --data-dir: nothing is journaled");
         }
         let store = store::open(self.data_dir.as_deref(), &self.journaled, &self.engine)?;
+        let (tables_bytes, is_journaled) = (store.engine.memory_bytes(), store.journal.is_some());
+        let memory = Memory::new(program_bytes, tables_bytes, &settings, is_journaled);
+        eprintln!("ringfence: {}", memory.line());
         let (first_sequence, dir) = (store.last_sequence + 1, store.dir);
 
         let clock = match self.clock {

@@ -11,6 +11,7 @@ mod bench;
 mod config;
 mod exit;
 mod journal;
+mod memory;
 mod options;
 mod priority;
 mod progress;

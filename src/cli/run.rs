@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::memory::{self, Memory};
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
 use super::progress::Progress;
 use super::summary::{Summary, counts_line};
@@ -33,6 +34,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
+        let program_bytes = memory::program_bytes();
         let stop = signals::stop_flag()?;
         let settings = self.engine.settings(true, Arc::clone(&stop))?;
         let store = store::open(Some(&self.data_dir), &self.journaled, &self.engine)?;
@@ -40,6 +42,8 @@ impl Run {
             [] => vec![Address::Unix(self.data_dir.join("ringfence.sock"))],
             given => given.to_vec(),
         };
+        let memory = Memory::new(program_bytes, store.engine.memory_bytes(), &settings, true);
+        eprintln!("ringfence: {}", memory.line());
         let source = SocketSource::listen(&listen).map_err(Failure::operating)?;
         let settings = Settings { parker: Some(source.parker()), ..settings };
         let (first_sequence, dir) = (store.last_sequence + 1, store.dir);

@@ -55,6 +55,9 @@ pub struct InputThread {
 }
 
 impl InputThread {
+    /// Memory of the chunks that are read, lie between the threads and are decoded, in bytes.
+    pub const BUFFERS_BYTES: u64 = ((CHUNKS + 2) * CHUNK_BYTES) as u64;
+
     /// Starts reading `input`.
     ///
     /// The thread is not joined: where its input never ends it would never return.

@@ -60,7 +60,7 @@ pub use snapshot::{
 pub use storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 pub use threaded::{Threaded, Waker};
 pub use walk::{Anchor, Entry, Tail, first_segment};
-pub use writer::{Durability, Options, Position, Writer};
+pub use writer::{Durability, Options, Position, WRITER_BYTES, Writer};
 
 impl Writer<Threaded<Directory>> {
     /// The writer of the journal in `dir`, going on where `recovered` ends. `waker` is called, on

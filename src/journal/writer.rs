@@ -30,6 +30,8 @@ use crate::types::{BATCH_COMMANDS_MAX, Command, Rules, Window};
 
 /// Buffers: one to fill, the others on their way.
 const BUFFERS: usize = 6;
+/// Memory that the buffers of a writer take, in bytes, allocated when it is made.
+pub const WRITER_BYTES: u64 = (BUFFERS * GROUP_BYTES_MAX) as u64;
 /// Most groups under way at once.
 const IN_FLIGHT_MAX: usize = BUFFERS - 2;
 /// Most syncs under way at once.

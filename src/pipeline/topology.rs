@@ -88,6 +88,15 @@ pub struct Settings {
     pub stop: Arc<AtomicBool>,
 }
 
+impl Settings {
+    /// Memory of the lanes, in bytes, allocated when the pipeline is built.
+    #[must_use]
+    pub fn lanes_bytes(&self) -> u64 {
+        let slot = size_of::<Command>() + size_of::<Verdict>() + size_of::<Outcome>();
+        (self.ring_slots * slot + self.event_slots * size_of::<Event>()) as u64
+    }
+}
+
 /// A bell that is known only once the pipeline is built: the journal's storage is started before.
 #[derive(Debug, Clone, Default)]
 pub struct LateBell(Arc<Mutex<Option<Bell>>>);
