@@ -16,6 +16,7 @@ mod clock;
 mod intake;
 mod memory;
 mod poller;
+mod pulse;
 mod session;
 mod sockets;
 mod stream;
@@ -24,6 +25,7 @@ mod text;
 pub use clock::Clock;
 pub use intake::{Intake, Notice};
 pub use memory::{MemorySource, Pace};
+pub use pulse::PULSE_AFTER;
 pub use session::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session, SessionNotice};
 pub use sockets::SocketSource;
 pub use stream::Stream;
@@ -31,6 +33,7 @@ pub use text::{InputThread, TextNotice, TextSource};
 
 use std::io;
 
+use crate::observe::Gauge;
 use crate::ring::{Bell, Halted};
 
 /// What a step came to.
@@ -82,5 +85,11 @@ pub trait Source: Send {
     /// Called once, before the start.
     fn attach(&mut self, own: Bell, publish: Bell) {
         drop((own, publish));
+    }
+
+    /// Shows the source when settle has something to do next, as a timestamp; [`u64::MAX`] where it
+    /// has nothing. Called once, before the start.
+    fn watch(&mut self, due: Gauge) {
+        drop(due);
     }
 }

@@ -19,18 +19,23 @@ use std::sync::Arc;
 use mio::Token;
 
 use super::poller::{Poller, Ready};
+use super::pulse::Pulse;
 use super::session::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session, SessionNotice};
 use super::stream::Listener;
 use super::{Clock, Intake, Progress, Source, SourceError};
 use crate::client::Address;
 use crate::codec::wire::{ErrorCode, Request, RequestDecoder};
+use crate::observe::Gauge;
 use crate::ring::{Bell, Parker};
-use crate::types::BATCH_COMMANDS_MAX;
+use crate::types::{BATCH_COMMANDS_MAX, Body, Op};
 
 /// Tokens from here on are listeners'.
 const LISTENERS: usize = SESSIONS_MAX as usize + 1;
 /// Connections accepted in one turn, at most, from each listener.
 const ACCEPTED_A_TURN: usize = 16;
+
+/// What the engine's own command brings.
+const NO_BODY: Body = Body::NONE;
 
 /// The gateway's side of a session.
 struct Reading {
@@ -58,6 +63,7 @@ pub struct SocketSource {
     notices: VecDeque<SessionNotice>,
     publish: Option<Bell>,
     clock: Clock,
+    pulse: Option<Pulse>,
     stopping: bool,
 }
 
@@ -89,6 +95,7 @@ impl SocketSource {
             notices: VecDeque::new(),
             publish: None,
             clock: Clock::System,
+            pulse: None,
             stopping: false,
         })
     }
@@ -299,6 +306,14 @@ impl Source for SocketSource {
             }
         }
         self.say(intake);
+        if let Some(pulse) = &mut self.pulse
+            && pulse.is_wanted(clock_ns, intake.last_sequence())
+            && intake.has_room_for_a_batch()
+        {
+            // Session 0 is nobody's: no client is told.
+            intake.submit(Op::Pulse, 0, clock_ns, 1, |_| &NO_BODY)?;
+            progress = Progress::Worked;
+        }
         Ok(progress)
     }
 
@@ -309,5 +324,9 @@ impl Source for SocketSource {
 
     fn attach(&mut self, _: Bell, publish: Bell) {
         self.publish = Some(publish);
+    }
+
+    fn watch(&mut self, due: Gauge) {
+        self.pulse = Some(Pulse::new(due));
     }
 }

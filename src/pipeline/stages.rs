@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use crossbeam::channel::Receiver;
 
 use super::lanes::Lanes;
 use super::threads::Run;
 use super::{PipelineError, Role};
-use crate::gateway::{Intake, Notice, Progress, Source};
+use crate::gateway::{Intake, Notice, PULSE_AFTER, Progress, Source};
 use crate::journal::{Storage, Writer};
 use crate::observe::{Gauge, OutcomeCounts};
 use crate::publish::Sink;
@@ -165,6 +166,25 @@ pub(super) struct SettleStage {
     pub(super) judged: Stage<(Command, Verdict), Outcome>,
     pub(super) events: Option<Producer<Event>>,
     pub(super) settle: Settle,
+    /// When there is something to do next, for the gateway to see; shown only when it is quiet.
+    pub(super) due: Gauge,
+    /// Commands were settled since it was shown.
+    pub(super) is_due_stale: bool,
+    /// Since when no command has come.
+    pub(super) quiet_since: Option<Instant>,
+}
+
+impl SettleStage {
+    /// Shows when there is something to do next, once it has been quiet for as long as a pulse waits:
+    /// to find out may take a look at many timers, and nobody asks sooner.
+    #[cold]
+    fn show_due(&mut self) {
+        let quiet_since = *self.quiet_since.get_or_insert_with(Instant::now);
+        if quiet_since.elapsed() >= PULSE_AFTER {
+            self.due.set(self.settle.next_due().unwrap_or(u64::MAX));
+            self.is_due_stale = false;
+        }
+    }
 }
 
 impl Run for SettleStage {
@@ -180,8 +200,18 @@ impl Run for SettleStage {
                 self.events = None;
                 Ok(Progress::Ended)
             }
-            Poll::Empty => Ok(Progress::Idle),
+            Poll::Empty => {
+                if self.is_due_stale {
+                    self.show_due();
+                }
+                Ok(Progress::Idle)
+            }
             Poll::Ready(mut batch) => {
+                if !self.is_due_stale {
+                    self.due.set(u64::MAX);
+                    self.is_due_stale = true;
+                }
+                self.quiet_since = None;
                 let first_sequence = batch.first_sequence();
                 let ((commands, verdicts), mut outcomes) = batch.parts();
                 let length = chains_up_to(&commands, STEP_COMMANDS);

@@ -224,6 +224,8 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
 
     let (notice_sender, notices) = channel::bounded(NOTICES);
     source.attach(bell(Role::Gateway).clone(), bell(Role::Publish).clone());
+    let due = Gauge::new(u64::MAX);
+    source.watch(due.clone());
     sink.attach(bell(Role::Gateway).clone());
     let publish_bell = bell(Role::Publish).clone();
     let intake = Intake::new(producer, notice_sender, publish_bell, last_sequence, last_timestamp);
@@ -237,7 +239,14 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
         (JournalStage { commands, writer: journal.writer, durable }, journal.bell)
     });
     let mut risk = RiskStage { commands: risk_commands, risk };
-    let mut settle = SettleStage { judged, events: Some(event_producer), settle };
+    let mut settle = SettleStage {
+        judged,
+        events: Some(event_producer),
+        settle,
+        due,
+        is_due_stale: true,
+        quiet_since: None,
+    };
     let mut publish = PublishStage {
         outcomes: published,
         events: published_events,

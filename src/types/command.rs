@@ -34,6 +34,11 @@ pub struct Header {
 #[repr(transparent)]
 pub struct Body([u128; 8]);
 
+impl Body {
+    /// Nothing but zeros: the body of [`Op::Pulse`].
+    pub const NONE: Body = Body([0; 8]);
+}
+
 /// A command: header and body.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, KnownLayout, Immutable,
