@@ -31,6 +31,8 @@ pub mod ledger;
 #[cfg(not(loom))]
 pub mod observe;
 #[cfg(not(loom))]
+pub mod outcomes;
+#[cfg(not(loom))]
 pub mod pipeline;
 #[cfg(not(loom))]
 pub mod publish;

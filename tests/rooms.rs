@@ -16,11 +16,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ledger", &["types", "table"]),
     ("settle", &["types", "table", "ledger"]),
     ("engine", &["types", "table", "ledger", "risk", "settle"]),
+    ("outcomes", &["types"]),
     ("client", &["types", "codec", "observe"]),
     ("observe", &["types", "sync"]),
     ("replay", &["types", "journal", "codec", "engine"]),
     ("gateway", &["types", "codec", "ring", "observe", "client"]),
-    ("publish", &["types", "codec", "ring", "observe", "gateway"]),
+    ("publish", &["types", "codec", "ring", "observe", "outcomes", "gateway"]),
 ];
 
 /// Rooms that are pure functions of the command stream: no threads, files, clocks or chance.

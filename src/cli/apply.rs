@@ -15,7 +15,7 @@ use super::summary::{Summary, counts_line};
 use super::{Exit, Failure, signals, store};
 use crate::gateway::{Clock, InputThread, TextSource};
 use crate::pipeline::{self, Parts};
-use crate::publish::TextSink;
+use crate::publish::{Logged, TextSink};
 
 /// Arguments of `ringfence apply`.
 #[derive(Debug, Args)]
@@ -90,7 +90,8 @@ impl Apply {
         let parts = Parts {
             engine: store.engine,
             source: TextSource::new(input, clock),
-            sink: TextSink::new(open_output()?, stop),
+            sink: Logged::new(TextSink::new(open_output()?, stop), store.log)
+                .map_err(|error| Failure::Operating(format!("starting a thread: {error}")))?,
             journal: store.journal,
             last_sequence: store.last_sequence,
             last_timestamp: store.last_timestamp,
@@ -104,13 +105,17 @@ impl Apply {
         if let Some(journal) = finished.journal {
             journal.writer.close().map_err(Failure::operating)?;
         }
+        let (mut sink, log_failure) = finished.sink.finish();
+        if let Some(failure) = log_failure {
+            eprintln!("ringfence: {failure}; the next start makes it whole");
+        }
         drop(dir);
 
         let commands = finished.last_sequence + 1 - first_sequence;
         let (sequence, timestamp) = (finished.last_sequence, finished.last_timestamp);
         eprintln!("{}", Summary::of(&finished.engine, commands, sequence, timestamp).line());
         eprintln!("{}", counts_line(&finished.counts));
-        if let Some(error) = finished.sink.take_failure() {
+        if let Some(error) = sink.take_failure() {
             return Err(Failure::Operating(format!("writing the outcomes: {error}")));
         }
         if let Some(error) = finished.source.take_failure() {

@@ -13,6 +13,7 @@ mod exit;
 mod journal;
 mod memory;
 mod options;
+mod outcome_log;
 mod priority;
 mod progress;
 mod replay;

@@ -89,6 +89,9 @@ pub(super) struct EngineOptions {
     pub segment_bytes: u64,
     #[command(flatten)]
     pub key: KeyOption,
+    /// Keep outcomes and events by sequence in the data directory, for consumers that resume
+    #[arg(long, env = "RINGFENCE_OUTCOME_LOG")]
+    pub outcome_log: bool,
     #[command(flatten)]
     pub threads: ThreadOptions,
 }

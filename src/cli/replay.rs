@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::options::{ConfigFile, KeyOption, note_unchecked};
+use super::outcome_log::Compare;
 use super::progress::Progress;
 use super::summary::Summary;
 use super::{Exit, Failure};
 use crate::codec::text;
 use crate::engine::{Engine, Sink};
-use crate::journal::{Anchor, DataDir, Reader};
+use crate::journal::{self, Anchor, DataDir, Reader};
+use crate::outcomes::LogReader;
 use crate::replay::{self, Discard, Replayer, Restored, TextLines};
 
 /// Arguments of `ringfence replay`.
@@ -26,6 +28,9 @@ pub(super) struct Replay {
     /// Print every account in order of creation; the summary goes to standard error
     #[arg(long)]
     balances: bool,
+    /// Compare with the outcome log and name the first difference
+    #[arg(long, conflicts_with = "outcomes")]
+    check: bool,
     /// Stop after this command (before the linked chain, where it stands within one)
     #[arg(long, value_name = "SEQUENCE", default_value_t = u64::MAX, hide_default_value = true)]
     until: u64,
@@ -48,6 +53,18 @@ impl Replay {
             self.read(&dir, anchor.as_ref(), &mut replayer, TextLines::has_failed)?;
             replayer.sink.finish().map_err(written)?;
             end(replayer)?
+        } else if self.check {
+            let start = replay::oldest_snapshot_of_a_shortened_journal(&dir, say)
+                .map_err(Failure::operating)?;
+            let anchor = self.within_reach(&start)?;
+            let mut replayer = Replayer::starting(start, self.compare(&dir)?, self.until);
+            self.read(&dir, anchor.as_ref(), &mut replayer, |_| false)?;
+            let (engine, compare, summary) = end_with(replayer)?;
+            match compare.finish(self.until).map_err(Failure::operating)? {
+                Ok(last) => say(format!("the outcome log agrees up to sequence {last}")),
+                Err(difference) => return Err(Failure::Operating(difference)),
+            }
+            (engine, summary)
         } else {
             let start =
                 replay::newest_snapshot(&dir, self.until, say).map_err(Failure::operating)?;
@@ -77,6 +94,12 @@ impl Replay {
             }
             _ => Ok(start.as_ref().map(|start| start.anchor)),
         }
+    }
+
+    fn compare(&self, dir: &DataDir) -> Result<Compare, Failure> {
+        let first = journal::first_segment(dir.files()).map_err(Failure::operating)?;
+        let log = LogReader::open(dir.path(), first.journal_id).map_err(Failure::operating)?;
+        Ok(Compare::new(log, dir.is_held().map_err(Failure::operating)?))
     }
 
     fn read<S: Sink>(
@@ -116,12 +139,17 @@ fn written(error: io::Error) -> Failure {
 }
 
 fn end<S: Sink>(replayer: Replayer<S>) -> Result<(Engine, Summary), Failure> {
+    let (engine, _, summary) = end_with(replayer)?;
+    Ok((engine, summary))
+}
+
+fn end_with<S: Sink>(replayer: Replayer<S>) -> Result<(Engine, S, Summary), Failure> {
     let commands = replayer.commands();
     let (last_sequence, last_timestamp) = replayer.last();
-    let engine = replayer.into_parts().0;
+    let (engine, sink) = replayer.into_parts();
     let engine = engine.ok_or_else(|| Failure::Operating("the journal has no rules".to_owned()))?;
     let summary = Summary::of(&engine, commands, last_sequence, last_timestamp);
-    Ok((engine, summary))
+    Ok((engine, sink, summary))
 }
 
 fn print_balances(engine: &Engine, output: &mut impl Write) -> io::Result<()> {

@@ -13,7 +13,7 @@ use super::{Exit, Failure, signals, store};
 use crate::client::Address;
 use crate::gateway::SocketSource;
 use crate::pipeline::{self, Parts, Settings};
-use crate::publish::SocketSink;
+use crate::publish::{Logged, SocketSink};
 
 /// Arguments of `ringfence run`.
 #[derive(Debug, Args)]
@@ -56,7 +56,8 @@ impl Run {
         let parts = Parts {
             engine: store.engine,
             source,
-            sink: SocketSink::new(stop),
+            sink: Logged::new(SocketSink::new(stop), store.log)
+                .map_err(|error| Failure::Operating(format!("starting a thread: {error}")))?,
             journal: store.journal,
             last_sequence: store.last_sequence,
             last_timestamp: store.last_timestamp,
@@ -69,6 +70,10 @@ impl Run {
         let finished = finished?;
         if let Some(journal) = finished.journal {
             journal.writer.close().map_err(Failure::operating)?;
+        }
+        let (_, log_failure) = finished.sink.finish();
+        if let Some(failure) = log_failure {
+            eprintln!("ringfence: {failure}; the next start makes it whole");
         }
         drop(dir);
         let commands = finished.last_sequence + 1 - first_sequence;

@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::options::{EngineOptions, JournaledOptions};
+use super::outcome_log::Remake;
 use super::{Failure, progress::Progress};
 use crate::engine::Engine;
 use crate::journal::{
     self, DataDir, Directory, Durability, Options, Recovered, Threaded, Waker, Wanted, Writer,
 };
+use crate::outcomes::Log;
 use crate::pipeline::{Journal, LateBell};
-use crate::replay::{self, Discard, Replayer, Restored};
+use crate::replay::{self, Replayer};
 use crate::types::Capacities;
 
 /// The state to go on from, and the journal to go on with.
@@ -19,6 +21,8 @@ pub(super) struct Store {
     pub journal: Option<Journal<Threaded<Directory>>>,
     pub last_sequence: u64,
     pub last_timestamp: u64,
+    /// The outcome log, with an outcome for every command so far.
+    pub log: Option<Log>,
     /// Holds the lock of the data directory.
     pub dir: Option<DataDir>,
 }
@@ -43,9 +47,13 @@ pub(super) fn open(
 ) -> Result<Store, Failure> {
     let wanted = journaled.wanted();
     let Some(path) = data_dir else {
+        if engine.outcome_log {
+            return Err(Failure::Usage("--outcome-log needs --data-dir".to_owned()));
+        }
         let engine =
             Engine::new(&journal::rules_of_a_new_journal(&wanted)).map_err(Failure::operating)?;
-        return Ok(Store { engine, journal: None, last_sequence: 0, last_timestamp: 0, dir: None });
+        let (journal, log, dir) = (None, None, None);
+        return Ok(Store { engine, journal, last_sequence: 0, last_timestamp: 0, log, dir });
     };
     let options = Options {
         segment_bytes: engine.segment_bytes,
@@ -53,12 +61,47 @@ pub(super) fn open(
         key: engine.key.read()?,
     };
     let dir = DataDir::open(path).map_err(Failure::operating)?;
-    let begin = newest_snapshot(&dir)?;
+    let (engine, recovered, log) = recover(&dir, &wanted, &options, engine.outcome_log)?;
+    for note in &recovered.notes {
+        say(note);
+    }
+    let journal = start(&dir, &recovered, options)?;
+    Ok(Store {
+        engine,
+        journal: Some(journal),
+        last_sequence: recovered.last_sequence,
+        last_timestamp: recovered.last_timestamp,
+        log,
+        dir: Some(dir),
+    })
+}
+
+/// Recovers the state, and with `keeps_log` puts what the outcome log lacks into it on the way.
+fn recover(
+    dir: &DataDir,
+    wanted: &Wanted,
+    options: &Options,
+    keeps_log: bool,
+) -> Result<(Engine, Recovered, Option<Log>), Failure> {
+    let is_new = journal::is_new(dir.files()).map_err(Failure::operating)?;
+    let log = if keeps_log && !is_new {
+        let first = journal::first_segment(dir.files()).map_err(Failure::operating)?;
+        Some(open_log(dir, first.journal_id, u64::MAX)?)
+    } else {
+        None
+    };
+    // Where the log ends before the newest snapshot, the replay has to begin before that too.
+    let until = log.as_ref().map_or(u64::MAX, Log::last_sequence);
+    let mut begin = replay::newest_snapshot(dir, until, say).map_err(Failure::operating)?;
+    if begin.is_none() && log.is_some() {
+        begin =
+            replay::oldest_snapshot_of_a_shortened_journal(dir, say).map_err(Failure::operating)?;
+    }
     let anchor = begin.as_ref().map(|begin| begin.anchor);
-    let mut replayer = Replayer::starting(begin, Discard, u64::MAX);
+    let mut replayer = Replayer::starting(begin, Remake::new(log), u64::MAX);
     let mut progress = Progress::new();
     let mut refused = None;
-    let recovered = journal::recover_after(&dir, anchor.as_ref(), &wanted, &options, |entry| {
+    let recovered = journal::recover_after(dir, anchor.as_ref(), wanted, options, |entry| {
         if refused.is_none() {
             refused = replayer.apply(&entry).err();
         }
@@ -69,24 +112,27 @@ pub(super) fn open(
     if let Some(error) = refused {
         return Err(Failure::operating(error));
     }
-    for note in &recovered.notes {
-        eprintln!("ringfence: {note}");
+    let (engine, remade) = replayer.into_parts();
+    let engine = engine.expect("a recovered journal has rules");
+    let mut log = remade.finish().map_err(Failure::operating)?;
+    if log.as_ref().is_some_and(|log| log.last_sequence() > recovered.last_sequence) {
+        // Without --durability sync outcomes may have left whose commands a power cut took.
+        drop(log);
+        open_log(dir, recovered.position.journal_id, recovered.last_sequence)?;
+        return recover(dir, wanted, options, keeps_log);
     }
-    let engine = replayer.into_parts().0.expect("a recovered journal has rules");
-    let journal = start(&dir, &recovered, options)?;
-    Ok(Store {
-        engine,
-        journal: Some(journal),
-        last_sequence: recovered.last_sequence,
-        last_timestamp: recovered.last_timestamp,
-        dir: Some(dir),
-    })
+    if keeps_log && is_new {
+        log = Some(open_log(dir, recovered.position.journal_id, 0)?);
+    }
+    Ok((engine, recovered, log))
 }
 
-/// The newest good snapshot, if there is a journal with one.
-fn newest_snapshot(dir: &DataDir) -> Result<Option<Restored>, Failure> {
-    let say = |note| eprintln!("ringfence: {note}");
-    replay::newest_snapshot(dir, u64::MAX, say).map_err(Failure::operating)
+fn open_log(dir: &DataDir, journal_id: [u8; 16], last_sequence: u64) -> Result<Log, Failure> {
+    Log::open(dir.path(), journal_id, last_sequence, say).map_err(Failure::operating)
+}
+
+fn say(note: impl std::fmt::Display) {
+    eprintln!("ringfence: {note}");
 }
 
 fn start(

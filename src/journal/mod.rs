@@ -48,7 +48,8 @@ pub use format::{FORMAT_VERSION, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 pub use inspect::{Progress, Summary, inspect, inspect_files};
 pub use reader::Reader;
 pub use recover::{
-    Recovered, Wanted, recover, recover_after, recover_files, recover_from, rules_of_a_new_journal,
+    Recovered, Wanted, is_new, recover, recover_after, recover_files, recover_from,
+    rules_of_a_new_journal,
 };
 pub use repair::{Cut, Repaired, repair, repair_files};
 pub use seal::{KEY_FILE_BYTES_MAX, Key, Seal, Seals};

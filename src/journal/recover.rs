@@ -120,7 +120,7 @@ pub fn recover_from<F: Files>(
     options: &Options,
     mut on_entry: impl FnMut(Entry<'_>),
 ) -> Result<Recovered, JournalError> {
-    let is_new = !files.names()?.iter().any(|name| segment_of_name(name).is_some());
+    let is_new = is_new(files)?;
     if is_new {
         let (journal_id, key) = (files.draw_id(), options.key.as_ref());
         files.make_segment(SegmentHeader::new(journal_id, 1, options.segment_bytes, key))?;
@@ -167,6 +167,15 @@ pub fn recover_from<F: Files>(
         notes,
         position,
     })
+}
+
+/// Whether there is no journal yet.
+///
+/// # Errors
+///
+/// [`JournalError::Io`].
+pub fn is_new<F: Files>(files: &F) -> Result<bool, JournalError> {
+    Ok(!files.names()?.iter().any(|name| segment_of_name(name).is_some()))
 }
 
 /// The segments that a writer at `position` may name.

@@ -7,10 +7,12 @@
 //!   between the commands between which they were given.
 
 mod latency;
+mod logged;
 mod sockets;
 mod text;
 
 pub use latency::{LatencySink, latency_histogram};
+pub use logged::Logged;
 pub use sockets::SocketSink;
 pub use text::TextSink;
 

@@ -1,0 +1,199 @@
+//! The outcome log beside the journal: made again where it lacks something, and compared.
+
+use std::time::Duration;
+
+use crate::codec::text;
+use crate::engine::Sink;
+use crate::outcomes::{Frame, Log, LogEntry, LogError, LogReader};
+use crate::types::{Event, Outcome};
+
+/// Puts the outcomes that the log lacks into it, as a replay gives them.
+pub(super) struct Remake {
+    log: Option<Log>,
+    frame: Frame,
+    /// The log has everything up to here.
+    has: u64,
+    failure: Option<LogError>,
+}
+
+impl Remake {
+    /// Goes on with `log`; without one it forgets everything.
+    pub(super) fn new(log: Option<Log>) -> Remake {
+        let has = log.as_ref().map_or(u64::MAX, Log::last_sequence);
+        Remake { log, frame: Frame::new(), has, failure: None }
+    }
+
+    /// The log, with all that was to be put into it.
+    pub(super) fn finish(mut self) -> Result<Option<Log>, LogError> {
+        self.write();
+        self.failure.map_or(Ok(self.log), Err)
+    }
+
+    fn write(&mut self) {
+        let Some(log) = &mut self.log else { return };
+        if self.failure.is_none() && !self.frame.is_empty() {
+            self.failure = log.append(&self.frame).err();
+        }
+        self.frame.clear();
+    }
+}
+
+impl Sink for Remake {
+    fn event(&mut self, event: &Event) {
+        if event.sequence > self.has {
+            self.frame.event(event);
+            if self.frame.is_full() {
+                self.write();
+            }
+        }
+    }
+
+    fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
+        if sequence > self.has {
+            self.frame.outcome(sequence, outcome);
+            if self.frame.is_full() {
+                self.write();
+            }
+        }
+    }
+}
+
+/// Compares what a replay gives with what the log holds.
+pub(super) struct Compare {
+    log: LogReader,
+    /// What the log says next, if it was asked already.
+    next: Option<LogEntry>,
+    began: bool,
+    last_sequence: u64,
+    /// The first difference.
+    pub(super) difference: Option<String>,
+    failure: Option<LogError>,
+    /// An engine writes the log: it may end before the journal does.
+    may_lag: bool,
+    ended: bool,
+}
+
+impl Compare {
+    /// Compares with `log`, which an engine may be writing (`may_lag`).
+    pub(super) fn new(log: LogReader, may_lag: bool) -> Compare {
+        Compare {
+            log,
+            next: None,
+            began: false,
+            last_sequence: 0,
+            difference: None,
+            failure: None,
+            may_lag,
+            ended: false,
+        }
+    }
+
+    /// Whether the comparison is over before the replay is.
+    pub(super) fn is_over(&self) -> bool {
+        self.difference.is_some() || self.failure.is_some() || self.ended
+    }
+
+    /// What was found: the last sequence that is the same, or the first difference.
+    /// The replay went up to `until`.
+    pub(super) fn finish(mut self, until: u64) -> Result<Result<u64, String>, LogError> {
+        if !self.is_over() && !self.may_lag {
+            // The log goes on where the journal has ended.
+            if let Some(entry) = self.peek() {
+                let sequence = sequence_of(&entry);
+                if sequence > self.last_sequence && until == u64::MAX {
+                    self.difference = Some(format!(
+                        "sequence {sequence}: in the outcome log, and not in the journal"
+                    ));
+                }
+            }
+        }
+        match (self.failure, self.difference) {
+            (Some(error), _) => Err(error),
+            (None, Some(difference)) => Ok(Err(difference)),
+            (None, None) => Ok(Ok(self.last_sequence)),
+        }
+    }
+
+    /// What the log says next; nothing at its end, or if it cannot be read.
+    fn peek(&mut self) -> Option<LogEntry> {
+        if self.next.is_none() && self.failure.is_none() {
+            let mut next = self.log.next_entry();
+            if self.may_lag && matches!(next, Err(LogError::Damaged { .. })) {
+                // A frame that was being written a moment ago.
+                std::thread::sleep(Duration::from_millis(200));
+                next = self.log.next_entry();
+            }
+            match next {
+                Ok(next) => self.next = next,
+                Err(error) => self.failure = Some(error),
+            }
+        }
+        self.next
+    }
+
+    fn compare(&mut self, replayed: LogEntry) {
+        if self.is_over() {
+            return;
+        }
+        let sequence = sequence_of(&replayed);
+        // A log, and a shortened journal, may begin later than the other.
+        while !self.began {
+            match self.peek() {
+                Some(entry) if sequence_of(&entry) < sequence => self.next = None,
+                Some(entry) if sequence_of(&entry) > sequence => return,
+                _ => self.began = true,
+            }
+        }
+        let logged = self.peek();
+        self.next = None;
+        if self.failure.is_some() {
+            return;
+        }
+        if logged.is_none() && self.may_lag {
+            self.ended = true;
+            return;
+        }
+        if logged != Some(replayed) {
+            let logged = logged.map_or("nothing".to_owned(), |entry| show(&entry));
+            let replayed = show(&replayed);
+            self.difference = Some(format!(
+                "sequence {sequence}: the outcome log has {logged}, the replay gives {replayed}"
+            ));
+            return;
+        }
+        self.last_sequence = sequence;
+    }
+}
+
+fn sequence_of(entry: &LogEntry) -> u64 {
+    match entry {
+        LogEntry::Event(event) => event.sequence,
+        LogEntry::Outcome(sequence, _) => *sequence,
+    }
+}
+
+fn show(entry: &LogEntry) -> String {
+    match entry {
+        LogEntry::Event(event) => format!("an event of kind {}", event.kind),
+        LogEntry::Outcome(sequence, outcome) => {
+            if crate::types::Status::from_number(outcome.status).is_none()
+                || crate::types::Op::from_number(outcome.op).is_none()
+            {
+                return format!("an outcome with status {}", outcome.status);
+            }
+            let mut line = Vec::new();
+            text::encode_outcome(*sequence, outcome, None, &mut line);
+            String::from_utf8_lossy(&line).trim_end().to_owned()
+        }
+    }
+}
+
+impl Sink for Compare {
+    fn event(&mut self, event: &Event) {
+        self.compare(LogEntry::Event(Event { session: 0, ..*event }));
+    }
+
+    fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
+        self.compare(LogEntry::Outcome(sequence, Outcome { session: 0, ..*outcome }));
+    }
+}

@@ -1,0 +1,204 @@
+//! The outcome log: derived from the journal, made again where it lacks something, never trusted over
+//! it.
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use ringfence::engine::Sink;
+use ringfence::outcomes::{LogEntry, LogReader};
+use ringfence::replay::TextLines;
+use support::{SMALL, apply, ringfence, run, run_on, text};
+use tempfile::tempdir;
+
+fn input() -> String {
+    fs::read_to_string("examples/payments.ndjson").unwrap()
+}
+
+/// More than one frame of commands.
+fn bulk(first_id: u64) -> String {
+    let transfers = |from: u64| {
+        let one = |id| {
+            format!(
+                r#"{{"op":"create_transfer","id":{id},"debit_account_id":1,"credit_account_id":2,"amount":1,"ledger":1,"code":1}}"#
+            )
+        };
+        (from..from + 1_000).map(one).collect::<Vec<_>>().join(",")
+    };
+    (0..10).map(|batch| format!("[{}]\n", transfers(first_id + batch * 1_000))).collect()
+}
+
+fn logs(dir: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == "outcomes")).collect();
+    paths.sort();
+    paths
+}
+
+/// What the log in `dir` holds, as the lines that `apply` prints.
+fn lines_of_log(dir: &Path) -> String {
+    let segment = fs::read(dir.join("0000000001.journal")).unwrap();
+    let mut reader = LogReader::open(dir, segment[16..32].try_into().unwrap()).unwrap();
+    let mut lines = Vec::new();
+    let mut text = TextLines::new(&mut lines);
+    while let Some(entry) = reader.next_entry().unwrap() {
+        match entry {
+            LogEntry::Event(event) => text.event(&event),
+            LogEntry::Outcome(sequence, outcome) => text.outcome(sequence, &outcome),
+        }
+    }
+    text.finish().unwrap();
+    drop(text);
+    String::from_utf8(lines).unwrap()
+}
+
+fn check(dir: &Path) -> support::Ran {
+    run(&["replay", "--data-dir", text(dir), "--check"])
+}
+
+const LOG: [&str; 1] = ["--outcome-log"];
+
+#[test]
+fn the_log_holds_what_was_printed_and_the_check_agrees() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let mut printed = apply(&dir, &LOG, &input()).stdout;
+    printed.push_str(&apply(&dir, &LOG, &bulk(1_000_000)).stdout);
+    assert!(printed.lines().count() > 10_000);
+    assert_eq!(lines_of_log(&dir), printed);
+    let checked = check(&dir);
+    assert_eq!(checked.status, 0, "{}", checked.stderr);
+    let last = printed.lines().count();
+    let said = format!("agrees up to sequence {last}");
+    assert!(checked.stderr.contains(&said), "{}", checked.stderr);
+}
+
+#[test]
+fn a_log_that_is_missing_short_or_damaged_is_made_again_at_the_next_start() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    // Without the option nothing is logged; later starts make it up.
+    let mut printed = apply(&dir, &[], &input()).stdout;
+    assert_eq!(logs(&dir), [] as [PathBuf; 0]);
+    printed.push_str(&apply(&dir, &[], &bulk(1_000_000)).stdout);
+    assert_eq!(check(&dir).status, 1, "there is no log yet");
+    assert_eq!(apply(&dir, &LOG, "").status, 0);
+    assert_eq!(lines_of_log(&dir), printed);
+    // A snapshot must not keep what is before it from being made again.
+    assert_eq!(run(&["snapshot", "--data-dir", text(&dir)]).status, 0);
+
+    let log = logs(&dir).pop().unwrap();
+    let whole = fs::read(&log).unwrap();
+    let middle = whole.len() / 2;
+    let mut flipped = whole.clone();
+    flipped[middle] ^= 1;
+    let mut headless = whole.clone();
+    headless[20] ^= 1;
+    //  name                      the file
+    let cases: [(&str, Option<Vec<u8>>); 6] = [
+        ("missing", None),
+        ("empty", Some(Vec::new())),
+        ("cut within a frame", Some(whole[..middle].to_vec())),
+        ("a byte flipped", Some(flipped)),
+        ("its header damaged", Some(headless)),
+        ("something behind its end", Some([&whole[..], b"more"].concat())),
+    ];
+    for (name, bytes) in cases {
+        match bytes {
+            None => fs::remove_file(&log).unwrap(),
+            Some(bytes) => fs::write(&log, bytes).unwrap(),
+        }
+        let checked = check(&dir);
+        assert_eq!(checked.status, 1, "{name}: {}", checked.stderr);
+        let ran = apply(&dir, &LOG, "");
+        assert_eq!(ran.status, 0, "{name}: {}", ran.stderr);
+        let is_damaged = !matches!(name, "missing");
+        assert_eq!(ran.stderr.contains(text(&log)), is_damaged, "{name}: {}", ran.stderr);
+        assert_eq!(lines_of_log(&dir), printed, "{name}");
+        assert_eq!(check(&dir).status, 0, "{name}");
+    }
+}
+
+#[test]
+fn the_check_names_the_first_outcome_that_differs() {
+    let folder = tempdir().unwrap();
+    let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+    apply(&one, &LOG, &input());
+    // Another history in a copy of the journal's directory, under the same identity.
+    fs::create_dir(&other).unwrap();
+    let copy = |from: &Path, name: &str| fs::copy(from.join(name), other.join(name)).unwrap();
+    copy(&one, "0000000001.journal");
+    let first = r#"{"op":"lookup_account","id":77}"#;
+    let (ours, theirs) = (apply(&one, &LOG, first), apply(&other, &[], &bulk(7_000_000)));
+    assert_eq!((ours.status, theirs.status), (0, 0));
+    let log = logs(&one).pop().unwrap();
+    copy(&one, log.file_name().unwrap().to_str().unwrap());
+    let checked = check(&other);
+    assert_eq!(checked.status, 1, "{}", checked.stderr);
+    assert!(checked.stderr.contains("sequence 17:"), "{}", checked.stderr);
+    assert!(checked.stderr.contains("lookup_account"), "{}", checked.stderr);
+    assert!(checked.stderr.contains("create_transfer"), "{}", checked.stderr);
+}
+
+#[test]
+fn a_log_ahead_of_the_journal_is_cut_back_to_it() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let printed = apply(&dir, &LOG, &input()).stdout;
+    let journal = dir.join("0000000001.journal");
+    let early = fs::read(&journal).unwrap();
+    apply(&dir, &LOG, &bulk(1_000_000));
+    // The journal of before: as after a power cut without --durability sync.
+    fs::write(&journal, early).unwrap();
+    let checked = check(&dir);
+    assert_eq!(checked.status, 1);
+    assert!(checked.stderr.contains("not in the journal"), "{}", checked.stderr);
+    let ran = apply(&dir, &LOG, r#"{"op":"lookup_account","id":77}"#);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("cut behind"), "{}", ran.stderr);
+    assert_eq!(lines_of_log(&dir), format!("{printed}{}", ran.stdout));
+    assert_eq!(check(&dir).status, 0);
+}
+
+#[test]
+fn a_killed_engine_leaves_a_log_that_the_next_start_completes() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    for round in 0..2 {
+        let mut engine = ringfence(&["run", "--outcome-log", "--data-dir", text(&dir)])
+            .args(SMALL)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(engine.stderr.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("ready on")));
+        let connect = format!("unix:{}", dir.join("ringfence.sock").display());
+        let sent = run_on(&["submit", "--connect", &connect, "-"], &bulk(1_000_000 * round + 1));
+        assert_eq!(sent.status, 0, "{sent:?}");
+        let beside = check(&dir);
+        assert_eq!(beside.status, 0, "beside an engine the log may lag: {}", beside.stderr);
+        if round == 0 {
+            engine.kill().unwrap();
+            engine.wait().unwrap();
+        } else {
+            let id = engine.id().to_string();
+            assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+            assert!(engine.wait().unwrap().success());
+        }
+    }
+    let checked = check(&dir);
+    assert_eq!(checked.status, 0, "{}", checked.stderr);
+    let outcomes = run(&["replay", "--data-dir", text(&dir), "--outcomes"]);
+    assert_eq!(lines_of_log(&dir), outcomes.stdout);
+}
+
+#[test]
+fn a_log_needs_a_data_directory() {
+    let ran = run_on(&["apply", "--outcome-log", "-"], "");
+    assert_eq!(ran.status, 2);
+    assert!(ran.stderr.contains("--data-dir"), "{}", ran.stderr);
+}
