@@ -195,6 +195,25 @@ fn a_closed_output_ends_with_status_1_and_what_was_taken_in_is_in_the_journal() 
 }
 
 #[test]
+fn a_clock_at_the_end_of_time_ends_the_input_with_status_1() {
+    let account = |id: u32| format!(r#"{{"op":"create_account","id":{id},"ledger":1,"code":1}}"#);
+    let end = r#"{"op":"advance_clock","nanoseconds":9223372036854775805}"#;
+    let batch = format!("[{},{}]", account(2), account(3));
+    let input = format!("{}\n{end}\n{batch}\n{}\n", account(1), account(4));
+    let ran = run_on(&["apply", "--clock", "manual", "-"], &input);
+    let expected = [
+        r#"{"sequence":"1","op":"create_account","id":"1","status":"created","timestamp":"1"}"#,
+        r#"{"op":"advance_clock","status":"ok","timestamp":"9223372036854775806"}"#,
+        r#"{"sequence":"2","op":"create_account","id":"2","status":"created","timestamp":"9223372036854775806"}"#,
+        r#"{"sequence":"3","op":"create_account","id":"3","status":"created","timestamp":"9223372036854775807"}"#,
+    ];
+    assert_eq!(ran.lines(), expected);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.stderr.contains("end of time"), "{}", ran.stderr);
+    assert_eq!(ran.summary()["commands"], "3");
+}
+
+#[test]
 fn an_output_that_is_full_is_an_operating_error() {
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = ringfence(&["apply", "examples/payments.ndjson"]).stdout(full).output().unwrap();

@@ -65,7 +65,7 @@ impl<N> Intake<N> {
         assert!((1..=BATCH_COMMANDS_MAX).contains(&length));
         let first_timestamp = clock_ns.max(self.last_timestamp + 1);
         assert!(
-            first_timestamp <= TIMESTAMP_MAX - length as u64,
+            self.has_time_for(clock_ns, length),
             "the clock reads {clock_ns} ns, past the last timestamp there is"
         );
         let mut claim = match self.producer.try_claim(length) {
@@ -100,6 +100,15 @@ impl<N> Intake<N> {
         self.last_sequence = first_sequence + length as u64 - 1;
         self.last_timestamp = first_timestamp + length as u64 - 1;
         Ok(Some(first_sequence))
+    }
+
+    /// Whether a batch of `length` commands that is stamped now is stamped within
+    /// [`TIMESTAMP_MAX`].
+    #[inline]
+    #[must_use]
+    pub fn has_time_for(&self, clock_ns: u64, length: usize) -> bool {
+        let first_timestamp = clock_ns.max(self.last_timestamp + 1);
+        first_timestamp <= TIMESTAMP_MAX + 1 - length as u64
     }
 
     /// Whether the ring has room for the longest batch there is.

@@ -166,6 +166,12 @@ impl TextSource {
             Pending::Nothing => {}
             Pending::Batch => {
                 let batch = &self.batch;
+                if !intake.has_time_for(clock_ns, batch.len()) {
+                    // What came before it is still processed.
+                    self.failed = Some(io::Error::other("the clock has come to the end of time"));
+                    self.stop();
+                    return Ok(true);
+                }
                 let op = batch[0].op();
                 let room =
                     intake.submit(op, 0, clock_ns, batch.len(), |index| &batch[index].body)?;
