@@ -71,6 +71,7 @@ pub fn fold(load: &Load, seed: u64) -> Result<Report, EngineError> {
         transfers_per_second: transfers as f64 / seconds,
         refused: sink.counts.refused(),
         latency_ns: (&latency_ns).into(),
+        raw_latency_ns: None,
         digest: engine.digest().to_string(),
         placement: "risk+settle".to_owned(),
         wait: "never".to_owned(),

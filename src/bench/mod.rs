@@ -5,16 +5,21 @@
 //!                    └───▶ fold ──────▶ Report      the same work, one thread, nothing but the engine
 //! ```
 //!
-//! The fold is the yardstick: what the pipeline costs or gains against plain calls.
+//! The fold is the yardstick: what the pipeline costs or gains against plain calls. Beside whatever
+//! writes a journal stands [`Raw`]: what the disk does with the same bytes and nothing else.
 
 mod fold;
+mod journal;
 mod load;
 mod probe;
+mod raw;
 mod report;
 mod through;
 
 pub use fold::fold;
+pub use journal::{JournalLoad, JournalPoint, JournalReport, journal};
 pub use load::{Load, Mix};
 pub use probe::round_trip_ns;
-pub use report::Report;
+pub use raw::Raw;
+pub use report::{LatencyNs, Report};
 pub use through::{BenchError, Kept, Through, pipeline};

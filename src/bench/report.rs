@@ -16,6 +16,14 @@ pub struct LatencyNs {
     max: u64,
 }
 
+impl LatencyNs {
+    /// The median.
+    #[must_use]
+    pub fn p50(&self) -> u64 {
+        self.p50
+    }
+}
+
 impl From<&Histogram<u64>> for LatencyNs {
     fn from(histogram: &Histogram<u64>) -> LatencyNs {
         LatencyNs {
@@ -50,6 +58,10 @@ pub struct Report {
     pub refused: u64,
     /// From when a batch was due to when its last outcome was published.
     pub latency_ns: LatencyNs,
+    /// One durable write of as many bytes as a batch takes in the journal, before and after the load;
+    /// where batches wait for each other and a journal is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw_latency_ns: Option<LatencyNs>,
     /// Digest of the state afterwards.
     pub digest: String,
     /// Which stages ran on which threads and cores.
@@ -79,6 +91,14 @@ impl fmt::Display for Report {
             f,
             "  latency of a batch in ns: p50 {p50}, p90 {p90}, p99 {p99}, p99.9 {p999}, p99.99 {p9999}, max {max}"
         )?;
+        if let Some(raw) = self.raw_latency_ns {
+            let ratio = p50 as f64 / raw.p50 as f64;
+            writeln!(
+                f,
+                "  p50 of a raw durable write {}: the batch took {ratio:.2} times that",
+                raw.p50
+            )?;
+        }
         writeln!(f, "  placement {}, waiting {}", self.placement, self.wait)?;
         let probe = |probe: Option<f64>| probe.map_or("none".to_owned(), |ns| format!("{ns:.0}"));
         writeln!(

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::{Load, Report, fold::rules, round_trip_ns};
+use hdrhistogram::Histogram;
+
+use super::{LatencyNs, Load, Raw, Report, fold::rules, round_trip_ns};
 use crate::engine::Engine;
 use crate::gateway::{MemorySource, Pace};
-use crate::journal::{DataDir, Directory, Durability, JournalError, Threaded};
+use crate::journal::format::{BLOCK_BYTES, BODY_BYTES, FRAME_HEADER_BYTES};
+use crate::journal::{DataDir, Disk, Durability, JournalError};
 use crate::observe::Stamps;
 use crate::pipeline::{self, Finished, Journal, Parts, PipelineError, Placement, Settings};
 use crate::publish::LatencySink;
@@ -34,7 +37,7 @@ pub struct Kept {
     /// Holds the lock of its directory.
     pub dir: DataDir,
     /// A journal that was just created under the load's capacities.
-    pub journal: Journal<Threaded<Directory>>,
+    pub journal: Journal<Disk>,
     /// When outcomes may leave.
     pub durability: Durability,
 }
@@ -78,6 +81,7 @@ pub fn pipeline(
     };
     let engine = Engine::new(&rules(load))?;
     let (dir, journal) = kept.map(|kept| (kept.dir, kept.journal)).unzip();
+    let raw_before = raw_latency(dir.as_ref(), load, through.pace)?;
     let created = run(
         (engine, journal),
         (Arc::clone(&load.accounts), BATCH_COMMANDS_MAX),
@@ -96,6 +100,8 @@ pub fn pipeline(
     if let Some(journal) = moved.journal {
         journal.writer.close()?;
     }
+    let raw_after = raw_latency(dir.as_ref(), load, through.pace)?;
+    let raw_latency = raw_before.zip(raw_after).map(|(before, after)| before + after);
     drop(dir);
     let seconds = moved.sink.seconds().expect("the last outcome of the load was published");
     let transfers = load.transfers.len() as u64;
@@ -109,6 +115,7 @@ pub fn pipeline(
         transfers_per_second: transfers as f64 / seconds,
         refused: moved.counts.refused(),
         latency_ns: moved.sink.latency_ns().into(),
+        raw_latency_ns: raw_latency.as_ref().map(LatencyNs::from),
         digest: moved.engine.digest().to_string(),
         placement: through.placement.to_string(),
         wait: format!("{:?}", through.wait),
@@ -117,10 +124,26 @@ pub fn pipeline(
     })
 }
 
-type Ran = Finished<MemorySource, LatencySink, Threaded<Directory>>;
+/// Raw durable writes that are timed before a load, and after it.
+const RAW_WRITES: u64 = 1000;
+
+/// How long a durable write of one batch's frame takes by itself, where that is what a batch waits for.
+fn raw_latency(
+    dir: Option<&DataDir>,
+    load: &Load,
+    pace: Pace,
+) -> Result<Option<Histogram<u64>>, JournalError> {
+    let Some(dir) = dir.filter(|_| pace == Pace::ClosedLoop) else { return Ok(None) };
+    let bytes = FRAME_HEADER_BYTES + load.batch * BODY_BYTES;
+    let places = 16 * bytes.next_multiple_of(BLOCK_BYTES) as u64;
+    let (_, latency_ns) = Raw::new(dir, places)?.write(bytes, 1, RAW_WRITES)?;
+    Ok(Some(latency_ns))
+}
+
+type Ran = Finished<MemorySource, LatencySink, Disk>;
 
 fn run(
-    (engine, journal): (Engine, Option<Journal<Threaded<Directory>>>),
+    (engine, journal): (Engine, Option<Journal<Disk>>),
     (commands, batch): (Arc<[Command]>, usize),
     pace: Pace,
     (last_sequence, last_timestamp): (u64, u64),
@@ -128,6 +151,7 @@ fn run(
 ) -> Result<Ran, PipelineError> {
     let stamps = Arc::new(Stamps::new(commands.len().div_ceil(batch)));
     let sink = LatencySink::new(Arc::clone(&stamps), last_sequence + 1, batch, commands.len());
+    let sink = if pace == Pace::ClosedLoop { sink.waking_source() } else { sink };
     let source = MemorySource::new(commands, batch, pace, stamps);
     let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
     let settings = Settings {

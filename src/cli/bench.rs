@@ -6,10 +6,11 @@ use clap::{Args, Subcommand};
 
 use super::options::{DurabilityOption, ThreadOptions};
 use super::{Exit, Failure, store};
-use crate::bench::{self, BenchError, Kept, Load, Mix, Report, Through};
+use crate::bench::{self, BenchError, JournalLoad, Kept, Load, Mix, Report, Through};
 use crate::gateway::Pace;
+use crate::journal::{Backend, Durability};
 use crate::pipeline::{PipelineError, Placement};
-use crate::types::BATCH_COMMANDS_MAX;
+use crate::types::{BATCH_COMMANDS_MAX, Capacities};
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
@@ -18,6 +19,8 @@ pub(super) enum Bench {
     Pipeline(PipelineBench),
     /// The same transfers through the engine alone, on one thread: the yardstick.
     Fold(FoldBench),
+    /// Batches to the journal alone, in turns with a raw writer of the same bytes
+    Journal(JournalBench),
 }
 
 #[derive(Debug, Args)]
@@ -53,17 +56,47 @@ pub(super) struct PipelineBench {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = DurabilityOption::Sync)]
     durability: DurabilityOption,
     /// Commands a second, sent on a schedule; latency counts from the planned time [default: as fast as they are taken]
-    #[arg(long, value_name = "EVENTS_PER_S")]
+    #[arg(long, value_name = "EVENTS_PER_S", conflicts_with = "closed_loop")]
     rate: Option<f64>,
+    /// Send each batch only when the outcomes of the one before were published
+    #[arg(long)]
+    closed_loop: bool,
     /// Slots of the ring, a power of two
     #[arg(long, value_name = "N", default_value = "65536", value_parser = super::options::ring_slots)]
     ring_slots: usize,
     /// Bytes of one segment of the journal, a power of two
     #[arg(long, value_name = "N", default_value = "67108864", value_parser = super::options::segment_bytes)]
     segment_bytes: u64,
+    /// What writes the journal: io-uring, threads or buffered [default: the first that works]
+    #[arg(long, env = "RINGFENCE_JOURNAL_IO", value_name = "HOW", hide = true)]
+    journal_io: Option<Backend>,
     #[command(flatten)]
     threads: ThreadOptions,
 }
+
+#[derive(Debug, Args)]
+pub(super) struct JournalBench {
+    /// Directory of a new journal, on the disk to be measured; it takes some gigabytes and is left there
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Turns of the journal and of the raw writer each; medians are shown
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    turns: u16,
+    /// Bytes of one segment of the journal, a power of two
+    #[arg(long, value_name = "N", default_value = "67108864", value_parser = super::options::segment_bytes)]
+    segment_bytes: u64,
+    /// What writes the journal: io-uring, threads or buffered [default: the first that works]
+    #[arg(long, env = "RINGFENCE_JOURNAL_IO", value_name = "HOW", hide = true)]
+    journal_io: Option<Backend>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `bench journal` measures: commands in a batch, batches that are unanswered at a time, batches
+/// in a turn. First what a single client sees, last what a flood of full batches makes of the disk.
+const JOURNAL_LOADS: [(usize, usize, u64); 6] =
+    [(1, 1, 1000), (1, 16, 4000), (64, 16, 4000), (1024, 4, 600), (8189, 1, 128), (8189, 4, 256)];
 
 #[derive(Debug, Args)]
 pub(super) struct FoldBench {
@@ -91,6 +124,7 @@ impl Bench {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         match self {
             Bench::Pipeline(bench) => bench.execute(),
+            Bench::Journal(bench) => bench.execute(),
             Bench::Fold(FoldBench { load }) => {
                 let report =
                     bench::fold(&load.generate(), load.seed).map_err(Failure::operating)?;
@@ -104,6 +138,7 @@ impl Bench {
 impl PipelineBench {
     fn execute(self) -> Result<Exit, Failure> {
         let pace = match self.rate {
+            None if self.closed_loop => Pace::ClosedLoop,
             None => Pace::Flood,
             Some(rate) if rate.is_finite() && rate > 0.0 => {
                 Pace::Planned { commands_per_second: rate }
@@ -117,14 +152,36 @@ impl PipelineBench {
             None => None,
             Some(dir) => {
                 let durability = self.durability.into();
+                let (bytes, journal_io) = (self.segment_bytes, self.journal_io);
                 let (dir, journal) =
-                    store::create_new(dir, load.capacities(), durability, self.segment_bytes)?;
+                    store::create_new(dir, load.capacities(), durability, bytes, journal_io)?;
                 Some(Kept { dir, journal, durability })
             }
         };
         let through = Through { pace, placement, wait, ring_slots: self.ring_slots };
         let report = bench::pipeline(&load, self.load.seed, &through, kept).map_err(failure)?;
         self.load.print(&report);
+        Ok(Exit::Done)
+    }
+}
+
+impl JournalBench {
+    fn execute(self) -> Result<Exit, Failure> {
+        let (bytes, journal_io) = (self.segment_bytes, self.journal_io);
+        let capacities = Capacities::default();
+        let (dir, mut journal) =
+            store::create_new(&self.data_dir, capacities, Durability::Sync, bytes, journal_io)?;
+        let loads = JOURNAL_LOADS.map(|(batch, depth, count)| JournalLoad { batch, depth, count });
+        let writer = &mut journal.writer;
+        let report = bench::journal(&dir, writer, &loads, usize::from(self.turns))
+            .map_err(Failure::operating)?;
+        journal.writer.close().map_err(Failure::operating)?;
+        if self.json {
+            let line = serde_json::to_string(&report).expect("a report can be written as JSON");
+            println!("{line}");
+        } else {
+            println!("{report}");
+        }
         Ok(Exit::Done)
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::Failure;
-use crate::journal::{Durability, Key, SEGMENT_BYTES_MIN, Seals};
+use crate::journal::{Backend, Durability, Key, SEGMENT_BYTES_MIN, Seals};
 use crate::pipeline::{Cores, Placement, Settings, Wait};
 use crate::ring::WaitStrategy;
 use crate::types::BATCH_COMMANDS_MAX;
@@ -87,6 +87,10 @@ pub(super) struct EngineOptions {
     /// Bytes of one segment of the journal, a power of two, at least 2097152
     #[arg(long, env = "RINGFENCE_SEGMENT_BYTES", value_name = "N", default_value = "67108864", value_parser = segment_bytes)]
     pub segment_bytes: u64,
+    /// What writes the journal: io-uring, threads (direct writes that a thread waits for) or buffered
+    /// [default: the first that works]
+    #[arg(long, env = "RINGFENCE_JOURNAL_IO", value_name = "HOW", hide = true)]
+    pub journal_io: Option<Backend>,
     #[command(flatten)]
     pub key: KeyOption,
     /// Keep outcomes and events by sequence in the data directory, for consumers that resume

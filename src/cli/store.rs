@@ -8,7 +8,7 @@ use super::outcome_log::Remake;
 use super::{Failure, progress::Progress};
 use crate::engine::Engine;
 use crate::journal::{
-    self, DataDir, Directory, Durability, Options, Recovered, Threaded, Waker, Wanted, Writer,
+    self, Backend, DataDir, Disk, Durability, Options, Recovered, Waker, Wanted, Writer,
 };
 use crate::outcomes::Log;
 use crate::pipeline::{Journal, LateBell};
@@ -18,7 +18,7 @@ use crate::types::Capacities;
 /// The state to go on from, and the journal to go on with.
 pub(super) struct Store {
     pub engine: Engine,
-    pub journal: Option<Journal<Threaded<Directory>>>,
+    pub journal: Option<Journal<Disk>>,
     pub last_sequence: u64,
     pub last_timestamp: u64,
     /// The outcome log, with an outcome for every command so far.
@@ -60,7 +60,7 @@ pub(super) fn open(
         durability: engine.durability.into(),
         key: engine.key.read()?,
     };
-    let dir = DataDir::open(path).map_err(Failure::operating)?;
+    let dir = open_dir(path, engine.journal_io)?;
     let (engine, recovered, log) = recover(&dir, &wanted, &options, engine.outcome_log)?;
     for note in &recovered.notes {
         say(note);
@@ -135,11 +135,16 @@ fn say(note: impl std::fmt::Display) {
     eprintln!("ringfence: {note}");
 }
 
-fn start(
-    dir: &DataDir,
-    recovered: &Recovered,
-    options: Options,
-) -> Result<Journal<Threaded<Directory>>, Failure> {
+/// Opens a directory to write, and says so if something faster is missing.
+fn open_dir(path: &Path, journal_io: Option<Backend>) -> Result<DataDir, Failure> {
+    let dir = DataDir::open_with(path, journal_io).map_err(Failure::operating)?;
+    if let Some(shortcoming) = dir.shortcoming() {
+        eprintln!("ringfence: {}: {shortcoming}", path.display());
+    }
+    Ok(dir)
+}
+
+fn start(dir: &DataDir, recovered: &Recovered, options: Options) -> Result<Journal<Disk>, Failure> {
     let bell = LateBell::default();
     let rung = bell.clone();
     let waker: Waker = Arc::new(move || rung.ring());
@@ -154,9 +159,10 @@ pub(super) fn create_new(
     capacities: Capacities,
     durability: Durability,
     segment_bytes: u64,
-) -> Result<(DataDir, Journal<Threaded<Directory>>), Failure> {
+    journal_io: Option<Backend>,
+) -> Result<(DataDir, Journal<Disk>), Failure> {
     let options = Options { segment_bytes, durability, key: None };
-    let dir = DataDir::open(path).map_err(Failure::operating)?;
+    let dir = open_dir(path, journal_io)?;
     let wanted = Wanted {
         accounts: Some(capacities.accounts),
         transfers: Some(capacities.transfers),

@@ -12,6 +12,8 @@ use crate::types::Command;
 pub enum Pace {
     /// As fast as they are taken.
     Flood,
+    /// Each once the outcomes of the one before were published.
+    ClosedLoop,
     /// On a schedule of so many commands a second, whether the engine keeps up or not.
     Planned {
         /// Commands a second.
@@ -57,7 +59,11 @@ impl Source for MemorySource {
             now
         });
         let due = match self.pace {
-            Pace::Flood => now,
+            // Woken by who publishes.
+            Pace::ClosedLoop if self.stamps.published() < self.next.div_ceil(self.batch) => {
+                return Ok(Progress::Idle);
+            }
+            Pace::Flood | Pace::ClosedLoop => now,
             Pace::Planned { commands_per_second } => {
                 start + Duration::from_secs_f64(self.next as f64 / commands_per_second)
             }

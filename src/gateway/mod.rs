@@ -25,6 +25,7 @@ mod text;
 pub use clock::Clock;
 pub use intake::{Intake, Notice};
 pub use memory::{MemorySource, Pace};
+pub use poller::Poller;
 pub use pulse::PULSE_AFTER;
 pub use session::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session, SessionNotice};
 pub use sockets::SocketSource;

@@ -1,16 +1,21 @@
-//! Which sockets are ready, and how the gateway's thread sleeps until one is.
+//! Which descriptors are ready, and how a thread sleeps until one is: the gateway's for sockets, the
+//! journal's for writes that the kernel has done.
 
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use mio::{Events, Poll, Registry, Token, Waker};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::ring::Parker;
 
 const EVENTS: usize = 256;
 /// The token of the waker: sessions have numbers from 1.
 const WAKER: Token = Token(0);
+/// The token of what only wakes.
+const WATCHED: Token = Token(usize::MAX);
 
 /// A socket that is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +25,10 @@ pub(super) struct Ready {
     pub(super) writable: bool,
 }
 
-/// An `epoll` that wakes for sockets and for bells alike.
+/// An `epoll` that wakes for descriptors and for bells alike.
 #[derive(Debug)]
-pub(super) struct Poller {
-    // Only the gateway's thread ever locks it, so it never waits.
+pub struct Poller {
+    // Only the thread that sleeps on it ever locks it, so it never waits.
     inner: Mutex<Inner>,
     registry: Registry,
     waker: Waker,
@@ -37,13 +42,28 @@ struct Inner {
 }
 
 impl Poller {
-    pub(super) fn new() -> io::Result<Poller> {
+    /// A poller for one thread.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses it.
+    pub fn new() -> io::Result<Poller> {
         let poll = Poll::new()?;
         let registry = poll.registry().try_clone()?;
         let waker = Waker::new(&registry, WAKER)?;
         let events = Events::with_capacity(EVENTS);
         let ready = Vec::with_capacity(EVENTS);
         Ok(Poller { inner: Mutex::new(Inner { poll, events, ready }), registry, waker })
+    }
+
+    /// Wakes the thread also when `descriptor` becomes readable, until that is closed.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses it.
+    pub fn watch(&self, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+        let number = descriptor.as_raw_fd();
+        self.registry.register(&mut SourceFd(&number), WATCHED, Interest::READABLE)
     }
 
     pub(super) fn registry(&self) -> &Registry {
@@ -66,7 +86,8 @@ impl Inner {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return,
             Err(error) => panic!("waiting for sockets: {error}"),
         }
-        ready.extend(events.iter().filter(|event| event.token() != WAKER).map(|event| Ready {
+        let sockets = events.iter().filter(|event| ![WAKER, WATCHED].contains(&event.token()));
+        ready.extend(sockets.map(|event| Ready {
             token: event.token(),
             readable: event.is_readable() || event.is_read_closed() || event.is_error(),
             writable: event.is_writable(),

@@ -26,7 +26,7 @@ use super::{Clock, Intake, Progress, Source, SourceError};
 use crate::client::Address;
 use crate::codec::wire::{ErrorCode, Request, RequestDecoder};
 use crate::observe::Gauge;
-use crate::ring::{Bell, Parker};
+use crate::ring::Bell;
 use crate::types::{BATCH_COMMANDS_MAX, Body, Op};
 
 /// Tokens from here on are listeners'.
@@ -107,8 +107,8 @@ impl SocketSource {
 
     /// How the thread that steps it sleeps.
     #[must_use]
-    pub fn parker(&self) -> Arc<dyn Parker> {
-        Arc::clone(&self.poller) as Arc<dyn Parker>
+    pub fn parker(&self) -> Arc<Poller> {
+        Arc::clone(&self.poller)
     }
 
     /// Hands on what there is to say. `false`: publish has to catch up first.

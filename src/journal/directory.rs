@@ -2,8 +2,10 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use super::buffer::Buffer;
@@ -11,6 +13,7 @@ use super::direct;
 use super::error::JournalError;
 use super::files::{Access, Files, OpenFile};
 use super::format::{BLOCK_BYTES, segment_of_name};
+use super::uring;
 
 /// The file that a running engine holds locked.
 const LOCK_NAME: &str = "lock";
@@ -37,22 +40,68 @@ impl std::fmt::Display for WriteMode {
     }
 }
 
+/// What writes the segments while an engine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// `io_uring`: direct writes that the kernel does on its own.
+    Uring,
+    /// Direct writes that a thread waits for.
+    Threads,
+    /// Buffered writes and syncs that a thread waits for.
+    Buffered,
+}
+
+impl Backend {
+    /// All of them, the best first.
+    pub const ALL: [Backend; 3] = [Backend::Uring, Backend::Threads, Backend::Buffered];
+
+    /// The name, in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Backend::Uring => "io-uring",
+            Backend::Threads => "threads",
+            Backend::Buffered => "buffered",
+        }
+    }
+}
+
+impl FromStr for Backend {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Backend, String> {
+        let found = Backend::ALL.into_iter().find(|backend| backend.name() == text);
+        found.ok_or_else(|| "not one of io-uring, threads, buffered".to_owned())
+    }
+}
+
 /// A data directory that is open, to write under its lock or only to read.
 #[derive(Debug)]
 pub struct DataDir {
     directory: Directory,
+    backend: Backend,
+    shortcoming: Option<String>,
     lock: Option<File>,
 }
 
 impl DataDir {
     /// Opens `path` to write and takes its lock; makes it (mode 0700) if only its parent exists.
-    /// The lock is held until the value is dropped.
+    /// The lock is held until the value is dropped. Finds out what can write there.
     ///
     /// # Errors
     ///
     /// [`JournalError::InUse`] if another engine holds the lock, [`JournalError::NoParent`],
     /// [`JournalError::NotAJournal`] if there are files but no journal, [`JournalError::Io`].
     pub fn open(path: &Path) -> Result<DataDir, JournalError> {
+        DataDir::open_with(path, None)
+    }
+
+    /// As [`DataDir::open`], but with `wanted` nothing else writes.
+    ///
+    /// # Errors
+    ///
+    /// As [`DataDir::open`]; also [`JournalError::Io`] if `wanted` does not work there.
+    pub fn open_with(path: &Path, wanted: Option<Backend>) -> Result<DataDir, JournalError> {
         match DirBuilder::new().mode(0o700).create(path) {
             Ok(()) => sync_parent(path)?,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -75,8 +124,14 @@ impl DataDir {
             Ok(false) => return Err(JournalError::InUse { path: path.to_path_buf() }),
             Err(error) => return Err(JournalError::io("lock", &lock_path, 0, error)),
         }
-        let mode = directory.probe()?;
-        Ok(DataDir { directory: Directory::new(path, mode), lock: Some(lock) })
+        let (backend, missing) = directory.probe(wanted)?;
+        let mode = match backend {
+            Backend::Uring | Backend::Threads => WriteMode::Direct,
+            Backend::Buffered => WriteMode::Buffered,
+        };
+        let directory = Directory::new(path, mode);
+        let shortcoming = missing.map(|missing| format!("{missing}; falling back on {mode}"));
+        Ok(DataDir { directory, backend, shortcoming, lock: Some(lock) })
     }
 
     /// Opens `path` only to read: takes no lock, changes nothing.
@@ -87,7 +142,7 @@ impl DataDir {
     pub fn open_to_read(path: &Path) -> Result<DataDir, JournalError> {
         let directory = Directory::new(path, WriteMode::Buffered);
         directory.check_is_journal(false)?;
-        Ok(DataDir { directory, lock: None })
+        Ok(DataDir { directory, backend: Backend::Buffered, shortcoming: None, lock: None })
     }
 
     /// Whether an engine holds the directory, this process or another. Disturbs none that is starting.
@@ -147,6 +202,19 @@ impl DataDir {
         self.directory.mode
     }
 
+    /// What writes its segments, found out when it was opened to write.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// What does not work here, so that something slower writes, for people; `None` if nothing is
+    /// missing, or the slower way was asked for.
+    #[must_use]
+    pub fn shortcoming(&self) -> Option<&str> {
+        self.shortcoming.as_deref()
+    }
+
     /// Its files.
     #[must_use]
     pub fn files(&self) -> &Directory {
@@ -197,30 +265,53 @@ impl Directory {
         }
     }
 
-    /// Finds out whether direct, durable writes work here.
-    fn probe(&self) -> Result<WriteMode, JournalError> {
+    /// Finds out what can write here: the best that works, or `wanted`. And, for people, what is
+    /// missing if the best does not work.
+    fn probe(&self, wanted: Option<Backend>) -> Result<(Backend, Option<String>), JournalError> {
+        if wanted == Some(Backend::Buffered) {
+            return Ok((Backend::Buffered, None));
+        }
         let path = self.path(PROBE_NAME);
         let _ = fs::remove_file(&path);
+        let block = Buffer::new(BLOCK_BYTES);
         let opened = private()
             .write(true)
             .create_new(true)
             .custom_flags(libc::O_DIRECT)
             .open(&path)
-            .and_then(|file| direct::write_durably_at(&file, Buffer::new(BLOCK_BYTES).bytes(), 0));
+            .and_then(|file| match direct::write_durably_at(&file, block.bytes(), 0) {
+                Ok(BLOCK_BYTES) => Ok(file),
+                Ok(_) => Err(io::ErrorKind::WriteZero.into()),
+                Err(error) => Err(error),
+            });
+        let result = match opened {
+            Ok(_) if wanted == Some(Backend::Threads) => Ok((Backend::Threads, None)),
+            Ok(file) => match uring::try_out(&file, &block) {
+                Ok(()) => Ok((Backend::Uring, None)),
+                Err(error) if wanted.is_some() => {
+                    Err(JournalError::io("write with io_uring to", &path, 0, error))
+                }
+                Err(error) => {
+                    Ok((Backend::Threads, Some(format!("io_uring does not work here ({error})"))))
+                }
+            },
+            Err(error) if wanted.is_none() && is_unsupported(&error) => {
+                let missing = format!("direct, durable writes do not work here ({error})");
+                Ok((Backend::Buffered, Some(missing)))
+            }
+            Err(error) => Err(JournalError::io("write directly to", &path, 0, error)),
+        };
         if path.exists() {
             fs::remove_file(&path).map_err(|error| JournalError::io("remove", &path, 0, error))?;
         }
-        match opened {
-            Ok(BLOCK_BYTES) => Ok(WriteMode::Direct),
-            Ok(_) => Ok(WriteMode::Buffered),
-            Err(error) => match error.raw_os_error() {
-                Some(libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS | libc::EPERM) => {
-                    Ok(WriteMode::Buffered)
-                }
-                _ => Err(JournalError::io("write", &path, 0, error)),
-            },
-        }
+        result
     }
+}
+
+/// Whether the system says that it cannot, rather than that it failed.
+fn is_unsupported(error: &io::Error) -> bool {
+    let number = error.raw_os_error();
+    matches!(number, Some(libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS | libc::EPERM))
 }
 
 fn private() -> OpenOptions {
@@ -320,6 +411,12 @@ impl DiskFile {
 
     fn failed(&self, operation: &'static str, offset: u64, error: io::Error) -> JournalError {
         JournalError::io(operation, &self.path, offset, error)
+    }
+}
+
+impl AsFd for DiskFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

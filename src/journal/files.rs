@@ -10,7 +10,7 @@ use super::error::JournalError;
 use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 
 /// Bytes that are zeroed at once when a segment is made.
-const ZERO_BYTES: usize = 1024 * 1024;
+const ZERO_BYTES: usize = 2 * 1024 * 1024;
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,11 +22,13 @@ mod blocking;
 mod buffer;
 mod direct;
 mod directory;
+mod disk;
 mod error;
 pub mod faulty;
 mod files;
 pub mod format;
 mod inspect;
+mod preparing;
 mod reader;
 mod recover;
 mod repair;
@@ -36,12 +38,14 @@ mod snapshot;
 mod storage;
 mod threaded;
 mod trim;
+mod uring;
 mod walk;
 mod writer;
 
 pub use blocking::Blocking;
 pub use buffer::Buffer;
-pub use directory::{DataDir, Directory, DiskFile, SnapshotLock, WriteMode};
+pub use directory::{Backend, DataDir, Directory, DiskFile, SnapshotLock, WriteMode};
+pub use disk::Disk;
 pub use error::{Fault, JournalError};
 pub use files::{Access, Files, OpenFile};
 pub use format::{FORMAT_VERSION, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
@@ -60,12 +64,14 @@ pub use snapshot::{
 };
 pub use storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 pub use threaded::{Threaded, Waker};
+pub use uring::Uring;
 pub use walk::{Anchor, Entry, Tail, first_segment};
 pub use writer::{Durability, Options, Position, WRITER_BYTES, Writer};
 
-impl Writer<Threaded<Directory>> {
+impl Writer<Disk> {
     /// The writer of the journal in `dir`, going on where `recovered` ends. `waker` is called, on
-    /// another thread, whenever there is something to [`Writer::poll`] for.
+    /// another thread, when there is something to [`Writer::poll`] for that
+    /// [`Writer::descriptor`] does not tell.
     ///
     /// # Errors
     ///
@@ -77,8 +83,7 @@ impl Writer<Threaded<Directory>> {
         waker: &Waker,
     ) -> Result<Self, JournalError> {
         let segments = recover::segments_at(&recovered.position);
-        let description = format!("{} on a thread of their own", dir.write_mode());
-        let storage = Threaded::start(dir.files(), &segments, waker, description)?;
+        let storage = Disk::start(dir, &segments, waker)?;
         Ok(Writer::new(storage, recovered.position, options))
     }
 }

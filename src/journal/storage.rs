@@ -1,5 +1,7 @@
 //! What the writer asks of a disk: submit and complete, never wait.
 
+use std::os::fd::BorrowedFd;
+
 use super::buffer::Buffer;
 use super::error::JournalError;
 use super::format::SegmentHeader;
@@ -51,18 +53,33 @@ pub struct Completion {
 
 /// A disk that is told what to do and tells when it is done. Operations may complete in any order.
 pub trait Storage {
-    /// Begins an operation. Returns at once. Allocates nothing.
+    /// Makes the storage know the buffers that most writes will come with, before the first one.
+    fn register(&mut self, buffers: &mut [Buffer]) {
+        let _ = buffers;
+    }
+
+    /// Takes in an operation, which [`Storage::begin`] begins at the latest. Returns at once.
+    /// Allocates nothing.
     ///
     /// # Panics
     ///
     /// If more than [`OPERATIONS_MAX`] are under way.
     fn submit(&mut self, ticket: u64, operation: Operation);
 
+    /// Begins all that was submitted. Returns at once.
+    fn begin(&mut self) {}
+
     /// An operation that is over, if there is one. Returns at once.
     fn complete(&mut self) -> Option<Completion>;
 
     /// Waits until [`Storage::complete`] has something to give, or nothing is under way.
     fn wait(&mut self);
+
+    /// What becomes readable when [`Storage::complete`] may have something to give, for a thread
+    /// that sleeps; `None` where a waker does that.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 
     /// What does the work, for people.
     fn describe(&self) -> String;

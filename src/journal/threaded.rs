@@ -19,6 +19,7 @@ use crossbeam::sync::{Parker, Unparker};
 use super::error::JournalError;
 use super::files::{Access, Files, OpenFile};
 use super::format::segment_name;
+use super::preparing::Preparer;
 use super::storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 
 /// Called, on another thread, whenever an operation has completed.
@@ -26,8 +27,9 @@ pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// Storage that works on threads of its own, over the blocking calls of [`Files`].
 pub struct Threaded<F: Files> {
+    /// Before the writing thread, so that it ends first: it hands its files on to that one.
+    preparing: Preparer<F>,
     writing: Worker<F>,
-    preparing: Worker<F>,
     completions: Arc<ArrayQueue<Completion>>,
     parker: Parker,
     under_way: usize,
@@ -49,11 +51,27 @@ struct Worker<F: Files> {
 impl<F: Files> Worker<F> {
     fn push(&self, request: Request<F>) {
         assert!(self.requests.push(request).is_ok(), "the queue holds all that is under way");
-        self.handle().thread().unpark();
+        self.thread().unpark();
     }
 
     fn handle(&self) -> &JoinHandle<()> {
-        self.thread.as_ref().expect("the thread is joined only when storage is dropped")
+        self.thread.as_ref().expect("the thread is joined only when this is dropped")
+    }
+
+    fn thread(&self) -> &Thread {
+        self.handle().thread()
+    }
+}
+
+impl<F: Files> Drop for Worker<F> {
+    /// What was asked for before is done first.
+    fn drop(&mut self) {
+        // A full queue means a thread that died.
+        let _ = self.requests.push(Request::Stop);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
     }
 }
 
@@ -119,33 +137,25 @@ impl<F: Files> Threaded<F> {
             .name("journal-write".into())
             .spawn(move || writer.run())
             .map_err(failed)?;
-        let write_thread = thread.thread().clone();
         let writing = Worker { requests, thread: Some(thread) };
 
-        let requests = Arc::new(ArrayQueue::new(OPERATIONS_MAX));
-        let preparer = PreparingThread {
-            files: files.clone(),
-            requests: Arc::clone(&requests),
-            writing: Arc::clone(&writing.requests),
-            write_thread,
-            bell: bell(),
-        };
-        let spawned = thread::Builder::new()
-            .name("journal-prepare".into())
-            .spawn(move || preparer.run())
-            .map_err(failed);
-        let preparing = match spawned {
-            Ok(thread) => Worker { requests, thread: Some(thread) },
-            Err(error) => {
-                writing.push(Request::Stop);
-                return Err(error);
-            }
-        };
+        let (adopting, write_thread) = (Arc::clone(&writing.requests), writing.thread().clone());
+        let bell = bell();
+        let preparing = Preparer::start(files, move |ticket, made| {
+            let result = made.map(|(segment, file)| {
+                // Before the completion: what the writer asks for next finds it there.
+                let adopted = adopting.push(Request::Adopt(segment, file));
+                assert!(adopted.is_ok(), "the queue has room for what is adopted");
+                write_thread.unpark();
+            });
+            bell.put(Completion { ticket, buffer: None, result });
+            bell.ring();
+        })?;
         Ok(Threaded { writing, preparing, completions, parker, under_way: 0, description })
     }
 
     fn check_threads(&self) {
-        let died = self.writing.handle().is_finished() || self.preparing.handle().is_finished();
+        let died = self.writing.handle().is_finished() || self.preparing.has_died();
         assert!(!died || !self.completions.is_empty(), "a thread of the journal's storage died");
     }
 }
@@ -154,10 +164,9 @@ impl<F: Files> Storage for Threaded<F> {
     fn submit(&mut self, ticket: u64, operation: Operation) {
         assert!(self.under_way < OPERATIONS_MAX, "more is under way than was agreed");
         self.under_way += 1;
-        let request = Request::Do(ticket, operation);
-        match request {
-            Request::Do(_, Operation::Prepare(_)) => self.preparing.push(request),
-            _ => self.writing.push(request),
+        match operation {
+            Operation::Prepare(header) => self.preparing.make(ticket, header),
+            _ => self.writing.push(Request::Do(ticket, operation)),
         }
     }
 
@@ -180,19 +189,6 @@ impl<F: Files> Storage for Threaded<F> {
 
     fn describe(&self) -> String {
         self.description.clone()
-    }
-}
-
-impl<F: Files> Drop for Threaded<F> {
-    fn drop(&mut self) {
-        for worker in [&mut self.preparing, &mut self.writing] {
-            // What was asked for before is done first. A full queue means a thread that died.
-            let _ = worker.requests.push(Request::Stop);
-            if let Some(thread) = worker.thread.take() {
-                thread.thread().unpark();
-                let _ = thread.join();
-            }
-        }
     }
 }
 
@@ -266,37 +262,5 @@ impl<F: Files> WritingThread<F> {
     fn file(&self, segment: u32) -> &F::File {
         let found = self.open.iter().find(|&&(number, _)| number == segment);
         &found.expect("operations name only segments that were prepared").1
-    }
-}
-
-struct PreparingThread<F: Files> {
-    files: F,
-    requests: Arc<ArrayQueue<Request<F>>>,
-    writing: Arc<ArrayQueue<Request<F>>>,
-    write_thread: Thread,
-    bell: Bell,
-}
-
-impl<F: Files> PreparingThread<F> {
-    fn run(&self) {
-        loop {
-            match self.requests.pop() {
-                Some(Request::Do(ticket, Operation::Prepare(header))) => {
-                    let result = self.files.make_segment(header).map(|file| {
-                        // Before the completion: what the writer asks for next finds it there.
-                        let adopted = self.writing.push(Request::Adopt(header.segment, file));
-                        assert!(adopted.is_ok(), "the queue has room for what is adopted");
-                        self.write_thread.unpark();
-                    });
-                    self.bell.put(Completion { ticket, buffer: None, result });
-                    self.bell.ring();
-                }
-                Some(Request::Do(..) | Request::Adopt(..)) => {
-                    unreachable!("only segments to prepare come here")
-                }
-                Some(Request::Stop) => return,
-                None => thread::park(),
-            }
-        }
     }
 }

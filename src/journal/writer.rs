@@ -15,14 +15,15 @@
 //! * After the first failure nothing is released any more.
 
 use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
 
 use zerocopy::IntoBytes;
 
-use super::buffer::Buffer;
+use super::buffer::{Buffer, HUGE_PAGE_BYTES};
 use super::error::JournalError;
 use super::format::{
     BLOCK_BYTES, BODY_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, GROUP_BYTES_MAX,
-    SEGMENT_HEADER_BYTES, SegmentHeader, frame_seed,
+    SEGMENT_HEADER_BYTES, SegmentHeader, frame_seed, sum_up,
 };
 use super::seal::{Key, Seal};
 use super::storage::{Completion, Operation, Storage};
@@ -31,13 +32,14 @@ use crate::types::{BATCH_COMMANDS_MAX, Command, Rules, Window};
 /// Buffers: one to fill, the others on their way.
 const BUFFERS: usize = 6;
 /// Memory that the buffers of a writer take, in bytes, allocated when it is made.
-pub const WRITER_BYTES: u64 = (BUFFERS * GROUP_BYTES_MAX) as u64;
+pub const WRITER_BYTES: u64 = (BUFFERS * GROUP_BYTES_MAX.next_multiple_of(HUGE_PAGE_BYTES)) as u64;
 /// Most groups under way at once.
 const IN_FLIGHT_MAX: usize = BUFFERS - 2;
 /// Most syncs under way at once.
 const SYNCS_MAX: usize = 4;
-/// Commands that are copied before they are summed up: few enough to stay in the fastest cache.
-const COPY_COMMANDS: usize = 64;
+/// Commands that are copied before they are summed up: few enough to stay in the fastest cache, and
+/// as many bytes as the sum is fastest on.
+const COPY_COMMANDS: usize = 192;
 
 /// When an outcome may leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,14 +163,16 @@ impl<S: Storage> Writer<S> {
     ///
     /// If the options are out of range.
     #[must_use]
-    pub fn new(storage: S, position: Position, options: Options) -> Writer<S> {
+    pub fn new(mut storage: S, position: Position, options: Options) -> Writer<S> {
         super::check_segment_bytes(options.segment_bytes).expect("the options were checked");
+        let mut free: Vec<Buffer> = (0..BUFFERS).map(|_| Buffer::new(GROUP_BYTES_MAX)).collect();
+        storage.register(&mut free);
         Writer {
             storage,
             options,
             position,
             seed: frame_seed(&position.journal_id, position.segment),
-            free: (0..BUFFERS).map(|_| Buffer::new(GROUP_BYTES_MAX)).collect(),
+            free,
             gathering: None,
             ready: VecDeque::with_capacity(BUFFERS),
             in_flight: VecDeque::with_capacity(BUFFERS),
@@ -189,6 +193,13 @@ impl<S: Storage> Writer<S> {
     #[must_use]
     pub fn describe(&self) -> String {
         self.storage.describe()
+    }
+
+    /// What becomes readable when there may be something to [`Writer::poll`] for; `None` where the
+    /// waker is called instead.
+    #[must_use]
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.storage.descriptor()
     }
 
     /// Sequence of the last command that was appended, 0 if there is none.
@@ -272,6 +283,7 @@ impl<S: Storage> Writer<S> {
         self.release();
         self.prepare_next();
         self.submit();
+        self.storage.begin();
         Ok(match self.options.durability {
             Durability::Sync => self.durable_sequence,
             Durability::Async => self.written_sequence,
@@ -292,6 +304,7 @@ impl<S: Storage> Writer<S> {
             self.check()?;
             self.release();
             self.submit();
+            self.storage.begin();
             if self.is_drained() {
                 return Ok(());
             }
@@ -328,6 +341,7 @@ impl<S: Storage> Writer<S> {
         }
         if self.durable_sequence < last {
             self.sync(self.position.segment, false);
+            self.storage.begin();
             return Ok(());
         }
         self.put_mark();
@@ -643,7 +657,7 @@ where
             body.copy_from_slice(command.body.as_bytes());
             index += 1;
         }
-        checksum = crc32c::crc32c_append(checksum, chunk);
+        checksum = sum_up(checksum, chunk);
     }
     checksum
 }

@@ -1,7 +1,8 @@
-//! When each batch of a load was due, handed from the thread that sends to the one that publishes.
+//! When each batch of a load was due, handed from the thread that sends to the one that publishes, and
+//! how many were published, handed back.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// One time for each batch, allocated at start.
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 pub struct Stamps {
     start: OnceLock<Instant>,
     since_start_ns: Box<[AtomicU64]>,
+    published: AtomicUsize,
 }
 
 impl Stamps {
@@ -17,7 +19,7 @@ impl Stamps {
     pub fn new(batches: usize) -> Stamps {
         // Written once here, so that the pages are there before the load begins.
         let since_start_ns = (0..batches).map(|_| AtomicU64::new(1)).collect();
-        Stamps { start: OnceLock::new(), since_start_ns }
+        Stamps { start: OnceLock::new(), since_start_ns, published: AtomicUsize::new(0) }
     }
 
     /// Sets the time from which the others are counted. The first call counts.
@@ -56,5 +58,19 @@ impl Stamps {
         let start = self.start.get().expect("a load is started before its first batch");
         // Relaxed: see `set`.
         *start + Duration::from_nanos(self.since_start_ns[batch].load(Ordering::Relaxed))
+    }
+    /// Says that all outcomes of the first `batches` batches were published.
+    #[inline]
+    pub fn set_published(&self, batches: usize) {
+        // Relaxed: the number carries nothing but itself.
+        self.published.store(batches, Ordering::Relaxed);
+    }
+
+    /// How many batches were published.
+    #[inline]
+    #[must_use]
+    pub fn published(&self) -> usize {
+        // Relaxed: see `set_published`.
+        self.published.load(Ordering::Relaxed)
     }
 }

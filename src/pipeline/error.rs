@@ -18,6 +18,9 @@ pub enum PipelineError {
     /// The system refuses a thread.
     #[error("starting a thread: {0}")]
     Thread(#[source] io::Error),
+    /// The system refuses a descriptor to sleep on.
+    #[error("waiting for writes: {0}")]
+    Poller(#[source] io::Error),
     /// A broken invariant: a bug in this program.
     #[error("stage {stage} stopped: {message}")]
     Panicked {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::Receiver;
 
@@ -23,6 +23,10 @@ use crate::types::{
 /// Commands that risk and settle take on in one step, so that the next stage has work early and
 /// what they touch stays in the cache of their core. Chains are not cut.
 const STEP_COMMANDS: usize = 512;
+
+/// How long the journal has nothing to do before it writes a closing frame: a client that sends one
+/// command at a time does not wait behind it.
+const IDLE: Duration = Duration::from_millis(2);
 
 /// Takes commands in.
 pub(super) struct GatewayStage<S: Source> {
@@ -60,6 +64,8 @@ pub(super) struct JournalStage<J: Storage> {
     pub(super) writer: Writer<J>,
     /// Sequence of the last command that may be answered, for publish to see.
     pub(super) durable: Gauge,
+    /// Since when there was nothing to do.
+    pub(super) idle_since: Option<Instant>,
 }
 
 impl<J: Storage + Send> Run for JournalStage<J> {
@@ -102,7 +108,10 @@ impl<J: Storage + Send> Run for JournalStage<J> {
             self.durable.set(durable);
             self.commands.release(durable);
             progress = Progress::Worked;
-        } else if progress == Progress::Idle {
+        }
+        if progress == Progress::Worked {
+            self.idle_since = None;
+        } else if self.idle_since.get_or_insert_with(Instant::now).elapsed() >= IDLE {
             self.writer.idle()?;
         }
         Ok(if ended { Progress::Ended } else { progress })

@@ -34,6 +34,7 @@ pub(super) fn drive(
     monitors: &[Monitor],
     mut tick: impl FnMut(),
 ) -> Result<(), PipelineError> {
+    let is_journaled = stages.iter().any(|stage| stage.role() == Role::Journal);
     let mut stages: Vec<Option<&mut dyn Run>> = stages.into_iter().map(Some).collect();
     let starter = thread::current();
     thread::scope(|scope| {
@@ -48,11 +49,15 @@ pub(super) fn drive(
                 // The journal is the one stage that may be missing.
                 own.extend(stage.and_then(Option::take));
             }
+            let strategy = match strategy {
+                WaitStrategy::BusySpin if is_journaled => WaitStrategy::Yield,
+                other => other,
+            };
             let waiter = Waiter::new(strategy, bell.clone());
             let starter = starter.clone();
             let spawned =
                 thread::Builder::new().name(thread_name(plan)).spawn_scoped(scope, move || {
-                    let result = run_thread(own, plan, waiter, monitors);
+                    let result = run_thread(own, plan, waiter, monitors, is_journaled);
                     starter.unpark();
                     result
                 });
@@ -93,6 +98,7 @@ fn run_thread(
     plan: &ThreadPlan,
     mut waiter: Waiter,
     monitors: &[Monitor],
+    yields: bool,
 ) -> Result<(), PipelineError> {
     if let Some(id) = plan.core {
         // A core that may not be used was refused earlier; a failure here costs speed alone.
@@ -114,7 +120,16 @@ fn run_thread(
             if ended == stages.len() {
                 return Ok(());
             }
-            if worked { waiter.reset() } else { waiter.wait() }
+            if !worked {
+                waiter.wait();
+                continue;
+            }
+            waiter.reset();
+            // The kernel's workers that complete a write need a core, and may need this one. They
+            // would get it only when this thread has used its time up, some 4 ms later.
+            if yields {
+                thread::yield_now();
+            }
         }
     }));
     let result = outcome.unwrap_or_else(|panic| {

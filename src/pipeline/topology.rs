@@ -10,11 +10,11 @@ use super::stages::{GatewayStage, JournalStage, PublishStage, RiskStage, SettleS
 use super::threads::{Run, drive};
 use super::{PipelineError, Placement, Role};
 use crate::engine::Engine;
-use crate::gateway::{Intake, Source};
+use crate::gateway::{Intake, Poller, Source};
 use crate::journal::{Storage, Writer};
 use crate::observe::{Gauge, OutcomeCounts};
 use crate::publish::Sink;
-use crate::ring::{Bell, Graph, Parker, WaitStrategy};
+use crate::ring::{Bell, Graph, WaitStrategy};
 use crate::types::{Command, Event, Outcome, Verdict};
 
 /// Notices that may lie between the gateway and publish.
@@ -83,7 +83,7 @@ pub struct Settings {
     /// Stages to threads, threads to cores.
     pub placement: Placement,
     /// How the gateway's thread sleeps, where it must be woken by more than other stages.
-    pub parker: Option<Arc<dyn Parker>>,
+    pub parker: Option<Arc<Poller>>,
     /// Set from outside: take nothing more in, finish what was begun.
     pub stop: Arc<AtomicBool>,
 }
@@ -177,16 +177,22 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
     let (risk, settle) = engine.into_parts();
 
     // One bell for each thread; a stage's bell is its thread's.
-    let bells: Vec<Bell> = placement
-        .threads
-        .iter()
-        .map(|thread| match &parker {
-            Some(parker) if thread.roles.contains(&Role::Gateway) => {
-                Bell::with_parker(Arc::clone(parker))
-            }
-            _ => Bell::new(),
-        })
-        .collect();
+    let mut bells = Vec::with_capacity(placement.threads.len());
+    for thread in &placement.threads {
+        let mut poller = parker.clone().filter(|_| thread.roles.contains(&Role::Gateway));
+        // Where the kernel writes on its own, it is the kernel that wakes the journal's thread.
+        let writer = journal.as_ref().map(|journal| &journal.writer);
+        let descriptor = writer.and_then(Writer::descriptor);
+        if let Some(descriptor) = descriptor.filter(|_| thread.roles.contains(&Role::Journal)) {
+            let own = match poller.take() {
+                Some(poller) => poller,
+                None => Arc::new(Poller::new().map_err(PipelineError::Poller)?),
+            };
+            own.watch(descriptor).map_err(PipelineError::Poller)?;
+            poller = Some(own);
+        }
+        bells.push(poller.map_or_else(Bell::new, |poller| Bell::with_parker(poller)));
+    }
     let bell = |role: Role| -> &Bell {
         let thread = placement.threads.iter().position(|thread| thread.roles.contains(&role));
         &bells[thread.expect("a placement runs every stage")]
@@ -236,7 +242,8 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
     let mut journal = journal.zip(journal_commands).map(|(journal, commands)| {
         journal.bell.set(bell(Role::Journal).clone());
         let durable = durable.clone().expect("there is a gauge where there is a journal");
-        (JournalStage { commands, writer: journal.writer, durable }, journal.bell)
+        let writer = journal.writer;
+        (JournalStage { commands, writer, durable, idle_since: None }, journal.bell)
     });
     let mut risk = RiskStage { commands: risk_commands, risk };
     let mut settle = SettleStage {

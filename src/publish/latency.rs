@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 
 use super::Sink;
 use crate::observe::Stamps;
+use crate::ring::Bell;
 use crate::types::{Event, Outcome};
 
 /// Longest latency that is told apart from a longer one: an hour, in nanoseconds.
@@ -34,6 +35,11 @@ pub struct LatencySink {
     latency_ns: Histogram<u64>,
     now: Instant,
     finished: Option<Instant>,
+    /// Batches that the source does not know to be published yet.
+    untold: bool,
+    /// Wakes the source, where it waits for what is published.
+    source: Option<Bell>,
+    wakes_source: bool,
 }
 
 impl LatencySink {
@@ -61,7 +67,17 @@ impl LatencySink {
             latency_ns: latency_histogram(),
             now: Instant::now(),
             finished: None,
+            untold: false,
+            source: None,
+            wakes_source: false,
         }
+    }
+
+    /// The same, for a source that waits for what is published: it is woken.
+    #[must_use]
+    pub fn waking_source(mut self) -> LatencySink {
+        self.wakes_source = true;
+        self
     }
 
     /// One value for each batch: nanoseconds from due to published.
@@ -93,6 +109,7 @@ impl Sink for LatencySink {
         let latency_ns = self.now.saturating_duration_since(due).as_nanos() as u64;
         self.latency_ns.saturating_record(latency_ns.max(1));
         self.next_batch += 1;
+        self.untold = true;
         self.batch_end = (self.batch_end + self.batch).min(self.end);
         if sequence == self.end {
             self.finished = Some(Instant::now());
@@ -104,6 +121,17 @@ impl Sink for LatencySink {
     }
 
     fn turn_ends(&mut self, _: bool) -> bool {
+        if self.untold {
+            self.untold = false;
+            self.stamps.set_published(self.next_batch);
+            if let Some(source) = &self.source {
+                source.ring();
+            }
+        }
         false
+    }
+
+    fn attach(&mut self, gateway: Bell) {
+        self.source = self.wakes_source.then_some(gateway);
     }
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ringfence::journal::{
-    DataDir, Directory, Durability, Entry, JournalError, Options, Reader, Recovered, Threaded,
-    Waker, Wanted, Writer, recover,
+    DataDir, Disk, Durability, Entry, JournalError, Options, Reader, Recovered, Waker, Wanted,
+    Writer, recover,
 };
 use ringfence::types::{Command, Rules, Transfer, stamp_batch};
 
@@ -65,7 +65,7 @@ pub fn no_waker() -> Waker {
     Arc::new(|| {})
 }
 
-pub type DiskWriter = Writer<Threaded<Directory>>;
+pub type DiskWriter = Writer<Disk>;
 
 /// Opens the journal at `path` to write; what it held.
 pub fn open(path: &Path) -> Result<(DataDir, Recovered, Contents, DiskWriter), JournalError> {

@@ -13,9 +13,7 @@ use std::sync::atomic::AtomicBool;
 
 use ringfence::engine::{self, Digest, Engine};
 use ringfence::gateway::{Intake, Progress, Source, SourceError};
-use ringfence::journal::{
-    self, DataDir, Directory, Durability, Options, Reader, Threaded, Waker, Wanted, Writer,
-};
+use ringfence::journal::{self, DataDir, Disk, Durability, Options, Reader, Waker, Wanted, Writer};
 use ringfence::pipeline::{self, Journal, LateBell, Parts, Placement, Settings};
 use ringfence::publish::Sink;
 use ringfence::replay::{Discard, Replayer};
@@ -289,7 +287,7 @@ fn new_journal(
     rules: &Rules,
     folder: &Path,
     durability: Durability,
-) -> (Engine, (DataDir, Journal<Threaded<Directory>>)) {
+) -> (Engine, (DataDir, Journal<Disk>)) {
     let dir = DataDir::open(folder).expect("the folder is new");
     let options = Options { durability, segment_bytes: journal::SEGMENT_BYTES_MIN, key: None };
     let capacities = &rules.capacities;

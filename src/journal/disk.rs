@@ -1,0 +1,88 @@
+//! Storage on a real disk, in the way that was found to work there.
+
+use std::os::fd::BorrowedFd;
+
+use super::buffer::Buffer;
+use super::directory::{Backend, DataDir, Directory};
+use super::error::JournalError;
+use super::storage::{Completion, Operation, Storage};
+use super::threaded::{Threaded, Waker};
+use super::uring::Uring;
+
+/// Storage on a real disk.
+pub enum Disk {
+    /// The kernel writes on its own.
+    Uring(Box<Uring>),
+    /// A thread writes, and waits.
+    Threaded(Threaded<Directory>),
+}
+
+impl Disk {
+    /// Storage for the files of `dir`, by its backend. `segments` are those that operations may name
+    /// from the start; `waker` is called, on another thread, when something is done that
+    /// [`Storage::descriptor`] does not tell.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`] if a segment cannot be opened or the system refuses a thread or a ring.
+    pub fn start(dir: &DataDir, segments: &[u32], waker: &Waker) -> Result<Disk, JournalError> {
+        Ok(match dir.backend() {
+            Backend::Uring => Disk::Uring(Box::new(Uring::start(dir.files(), segments, waker)?)),
+            Backend::Threads | Backend::Buffered => {
+                let description = format!("{} on a thread of their own", dir.write_mode());
+                Disk::Threaded(Threaded::start(dir.files(), segments, waker, description)?)
+            }
+        })
+    }
+}
+
+impl Storage for Disk {
+    fn register(&mut self, buffers: &mut [Buffer]) {
+        match self {
+            Disk::Uring(uring) => uring.register(buffers),
+            Disk::Threaded(threaded) => threaded.register(buffers),
+        }
+    }
+
+    fn submit(&mut self, ticket: u64, operation: Operation) {
+        match self {
+            Disk::Uring(uring) => uring.submit(ticket, operation),
+            Disk::Threaded(threaded) => threaded.submit(ticket, operation),
+        }
+    }
+
+    fn begin(&mut self) {
+        match self {
+            Disk::Uring(uring) => uring.begin(),
+            Disk::Threaded(threaded) => threaded.begin(),
+        }
+    }
+
+    fn complete(&mut self) -> Option<Completion> {
+        match self {
+            Disk::Uring(uring) => uring.complete(),
+            Disk::Threaded(threaded) => threaded.complete(),
+        }
+    }
+
+    fn wait(&mut self) {
+        match self {
+            Disk::Uring(uring) => uring.wait(),
+            Disk::Threaded(threaded) => threaded.wait(),
+        }
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Disk::Uring(uring) => uring.descriptor(),
+            Disk::Threaded(threaded) => threaded.descriptor(),
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Disk::Uring(uring) => uring.describe(),
+            Disk::Threaded(threaded) => threaded.describe(),
+        }
+    }
+}

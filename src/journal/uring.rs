@@ -1,0 +1,446 @@
+//! Storage over `io_uring`: direct, durable writes that the kernel does on its own.
+//!
+//! ```text
+//!   submit ──▶ submission queue ──begin: one system call──▶ kernel ──▶ disk
+//!   complete ◀────────────── completion queue ◀─────────────┘   read from memory, no system call
+//!   Prepare ──▶ preparing thread ──▶ made ──▶ complete
+//! ```
+//!
+//! # Invariants
+//!
+//! * A buffer that the kernel may read from lies in `flights`, and stays there until its completion was
+//!   taken in. Dropping the storage waits for that.
+//! * A file is closed only when no entry of the submission queue names it; the kernel holds on to the
+//!   files of what it has begun.
+//! * There is never more under way than the queues hold.
+//!
+//! One of the few places with `unsafe`: memory is lent to the kernel here.
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam::queue::ArrayQueue;
+use crossbeam::sync::Parker;
+use io_uring::{IoUring, opcode, squeue, types};
+
+use super::buffer::{Buffer, Registration};
+use super::directory::{Directory, DiskFile};
+use super::error::JournalError;
+use super::files::{Access, Files};
+use super::format::{BLOCK_BYTES, segment_name};
+use super::preparing::Preparer;
+use super::storage::{Completion, OPERATIONS_MAX, Operation, Storage};
+use super::threaded::Waker;
+
+/// Entries of the submission queue: every operation has at most one at a time.
+const ENTRIES: u32 = OPERATIONS_MAX as u32;
+
+/// Tells the storages of a process apart.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// Storage whose writes are done by the kernel while the journal's thread goes on.
+pub struct Uring {
+    ring: IoUring,
+    id: u64,
+    /// What the kernel has or will have in hand; an entry's user data is the index.
+    flights: Box<[Option<Flight>]>,
+    flight_count: usize,
+    /// Registered memory, for as long as the ring lives or longer: the writer's buffers.
+    has_registered: bool,
+    open: Vec<(u32, DiskFile)>,
+    /// Released, and perhaps still named in the submission queue.
+    released: Vec<DiskFile>,
+    preparing: Preparer<Directory>,
+    preparing_count: usize,
+    made: Arc<ArrayQueue<Made>>,
+    parker: Parker,
+    done: VecDeque<Completion>,
+    files: Directory,
+    /// The kernel takes nothing more in; why, was told.
+    is_broken: bool,
+}
+
+/// An operation that the kernel does.
+struct Flight {
+    ticket: u64,
+    segment: u32,
+    what: Request,
+}
+
+enum Request {
+    Write { buffer: Buffer, offset: u64, bytes: usize, written: usize, durable: bool },
+    Sync,
+}
+
+/// A segment that the preparing thread has made.
+struct Made {
+    ticket: u64,
+    result: Result<(u32, DiskFile), JournalError>,
+}
+
+impl Uring {
+    /// Sets up the queues. `segments` are those that operations may name from the start. `waker` is
+    /// called when a segment was made; for writes see [`Storage::descriptor`].
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`] if a segment cannot be opened, the system has no `io_uring` or refuses a
+    /// thread.
+    pub fn start(
+        files: &Directory,
+        segments: &[u32],
+        waker: &Waker,
+    ) -> Result<Uring, JournalError> {
+        let ring = IoUring::new(ENTRIES)
+            .map_err(|error| JournalError::io("set up io_uring for", files.path(""), 0, error))?;
+        let mut open = Vec::with_capacity(OPERATIONS_MAX);
+        for &segment in segments {
+            open.push((segment, files.open(&segment_name(segment), Access::Write)?));
+        }
+        let made = Arc::new(ArrayQueue::new(OPERATIONS_MAX));
+        let parker = Parker::new();
+        let bell = Bell { unparker: parker.unparker().clone(), waker: Arc::clone(waker) };
+        let queue = Arc::clone(&made);
+        let preparing = Preparer::start(files, move |ticket, result| {
+            assert!(
+                queue.push(Made { ticket, result }).is_ok(),
+                "the queue holds all there can be"
+            );
+            bell.ring();
+        })?;
+        Ok(Uring {
+            ring,
+            // Relaxed: numbers need only differ.
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            flights: (0..OPERATIONS_MAX).map(|_| None).collect(),
+            flight_count: 0,
+            has_registered: false,
+            open,
+            released: Vec::with_capacity(OPERATIONS_MAX),
+            preparing,
+            preparing_count: 0,
+            made,
+            parker,
+            done: VecDeque::with_capacity(OPERATIONS_MAX + 1),
+            files: files.clone(),
+            is_broken: false,
+        })
+    }
+
+    fn file(&self, segment: u32) -> &DiskFile {
+        let found = self.open.iter().find(|&&(number, _)| number == segment);
+        &found.expect("operations name only segments that were prepared").1
+    }
+
+    /// How many operations have begun or wait in the submission queue.
+    fn under_way(&self) -> usize {
+        self.flight_count + self.preparing_count + self.done.len()
+    }
+
+    fn take_off(&mut self, flight: Flight) {
+        let free = self.flights.iter().position(Option::is_none);
+        let index = free.expect("there is a place for all that can be under way");
+        self.flights[index] = Some(flight);
+        self.flight_count += 1;
+        self.push_entry(index);
+    }
+
+    /// Puts what is left to do of a flight into the submission queue.
+    fn push_entry(&mut self, index: usize) {
+        let flight = self.flights[index].as_ref().expect("only flights are pushed");
+        let fd = types::Fd(self.file(flight.segment).as_fd().as_raw_fd());
+        let entry = match &flight.what {
+            Request::Write { buffer, offset, bytes, written, durable } => {
+                let rest = &buffer.bytes()[*written..*bytes];
+                let length = u32::try_from(rest.len()).expect("a group is far shorter than 4 GiB");
+                let offset = offset + *written as u64;
+                let flags = if *durable { libc::RWF_DSYNC } else { 0 };
+                match buffer.registration().filter(|place| place.storage == self.id) {
+                    Some(Registration { index, .. }) => {
+                        opcode::WriteFixed::new(fd, rest.as_ptr(), length, index)
+                            .offset(offset)
+                            .rw_flags(flags)
+                            .build()
+                    }
+                    None => opcode::Write::new(fd, rest.as_ptr(), length)
+                        .offset(offset)
+                        .rw_flags(flags)
+                        .build(),
+                }
+            }
+            Request::Sync => opcode::Fsync::new(fd).flags(types::FsyncFlags::DATASYNC).build(),
+        };
+        let entry: squeue::Entry = entry.user_data(index as u64);
+        // SAFETY: the kernel reads, and never writes, the bytes of the flight's buffer from when it takes
+        // the entry in until it has put a completion for it. All that time the buffer lies in
+        // `self.flights`: only `land` takes it out, when that completion was read, and `drop` waits
+        // for it. A buffer's memory does not move with it and is freed only with it. Nobody writes to
+        // it meanwhile, since the buffer itself was moved in here. Where the entry names registered
+        // memory, it is that of this buffer: `register` alone gives a buffer this storage's number,
+        // and a buffer keeps its memory for life. The descriptor is open until the kernel takes the
+        // entry in: files are closed by `close_released` only.
+        let pushed = unsafe { self.ring.submission().push(&entry) };
+        pushed.expect("the queue has an entry for each operation");
+    }
+
+    /// Takes in what is done, as far as it is known without asking the system.
+    fn reap(&mut self) {
+        while let Some(Made { ticket, result }) = self.made.pop() {
+            self.preparing_count -= 1;
+            let result = result.map(|made| self.open.push(made));
+            self.done.push_back(Completion { ticket, buffer: None, result });
+        }
+        loop {
+            let Some(entry) = self.ring.completion().next() else {
+                return;
+            };
+            let index = usize::try_from(entry.user_data()).expect("user data is an index");
+            self.land(index, entry.result());
+        }
+    }
+
+    /// The kernel has done a flight, or a part of it.
+    fn land(&mut self, index: usize, result: i32) {
+        let flight = self.flights[index].as_mut().expect("a completion is of a flight");
+        let outcome = match (&mut flight.what, result) {
+            // Not done, and nothing wrong: a thread that began it ended before its turn came.
+            (_, code) if code == -libc::ECANCELED || code == -libc::EINTR => {
+                return self.push_entry(index);
+            }
+            (_, code) if code < 0 => Err(io::Error::from_raw_os_error(-code)),
+            (Request::Sync, _) => Ok(()),
+            (Request::Write { .. }, 0) => Err(io::ErrorKind::WriteZero.into()),
+            (Request::Write { bytes, written, .. }, count) => {
+                *written += count.unsigned_abs() as usize;
+                // A short write ends at a block's boundary, or the next one says what is wrong.
+                if *written < *bytes {
+                    return self.push_entry(index);
+                }
+                Ok(())
+            }
+        };
+        let flight = self.flights[index].take().expect("it was there");
+        self.flight_count -= 1;
+        let (operation, at) = match &flight.what {
+            Request::Write { offset, written, .. } => ("write", offset + *written as u64),
+            Request::Sync => ("sync", 0),
+        };
+        let result = outcome.map_err(|error| {
+            let path = self.files.path(&segment_name(flight.segment));
+            JournalError::io(operation, path, at, error)
+        });
+        let buffer = match flight.what {
+            Request::Write { buffer, .. } => Some(buffer),
+            Request::Sync => None,
+        };
+        self.done.push_back(Completion { ticket: flight.ticket, buffer, result });
+    }
+
+    /// Gives the kernel what waits in the submission queue, and waits until `completions` of all that
+    /// it has are done.
+    fn enter(&mut self, completions: usize) {
+        match self.ring.submit_and_wait(completions) {
+            Ok(_) => {}
+            // Tried again the next time.
+            Err(error)
+                if matches!(
+                    error.raw_os_error(),
+                    Some(libc::EINTR | libc::EAGAIN | libc::EBUSY)
+                ) => {}
+            Err(error) => {
+                self.is_broken = true;
+                let path = self.files.path("");
+                let result = Err(JournalError::io("submit writes to", path, 0, error));
+                self.done.push_back(Completion { ticket: 0, buffer: None, result });
+            }
+        }
+        self.close_released();
+    }
+
+    /// Hands released files on to be closed, once no entry names them any more.
+    fn close_released(&mut self) {
+        if !self.released.is_empty() && self.ring.submission().is_empty() {
+            for file in self.released.drain(..) {
+                self.preparing.close(file);
+            }
+        }
+    }
+
+    /// Operations that the kernel has in hand.
+    fn begun(&mut self) -> usize {
+        self.flight_count - self.ring.submission().len()
+    }
+}
+
+impl Storage for Uring {
+    fn register(&mut self, buffers: &mut [Buffer]) {
+        if self.has_registered {
+            return;
+        }
+        let vectors: Vec<libc::iovec> = buffers
+            .iter_mut()
+            .map(|buffer| {
+                let bytes = buffer.bytes_mut();
+                libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() }
+            })
+            .collect();
+        // SAFETY: the vectors describe memory that is alive and initialised. The kernel holds on to
+        // its pages until the ring is gone, even if a buffer is freed before, and reads from them only
+        // for entries that name them; `push_entry` says why those find the buffer alive.
+        let registered = unsafe { self.ring.submitter().register_buffers(&vectors) };
+        // Where the system lets no more memory be locked, writes only take a little longer.
+        if registered.is_ok() {
+            self.has_registered = true;
+            for (index, buffer) in (0..).zip(buffers) {
+                buffer.set_registration(Registration { storage: self.id, index });
+            }
+        }
+    }
+
+    fn submit(&mut self, ticket: u64, operation: Operation) {
+        assert!(self.under_way() < OPERATIONS_MAX, "more is under way than was agreed");
+        match operation {
+            Operation::Prepare(header) => {
+                self.preparing_count += 1;
+                self.preparing.make(ticket, header);
+            }
+            Operation::Write { segment, offset, buffer, bytes, durable } => {
+                let what = Request::Write { buffer, offset, bytes, written: 0, durable };
+                self.take_off(Flight { ticket, segment, what });
+            }
+            Operation::Sync { segment } => {
+                self.take_off(Flight { ticket, segment, what: Request::Sync });
+            }
+            Operation::Release { segment } => {
+                if let Some(index) = self.open.iter().position(|&(number, _)| number == segment) {
+                    self.released.push(self.open.swap_remove(index).1);
+                }
+                self.close_released();
+                self.done.push_back(Completion { ticket, buffer: None, result: Ok(()) });
+            }
+        }
+    }
+
+    fn begin(&mut self) {
+        if !self.is_broken && !self.ring.submission().is_empty() {
+            self.enter(0);
+        }
+    }
+
+    fn complete(&mut self) -> Option<Completion> {
+        if self.done.is_empty() {
+            self.reap();
+            if self.preparing_count > 0 {
+                let died = self.preparing.has_died() && self.made.is_empty();
+                assert!(!died, "a thread of the journal's storage died");
+            }
+        }
+        self.done.pop_front()
+    }
+
+    fn wait(&mut self) {
+        loop {
+            self.reap();
+            if !self.done.is_empty() {
+                return;
+            }
+            if self.flight_count > 0 && !self.is_broken {
+                self.enter(1);
+            } else if self.preparing_count > 0 {
+                let died = self.preparing.has_died() && self.made.is_empty();
+                assert!(!died, "a thread of the journal's storage died");
+                self.parker.park();
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        // SAFETY: the ring owns the descriptor and keeps it open; the result borrows the ring.
+        Some(unsafe { BorrowedFd::borrow_raw(self.ring.as_raw_fd()) })
+    }
+
+    fn describe(&self) -> String {
+        let buffers = if self.has_registered { "registered" } else { "ordinary" };
+        format!("io_uring, direct writes (O_DIRECT, RWF_DSYNC) from {buffers} buffers")
+    }
+}
+
+impl Drop for Uring {
+    /// What was asked for is done first; the kernel reads from the buffers until then.
+    fn drop(&mut self) {
+        let mut failures = 0;
+        while self.begun() > 0 || (self.flight_count > 0 && !self.is_broken) {
+            if self.ring.submit_and_wait(1).is_err() {
+                failures += 1;
+            }
+            self.reap();
+            self.done.clear();
+            if failures > 1000 {
+                // Nobody can tell any more what the kernel still reads: that memory is given up.
+                mem::forget(mem::take(&mut self.flights));
+                return;
+            }
+        }
+    }
+}
+
+/// Wakes whoever waits for a segment, and tells if the thread that makes it died.
+struct Bell {
+    unparker: crossbeam::sync::Unparker,
+    waker: Waker,
+}
+
+impl Bell {
+    fn ring(&self) {
+        self.unparker.unpark();
+        (self.waker)();
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.ring();
+    }
+}
+
+/// Whether the system lets this process do durable writes through a ring: writes `buffer` to the start
+/// of `file`.
+///
+/// # Errors
+///
+/// Why not.
+pub(super) fn try_out(file: &impl AsFd, buffer: &Buffer) -> io::Result<()> {
+    let mut ring = IoUring::new(1)?;
+    let fd = types::Fd(file.as_fd().as_raw_fd());
+    let entry = opcode::Write::new(fd, buffer.bytes().as_ptr(), BLOCK_BYTES as u32)
+        .rw_flags(libc::RWF_DSYNC)
+        .build();
+    assert!(buffer.bytes().len() >= BLOCK_BYTES);
+    // SAFETY: `buffer` is borrowed, so nobody writes to it, and it and `file` outlive the wait below,
+    // which returns only once the kernel is done with the one entry that there is. The kernel only
+    // reads from it.
+    unsafe { ring.submission().push(&entry) }.expect("the queue is empty");
+    let mut submitted = 0;
+    loop {
+        match ring.submit_and_wait(1) {
+            Ok(count) => submitted += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if submitted == 0 => return Err(error),
+            // The kernel has the entry: there is no way but to wait for it.
+            Err(_) => std::thread::yield_now(),
+        }
+        if let Some(entry) = ring.completion().next() {
+            return match entry.result() {
+                code if code < 0 => Err(io::Error::from_raw_os_error(-code)),
+                count if count.unsigned_abs() as usize == BLOCK_BYTES => Ok(()),
+                _ => Err(io::ErrorKind::WriteZero.into()),
+            };
+        }
+    }
+}
