@@ -72,8 +72,8 @@ impl<N> Intake<N> {
             Ok(Some(claim)) => claim,
             Ok(None) => return Ok(None),
             Err(ClaimError::Halted(halted)) => return Err(SourceError::Halted(halted)),
-            Err(ClaimError::BatchTooLong { .. }) => {
-                unreachable!("a ring holds at least two of the longest batches")
+            Err(ClaimError::BatchTooLong { .. } | ClaimError::TimedOut { .. }) => {
+                unreachable!("a ring holds at least two of the longest batches; nothing waits")
             }
         };
         let first_sequence = claim.first_sequence();

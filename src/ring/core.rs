@@ -3,16 +3,18 @@
 //! # Invariants
 //!
 //! * A cursor is the sequence *behind* the last one its owner handed on; it never goes back, and
-//!   only its owner stores it.
+//!   only its owner stores it. (That of several producers is behind the last one they claimed;
+//!   what of it is handed on is in [`Marks`].)
 //! * A stage's cursor is at most the cursor of every node it waits for.
 //! * `end` and the halt are set once.
 
 use std::sync::OnceLock;
 
+use super::bell::Bell;
 use super::error::Halted;
+use super::marks::Marks;
 use super::order;
-use super::wait::Bell;
-use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::Ordering::Relaxed;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Padded, lock};
 
 /// A cursor with its name, and whom to wake when it moves.
@@ -47,6 +49,25 @@ impl Node {
     }
 }
 
+/// The stages that nobody waits for: all others are ahead of them.
+pub struct Gates(Box<[Arc<Node>]>);
+
+impl Gates {
+    pub(super) fn new(nodes: Vec<Arc<Node>>) -> Self {
+        Self(nodes.into())
+    }
+
+    /// What all of them have handed on.
+    #[inline]
+    pub(super) fn released(&self) -> u64 {
+        let mut released = u64::MAX;
+        for node in &self.0 {
+            released = released.min(node.cursor.load(order::GATE));
+        }
+        released
+    }
+}
+
 /// State of the whole ring.
 pub struct Core {
     pub(super) slots: usize,
@@ -58,6 +79,21 @@ pub struct Core {
     reason: Mutex<Option<Halted>>,
     /// Every bell of the ring, to be rung at the end and at a halt.
     bells: Mutex<Vec<Bell>>,
+    /// How the input lane is filled; set when the graph is built, before anything moves.
+    pub(super) filled: OnceLock<Filled>,
+}
+
+/// How the input lane is filled.
+pub enum Filled {
+    /// By one producer, whose cursor says how far.
+    InOrder,
+    /// By several, who mark each slot; their cursor says how far they have claimed.
+    Marked {
+        /// The marks.
+        marks: Arc<Marks>,
+        /// Whose cursor it is.
+        producers: Arc<Node>,
+    },
 }
 
 /// `end` of a ring that is still open.
@@ -72,6 +108,7 @@ impl Core {
             end: AtomicU64::new(OPEN),
             reason: Mutex::new(None),
             bells: Mutex::new(Vec::new()),
+            filled: OnceLock::new(),
         })
     }
 
@@ -91,16 +128,14 @@ impl Core {
                 *reason = Some(Halted { by: by.to_owned(), message: message.to_owned() });
             }
         }
-        // Release: pairs with the Acquire in `check`, which then finds the reason.
-        self.halted.store(true, Release);
+        self.halted.store(true, order::HALT);
         Bell::ring_all(&lock(&self.bells));
     }
 
     /// The reason, if the ring was halted.
     #[inline(always)]
     pub(super) fn check(&self) -> Result<(), Halted> {
-        // Acquire: pairs with the Release in `halt`.
-        if self.halted.load(Acquire) { Err(self.reason()) } else { Ok(()) }
+        if self.halted.load(order::HALTED) { Err(self.reason()) } else { Ok(()) }
     }
 
     #[cold]

@@ -25,9 +25,37 @@ pub enum ClaimError {
         /// Slots of the ring.
         slots: usize,
     },
+    /// The time to wait ran out while the ring was too full.
+    #[error("no room for {asked} within {} ms", limit.as_millis())]
+    TimedOut {
+        /// Slots asked for.
+        asked: usize,
+        /// How long was waited.
+        limit: core::time::Duration,
+    },
     /// The ring was halted.
     #[error(transparent)]
     Halted(#[from] Halted),
+}
+
+impl ClaimError {
+    /// Why the ring was halted, if that is the reason.
+    pub(super) fn halted(self) -> Option<Halted> {
+        match self {
+            Self::Halted(halted) => Some(halted),
+            Self::BatchTooLong { .. } | Self::TimedOut { .. } => None,
+        }
+    }
+}
+
+/// A value that could not be published now, handed back.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", halted.as_ref().map_or_else(|| "the ring is full".to_owned(), Halted::to_string))]
+pub struct PublishError<T> {
+    /// The value.
+    pub value: T,
+    /// Set if the ring was halted; otherwise it is full for the moment.
+    pub halted: Option<Halted>,
 }
 
 /// Why a ring cannot be made.

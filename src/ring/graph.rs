@@ -5,15 +5,16 @@
 
 use core::fmt;
 
-use super::core::{Core, Node};
+use super::bell::Bell;
+use super::core::{Core, Filled, Gates, Node};
 use super::error::{FIRST_SEQUENCE_MAX, GraphError};
 use super::lane::Lane;
+use super::marks::Marks;
 use super::monitor::Monitor;
-use super::producer::Producer;
+use super::producer::{Producer, SharedProducer};
 use super::reads::{LaneRefs, Lanes, LanesOf, Slot};
 use super::slots::Slots;
 use super::stage::Stage;
-use super::wait::Bell;
 use crate::sync::Arc;
 
 /// A ring under construction, whose producer puts in values of type `T`.
@@ -80,7 +81,7 @@ impl<T: Slot> Graph<T> {
     ///
     /// [`GraphError::NoStage`] if there is none.
     pub fn build(mut self, bell: &Bell) -> Result<(Producer<T>, Monitor), GraphError> {
-        let gates = self.link(bell)?;
+        let gates = self.link(bell, Filled::InOrder)?;
         let producer = Producer::new(
             Arc::clone(&self.core),
             Arc::clone(&self.input.writer),
@@ -91,8 +92,30 @@ impl<T: Slot> Graph<T> {
         Ok((producer, self.monitor()))
     }
 
+    /// Ends the declaration of a ring that any number of threads fill: makes a producer to be
+    /// cloned for each of them, and the monitor.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::NoStage`] if there is none.
+    pub fn build_shared(mut self) -> Result<(SharedProducer<T>, Monitor), GraphError> {
+        let bell = Bell::crowd();
+        let marks = Arc::new(Marks::new(self.core.slots, self.core.first_sequence));
+        let producers = Arc::clone(&self.input.writer);
+        let gates = self.link(&bell, Filled::Marked { marks: Arc::clone(&marks), producers })?;
+        let producer = SharedProducer::new_shared(
+            Arc::clone(&self.core),
+            Arc::clone(&self.input.writer),
+            Arc::clone(&self.input.slots),
+            marks,
+            gates,
+            bell,
+        );
+        Ok((producer, self.monitor()))
+    }
+
     /// Tells every node whom to wake, and returns the last readers.
-    fn link(&mut self, producer_bell: &Bell) -> Result<Box<[Arc<Node>]>, GraphError> {
+    fn link(&mut self, producer_bell: &Bell, filled: Filled) -> Result<Gates, GraphError> {
         if self.stages.is_empty() {
             return Err(GraphError::NoStage);
         }
@@ -110,8 +133,9 @@ impl<T: Slot> Graph<T> {
         let first_readers = self.waiting_for(&self.input.writer);
         let bells: Vec<&Bell> = first_readers.iter().map(|stage| &stage.node.bell).collect();
         set_wakes(&self.input.writer, &bells, producer_bell);
+        assert!(self.core.filled.set(filled).is_ok(), "a graph is linked once");
         self.built = true;
-        Ok(gates.into())
+        Ok(Gates::new(gates))
     }
 
     /// The stages that look at `node`'s cursor.

@@ -18,10 +18,14 @@
 //! * Nothing unwritten is published, nothing unpublished can be read, and a ring whose parts go
 //!   away says so to the others.
 
+mod bell;
+mod claim;
+mod claims;
 mod core;
 mod error;
 mod graph;
 mod lane;
+mod marks;
 mod monitor;
 mod order;
 mod producer;
@@ -30,14 +34,17 @@ mod slots;
 mod stage;
 mod wait;
 
-pub use error::{ClaimError, FIRST_SEQUENCE_MAX, GraphError, Halted};
+pub use bell::{Bell, Parker};
+pub use claim::Claim;
+pub use claims::{Alone, Claims, Shared};
+pub use error::{ClaimError, FIRST_SEQUENCE_MAX, GraphError, Halted, PublishError};
 pub use graph::{Graph, StageBuilder};
 pub use lane::{Lane, View, Writer};
 pub use monitor::{Monitor, StageStatus};
-pub use producer::{Claim, Producer, TryPublishError};
+pub use producer::{Producer, SharedProducer};
 pub use reads::{LaneRefs, Lanes, LanesOf, Slot, Views};
 pub use stage::{Batch, Poll, Stage};
-pub use wait::{Bell, PARK_LIMIT, Parker, WaitStrategy, Waiter};
+pub use wait::{PARK_LIMIT, WaitStrategy, Waiter};
 
 #[cfg(all(test, not(loom)))]
 mod tests;

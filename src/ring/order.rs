@@ -21,9 +21,24 @@ pub(super) const PUBLISH: Ordering = unless(cfg!(weaken = "publish"), Release);
 /// A stage loads the cursors it waits for. Partner: [`PUBLISH`].
 pub(super) const BARRIER: Ordering = unless(cfg!(weaken = "barrier"), Acquire);
 
-/// A producer loads the cursors of the last readers before it uses a slot again.
-/// Partner: [`PUBLISH`].
+/// A producer, alone or one of several, loads the cursors of the last readers before it uses a
+/// slot again. Partner: [`PUBLISH`].
 pub(super) const GATE: Ordering = unless(cfg!(weaken = "gate"), Acquire);
+
+/// A producer of several marks a slot of its claim as present or skipped. Partner: [`MARKED`].
+///
+/// Whoever reads the mark there sees every byte written to the slot, and the slot's skip counted.
+pub(super) const MARK: Ordering = unless(cfg!(weaken = "mark"), Release);
+
+/// A stage directly behind several producers loads the marks of the slots it waits for.
+/// Partner: [`MARK`].
+pub(super) const MARKED: Ordering = unless(cfg!(weaken = "marked"), Acquire);
+
+/// Whoever halts the ring sets the flag, after the reason. Partner: [`HALTED`].
+pub(super) const HALT: Ordering = unless(cfg!(weaken = "halt"), Release);
+
+/// Everyone loads the flag; who finds it set finds the reason. Partner: [`HALT`].
+pub(super) const HALTED: Ordering = unless(cfg!(weaken = "halted"), Acquire);
 
 /// The publisher's half of the sleep protocol: between its cursor and the look at the sleeper's
 /// flag. Partner: [`sleep_fence`].

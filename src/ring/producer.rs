@@ -1,100 +1,176 @@
-//! The single producer: claims slots, fills them, publishes them.
+//! Producers: they claim slots, fill them, publish them; alone or beside others.
+//!
+//! | | full: | one value | written in place | a batch |
+//! |---|---|---|---|---|
+//! | `try_…` | says so, at once | [`try_publish`] hands it back | [`try_publish_with`] | [`try_publish_all`], [`try_claim`] |
+//! | | waits | [`publish`] | [`publish_with`] | [`publish_all`], [`claim`] |
+//! | `…_within` | waits for so long | [`publish_within`] hands it back | | [`claim_within`] |
+//!
+//! [`try_publish`]: Producer::try_publish
+//! [`try_publish_with`]: Producer::try_publish_with
+//! [`try_publish_all`]: Producer::try_publish_all
+//! [`try_claim`]: Producer::try_claim
+//! [`publish`]: Producer::publish
+//! [`publish_with`]: Producer::publish_with
+//! [`publish_all`]: Producer::publish_all
+//! [`claim`]: Producer::claim
+//! [`publish_within`]: Producer::publish_within
+//! [`claim_within`]: Producer::claim_within
 //!
 //! # Invariants
 //!
 //! * A slot is claimed only once every last reader has released it in the round before.
-//! * Only slots that were written can be published, in order. What a claim does not publish was
-//!   never claimed: a dropped claim leaves no hole.
+//! * Only slots that were written can be published, in order.
 
 use core::fmt;
+use core::time::Duration;
 
-use super::core::{Core, Node};
-use super::error::ClaimError;
+use super::bell::Bell;
+use super::claim::Claim;
+use super::claims::{Alone, Claims, Place, Shared};
+use super::core::{Core, Gates, Node};
+use super::error::{ClaimError, PublishError};
 use super::lane::Writer;
-use super::order;
+use super::marks::Marks;
 use super::reads::Slot;
 use super::slots::Slots;
-use super::wait::Bell;
+use super::wait::{WaitStrategy, Waiter};
 use crate::sync::Arc;
 
-/// Puts values into a ring, alone.
+/// Puts values into a ring.
 ///
 /// Dropping it closes the ring: the stages process what is there and end. Dropped while its
 /// thread panics, it halts the ring instead.
-pub struct Producer<T: Slot> {
-    core: Arc<Core>,
-    node: Arc<Node>,
-    slots: Arc<Slots<T>>,
-    /// Cursors of the stages that nobody waits for; all others are ahead of them.
-    gates: Box<[Arc<Node>]>,
-    wakes: std::sync::Arc<[Bell]>,
-    bell: Bell,
-    /// Everything before this sequence is published; what the cursor says.
-    next: u64,
-    /// Everything before this sequence may be claimed, as far as the producer has looked.
-    limit: u64,
+///
+/// [`SharedProducer`] has the same methods and can be cloned.
+///
+/// # Waiting
+///
+/// The forms that wait do so on the producer's bell, by the strategy of
+/// [`set_wait`](Self::set_wait). A thread that steps the ring's stages itself must not wait for
+/// room: it would wait for itself.
+pub struct Producer<T: Slot, C: Claims = Alone> {
+    pub(super) slots: Arc<Slots<T>>,
+    pub(super) place: Place,
+    pub(super) claims: C,
+    waiter: Waiter,
 }
+
+/// Puts values into a ring, beside its clones on other threads.
+///
+/// The ring closes when the last clone is dropped. One that is dropped while its thread panics
+/// leaves the others to go on; the last one that goes so halts the ring.
+pub type SharedProducer<T> = Producer<T, Shared>;
 
 impl<T: Slot> Producer<T> {
     pub(super) fn new(
         core: Arc<Core>,
         node: Arc<Node>,
         slots: Arc<Slots<T>>,
-        gates: Box<[Arc<Node>]>,
+        gates: Gates,
         bell: Bell,
     ) -> Self {
-        let wakes = node.wakes.get().cloned().unwrap_or_default();
-        let next = core.first_sequence;
-        let limit = next + slots.count() as u64;
-        Self { core, node, slots, gates, wakes, bell, next, limit }
+        let claims = Alone { next: core.first_sequence };
+        let waiter = Waiter::new(WaitStrategy::default(), bell);
+        Self { slots, place: Place::new(core, node, gates), claims, waiter }
     }
 
+    /// Sequence that the next published slot gets.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.claims.next
+    }
+}
+
+impl<T: Slot> SharedProducer<T> {
+    pub(super) fn new_shared(
+        core: Arc<Core>,
+        node: Arc<Node>,
+        slots: Arc<Slots<T>>,
+        marks: Arc<Marks>,
+        gates: Gates,
+        bell: Bell,
+    ) -> Self {
+        let claims = Shared::new(marks, &core, &node);
+        let waiter = Waiter::new(WaitStrategy::default(), bell);
+        Self { slots, place: Place::new(core, node, gates), claims, waiter }
+    }
+}
+
+impl<T: Slot> Clone for SharedProducer<T> {
+    fn clone(&self) -> Self {
+        Self {
+            slots: Arc::clone(&self.slots),
+            place: self.place.clone(),
+            claims: self.claims.clone(),
+            waiter: self.waiter.another(),
+        }
+    }
+}
+
+impl<T: Slot, C: Claims> Producer<T, C> {
     /// Number of slots of the ring.
     #[must_use]
     pub fn slots(&self) -> usize {
         self.slots.count()
     }
 
-    /// Sequence that the next published slot gets.
-    #[must_use]
-    pub fn next_sequence(&self) -> u64 {
-        self.next
-    }
-
-    /// The bell of the producer's thread.
+    /// The bell that is rung for this producer when slots become free.
     #[must_use]
     pub fn bell(&self) -> &Bell {
-        &self.bell
+        self.waiter.bell()
     }
 
-    /// How many slots can be claimed now.
+    /// Lets this producer wait for room by `strategy`; [`WaitStrategy::Phased`] at first. Clones
+    /// made from it later wait the same way.
+    pub fn set_wait(&mut self, strategy: WaitStrategy) {
+        self.waiter = Waiter::new(strategy, self.waiter.bell().clone());
+    }
+
+    /// How many slots can be claimed now, if no other producer is faster.
     #[must_use]
     pub fn capacity_free(&mut self) -> usize {
-        self.look();
-        usize::try_from(self.limit - self.next).expect("at most the ring's slots")
+        self.place.look();
+        // Others may have claimed past what this producer has seen released.
+        let free = self.place.limit.saturating_sub(self.claims.claimed(&self.place));
+        usize::try_from(free).expect("at most the ring's slots")
     }
 
-    /// Claims the next `count` slots, or nothing if they are not all free. Never waits.
+    /// Claims `count` slots in a row, or nothing if they are not all free. Never waits.
     ///
     /// # Errors
     ///
     /// [`ClaimError::BatchTooLong`] if the ring has fewer slots, [`ClaimError::Halted`] once the
     /// ring was halted.
     #[inline]
-    pub fn try_claim(&mut self, count: usize) -> Result<Option<Claim<'_, T>>, ClaimError> {
-        self.core.check()?;
-        let end = self.next + count as u64;
-        if end > self.limit {
-            if count > self.slots.count() {
-                return Err(ClaimError::BatchTooLong { asked: count, slots: self.slots.count() });
-            }
-            self.look();
-            if end > self.limit {
-                return Ok(None);
-            }
-        }
-        let first = self.next;
-        Ok(Some(Claim { producer: self, first, len: count, published: 0, written: 0 }))
+    pub fn try_claim(&mut self, count: usize) -> Result<Option<Claim<'_, T, C>>, ClaimError> {
+        Ok(self.take(count)?.map(|first| Claim::new(self, first, count)))
+    }
+
+    /// Claims `count` slots in a row, and waits until they are all free.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::BatchTooLong`] at once if the ring has fewer slots, [`ClaimError::Halted`]
+    /// once the ring was halted.
+    #[inline]
+    pub fn claim(&mut self, count: usize) -> Result<Claim<'_, T, C>, ClaimError> {
+        let first = self.take_waiting(count)?;
+        Ok(Claim::new(self, first, count))
+    }
+
+    /// As [`claim`](Self::claim), but waits for `limit` at most.
+    ///
+    /// # Errors
+    ///
+    /// As `claim`, and [`ClaimError::TimedOut`].
+    pub fn claim_within(
+        &mut self,
+        count: usize,
+        limit: Duration,
+    ) -> Result<Claim<'_, T, C>, ClaimError> {
+        let first = self.take_within(count, Some(limit))?;
+        Ok(Claim::new(self, first, count))
     }
 
     /// Puts one value in, or hands it back if the ring is full. Returns its sequence.
@@ -103,179 +179,157 @@ impl<T: Slot> Producer<T> {
     ///
     /// The value, and why.
     #[inline]
-    pub fn try_publish(&mut self, value: T) -> Result<u64, TryPublishError<T>> {
-        match self.try_claim(1) {
-            Ok(Some(mut claim)) => {
-                let sequence = claim.first_sequence();
-                claim.set(0, value);
-                claim.publish(1);
-                Ok(sequence)
-            }
-            Ok(None) => Err(TryPublishError { value, halted: None }),
-            Err(ClaimError::Halted(halted)) => Err(TryPublishError { value, halted: Some(halted) }),
-            Err(ClaimError::BatchTooLong { .. }) => unreachable!("every ring has one slot"),
+    pub fn try_publish(&mut self, value: T) -> Result<u64, PublishError<T>> {
+        match self.take(1) {
+            Ok(Some(sequence)) => Ok(self.put(sequence, value)),
+            Ok(None) => Err(PublishError { value, halted: None }),
+            Err(error) => Err(PublishError { value, halted: error.halted() }),
         }
     }
 
-    /// Reads the cursors of the last readers.
-    fn look(&mut self) {
-        let mut released = u64::MAX;
-        for gate in &self.gates {
-            released = released.min(gate.cursor.load(order::GATE));
+    /// Puts one value in, and waits until there is room. Returns its sequence.
+    ///
+    /// # Errors
+    ///
+    /// The value, if the ring was halted.
+    #[inline]
+    pub fn publish(&mut self, value: T) -> Result<u64, PublishError<T>> {
+        match self.take_waiting(1) {
+            Ok(sequence) => Ok(self.put(sequence, value)),
+            Err(error) => Err(PublishError { value, halted: error.halted() }),
         }
-        self.limit = released + self.slots.count() as u64;
     }
 
-    /// Ends the ring: the stages process what is there, and end.
-    pub fn close(self) {}
+    /// As [`publish`](Self::publish), but waits for `limit` at most.
+    ///
+    /// # Errors
+    ///
+    /// The value, if the ring was halted, or is still full.
+    pub fn publish_within(&mut self, value: T, limit: Duration) -> Result<u64, PublishError<T>> {
+        match self.take_within(1, Some(limit)) {
+            Ok(sequence) => Ok(self.put(sequence, value)),
+            Err(error) => Err(PublishError { value, halted: error.halted() }),
+        }
+    }
+
+    /// Lets `fill` write one slot in place, and publishes it; `None`, and `fill` is not called,
+    /// if the ring is full. Returns its sequence.
+    ///
+    /// The slot holds what was written there last; at the start a default. If `fill` panics,
+    /// nothing is published.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Halted`] once the ring was halted.
+    #[inline]
+    pub fn try_publish_with(
+        &mut self,
+        fill: impl FnOnce(&mut T),
+    ) -> Result<Option<u64>, ClaimError> {
+        Ok(self.try_claim(1)?.map(|claim| claim.fill_one(fill)))
+    }
+
+    /// As [`try_publish_with`](Self::try_publish_with), but waits until there is room.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Halted`] once the ring was halted.
+    #[inline]
+    pub fn publish_with(&mut self, fill: impl FnOnce(&mut T)) -> Result<u64, ClaimError> {
+        Ok(self.claim(1)?.fill_one(fill))
+    }
+
+    /// Puts all of `values` in, in a row and at once, or takes none of them and returns `None` if
+    /// the ring has no room for all now. Returns the sequence of the first.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::BatchTooLong`] if the ring has fewer slots, [`ClaimError::Halted`] once the
+    /// ring was halted; no value was taken then.
+    #[inline]
+    pub fn try_publish_all(
+        &mut self,
+        values: &mut impl ExactSizeIterator<Item = T>,
+    ) -> Result<Option<u64>, ClaimError> {
+        Ok(self.try_claim(values.len())?.map(|claim| claim.fill_all(values)))
+    }
+
+    /// As [`try_publish_all`](Self::try_publish_all), but waits until there is room.
+    ///
+    /// # Errors
+    ///
+    /// As `try_publish_all`.
+    #[inline]
+    pub fn publish_all(
+        &mut self,
+        values: &mut impl ExactSizeIterator<Item = T>,
+    ) -> Result<u64, ClaimError> {
+        Ok(self.claim(values.len())?.fill_all(values))
+    }
 
     /// Halts the ring: the stages get `message` as an error, and what is still in it is given up.
     pub fn halt(&self, message: &str) {
-        self.core.halt(&self.node.name, message);
+        self.place.core.halt(&self.place.node.name, message);
     }
-}
 
-impl<T: Slot> Drop for Producer<T> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.core.halt(&self.node.name, "it panicked");
-        } else {
-            self.core.close(self.next);
+    /// Ends this producer; the last one of a ring ends the ring: the stages process what is there,
+    /// and end.
+    pub fn close(self) {}
+
+    /// Takes the next `count` sequences; `None` if they are not all free.
+    #[inline]
+    fn take(&mut self, count: usize) -> Result<Option<u64>, ClaimError> {
+        self.place.core.check()?;
+        if count > self.slots.count() {
+            return Err(ClaimError::BatchTooLong { asked: count, slots: self.slots.count() });
+        }
+        Ok(self.claims.take(&mut self.place, count))
+    }
+
+    #[inline]
+    fn take_waiting(&mut self, count: usize) -> Result<u64, ClaimError> {
+        match self.take(count)? {
+            Some(first) => Ok(first),
+            None => self.take_within(count, None),
         }
     }
+
+    #[cold]
+    fn take_within(&mut self, count: usize, limit: Option<Duration>) -> Result<u64, ClaimError> {
+        let mut waiter = self.waiter.another();
+        waiter.wait_for(limit, || self.take(count).transpose()).unwrap_or_else(|| {
+            let limit = limit.expect("a wait without limit ends by finding something");
+            Err(ClaimError::TimedOut { asked: count, limit })
+        })
+    }
+
+    /// Fills the one slot `sequence`, just taken, and publishes it.
+    #[inline(always)]
+    fn put(&mut self, sequence: u64, value: T) -> u64 {
+        let mut written = 0;
+        // SAFETY: `take` gave this slot to this producer, which is borrowed mutably and has not
+        // published it. The last readers have released it in the round before: `Claims::take`
+        // synchronised with their cursors.
+        let writer = unsafe { Writer::new(&self.slots, sequence, 1, 0, &mut written) };
+        let old = core::mem::replace(writer.into_slot(0), value);
+        self.claims.publish(&self.place, sequence, 1);
+        // Only now: should this drop panic, the ring has no hole.
+        drop(old);
+        sequence
+    }
 }
 
-impl<T: Slot> fmt::Debug for Producer<T> {
+impl<T: Slot, C: Claims> Drop for Producer<T, C> {
+    fn drop(&mut self) {
+        self.claims.leave(&self.place);
+    }
+}
+
+impl<T: Slot, C: Claims> fmt::Debug for Producer<T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Producer")
-            .field("next_sequence", &self.next)
-            .field("limit", &self.limit)
+            .field("claimed", &self.claims.claimed(&self.place))
+            .field("limit", &self.place.limit)
             .finish_non_exhaustive()
-    }
-}
-
-/// A value that could not be published now, handed back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TryPublishError<T> {
-    /// The value.
-    pub value: T,
-    /// Set if the ring was halted; otherwise it is full for the moment.
-    pub halted: Option<super::error::Halted>,
-}
-
-/// Slots claimed by the producer, to be filled and published.
-///
-/// Dropped early, it publishes nothing more: the slots behind the last published one are free
-/// again and no reader ever sees them.
-pub struct Claim<'a, T: Slot> {
-    producer: &'a mut Producer<T>,
-    first: u64,
-    len: usize,
-    published: usize,
-    written: usize,
-}
-
-impl<T: Slot> Claim<'_, T> {
-    /// Number of slots.
-    #[inline(always)]
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether it is a claim of no slots.
-    #[inline(always)]
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Sequence of the first slot.
-    #[inline(always)]
-    #[must_use]
-    pub fn first_sequence(&self) -> u64 {
-        self.first
-    }
-
-    /// How many slots are published.
-    #[inline(always)]
-    #[must_use]
-    pub fn published(&self) -> usize {
-        self.published
-    }
-
-    /// Write access to the slots that are not published yet.
-    #[inline(always)]
-    pub fn writer(&mut self) -> Writer<'_, T> {
-        let Self { producer, first, len, published, written } = self;
-        // SAFETY: the producer is the lane's only writer, this claim borrows it mutably, and
-        // `&mut self` admits no second `Writer`. The last readers have released these slots in
-        // the round before: `try_claim` synchronised with their cursors. None behind the first
-        // `published` is published.
-        unsafe { Writer::new(&producer.slots, *first, *len, *published, written) }
-    }
-
-    /// Puts `value` into slot `offset`: the next one, or one written before and not published.
-    ///
-    /// # Panics
-    ///
-    /// If `offset` leaves a gap, is not below [`len`](Self::len), or was published already.
-    #[inline(always)]
-    pub fn set(&mut self, offset: usize, value: T) {
-        self.writer().set(offset, value);
-    }
-
-    /// Puts `value` into the next slot.
-    ///
-    /// # Panics
-    ///
-    /// If all slots are written.
-    #[inline(always)]
-    pub fn push(&mut self, value: T) {
-        self.writer().push(value);
-    }
-
-    /// The slot `offset`, to be written in place; see [`Writer::slot`].
-    ///
-    /// # Panics
-    ///
-    /// As [`set`](Self::set).
-    #[inline(always)]
-    pub fn slot(&mut self, offset: usize) -> &mut T {
-        self.writer().into_slot(offset)
-    }
-
-    /// Publishes the first `count` slots of the claim. May be called again with more, to publish
-    /// in parts; with fewer it changes nothing.
-    ///
-    /// # Panics
-    ///
-    /// If fewer than `count` slots are written.
-    #[inline]
-    pub fn publish(&mut self, count: usize) {
-        assert!(count <= self.written, "only {} of {count} slots are written", self.written);
-        if count > self.published {
-            self.published = count;
-            let producer = &mut *self.producer;
-            producer.next = self.first + count as u64;
-            producer.node.publish(producer.next, &producer.wakes);
-        }
-    }
-
-    /// Publishes all that is written, and gives up the rest.
-    #[inline]
-    pub fn finish(mut self) {
-        self.publish(self.written);
-    }
-}
-
-impl<T: Slot> fmt::Debug for Claim<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claim")
-            .field("first_sequence", &self.first)
-            .field("len", &self.len)
-            .field("written", &self.written)
-            .field("published", &self.published)
-            .finish()
     }
 }

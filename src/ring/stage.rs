@@ -19,14 +19,17 @@
 //! * A stage that goes away before the end halts the ring.
 
 use core::fmt;
+use core::time::Duration;
 
-use super::core::{Core, Node};
+use super::bell::Bell;
+use super::core::{Core, Filled, Node};
 use super::error::Halted;
 use super::lane::Writer;
+use super::marks::Marks;
 use super::order;
 use super::reads::{Lanes, Slot, Views};
 use super::slots::Slots;
-use super::wait::Bell;
+use super::wait::Waiter;
 use crate::sync::Arc;
 
 /// A stage of a [`Graph`](super::Graph): reads the lanes `R` and writes a lane of `W`; `()` for
@@ -44,10 +47,33 @@ pub struct Stage<R: Lanes, W: Slot = ()> {
     released: u64,
     /// Everything before this sequence was taken.
     taken: u64,
-    /// Everything before this sequence is there, as far as this stage has looked.
+    /// Everything before this sequence is there, as far as this stage has looked, and nothing of
+    /// it was skipped.
     barrier: u64,
     /// Bells to ring when the cursor moves; fetched with the first batch.
     wakes: Option<std::sync::Arc<[Bell]>>,
+    input: Input,
+}
+
+/// How a stage finds out what of the input lane is there.
+enum Input {
+    /// The graph is not built yet, as far as this stage has looked.
+    Unknown,
+    /// The cursors upstream say it all.
+    InOrder,
+    /// Producers have marked each slot.
+    Marked(Gaps),
+}
+
+/// What a stage knows of skipped sequences, where several producers may skip some.
+struct Gaps {
+    marks: Arc<Marks>,
+    /// Whether the stage waits for the producers themselves, so that it goes by their marks.
+    first: bool,
+    /// Skipped sequences that the stage has jumped over.
+    jumped: u64,
+    /// Whether some of them lie between what is released and what is taken.
+    unreleased: bool,
 }
 
 /// What a [`Stage::poll`] found.
@@ -59,6 +85,14 @@ pub enum Poll<'a, R: Lanes, W: Slot> {
     Ready(Batch<'a, R, W>),
     /// The producer has closed, and this stage has handed on everything.
     Ended,
+}
+
+/// What is behind the slots that a stage has taken.
+enum Found {
+    Nothing,
+    /// At least one slot.
+    Slots(usize),
+    End,
 }
 
 impl<R: Lanes, W: Slot> Stage<R, W> {
@@ -82,6 +116,7 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
             taken: first,
             barrier: first,
             wakes: None,
+            input: Input::Unknown,
         }
     }
 
@@ -145,31 +180,146 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
     /// [`Halted`] once the ring was halted.
     #[inline]
     pub fn poll_ahead(&mut self, most: usize) -> Result<Poll<'_, R, W>, Halted> {
+        Ok(match self.seek(most)? {
+            Found::Nothing => Poll::Empty,
+            Found::Slots(len) => Poll::Ready(Batch::new(self, len)),
+            Found::End => Poll::Ended,
+        })
+    }
+
+    /// Like [`poll_ahead`](Self::poll_ahead), but waits until there is something, for `limit` at
+    /// most (`None`: without limit). Says [`Poll::Empty`] only when the time is over.
+    ///
+    /// For a thread with this one stage: `waiter` must be on the stage's [`bell`](Self::bell).
+    ///
+    /// # Errors
+    ///
+    /// [`Halted`] once the ring was halted.
+    pub fn poll_within(
+        &mut self,
+        most: usize,
+        waiter: &mut Waiter,
+        limit: Option<Duration>,
+    ) -> Result<Poll<'_, R, W>, Halted> {
+        let found = waiter.wait_for(limit, || match self.seek(most) {
+            Ok(Found::Nothing) => None,
+            found => Some(found),
+        });
+        Ok(match found.unwrap_or(Ok(Found::Nothing))? {
+            Found::Nothing => Poll::Empty,
+            Found::Slots(len) => Poll::Ready(Batch::new(self, len)),
+            Found::End => Poll::Ended,
+        })
+    }
+
+    /// How many slots there are behind what was taken, at most `most`.
+    #[inline]
+    fn seek(&mut self, most: usize) -> Result<Found, Halted> {
         self.core.check()?;
         let mut there = self.barrier - self.taken;
         if there < most as u64 {
             self.look();
             there = self.barrier - self.taken;
             if there == 0 {
-                return Ok(if self.core.is_end(self.released) { Poll::Ended } else { Poll::Empty });
+                let ended = self.core.is_end(self.released);
+                return Ok(if ended { Found::End } else { Found::Nothing });
             }
         }
         let len = usize::try_from(there).map_or(most, |there| there.min(most));
-        if len == 0 {
-            return Ok(Poll::Empty);
-        }
-        let written = if self.sink { len } else { 0 };
-        Ok(Poll::Ready(Batch { stage: self, len, written }))
+        Ok(if len == 0 { Found::Nothing } else { Found::Slots(len) })
     }
 
-    /// Reads the cursors of the nodes upstream.
+    /// Finds out how far the stage may go.
     #[inline]
     fn look(&mut self) {
-        let mut barrier = u64::MAX;
-        for node in &self.upstream {
-            barrier = barrier.min(node.cursor.load(order::BARRIER));
+        match &self.input {
+            Input::InOrder => self.barrier = self.upstream_cursor(),
+            Input::Marked(_) => self.look_at_marks(),
+            Input::Unknown => self.find_input(),
         }
-        self.barrier = barrier;
+    }
+
+    /// What all nodes upstream have handed on.
+    #[inline(always)]
+    fn upstream_cursor(&self) -> u64 {
+        let mut least = u64::MAX;
+        for node in &self.upstream {
+            least = least.min(node.cursor.load(order::BARRIER));
+        }
+        least
+    }
+
+    /// The first look, or one that came before the graph was built.
+    #[cold]
+    fn find_input(&mut self) {
+        self.input = match self.core.filled.get() {
+            // Nothing is there yet.
+            None => return,
+            Some(Filled::InOrder) => Input::InOrder,
+            Some(Filled::Marked { marks, producers }) => {
+                // The producers are upstream only where no other stage is.
+                let first = self.upstream.iter().any(|node| Arc::ptr_eq(node, producers));
+                let marks = Arc::clone(marks);
+                Input::Marked(Gaps { marks, first, jumped: 0, unreleased: false })
+            }
+        };
+        self.look();
+    }
+
+    /// Jumps over what was skipped right in front of the stage, and finds the run of slots that
+    /// are there behind it.
+    #[inline]
+    fn look_at_marks(&mut self) {
+        let Input::Marked(gaps) = &self.input else { unreachable!("called for marked lanes") };
+        if gaps.first {
+            if self.barrier == self.taken {
+                let next = gaps.marks.skipped_until(self.taken, u64::MAX);
+                self.jump(next);
+            }
+            let Input::Marked(gaps) = &self.input else { unreachable!("it stays so") };
+            self.barrier = gaps.marks.present_until(self.barrier);
+        } else {
+            let limit = self.upstream_cursor();
+            if gaps.marks.skips() == gaps.jumped {
+                self.barrier = limit;
+            } else {
+                self.look_at_gaps(limit);
+            }
+        }
+    }
+
+    /// As [`look_at_marks`](Self::look_at_marks), behind other stages that are at `limit` and
+    /// have jumped too.
+    #[cold]
+    fn look_at_gaps(&mut self, limit: u64) {
+        let Input::Marked(gaps) = &self.input else { unreachable!("called for marked lanes") };
+        if self.barrier == self.taken {
+            let next = gaps.marks.skipped_until(self.taken, limit);
+            self.jump(next);
+        }
+        let Input::Marked(gaps) = &self.input else { unreachable!("it stays so") };
+        self.barrier = gaps.marks.kept_until(self.barrier, limit);
+    }
+
+    /// Goes on at `next`; what is in between was skipped.
+    #[inline(always)]
+    fn jump(&mut self, next: u64) {
+        if next != self.taken {
+            self.jump_over(next);
+        }
+    }
+
+    #[cold]
+    fn jump_over(&mut self, next: u64) {
+        let Input::Marked(gaps) = &mut self.input else { unreachable!("called for marked lanes") };
+        gaps.jumped += next - self.taken;
+        let behind = self.released == self.taken;
+        gaps.unreleased |= !behind;
+        self.taken = next;
+        self.barrier = next;
+        if behind {
+            self.hand_on(next);
+        }
     }
 
     /// Hands on everything up to and including `sequence`, taken before; earlier ones change
@@ -187,7 +337,14 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
             self.taken
         );
         if sequence >= self.released {
-            self.hand_on(sequence + 1);
+            let mut cursor = sequence + 1;
+            if let Input::Marked(gaps) = &mut self.input
+                && gaps.unreleased
+            {
+                cursor = gaps.marks.skipped_until(cursor, self.taken);
+                gaps.unreleased = cursor != self.taken;
+            }
+            self.hand_on(cursor);
         }
     }
 
@@ -240,7 +397,14 @@ pub struct Batch<'a, R: Lanes, W: Slot> {
     written: usize,
 }
 
-impl<R: Lanes, W: Slot> Batch<'_, R, W> {
+impl<'a, R: Lanes, W: Slot> Batch<'a, R, W> {
+    #[inline(always)]
+    fn new(stage: &'a mut Stage<R, W>, len: usize) -> Self {
+        // A sink has nothing to write before it hands on.
+        let written = if stage.sink { len } else { 0 };
+        Self { stage, len, written }
+    }
+
     /// Number of slots, at least one.
     #[inline(always)]
     #[must_use]

@@ -1,178 +1,16 @@
-//! How a thread waits for work, and how work wakes it.
-//!
-//! ```text
-//!   waiter                                publisher
-//!   ──────                                ─────────
-//!   spin ─▶ yield ─▶ announce             store cursor
-//!                      fence                 fence
-//!                    last look            announced? ─▶ unpark
-//!                    park
-//! ```
-//!
-//! Between the two fences one of the two sees the other's store, so no wake-up is lost. A
-//! publisher pays the fence only where a thread that waits for it may park at all.
+//! How a thread waits for work: spinning, yielding, sleeping, or one after the other.
 //!
 //! # Invariants
 //!
-//! * A [`Bell`] belongs to one thread: all stages placed on it are stepped by that thread.
 //! * A wait always ends: parking has a time limit, so even a wake-up that never comes costs only
 //!   that long.
+//! * Nobody sleeps straight after work: see [`Waiter::wait`].
 
-use core::fmt;
 use core::time::Duration;
+use std::time::Instant;
 
-use super::order;
-use crate::sync::Ordering::Relaxed;
-use crate::sync::{Arc, AtomicBool, Condvar, Mutex, Padded, lock, spin_loop, thread};
-
-/// Puts a thread to sleep and wakes it: a condition variable by default, or something that also
-/// wakes for other reasons, such as an `epoll` with a waker.
-pub trait Parker: Send + Sync {
-    /// Sleeps until [`unpark`](Self::unpark), or until `timeout` has passed. Returns at once if
-    /// `unpark` was called since the last `park`. May return early for no reason.
-    fn park(&self, timeout: Duration);
-
-    /// Ends the current or the next [`park`](Self::park).
-    fn unpark(&self);
-}
-
-/// The default parker: a token behind a lock.
-#[derive(Debug, Default)]
-struct TokenParker {
-    token: Mutex<bool>,
-    given: Condvar,
-}
-
-impl Parker for TokenParker {
-    fn park(&self, timeout: Duration) {
-        let mut token = lock(&self.token);
-        if !*token {
-            token = match self.given.wait_timeout(token, timeout) {
-                Ok((guard, _)) => guard,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
-        }
-        *token = false;
-    }
-
-    fn unpark(&self) {
-        *lock(&self.token) = true;
-        self.given.notify_one();
-    }
-}
-
-/// What wakes one thread: rung by whoever makes work for it.
-///
-/// Clones are the same bell. A bell belongs to one thread; all stages placed on it must be
-/// stepped by that thread, because a stage does not ring for its own thread.
-#[derive(Clone)]
-pub struct Bell(Arc<BellState>);
-
-struct BellState {
-    /// The thread has announced that it will sleep. Written rarely, so that publishers keep a
-    /// clean copy of the line in their caches.
-    announced: Padded<AtomicBool>,
-    parker: Option<std::sync::Arc<dyn Parker>>,
-}
-
-impl Bell {
-    /// A bell for a thread that may park, on a condition variable.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::from_parker(Some(std::sync::Arc::new(TokenParker::default())))
-    }
-
-    /// A bell for a thread that parks its own way.
-    #[must_use]
-    pub fn with_parker(parker: std::sync::Arc<dyn Parker>) -> Self {
-        Self::from_parker(Some(parker))
-    }
-
-    /// A bell for a thread that never parks: ringing it costs nothing.
-    ///
-    /// A [`Waiter`] on it yields where its strategy would park.
-    #[must_use]
-    pub fn silent() -> Self {
-        Self::from_parker(None)
-    }
-
-    fn from_parker(parker: Option<std::sync::Arc<dyn Parker>>) -> Self {
-        Self(Arc::new(BellState { announced: Padded(AtomicBool::new(false)), parker }))
-    }
-
-    /// The right bell for threads that wait by `strategy`: silent if it never parks.
-    #[must_use]
-    pub fn for_strategy(strategy: WaitStrategy) -> Self {
-        if strategy.parks() { Self::new() } else { Self::silent() }
-    }
-
-    /// Wakes the thread if it sleeps or is about to.
-    ///
-    /// Whatever was stored before this call is seen by the thread when it looks next.
-    pub fn ring(&self) {
-        if self.parks() {
-            order::ring_fence();
-            self.wake();
-        }
-    }
-
-    /// Rings several bells for the price of one fence.
-    #[inline(always)]
-    pub(super) fn ring_all(bells: &[Self]) {
-        if !bells.is_empty() {
-            Self::ring_some(bells);
-        }
-    }
-
-    #[inline]
-    fn ring_some(bells: &[Self]) {
-        order::ring_fence();
-        for bell in bells {
-            bell.wake();
-        }
-    }
-
-    #[inline(always)]
-    fn wake(&self) {
-        // Relaxed: ordered by the fence before it.
-        if self.0.announced.load(Relaxed) {
-            self.wake_up();
-        }
-    }
-
-    #[cold]
-    fn wake_up(&self) {
-        // Relaxed: the parker's own lock hands over what the sleeper must see; the swap only
-        // makes one of several publishers pay for the call.
-        if self.0.announced.swap(false, Relaxed)
-            && let Some(parker) = &self.0.parker
-        {
-            parker.unpark();
-        }
-    }
-
-    /// Whether a thread may park on this bell.
-    pub(super) fn parks(&self) -> bool {
-        self.0.parker.is_some()
-    }
-
-    /// Whether both are the same bell.
-    pub(super) fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Default for Bell {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Debug for Bell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bell").field("parks", &self.parks()).finish_non_exhaustive()
-    }
-}
+use super::bell::{Announced, Bell};
+use crate::sync::{spin_loop, thread};
 
 /// Longest that a thread stays parked before it looks again by itself.
 pub const PARK_LIMIT: Duration = Duration::from_millis(100);
@@ -197,6 +35,8 @@ pub enum WaitStrategy {
 const SPINS: u32 = 100;
 /// Yields of [`WaitStrategy::Phased`] before it sleeps.
 const YIELDS: u32 = 100;
+/// Waits between two looks at the clock while spinning: reading it takes longer than a look.
+const WAITS_PER_CLOCK: u32 = 64;
 
 impl WaitStrategy {
     /// Whether a thread that waits this way may sleep, so that publishers must look after it.
@@ -230,7 +70,7 @@ pub struct Waiter {
     bell: Bell,
     /// Waits since the last progress.
     idle: u32,
-    announced: bool,
+    announced: Option<Announced>,
     park_limit: Duration,
 }
 
@@ -238,7 +78,7 @@ impl Waiter {
     /// A waiter for the thread that `bell` belongs to.
     #[must_use]
     pub fn new(strategy: WaitStrategy, bell: Bell) -> Self {
-        Self { strategy, bell, idle: 0, announced: false, park_limit: PARK_LIMIT }
+        Self { strategy, bell, idle: 0, announced: None, park_limit: PARK_LIMIT }
     }
 
     /// The same waiter, but parked for at most `limit` at a time.
@@ -248,11 +88,28 @@ impl Waiter {
         self
     }
 
+    /// A waiter as this one, at its start.
+    pub(super) fn another(&self) -> Self {
+        Self::new(self.strategy, self.bell.clone()).with_park_limit(self.park_limit)
+    }
+
+    /// How it waits.
+    #[must_use]
+    pub fn strategy(&self) -> WaitStrategy {
+        self.strategy
+    }
+
+    /// The bell that wakes it.
+    #[must_use]
+    pub fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
     /// There was work: the next wait starts from the beginning.
     #[inline]
     pub fn reset(&mut self) {
         self.idle = 0;
-        if self.announced {
+        if self.announced.is_some() {
             self.withdraw();
         }
     }
@@ -263,46 +120,94 @@ impl Waiter {
     /// that the caller looks once more; that is what makes a wake-up impossible to lose. So the
     /// caller must look at *all* its sources of work between two calls.
     pub fn wait(&mut self) {
-        self.idle = self.idle.saturating_add(1);
-        match self.strategy {
-            WaitStrategy::BusySpin => spin_loop(),
-            WaitStrategy::Yield if self.idle <= SPINS => spin_loop(),
-            WaitStrategy::Yield => thread::yield_now(),
-            WaitStrategy::Park => self.sleep(),
-            WaitStrategy::Phased if self.idle <= SPINS => spin_loop(),
-            WaitStrategy::Phased if self.idle <= SPINS + YIELDS => thread::yield_now(),
-            WaitStrategy::Phased => self.sleep(),
+        self.wait_at_most(self.park_limit);
+    }
+
+    /// Waits until `look` finds something, or for `limit` (`None`: without one). `None` if the
+    /// time ran out; the last look came after that.
+    ///
+    /// `look` must look at all that the thread's bell is rung for and that matters to it now.
+    pub fn wait_for<R>(
+        &mut self,
+        limit: Option<Duration>,
+        mut look: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
+        let mut found = look();
+        if found.is_none() {
+            // A limit past the end of time is none.
+            let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+            while found.is_none() {
+                let left = self.time_left(deadline);
+                if left.is_zero() {
+                    break;
+                }
+                self.wait_at_most(left.min(self.park_limit));
+                found = look();
+            }
+        }
+        self.reset();
+        found
+    }
+
+    /// Time until `deadline`; the longest there is where the clock need not be read yet.
+    fn time_left(&self, deadline: Option<Instant>) -> Duration {
+        match deadline {
+            Some(deadline) if self.idle.is_multiple_of(WAITS_PER_CLOCK) || !self.spins() => {
+                deadline.saturating_duration_since(Instant::now())
+            }
+            _ => Duration::MAX,
         }
     }
 
-    /// Announces the sleep first, sleeps at the next call.
-    fn sleep(&mut self) {
-        let Some(parker) = &self.bell.0.parker else {
-            thread::yield_now();
-            return;
-        };
-        // Relaxed, here and below: ordered by the fences of the sleep protocol.
-        if !self.announced {
-            self.bell.0.announced.store(true, Relaxed);
-            self.announced = true;
-            order::sleep_fence();
-            return;
+    /// Whether the next wait is a short spin.
+    fn spins(&self) -> bool {
+        match self.strategy {
+            WaitStrategy::BusySpin => true,
+            WaitStrategy::Yield | WaitStrategy::Phased => self.idle < SPINS,
+            WaitStrategy::Park => false,
         }
-        parker.park(self.park_limit);
-        self.withdraw();
+    }
+
+    fn wait_at_most(&mut self, limit: Duration) {
+        if self.spins() {
+            spin_loop();
+        } else {
+            match self.strategy {
+                WaitStrategy::BusySpin | WaitStrategy::Yield => thread::yield_now(),
+                WaitStrategy::Phased if self.idle < SPINS + YIELDS => thread::yield_now(),
+                WaitStrategy::Park | WaitStrategy::Phased => self.sleep(limit),
+            }
+        }
+        // Not saturating: a wait of 2^32 spins goes on yielding or sleeping as it did.
+        self.idle = self.idle.checked_add(1).unwrap_or(SPINS + YIELDS);
+    }
+
+    /// Announces the sleep first, sleeps at the next call.
+    fn sleep(&mut self, limit: Duration) {
+        match &self.announced {
+            None => {
+                self.announced = self.bell.announce();
+                if self.announced.is_none() {
+                    thread::yield_now();
+                }
+            }
+            Some(announced) => {
+                self.bell.park(announced, limit);
+                self.withdraw();
+            }
+        }
     }
 
     #[cold]
     fn withdraw(&mut self) {
-        self.announced = false;
-        self.bell.0.announced.store(false, Relaxed);
+        if let Some(announced) = self.announced.take() {
+            self.bell.withdraw(announced);
+        }
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        if self.announced {
-            self.withdraw();
-        }
+        self.withdraw();
     }
 }

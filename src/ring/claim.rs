@@ -1,0 +1,162 @@
+//! A claim: slots that a producer owns until it publishes them.
+
+use core::fmt;
+
+use super::claims::{Alone, Claims};
+use super::lane::Writer;
+use super::producer::Producer;
+use super::reads::Slot;
+
+/// Slots claimed by a producer, to be filled and published.
+///
+/// Dropped early, also by a panic, it publishes nothing more, and leaves no hole: no stage ever
+/// sees the slots behind the last published one, and none waits for them. Their sequences are
+/// given to the next claim if the producer is [`Alone`], and skipped if it shares its ring.
+pub struct Claim<'a, T: Slot, C: Claims = Alone> {
+    producer: &'a mut Producer<T, C>,
+    first: u64,
+    len: usize,
+    published: usize,
+    written: usize,
+}
+
+impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
+    /// The `len` slots from `first` on, just taken.
+    #[inline(always)]
+    pub(super) fn new(producer: &'a mut Producer<T, C>, first: u64, len: usize) -> Self {
+        producer.claims.open(first, len);
+        Self { producer, first, len, published: 0, written: 0 }
+    }
+
+    /// Number of slots.
+    #[inline(always)]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it is a claim of no slots.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Sequence of the first slot.
+    #[inline(always)]
+    #[must_use]
+    pub fn first_sequence(&self) -> u64 {
+        self.first
+    }
+
+    /// How many slots are published.
+    #[inline(always)]
+    #[must_use]
+    pub fn published(&self) -> usize {
+        self.published
+    }
+
+    /// Write access to the slots that are not published yet.
+    #[inline(always)]
+    pub fn writer(&mut self) -> Writer<'_, T> {
+        let Self { producer, first, len, published, written } = self;
+        // SAFETY: these slots were taken by this producer for this claim, which borrows it
+        // mutably, and `&mut self` admits no second `Writer`. The last readers have released them
+        // in the round before: `Claims::take` synchronised with their cursors. None behind the
+        // first `published` is published.
+        unsafe { Writer::new(&producer.slots, *first, *len, *published, written) }
+    }
+
+    /// Puts `value` into slot `offset`: the next one, or one written before and not published.
+    ///
+    /// # Panics
+    ///
+    /// If `offset` leaves a gap, is not below [`len`](Self::len), or was published already.
+    #[inline(always)]
+    pub fn set(&mut self, offset: usize, value: T) {
+        self.writer().set(offset, value);
+    }
+
+    /// Puts `value` into the next slot.
+    ///
+    /// # Panics
+    ///
+    /// If all slots are written.
+    #[inline(always)]
+    pub fn push(&mut self, value: T) {
+        self.writer().push(value);
+    }
+
+    /// The slot `offset`, to be written in place; see [`Writer::slot`].
+    ///
+    /// # Panics
+    ///
+    /// As [`set`](Self::set).
+    #[inline(always)]
+    pub fn slot(&mut self, offset: usize) -> &mut T {
+        self.writer().into_slot(offset)
+    }
+
+    /// Publishes the first `count` slots of the claim. May be called again with more, to publish
+    /// in parts; with fewer it changes nothing.
+    ///
+    /// # Panics
+    ///
+    /// If fewer than `count` slots are written.
+    #[inline]
+    pub fn publish(&mut self, count: usize) {
+        assert!(count <= self.written, "only {} of {count} slots are written", self.written);
+        if count > self.published {
+            let Producer { claims, place, .. } = &mut *self.producer;
+            claims.publish(place, self.first + self.published as u64, count - self.published);
+            self.published = count;
+        }
+    }
+
+    /// Publishes all that is written, and gives up the rest.
+    #[inline]
+    pub fn finish(mut self) {
+        self.publish(self.written);
+    }
+
+    /// Publishes the one slot that `fill` writes, and returns its sequence.
+    #[inline(always)]
+    pub(super) fn fill_one(mut self, fill: impl FnOnce(&mut T)) -> u64 {
+        fill(self.slot(0));
+        let sequence = self.first;
+        self.finish();
+        sequence
+    }
+
+    /// Publishes as many of `values` as fit, and returns the sequence of the first.
+    #[inline(always)]
+    pub(super) fn fill_all(mut self, values: &mut impl Iterator<Item = T>) -> u64 {
+        let mut writer = self.writer();
+        // Slots first: a value that is taken out is also put in.
+        for (offset, value) in (0..writer.len()).zip(values) {
+            writer.set(offset, value);
+        }
+        let first = self.first;
+        self.finish();
+        first
+    }
+}
+
+impl<T: Slot, C: Claims> Drop for Claim<'_, T, C> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let Producer { claims, place, .. } = &mut *self.producer;
+        claims.give_up(place);
+    }
+}
+
+impl<T: Slot, C: Claims> fmt::Debug for Claim<'_, T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim")
+            .field("first_sequence", &self.first)
+            .field("len", &self.len)
+            .field("written", &self.written)
+            .field("published", &self.published)
+            .finish()
+    }
+}

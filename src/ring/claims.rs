@@ -1,0 +1,263 @@
+//! Two ways to share out sequences: to one producer alone, or to several.
+//!
+//! ```text
+//!   alone    claim ──▶ fill ──▶ cursor moves: what is not published was never claimed
+//!
+//!   shared   A   claim 8..11  ──▶ fill ──▶ mark 8, 9, 10
+//!            B   claim 11     ──▶ fill ──▶ mark 11                  in any order
+//!            C   claim 12..14 ──▶ dropped: mark 12, 13 as skipped
+//! ```
+//!
+//! A shared claim takes its sequences for good: others may have claimed behind it a moment later.
+//! So what such a claim does not publish is *skipped*: no stage ever sees those slots, batches end
+//! in front of them, and the next batch starts behind them. Sequences only grow, and every value
+//! has its own; one that nobody published is simply missing.
+//!
+//! Marks cost a producer one store a slot, a stage directly behind the producers one load a slot,
+//! and any other stage one load of a counter a look. Only a skip costs more.
+//!
+//! # Invariants
+//!
+//! * Shared sequences are claimed by one compare-and-swap on the producers' cursor, which never
+//!   passes what the last readers have released in the round before.
+//! * Each slot of a shared claim is marked once: by its publication, or as skipped when the claim
+//!   is dropped. A claim that was forgotten (`mem::forget`) is skipped by the next one of its
+//!   handle, or when that goes away.
+//! * The last producer that goes away closes the ring; all claims have ended then.
+
+use super::bell::Bell;
+use super::core::{Core, Gates, Node};
+use super::marks::Marks;
+use crate::sync::Arc;
+use crate::sync::Ordering::Relaxed;
+
+/// How a producer comes by its sequences: [`Alone`] or [`Shared`]. Sealed.
+pub trait Claims: sealed::Claims {}
+
+impl<C: sealed::Claims> Claims for C {}
+
+/// The way of the only producer of its ring: what it does not publish was never claimed.
+#[derive(Debug)]
+pub struct Alone {
+    /// Everything before this sequence is published; what the cursor says.
+    pub(super) next: u64,
+}
+
+/// The way of one of several producers: what it does not publish is skipped.
+pub struct Shared {
+    marks: Arc<Marks>,
+    /// Where the last claim that this producer saw ends: the first guess for the next one.
+    claimed: u64,
+    /// What of this producer's claim is not marked yet: first sequence and number.
+    open: (u64, usize),
+    /// Dropped with the last producer.
+    closing: Arc<Closing>,
+}
+
+/// What a producer knows of its ring, whatever it puts in.
+pub struct Place {
+    pub(super) core: Arc<Core>,
+    /// Alone: behind the last sequence published. Shared: behind the last one claimed.
+    pub(super) node: Arc<Node>,
+    gates: Arc<Gates>,
+    wakes: std::sync::Arc<[Bell]>,
+    /// Everything before this sequence may be claimed, as far as this producer has looked.
+    pub(super) limit: u64,
+}
+
+impl Place {
+    pub(super) fn new(core: Arc<Core>, node: Arc<Node>, gates: Gates) -> Self {
+        let wakes = node.wakes.get().cloned().unwrap_or_default();
+        let limit = core.first_sequence + core.slots as u64;
+        Self { core, node, gates: Arc::new(gates), wakes, limit }
+    }
+
+    /// Reads the cursors of the last readers.
+    pub(super) fn look(&mut self) {
+        self.limit = self.gates.released() + self.core.slots as u64;
+    }
+
+    /// Says that this was the last of the ring's producers, and that `end` is the end.
+    fn leave(core: &Core, node: &Node, end: u64) {
+        if std::thread::panicking() {
+            core.halt(&node.name, "it panicked");
+        } else {
+            core.close(end);
+        }
+    }
+}
+
+impl Clone for Place {
+    fn clone(&self) -> Self {
+        Self {
+            core: Arc::clone(&self.core),
+            node: Arc::clone(&self.node),
+            gates: Arc::clone(&self.gates),
+            wakes: std::sync::Arc::clone(&self.wakes),
+            limit: self.limit,
+        }
+    }
+}
+
+pub(super) mod sealed {
+    use super::Place;
+
+    pub trait Claims {
+        /// Takes the next `count` sequences, at most the ring's slots; `None` if their slots are
+        /// not all free. The producer has then synchronised with everyone who read these slots.
+        fn take(&mut self, place: &mut Place, count: usize) -> Option<u64>;
+
+        /// Says that the claim just taken is filled slot by slot, and may be forgotten meanwhile.
+        fn open(&mut self, first: u64, count: usize);
+
+        /// Hands the `count` slots from `first` on to the stages; they are the next ones of what
+        /// was taken.
+        fn publish(&mut self, place: &Place, first: u64, count: usize);
+
+        /// Gives up what was opened and not published.
+        fn give_up(&mut self, place: &Place);
+
+        /// The sequence behind the last one claimed.
+        fn claimed(&self, place: &Place) -> u64;
+
+        /// The producer goes away.
+        fn leave(&mut self, place: &Place);
+    }
+}
+
+impl sealed::Claims for Alone {
+    #[inline(always)]
+    fn take(&mut self, place: &mut Place, count: usize) -> Option<u64> {
+        let end = self.next + count as u64;
+        if end > place.limit {
+            place.look();
+            if end > place.limit {
+                return None;
+            }
+        }
+        Some(self.next)
+    }
+
+    #[inline(always)]
+    fn open(&mut self, _: u64, _: usize) {}
+
+    #[inline(always)]
+    fn publish(&mut self, place: &Place, first: u64, count: usize) {
+        self.next = first + count as u64;
+        place.node.publish(self.next, &place.wakes);
+    }
+
+    #[inline(always)]
+    fn give_up(&mut self, _: &Place) {}
+
+    fn claimed(&self, _: &Place) -> u64 {
+        self.next
+    }
+
+    fn leave(&mut self, place: &Place) {
+        Place::leave(&place.core, &place.node, self.next);
+    }
+}
+
+impl Shared {
+    pub(super) fn new(marks: Arc<Marks>, core: &Arc<Core>, node: &Arc<Node>) -> Self {
+        let closing = Arc::new(Closing { core: Arc::clone(core), node: Arc::clone(node) });
+        Self { marks, claimed: core.first_sequence, open: (0, 0), closing }
+    }
+
+    #[cold]
+    fn skip_open(&mut self, place: &Place) {
+        let (first, count) = core::mem::take(&mut self.open);
+        self.marks.skip(first, count);
+        Bell::ring_all(&place.wakes);
+    }
+}
+
+impl sealed::Claims for Shared {
+    #[inline(always)]
+    fn take(&mut self, place: &mut Place, count: usize) -> Option<u64> {
+        // Of a claim that was forgotten.
+        self.give_up(place);
+        let mut first = self.claimed;
+        loop {
+            let end = first + count as u64;
+            if end > place.limit {
+                place.look();
+                // If the guess is too low, then the ring is all the fuller.
+                if end > place.limit {
+                    return None;
+                }
+            }
+            // A guess that fails brings the line here at once to be written: cheaper than to
+            // load it first, and then to ask for it again.
+            //
+            // Relaxed: the cursor only shares out sequences. That the slots are free this
+            // producer knows from the cursors of the last readers, and the stages go by the marks.
+            match place.node.cursor.compare_exchange_weak(first, end, Relaxed, Relaxed) {
+                Ok(_) => {
+                    self.claimed = end;
+                    return Some(first);
+                }
+                Err(claimed) => first = claimed,
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn open(&mut self, first: u64, count: usize) {
+        self.open = (first, count);
+    }
+
+    #[inline(always)]
+    fn publish(&mut self, place: &Place, first: u64, count: usize) {
+        self.marks.publish(first, count);
+        self.open = (first + count as u64, self.open.1.saturating_sub(count));
+        Bell::ring_all(&place.wakes);
+    }
+
+    #[inline(always)]
+    fn give_up(&mut self, place: &Place) {
+        if self.open.1 != 0 {
+            self.skip_open(place);
+        }
+    }
+
+    fn claimed(&self, place: &Place) -> u64 {
+        // Relaxed: a number to look at.
+        place.node.cursor.load(Relaxed)
+    }
+
+    fn leave(&mut self, place: &Place) {
+        self.give_up(place);
+    }
+}
+
+impl Clone for Shared {
+    fn clone(&self) -> Self {
+        Self {
+            marks: Arc::clone(&self.marks),
+            claimed: self.claimed,
+            open: (0, 0),
+            closing: Arc::clone(&self.closing),
+        }
+    }
+}
+
+impl core::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Shared").field("open", &self.open).finish_non_exhaustive()
+    }
+}
+
+/// Closes the ring when the last of several producers drops it.
+struct Closing {
+    core: Arc<Core>,
+    node: Arc<Node>,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        // Relaxed: whatever the other producers did happened before they dropped their share.
+        Place::leave(&self.core, &self.node, self.node.cursor.load(Relaxed));
+    }
+}
