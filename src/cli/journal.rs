@@ -54,8 +54,9 @@ impl Journal {
                     (Seals::Unchecked, _) => ", seals not checked".to_owned(),
                     _ => String::new(),
                 };
+                let snapshots = at.check_snapshots()?;
                 print_line(&format!(
-                    "ok: {} commands in {} batches, {} bytes checked, durable up to sequence {}{seals}",
+                    "ok: {} commands in {} batches, {} bytes checked, durable up to sequence {}{seals}{snapshots}",
                     summary.last_sequence,
                     summary.batches,
                     summary.file_bytes,
@@ -87,6 +88,17 @@ impl Where {
         let summary = summary.map_err(Failure::operating)?;
         note_unchecked(summary.seals);
         Ok(summary)
+    }
+
+    /// Checks the snapshots too; what to say of them.
+    fn check_snapshots(&self) -> Result<String, Failure> {
+        let dir = self.open()?;
+        let sequences = journal::check_snapshots(dir.files()).map_err(Failure::operating)?;
+        Ok(match sequences.as_slice() {
+            [] => String::new(),
+            [one] => format!(", one snapshot of sequence {one}"),
+            [.., last] => format!(", {} snapshots, the last of sequence {last}", sequences.len()),
+        })
     }
 
     fn repair(&self) -> Result<(), Failure> {

@@ -138,7 +138,7 @@ pub enum Fault {
         /// The version in the file.
         found: u32,
     },
-    /// A segment of another journal.
+    /// A segment or a snapshot of another journal.
     Foreign {
         /// Identity of this journal.
         expected: u128,
@@ -224,7 +224,7 @@ impl fmt::Display for Fault {
                 write!(f, "version {found} of the format, expected {expected}")
             }
             Fault::Foreign { expected, found } => {
-                write!(f, "a segment of the journal {found:032x}, expected {expected:032x}")
+                write!(f, "of the journal {found:032x}, expected {expected:032x}")
             }
             Fault::SegmentNumber { expected, found } => {
                 write!(f, "this is segment {found}, expected {expected}")

@@ -22,6 +22,7 @@ use super::error::{Fault, JournalError};
 use super::files::{Access, Files, OpenFile};
 use super::format::{BLOCK_BYTES, segment_name};
 use super::seal::{Key, Seals};
+use super::snapshot::{snapshot_name, snapshots};
 use super::walk::{Start, Walk};
 use super::writer::Position;
 
@@ -100,10 +101,35 @@ pub fn repair_files<F: Files>(files: &F, key: Option<Key>) -> Result<Repaired, J
         let Some(wound) = found.wound else {
             let last_sequence = found.last_sequence;
             let seals = found.seals;
+            set_snapshots_aside(files, last_sequence, &mut cuts)?;
             return Ok(Repaired { cuts, last_sequence, acknowledged_sequence, seals });
         };
         wound.cut(files, &mut cuts)?;
     }
+}
+
+/// Gives another name to snapshots that cover commands which the journal no longer has: a start from
+/// one would miss them.
+fn set_snapshots_aside<F: Files>(
+    files: &F,
+    last_sequence: u64,
+    cuts: &mut Vec<Cut>,
+) -> Result<(), JournalError> {
+    for sequence in snapshots(files)?.into_iter().filter(|&sequence| sequence > last_sequence) {
+        let name = snapshot_name(sequence);
+        let kept_in = format!("{name}.cut");
+        let bytes = files.open(&name, Access::Read)?.length_bytes()?;
+        files.rename(&name, &kept_in)?;
+        files.sync_dir()?;
+        cuts.push(Cut {
+            path: files.path(&name),
+            offset: 0,
+            bytes,
+            reason: format!("it covers commands after {last_sequence}, which are gone"),
+            kept_in: Some(files.path(&kept_in)),
+        });
+    }
+    Ok(())
 }
 
 struct Found {

@@ -8,3 +8,4 @@ mod repair;
 mod round_trip;
 mod simulation;
 mod support;
+mod versions;

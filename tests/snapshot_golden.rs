@@ -1,0 +1,166 @@
+//! The layout of snapshot files, and the digest, never change by accident: a small one, byte for byte.
+//!
+//! `RINGFENCE_BLESS=1` writes the file anew.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use ringfence::engine::{Digest, Engine, Sink};
+use ringfence::journal::{Anchor, Directory, Snapshot, SnapshotWriter, WriteMode, snapshot_name};
+use ringfence::replay::engine_of;
+use ringfence::types::{
+    Account, AccountPolicy, Capacities, Command, Event, LedgerPolicy, Lookup, Outcome, PairPolicy,
+    PolicyLimits, Rules, Transfer, TransferFlags, stamp_batch,
+};
+
+struct Nobody;
+
+impl Sink for Nobody {
+    fn event(&mut self, _: &Event) {}
+
+    fn outcome(&mut self, _: u64, _: &Outcome) {}
+}
+
+fn golden_path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/snapshot-1.bin")
+}
+
+/// Small tables, so that the test needs little memory.
+fn rules() -> Rules {
+    let capacities =
+        Capacities { accounts: 8, transfers: 16, policies: 8, ..Capacities::default() };
+    Rules::new(capacities, [7, 8])
+}
+
+/// An engine with something in every section that there is.
+fn engine() -> (Engine, Anchor) {
+    let account = |id| Account { id, ledger: 1, code: 1, ..Account::default() };
+    let transfer = |id, debit, credit| Transfer {
+        id,
+        debit_account_id: debit,
+        credit_account_id: credit,
+        amount: 100 + id,
+        user_data_128: 0x1111,
+        user_data_64: 0x2222,
+        user_data_32: 0x3333,
+        ledger: 1,
+        code: 9,
+        ..Transfer::default()
+    };
+    let pending = Transfer { timeout: 60, flags: TransferFlags::PENDING, ..transfer(11, 1, 2) };
+    let post = Transfer {
+        id: 13,
+        pending_id: 12,
+        amount: u128::MAX,
+        flags: TransferFlags::POST_PENDING_TRANSFER,
+        ..Transfer::default()
+    };
+    let policy = AccountPolicy {
+        account_id: 1,
+        debit_spend_amount: 1_000,
+        debit_spend_window_seconds: 3_600,
+        debit_rate_count: 7,
+        debit_rate_window_seconds: 60,
+        limits: PolicyLimits::DEBIT_SPEND_AMOUNT.with(PolicyLimits::DEBIT_RATE),
+        ..AccountPolicy::default()
+    };
+    let second = AccountPolicy { account_id: 2, ..policy };
+    let none = AccountPolicy { account_id: 2, ..AccountPolicy::default() };
+    let ledger = LedgerPolicy {
+        ledger: 1,
+        amount_max: 5_000,
+        limits: PolicyLimits::AMOUNT_MAX,
+        ..LedgerPolicy::default()
+    };
+    let pair = PairPolicy {
+        debit_account_id: 3,
+        credit_account_id: 1,
+        blocked: 1,
+        ..PairPolicy::default()
+    };
+    let batches: Vec<Vec<Command>> = vec![
+        [1, 2, 3].map(|id| Command::create_account(account(id))).to_vec(),
+        vec![Command::set_account_policy(policy), Command::set_account_policy(second)],
+        vec![Command::set_account_policy(none)],
+        vec![Command::set_ledger_policy(ledger)],
+        vec![Command::set_pair_policy(pair)],
+        vec![
+            Command::create_transfer(transfer(10, 1, 2)),
+            Command::create_transfer(pending),
+            Command::create_transfer(Transfer { id: 12, timeout: 0, ..pending }),
+            Command::create_transfer(post),
+            // Refused, which spends the id.
+            Command::create_transfer(transfer(14, 3, 1)),
+        ],
+        vec![Command::lookup_account(Lookup { id: 1, ..Lookup::default() })],
+    ];
+    let mut engine = Engine::new(&rules()).unwrap();
+    let (mut sequence, mut last_timestamp) = (0, 0);
+    for mut batch in batches {
+        stamp_batch(&mut batch, last_timestamp, 1_700_000_000_000_000_000);
+        engine.apply(sequence + 1, &batch, &mut Nobody);
+        sequence += batch.len() as u64;
+        last_timestamp = batch[batch.len() - 1].header.timestamp;
+    }
+    let anchor = Anchor {
+        journal_id: *b"0123456789abcdef",
+        last_sequence: sequence,
+        last_timestamp,
+        segment: 1,
+        frame_checksum: 0xdead_beef,
+        frame_offset: 4096,
+        seal: [0; 16],
+        rules: rules(),
+    };
+    (engine, anchor)
+}
+
+#[test]
+fn the_layout_and_the_digest_are_those_of_the_golden_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Directory::new(folder.path(), WriteMode::Buffered);
+    let (engine, anchor) = engine();
+    let Digest(digest) = engine.digest();
+    let mut writer =
+        SnapshotWriter::create(&files, &anchor, engine.event_timestamp(), digest).unwrap();
+    engine.contents(&mut writer);
+    writer.finish().unwrap();
+    SnapshotWriter::install(&files, anchor.last_sequence).unwrap();
+    let written = fs::read(folder.path().join(snapshot_name(anchor.last_sequence))).unwrap();
+    if std::env::var_os("RINGFENCE_BLESS").is_some() {
+        fs::write(golden_path(), &written).unwrap();
+    }
+    let golden = fs::read(golden_path()).unwrap();
+    let differs = written.iter().zip(&golden).position(|(one, other)| one != other);
+    assert_eq!(differs, None, "the first byte that differs");
+    assert_eq!(written.len(), golden.len());
+}
+
+#[test]
+fn the_golden_file_is_still_read_and_a_flipped_byte_anywhere_in_it_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Directory::new(folder.path(), WriteMode::Buffered);
+    let (engine, anchor) = engine();
+    let path = folder.path().join(snapshot_name(anchor.last_sequence));
+    let golden = fs::read(golden_path()).unwrap();
+    fs::write(&path, &golden).unwrap();
+    let snapshot = Snapshot::open(&files, anchor.last_sequence).unwrap();
+    assert_eq!(snapshot.header().anchor(), anchor);
+    snapshot.check().unwrap();
+    let restored = engine_of(&snapshot).unwrap().unwrap();
+    assert_eq!(restored.digest(), engine.digest());
+    assert_eq!(restored.digest(), Digest(snapshot.header().digest));
+
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    // All of the header's fields, then bytes of every kind in every piece.
+    for byte in (0..400).chain((400..golden.len()).step_by(41)) {
+        file.write_all_at(&[golden[byte] ^ 1 << (byte % 8)], byte as u64).unwrap();
+        let found = Snapshot::open(&files, anchor.last_sequence).and_then(|it| it.check());
+        let error = found.expect_err("every byte is under a checksum").to_string();
+        assert!(error.contains(path.to_str().unwrap()), "byte {byte}: {error}");
+        let offset = byte / 4096 * 4096;
+        assert!(error.contains(&format!("at byte {offset}:")), "byte {byte}: {error}");
+        file.write_all_at(&golden[byte..=byte], byte as u64).unwrap();
+    }
+}
