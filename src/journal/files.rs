@@ -29,7 +29,7 @@ pub trait Files: Clone + Send + 'static {
     /// The path of the file `name`, or of the directory if it is empty, for messages.
     fn path(&self, name: &str) -> PathBuf;
 
-    /// A number to tell this journal from all others by.
+    /// A number drawn by chance: to tell this journal from all others by, or to key its hash tables with.
     ///
     /// # Panics
     ///

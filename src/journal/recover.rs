@@ -187,12 +187,6 @@ pub(super) fn segments_at(position: &Position) -> Vec<u32> {
     segments
 }
 
-fn random_bytes<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the system has random numbers");
-    bytes
-}
-
 /// The rules of a journal that begins now, or of an engine that keeps none: the defaults, with what
 /// the start asks for, and a key drawn by chance.
 ///
@@ -201,7 +195,12 @@ fn random_bytes<const N: usize>() -> [u8; N] {
 /// If the system has no random numbers.
 #[must_use]
 pub fn rules_of_a_new_journal(wanted: &Wanted) -> Rules {
-    let key: [u8; 16] = random_bytes();
+    let mut key = [0; 16];
+    getrandom::fill(&mut key).expect("the system has random numbers");
+    new_rules(wanted, &key)
+}
+
+fn new_rules(wanted: &Wanted, key: &[u8; 16]) -> Rules {
     let (low, high) = key.split_at(8);
     let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
     let mut rules = Rules::new(Capacities::default(), [word(low), word(high)]);
@@ -236,7 +235,7 @@ fn wanted_rules<F: Files>(
     let mut rules = match journaled {
         // Commands under other rules were refused: there are none, or a snapshot covers them.
         Some(rules) => Rules { version: RULES_VERSION, ..*rules },
-        None => return Ok(rules_of_a_new_journal(wanted)),
+        None => return Ok(new_rules(wanted, &files.draw_id())),
     };
     for (name, capacity, wanted) in tables(&mut rules.capacities, wanted) {
         let wanted = wanted.unwrap_or(*capacity);

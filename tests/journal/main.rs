@@ -1,11 +1,12 @@
 //! The journal through its public interface, on a real disk.
 
+mod bytes;
 mod damage;
 mod forge;
 mod golden;
 mod keyed;
 mod repair;
 mod round_trip;
-mod simulation;
+
 mod support;
 mod versions;

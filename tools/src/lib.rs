@@ -6,5 +6,6 @@ pub mod generator;
 pub mod placed;
 pub mod scenario;
 pub mod script;
+pub mod simulation;
 pub mod subjects;
 pub mod twin;

@@ -11,8 +11,10 @@
 //! * Names are durable once the directory was synced; before, any of the changes may be lost.
 //! * After a failed sync some sectors count as clean without being durable, as on Linux: a later
 //!   sync succeeds and saves nothing of them.
+//! * A write may be done in pieces, with a crash or a failure between any two.
 //! * After a crash every call fails until [`FaultyDisk::restart`].
 
+mod content;
 mod shuffled;
 
 use std::collections::BTreeMap;
@@ -20,11 +22,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::error::JournalError;
 use super::files::{Access, Files, OpenFile};
+use super::format::BLOCK_BYTES;
+use content::Content;
 pub use shuffled::Shuffled;
 
 /// What a disk writes whole or not at all, in bytes.
@@ -35,8 +39,27 @@ pub const SECTOR_BYTES: usize = 512;
 pub struct Plan {
     /// The call in which the machine stops; of a write, any sectors may have arrived.
     pub crash_at: Option<u64>,
-    /// The call that the system refuses, if it is one that changes something, and the error number.
-    pub fail_at: Option<(u64, i32)>,
+    /// The calls that the system refuses.
+    pub failure: Option<Failure>,
+    /// Whether the system now and then writes less than it was asked to.
+    pub short_writes: bool,
+}
+
+/// Calls that are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// The first of them.
+    pub at: u64,
+    /// Whether all that follow are refused too, if they change something.
+    pub lasts: bool,
+    /// The error number, such as `EIO` or `ENOSPC`.
+    pub errno: i32,
+}
+
+impl Failure {
+    fn hits(&self, call: u64, changes: bool) -> bool {
+        call == self.at || (self.lasts && changes && call > self.at)
+    }
 }
 
 /// How a disk comes back.
@@ -52,6 +75,7 @@ pub enum Restart {
 #[derive(Clone)]
 pub struct FaultyDisk {
     state: Arc<Mutex<State>>,
+    is_direct: bool,
 }
 
 struct State {
@@ -69,16 +93,9 @@ struct State {
 #[derive(Clone)]
 enum NameChange {
     Created(String, usize),
-    Renamed(String, String),
+    /// From, to, and the file: a rename that arrives brings along the file that it was of.
+    Renamed(String, String, usize),
     Removed(String),
-}
-
-#[derive(Default, Clone)]
-struct Content {
-    view: Vec<u8>,
-    durable: Vec<u8>,
-    /// Sectors that the next sync makes durable.
-    dirty: Vec<bool>,
 }
 
 impl FaultyDisk {
@@ -86,6 +103,7 @@ impl FaultyDisk {
     #[must_use]
     pub fn new(seed: u64) -> FaultyDisk {
         FaultyDisk {
+            is_direct: true,
             state: Arc::new(Mutex::new(State {
                 random: Pcg64::seed_from_u64(seed),
                 contents: Vec::new(),
@@ -99,6 +117,12 @@ impl FaultyDisk {
         }
     }
 
+    /// The same disk, whose files may be written at any offset and in any length.
+    #[must_use]
+    pub fn buffered(&self) -> FaultyDisk {
+        FaultyDisk { is_direct: false, ..self.clone() }
+    }
+
     /// Brings the disk back, with what is to go wrong next.
     pub fn restart(&self, how: Restart, plan: Plan) {
         let mut state = self.state();
@@ -110,7 +134,14 @@ impl FaultyDisk {
         state.is_crashed = false;
     }
 
-    /// Calls since the last restart.
+    /// Changes what is to go wrong next. Calls are counted from 1 again.
+    pub fn plan(&self, plan: Plan) {
+        let mut state = self.state();
+        state.plan = plan;
+        state.calls = 0;
+    }
+
+    /// Calls since the last restart or plan.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.state().calls
@@ -120,7 +151,7 @@ impl FaultyDisk {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         let state = self.state();
-        state.is_crashed || state.plan.fail_at.is_some_and(|(call, _)| state.calls >= call)
+        state.is_crashed || state.plan.failure.is_some_and(|failure| state.calls >= failure.at)
     }
 
     /// Another disk with the same files, all of them durable.
@@ -147,8 +178,9 @@ impl FaultyDisk {
         let mut state = self.state();
         let number = state.names[name];
         let content = &mut state.contents[number];
-        change(&mut content.view);
-        content.mark_dirty(0, content.view.len());
+        let mut bytes = content.to_vec();
+        change(&mut bytes);
+        content.write(0, &bytes);
         content.sync();
     }
 
@@ -187,11 +219,13 @@ impl FaultyDisk {
             }
             return Err(self.failed(operation, name, offset, crashed()));
         }
-        if let Some((call, number)) = state.plan.fail_at
-            && call == state.calls
-            && changes
-        {
-            return Ok((state, Fate::Fails(io::Error::from_raw_os_error(number))));
+        let call = state.calls;
+        if let Some(failure) = state.plan.failure.filter(|failure| failure.hits(call, changes)) {
+            let error = io::Error::from_raw_os_error(failure.errno);
+            if changes {
+                return Ok((state, Fate::Fails(error)));
+            }
+            return Err(self.failed(operation, name, offset, error));
         }
         Ok((state, Fate::Succeeds))
     }
@@ -228,78 +262,14 @@ impl NameChange {
             NameChange::Created(name, number) => {
                 names.insert(name.clone(), *number);
             }
-            NameChange::Renamed(from, to) => {
-                if let Some(number) = names.remove(from) {
-                    names.insert(to.clone(), number);
-                }
+            NameChange::Renamed(from, to, number) => {
+                names.remove(from);
+                names.insert(to.clone(), *number);
             }
             NameChange::Removed(name) => {
                 names.remove(name);
             }
         }
-    }
-}
-
-impl Content {
-    fn extend_to(&mut self, bytes: usize) {
-        if self.view.len() < bytes {
-            self.view.resize(bytes, 0);
-            self.dirty.resize(bytes.div_ceil(SECTOR_BYTES), true);
-        }
-    }
-
-    fn mark_dirty(&mut self, offset: usize, bytes: usize) {
-        self.dirty[offset / SECTOR_BYTES..(offset + bytes).div_ceil(SECTOR_BYTES)].fill(true);
-    }
-
-    fn write(&mut self, offset: usize, bytes: &[u8]) {
-        self.extend_to(offset + bytes.len());
-        self.view[offset..offset + bytes.len()].copy_from_slice(bytes);
-        self.mark_dirty(offset, bytes.len());
-    }
-
-    fn sync(&mut self) {
-        self.sync_range(0, self.dirty.len());
-    }
-
-    fn sync_range(&mut self, from: usize, to: usize) {
-        self.durable.resize(self.view.len(), 0);
-        for sector in from..to {
-            if std::mem::take(&mut self.dirty[sector]) {
-                let start = sector * SECTOR_BYTES;
-                let end = (start + SECTOR_BYTES).min(self.view.len());
-                self.durable[start..end].copy_from_slice(&self.view[start..end]);
-            }
-        }
-    }
-
-    /// Some sectors are saved; some are lost, and nobody will be told again.
-    fn fail_to_sync(&mut self, random: &mut impl Rng) {
-        for sector in 0..self.dirty.len() {
-            match random.random_range(0..3) {
-                0 => self.sync_range(sector, sector + 1),
-                1 => self.dirty[sector] = false,
-                _ => {}
-            }
-        }
-    }
-
-    /// What a power cut leaves.
-    fn fall_back(&mut self, random: &mut impl Rng, kept_percent: u32) {
-        let keeps_length = random.random_range(0..100) < kept_percent;
-        if keeps_length {
-            self.durable.resize(self.view.len(), 0);
-        }
-        for sector in 0..self.durable.len().div_ceil(SECTOR_BYTES) {
-            if self.dirty[sector] && random.random_range(0..100) < kept_percent {
-                let start = sector * SECTOR_BYTES;
-                let end = (start + SECTOR_BYTES).min(self.durable.len());
-                self.durable[start..end].copy_from_slice(&self.view[start..end]);
-            }
-        }
-        self.view.clone_from(&self.durable);
-        self.dirty.clear();
-        self.dirty.resize(self.view.len().div_ceil(SECTOR_BYTES), false);
     }
 }
 
@@ -311,6 +281,7 @@ impl Files for FaultyDisk {
     }
 
     fn draw_id(&self) -> [u8; 16] {
+        // From the seed, like all else.
         self.state().random.random()
     }
 
@@ -344,7 +315,10 @@ impl Files for FaultyDisk {
         if let Fate::Fails(error) = fate {
             return Err(self.failed("rename", from, 0, error));
         }
-        let change = NameChange::Renamed(from.into(), to.into());
+        let Some(&number) = state.names.get(from) else {
+            return Err(self.failed("rename", from, 0, io::ErrorKind::NotFound.into()));
+        };
+        let change = NameChange::Renamed(from.into(), to.into(), number);
         change.apply(&mut state.names);
         state.renames.push(change);
         Ok(())
@@ -379,34 +353,26 @@ pub struct FaultyFile {
     number: usize,
 }
 
-impl OpenFile for FaultyFile {
-    fn length_bytes(&self) -> Result<u64, JournalError> {
-        let (state, _) = self.disk.call("measure", &self.name, 0, false)?;
-        Ok(state.contents[self.number].view.len() as u64)
-    }
-
-    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize, JournalError> {
-        let (state, _) = self.disk.call("read", &self.name, offset, false)?;
-        let view = &state.contents[self.number].view;
-        let rest = view.get(offset as usize..).unwrap_or_default();
-        let count = rest.len().min(bytes.len());
-        bytes[..count].copy_from_slice(&rest[..count]);
-        Ok(count)
-    }
-
-    fn write_at(&self, offset: u64, bytes: &[u8], durable: bool) -> Result<(), JournalError> {
+impl FaultyFile {
+    /// Writes all of `bytes`, or with short writes some of it; how much.
+    fn write_some(&self, offset: u64, bytes: &[u8], durable: bool) -> Result<usize, JournalError> {
         let (mut state, fate) = self.disk.call("write", &self.name, offset, true)?;
-        let State { contents, random, .. } = &mut *state;
+        let State { contents, random, plan, .. } = &mut *state;
         let content = &mut contents[self.number];
-        let start = offset as usize;
         match fate {
             Fate::Succeeds => {
-                content.write(start, bytes);
+                let blocks = bytes.len() / BLOCK_BYTES;
+                let is_short = plan.short_writes && blocks > 1 && random.random_range(0..4) == 0;
+                let count = if is_short {
+                    random.random_range(1..blocks) * BLOCK_BYTES
+                } else {
+                    bytes.len()
+                };
+                content.write(offset, &bytes[..count]);
                 if durable {
-                    let from = start / SECTOR_BYTES;
-                    content.sync_range(from, (start + bytes.len()).div_ceil(SECTOR_BYTES));
+                    content.sync_range(offset, offset + count as u64);
                 }
-                Ok(())
+                Ok(count)
             }
             Fate::Fails(error) => {
                 // Torn: any sectors of it, or in order and then no more.
@@ -415,7 +381,7 @@ impl OpenFile for FaultyFile {
                 let kept = random.random_range(0..=sectors.len());
                 for (index, sector) in sectors.enumerate() {
                     if if is_prefix { index < kept } else { random.random() } {
-                        content.write(start + index * SECTOR_BYTES, sector);
+                        content.write(offset + (index * SECTOR_BYTES) as u64, sector);
                     }
                 }
                 if durable {
@@ -424,6 +390,32 @@ impl OpenFile for FaultyFile {
                 Err(self.disk.failed("write", &self.name, offset, error))
             }
         }
+    }
+}
+
+impl OpenFile for FaultyFile {
+    fn length_bytes(&self) -> Result<u64, JournalError> {
+        let (state, _) = self.disk.call("measure", &self.name, 0, false)?;
+        Ok(state.contents[self.number].length())
+    }
+
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize, JournalError> {
+        let (state, _) = self.disk.call("read", &self.name, offset, false)?;
+        Ok(state.contents[self.number].read(offset, bytes))
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8], durable: bool) -> Result<(), JournalError> {
+        let is_aligned = |number: usize| number.is_multiple_of(BLOCK_BYTES);
+        assert!(
+            !self.disk.is_direct || (is_aligned(offset as usize) && is_aligned(bytes.len())),
+            "{} bytes at {offset}: direct writes are of whole blocks",
+            bytes.len()
+        );
+        let mut done = 0;
+        while done < bytes.len() {
+            done += self.write_some(offset + done as u64, &bytes[done..], durable)?;
+        }
+        Ok(())
     }
 
     fn syncs_as_a_whole(&self) -> bool {
@@ -435,7 +427,7 @@ impl OpenFile for FaultyFile {
         if let Fate::Fails(error) = fate {
             return Err(self.disk.failed("reserve space in", &self.name, 0, error));
         }
-        state.contents[self.number].extend_to(bytes as usize);
+        state.contents[self.number].extend_to(bytes);
         Ok(())
     }
 
