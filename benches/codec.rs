@@ -90,7 +90,7 @@ fn encode(c: &mut Criterion) {
         b.iter(|| {
             lines.clear();
             for (sequence, outcome) in (1_000_000..).zip(black_box(&outcomes)) {
-                encode_outcome(sequence, outcome, None, &mut lines);
+                encode_outcome(sequence, outcome, &[], &mut lines);
             }
             lines.len()
         });

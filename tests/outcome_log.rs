@@ -44,7 +44,7 @@ fn lines_of_log(dir: &Path) -> String {
     let segment = fs::read(dir.join("0000000001.journal")).unwrap();
     let mut reader = LogReader::open(dir, segment[16..32].try_into().unwrap()).unwrap();
     let mut lines = Vec::new();
-    let mut text = TextLines::new(&mut lines);
+    let mut text = TextLines::new(&mut lines, true);
     while let Some(entry) = reader.next_entry().unwrap() {
         match entry {
             LogEntry::Event(event) => text.event(&event),

@@ -32,6 +32,9 @@ pub(super) struct Apply {
     /// End with status 4 if a command was refused
     #[arg(long, env = "RINGFENCE_FAIL_ON_REFUSED")]
     fail_on_refused: bool,
+    /// Print what commands bring about besides their outcomes too
+    #[arg(long, env = "RINGFENCE_EVENTS")]
+    events: bool,
     #[command(flatten)]
     config: ConfigFile,
     #[command(flatten)]
@@ -90,7 +93,7 @@ impl Apply {
         let parts = Parts {
             engine: store.engine,
             source: TextSource::new(input, clock),
-            sink: Logged::new(TextSink::new(open_output()?, stop), store.log)
+            sink: Logged::new(TextSink::new(open_output()?, self.events, stop), store.log)
                 .map_err(|error| Failure::Operating(format!("starting a thread: {error}")))?,
             journal: store.journal,
             last_sequence: store.last_sequence,

@@ -61,6 +61,12 @@ pub(super) struct JournaledOptions {
     /// Most policies, allocated at start [default: what the journal says, else 65536]
     #[arg(long, env = "RINGFENCE_POLICIES", value_name = "N", value_parser = capacity)]
     pub policies: Option<u64>,
+    /// Most markets, allocated at start [default: what the journal says, else 64]
+    #[arg(long, env = "RINGFENCE_MARKETS", value_name = "N", value_parser = capacity)]
+    pub markets: Option<u64>,
+    /// Most orders and spent ids of orders, allocated at start [default: what the journal says, else 262144]
+    #[arg(long, env = "RINGFENCE_ORDERS", value_name = "N", value_parser = capacity)]
+    pub orders: Option<u64>,
     /// How long ids are remembered, such as 36h or 30days [default: what the journal says, else for ever]
     #[arg(long, env = "RINGFENCE_RETENTION", value_name = "DURATION", value_parser = retention)]
     pub retention: Option<Duration>,

@@ -40,7 +40,7 @@ impl Remake {
 
 impl Sink for Remake {
     fn event(&mut self, event: &Event) {
-        if event.sequence > self.has {
+        if event.goes_before() > self.has {
             self.frame.event(event);
             if self.frame.is_full() {
                 self.write();
@@ -182,7 +182,7 @@ fn show(entry: &LogEntry) -> String {
                 return format!("an outcome with status {}", outcome.status);
             }
             let mut line = Vec::new();
-            text::encode_outcome(*sequence, outcome, None, &mut line);
+            text::encode_outcome(*sequence, outcome, &[], &mut line);
             String::from_utf8_lossy(&line).trim_end().to_owned()
         }
     }

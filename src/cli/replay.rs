@@ -25,6 +25,9 @@ pub(super) struct Replay {
     /// Print every outcome again, byte for byte; the summary goes to standard error
     #[arg(long)]
     outcomes: bool,
+    /// With --outcomes: print what commands brought about too
+    #[arg(long, requires = "outcomes")]
+    events: bool,
     /// Print every account in order of creation; the summary goes to standard error
     #[arg(long)]
     balances: bool,
@@ -47,7 +50,7 @@ impl Replay {
         let (engine, summary) = if self.outcomes {
             let start = replay::oldest_snapshot_of_a_shortened_journal(&dir, say)
                 .map_err(Failure::operating)?;
-            let lines = TextLines::new(&mut output);
+            let lines = TextLines::new(&mut output, self.events);
             let anchor = self.within_reach(&start)?;
             let mut replayer = Replayer::starting(start, lines, self.until);
             self.read(&dir, anchor.as_ref(), &mut replayer, TextLines::has_failed)?;

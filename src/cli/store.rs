@@ -33,8 +33,9 @@ impl JournaledOptions {
             accounts: self.accounts,
             transfers: self.transfers,
             policies: self.policies,
+            markets: self.markets,
+            orders: self.orders,
             retention_ns: self.retention.map(|retention| retention.as_nanos() as u64),
-            ..Wanted::default()
         }
     }
 }

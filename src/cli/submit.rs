@@ -22,6 +22,9 @@ pub(super) struct Submit {
     /// End with status 4 if a command was refused
     #[arg(long, env = "RINGFENCE_FAIL_ON_REFUSED")]
     fail_on_refused: bool,
+    /// Print what these commands bring about besides their outcomes too
+    #[arg(long, env = "RINGFENCE_EVENTS")]
+    events: bool,
     #[command(flatten)]
     config: ConfigFile,
 }
@@ -29,7 +32,7 @@ pub(super) struct Submit {
 impl Submit {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let input = open_input(&self.input)?;
-        let client = Client::connect(&self.connect).map_err(Failure::operating)?;
+        let client = Client::connect_for(&self.connect, self.events).map_err(Failure::operating)?;
         let report = submit(input, &mut open_output()?, client);
         eprintln!("{}", counts_line(&report.outcomes));
         if let Some(error) = report.stopped {

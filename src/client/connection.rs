@@ -46,15 +46,27 @@ pub enum ClientError {
     },
 }
 
+/// Most bodies of one look-up: those of a market.
+const BODIES_MAX: usize = 3;
+
 /// The answer to one command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The command's position in the journal, from 1.
     pub sequence: u64,
     /// What became of it.
     pub outcome: Outcome,
-    /// What a look-up found.
-    pub body: Option<Event>,
+    /// What a look-up found: one body, or the three of a market.
+    pub bodies: Vec<Event>,
+}
+
+/// What the engine tells, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// What a command brought about; its answer follows.
+    Event(Event),
+    /// The answer to the next command.
+    Answer(Answer),
 }
 
 /// A session with an engine, which blocks.
@@ -81,8 +93,8 @@ pub struct Receiver {
     /// Outcomes of one message that were not yet asked for; the first is of `next_sequence`.
     outcomes: VecDeque<Outcome>,
     next_sequence: u64,
-    /// The event that came last, if the outcome that it belongs to has not come yet.
-    body: Option<Event>,
+    /// Bodies whose outcome has not come yet.
+    bodies: Vec<Event>,
 }
 
 impl Client {
@@ -92,6 +104,16 @@ impl Client {
     ///
     /// Why there is none.
     pub fn connect(address: &Address) -> Result<Client, ClientError> {
+        Client::connect_for(address, false)
+    }
+
+    /// As [`Client::connect`]. With `events` the engine tells what the session's commands bring
+    /// about, too.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn connect_for(address: &Address, events: bool) -> Result<Client, ClientError> {
         let stream = Stream::connect(address).map_err(|source| ClientError::Io {
             operation: "connecting to",
             address: address.clone(),
@@ -104,10 +126,10 @@ impl Client {
             decoder: ReplyDecoder::new(),
             outcomes: VecDeque::with_capacity(BATCH_COMMANDS_MAX),
             next_sequence: 0,
-            body: None,
+            bodies: Vec::new(),
         };
-        let no_wish = Hello { batch_commands_max: 0, in_flight_commands_max: 0 };
-        encode_hello(&no_wish, &mut sender.unsent);
+        let wish = Hello { batch_commands_max: 0, in_flight_commands_max: 0, events };
+        encode_hello(&wish, &mut sender.unsent);
         let hello = sender.flush().and_then(|()| receiver.hello());
         // An engine that has no room says so and hangs up, perhaps before it was greeted.
         let hello = hello.map_err(|error| receiver.last_word().unwrap_or(error))?;
@@ -186,30 +208,51 @@ impl Sender {
 }
 
 impl Receiver {
-    /// The answer to the next command. Blocks until there is one.
+    /// The answer to the next command; events on the way are passed over. Blocks until there is one.
     ///
     /// # Errors
     ///
     /// Why there will be none.
     pub fn next_answer(&mut self) -> Result<Answer, ClientError> {
         loop {
-            if let Some(answer) = self.arrived_answer()? {
+            if let Told::Answer(answer) = self.next_told()? {
                 return Ok(answer);
+            }
+        }
+    }
+
+    /// What the engine tells next. Blocks until there is something.
+    ///
+    /// # Errors
+    ///
+    /// Why there will be nothing.
+    pub fn next_told(&mut self) -> Result<Told, ClientError> {
+        loop {
+            if let Some(told) = self.arrived()? {
+                return Ok(told);
             }
             self.read()?;
         }
     }
 
-    /// The answer to the next command, if it has already arrived. Reads nothing, never blocks.
+    /// What the engine tells next, if it has already arrived. Reads nothing, never blocks.
     ///
     /// # Errors
     ///
-    /// Why there will be none.
-    pub fn arrived_answer(&mut self) -> Result<Option<Answer>, ClientError> {
+    /// Why there will be nothing.
+    pub fn arrived(&mut self) -> Result<Option<Told>, ClientError> {
         while self.outcomes.is_empty() {
             match self.decoder.next_reply() {
                 Ok(None) => return Ok(None),
-                Ok(Some(Reply::Event(event))) => self.body = Some(*event),
+                Ok(Some(Reply::Event(event))) if event.kind().is_numbered() => {
+                    return Ok(Some(Told::Event(*event)));
+                }
+                Ok(Some(Reply::Event(event))) => {
+                    if self.bodies.len() == BODIES_MAX {
+                        return Err(self.connection.violated(Violation::BadValue("kind")));
+                    }
+                    self.bodies.push(*event);
+                }
                 Ok(Some(Reply::Outcomes { first_sequence, outcomes })) => {
                     self.next_sequence = first_sequence;
                     self.outcomes.extend(outcomes);
@@ -223,8 +266,10 @@ impl Receiver {
         }
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        let body = self.body.take_if(|event| event.sequence == sequence);
-        Ok(self.outcomes.pop_front().map(|outcome| Answer { sequence, outcome, body }))
+        let belongs = self.bodies.first().is_some_and(|event| event.sequence == sequence);
+        let bodies = if belongs { std::mem::take(&mut self.bodies) } else { Vec::new() };
+        let answer = |outcome| Told::Answer(Answer { sequence, outcome, bodies });
+        Ok(self.outcomes.pop_front().map(answer))
     }
 
     /// Ends the session at once, so that nothing blocks in the other half any more.

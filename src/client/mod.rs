@@ -19,7 +19,7 @@ mod connection;
 mod submit;
 
 pub use address::{Address, AddressError};
-pub use connection::{Answer, Client, ClientError, Receiver, Sender};
+pub use connection::{Answer, Client, ClientError, Receiver, Sender, Told};
 pub use submit::{SubmitError, SubmitReport, submit};
 
 #[cfg(test)]

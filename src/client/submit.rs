@@ -4,9 +4,9 @@ use std::io::{self, Read, Write};
 use std::sync::mpsc::{self, RecvError, SyncSender, TryRecvError, TrySendError};
 use std::thread::{self, JoinHandle};
 
-use super::{Client, ClientError, Receiver, Sender};
+use super::{Answer, Client, ClientError, Receiver, Sender, Told};
 use crate::codec::text::{
-    Clock, Decoder, Input, Line, Lines, Malformed, encode_malformed, encode_outcome,
+    Clock, Decoder, Input, Line, Lines, Malformed, encode_event, encode_malformed, encode_outcome,
 };
 use crate::observe::OutcomeCounts;
 use crate::types::{BATCH_COMMANDS_MAX, Command};
@@ -123,8 +123,7 @@ impl<W: Write> Printer<'_, W> {
                 Some(Promise::Answers(count)) => {
                     *owed = count;
                     while *owed > 0 {
-                        self.print_answer()?;
-                        *owed -= 1;
+                        *owed -= usize::from(self.print_next()?);
                     }
                 }
                 Some(Promise::Malformed { line_number, malformed }) => {
@@ -161,18 +160,29 @@ impl<W: Write> Printer<'_, W> {
         }
     }
 
-    /// The next answer; everything is written before it is waited for.
-    fn print_answer(&mut self) -> Result<(), SubmitError> {
-        let answer = match self.receiver.arrived_answer()? {
-            Some(answer) => answer,
+    /// The next event or answer, and whether it was an answer; everything is written before it is
+    /// waited for.
+    fn print_next(&mut self) -> Result<bool, SubmitError> {
+        let told = match self.receiver.arrived()? {
+            Some(told) => told,
             None => {
                 self.write()?;
-                self.receiver.next_answer()?
+                self.receiver.next_told()?
             }
         };
-        self.report.outcomes.add(answer.outcome.status);
-        encode_outcome(answer.sequence, &answer.outcome, answer.body.as_ref(), &mut self.lines);
-        self.write_if_many()
+        let is_answer = match told {
+            Told::Event(event) => {
+                encode_event(&event, &mut self.lines);
+                false
+            }
+            Told::Answer(Answer { sequence, outcome, bodies }) => {
+                self.report.outcomes.add(outcome.status);
+                encode_outcome(sequence, &outcome, &bodies, &mut self.lines);
+                true
+            }
+        };
+        self.write_if_many()?;
+        Ok(is_answer)
     }
 
     fn write_if_many(&mut self) -> Result<(), SubmitError> {

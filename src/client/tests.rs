@@ -61,7 +61,8 @@ fn serve(mut socket: Box<dyn Socket>, toy: Toy) {
         let mut over = false;
         while let Some(request) = decoder.next_request().unwrap() {
             if let Request::Hello(_) = request {
-                let hello = Hello { batch_commands_max: 8192, in_flight_commands_max: 8192 };
+                let hello =
+                    Hello { batch_commands_max: 8192, in_flight_commands_max: 8192, events: false };
                 encode_hello(&hello, &mut out);
             }
             for command in request.commands(1) {
@@ -395,7 +396,7 @@ fn a_batch_is_executed_and_answered_as_a_whole() {
         let seen: Vec<_> = answers
             .iter()
             .map(|answer| {
-                let found = answer.body.map(|event| event.body.account().id);
+                let found = answer.bodies.first().map(|event| event.body.account().id);
                 (answer.sequence, answer.outcome.status(), found)
             })
             .collect();

@@ -25,7 +25,7 @@ impl Buffer {
     pub(super) fn drain(&mut self, first_sequence: u64, count: usize, sink: &mut impl Sink) {
         let mut events = self.events.iter().peekable();
         for (sequence, outcome) in (first_sequence..).zip(&self.outcomes[..count]) {
-            while let Some(event) = events.next_if(|event| event.sequence <= sequence) {
+            while let Some(event) = events.next_if(|event| event.goes_before() <= sequence) {
                 sink.event(event);
             }
             sink.outcome(sequence, outcome);

@@ -79,6 +79,8 @@ pub enum SessionNotice {
     Greeted {
         /// Which session.
         session: u16,
+        /// Whether it wants to be told of events.
+        events: bool,
     },
     /// Nothing more comes from it: what is owed is sent, then the connection is ended.
     Ended {

@@ -217,8 +217,9 @@ impl SocketSource {
                 return Ok(served);
             }
             match reading.decoder.next_request() {
-                Ok(Some(Request::Hello(_))) => {
-                    self.notices.push_back(SessionNotice::Greeted { session: id });
+                Ok(Some(Request::Hello(hello))) => {
+                    let events = hello.events;
+                    self.notices.push_back(SessionNotice::Greeted { session: id, events });
                     served = Served::More;
                 }
                 Ok(Some(Request::Batch { op, bodies })) => {

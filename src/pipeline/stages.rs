@@ -310,9 +310,9 @@ impl<K: Sink> PublishStage<K> {
         let event_view = events.as_mut().map(|batch| batch.parts().0.0);
         let mut events_up_to = |sequence: u64, sink: &mut K, held: &mut Option<_>| {
             let Some(view) = &event_view else { return };
-            while event_count < view.len() && view.at(event_count).sequence <= sequence {
+            while event_count < view.len() && view.at(event_count).goes_before() <= sequence {
                 let event = view.at(event_count);
-                Self::notices_before(event.sequence, held, notices, sink);
+                Self::notices_before(event.goes_before(), held, notices, sink);
                 sink.event(event);
                 event_count += 1;
             }

@@ -4,7 +4,8 @@
 //!
 //! * Each session gets the outcomes of its own commands, in their order, each after its events.
 //! * A client that does not read holds up nobody: what it is owed lies in a buffer of its own,
-//!   bounded by how many of its commands are taken in.
+//!   bounded by how many of its commands are taken in. Of events there is no such bound: a client
+//!   that wants them and is owed more than [`OWED_BYTES_MAX`] bytes loses its session.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -12,13 +13,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Sink;
-use crate::codec::wire::{Hello, ReplyEncoder, encode_error, encode_hello};
+use crate::codec::wire::{ErrorCode, Hello, ReplyEncoder, encode_error, encode_hello};
 use crate::gateway::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session, SessionNotice};
 use crate::ring::Bell;
 use crate::types::{BATCH_COMMANDS_MAX, Event, Outcome};
 
 /// Bytes that gather for one session before they are written, while there is more to publish.
 const GATHERED_BYTES: usize = 32 * 1024;
+/// Most bytes that a client that wants events may be owed. With more its session ends: the engine
+/// does not wait for it, and what it missed is in the journal.
+const OWED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long a stopping engine waits for clients to take what they are owed.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -34,6 +38,7 @@ struct Writing {
     /// It is in the list of those that have something to be written.
     listed: bool,
     ending: bool,
+    wants_events: bool,
 }
 
 /// Sends outcomes to sessions.
@@ -112,13 +117,16 @@ impl Sink for SocketSink {
                     answered: 0,
                     listed: false,
                     ending: false,
+                    wants_events: false,
                 });
             }
-            SessionNotice::Greeted { session } => {
+            SessionNotice::Greeted { session, events } => {
                 let Some(writing) = self.of(session) else { return };
+                writing.wants_events = events;
                 let hello = Hello {
                     batch_commands_max: BATCH_COMMANDS_MAX as u32,
                     in_flight_commands_max: IN_FLIGHT_COMMANDS_MAX,
+                    events,
                 };
                 encode_hello(&hello, &mut writing.bytes);
             }
@@ -134,14 +142,28 @@ impl Sink for SocketSink {
     }
 
     fn event(&mut self, event: &Event) {
-        if let Some(writing) = self.of(event.session) {
-            writing.encoder.event(event, &mut writing.bytes);
+        let is_numbered = event.kind().is_numbered();
+        let Some(writing) = self.of(event.session) else { return };
+        if writing.ending || (is_numbered && !writing.wants_events) {
+            return;
+        }
+        writing.encoder.event(event, &mut writing.bytes);
+        if writing.bytes.len() - writing.written > OWED_BYTES_MAX {
+            writing.write();
+        }
+        if writing.bytes.len() - writing.written > OWED_BYTES_MAX {
+            let text = format!("more than {OWED_BYTES_MAX} bytes are owed and not read");
+            encode_error(ErrorCode::NotReading, &text, &mut writing.bytes);
+            writing.ending = true;
+            writing.session.set_gone();
         }
     }
 
     fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
         // Session 0 is the engine's own: nobody waits for what it asks for.
-        if let Some(writing) = self.of(outcome.session) {
+        if let Some(writing) = self.of(outcome.session)
+            && !writing.ending
+        {
             writing.encoder.outcome(sequence, outcome, &mut writing.bytes);
             writing.answered += 1;
         }

@@ -7,27 +7,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::Sink;
 use crate::codec::text;
 use crate::gateway::TextNotice;
-use crate::types::{Event, EventKind, Outcome};
+use crate::types::{Event, Outcome};
 
 /// Bytes that gather before they are written, while there is more to publish.
 const GATHERED_BYTES: usize = 64 * 1024;
 
-/// Prints one line for each outcome and each notice.
+/// Prints one line for each outcome and each notice, and if asked for each event.
 pub struct TextSink<W> {
     output: W,
     gathered: Vec<u8>,
-    /// The body of the look-up whose outcome comes next.
-    body: Option<Event>,
+    /// The bodies of the look-up whose outcome comes next.
+    bodies: Vec<Event>,
+    /// Whether numbered events are printed too.
+    events: bool,
     stop: Arc<AtomicBool>,
     failed: Option<io::Error>,
 }
 
 impl<W: Write> TextSink<W> {
     /// Prints to `output`. Where that fails, nothing more is printed, and `stop` is set, so that
-    /// nothing more is taken in.
-    pub fn new(output: W, stop: Arc<AtomicBool>) -> TextSink<W> {
+    /// nothing more is taken in. `events`: numbered events are printed too.
+    pub fn new(output: W, events: bool, stop: Arc<AtomicBool>) -> TextSink<W> {
         let gathered = Vec::with_capacity(2 * GATHERED_BYTES);
-        TextSink { output, gathered, body: None, stop, failed: None }
+        TextSink { output, gathered, bodies: Vec::new(), events, stop, failed: None }
     }
 
     /// Why the output could no longer be written, if so.
@@ -64,14 +66,19 @@ impl<W: Write + Send> Sink for TextSink<W> {
     }
 
     fn event(&mut self, event: &Event) {
-        match event.kind() {
-            EventKind::AccountBody | EventKind::TransferBody => self.body = Some(*event),
+        if !event.kind().is_numbered() {
+            self.bodies.push(*event);
+        } else if self.events {
+            text::encode_event(event, &mut self.gathered);
+            if self.gathered.len() >= GATHERED_BYTES {
+                self.write();
+            }
         }
     }
 
     fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
-        let body = self.body.take();
-        text::encode_outcome(sequence, outcome, body.as_ref(), &mut self.gathered);
+        text::encode_outcome(sequence, outcome, &self.bodies, &mut self.gathered);
+        self.bodies.clear();
         if self.gathered.len() >= GATHERED_BYTES {
             self.write();
         }

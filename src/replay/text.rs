@@ -4,24 +4,26 @@ use std::io::{self, Write};
 
 use crate::codec::text;
 use crate::engine::Sink;
-use crate::types::{Event, EventKind, Outcome};
+use crate::types::{Event, Outcome};
 
 /// Bytes that gather before they are written.
 const GATHERED_BYTES: usize = 256 * 1024;
 
-/// Writes one line for each outcome.
+/// Writes one line for each outcome, and if asked for each event.
 pub struct TextLines<W> {
     output: W,
     gathered: Vec<u8>,
-    body: Option<Event>,
+    bodies: Vec<Event>,
+    /// Whether numbered events are printed too.
+    events: bool,
     failed: Option<io::Error>,
 }
 
 impl<W: Write> TextLines<W> {
-    /// Writes to `output`.
-    pub fn new(output: W) -> TextLines<W> {
+    /// Writes to `output`. `events`: numbered events are written too.
+    pub fn new(output: W, events: bool) -> TextLines<W> {
         let gathered = Vec::with_capacity(2 * GATHERED_BYTES);
-        TextLines { output, gathered, body: None, failed: None }
+        TextLines { output, gathered, bodies: Vec::new(), events, failed: None }
     }
 
     /// Whether the output could no longer be written.
@@ -51,14 +53,19 @@ impl<W: Write> TextLines<W> {
 
 impl<W: Write> Sink for TextLines<W> {
     fn event(&mut self, event: &Event) {
-        match event.kind() {
-            EventKind::AccountBody | EventKind::TransferBody => self.body = Some(*event),
+        if !event.kind().is_numbered() {
+            self.bodies.push(*event);
+        } else if self.events {
+            text::encode_event(event, &mut self.gathered);
+            if self.gathered.len() >= GATHERED_BYTES {
+                self.write();
+            }
         }
     }
 
     fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
-        let body = self.body.take();
-        text::encode_outcome(sequence, outcome, body.as_ref(), &mut self.gathered);
+        text::encode_outcome(sequence, outcome, &self.bodies, &mut self.gathered);
+        self.bodies.clear();
         if self.gathered.len() >= GATHERED_BYTES {
             self.write();
         }

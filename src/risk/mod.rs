@@ -167,6 +167,7 @@ impl Risk {
                 }
                 Op::SetPairPolicy => verdict(index, self.set_pair_policy(command)),
                 Op::LookupTransfer | Op::Pulse => verdict(index, Verdict::default()),
+                op => unreachable!("{op:?} is not built, so that no client can send it"),
             }
         }
         assert!(chain.is_none(), "a window never ends within a chain");

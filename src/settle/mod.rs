@@ -275,6 +275,7 @@ impl Settle {
             Op::SetLedgerPolicy | Op::SetPairPolicy => verdict.refusal().unwrap_or(Status::Ok),
             Op::Pulse => Status::Ok,
             Op::CreateTransfer => unreachable!("transfers are settled elsewhere"),
+            op => unreachable!("{op:?} is not built, so that no client can send it"),
         };
         Some(Outcome::of(command, status))
     }
@@ -342,10 +343,9 @@ fn event(sequence: u64, command: &Command, kind: EventKind, body: EventBody) -> 
     Event {
         sequence,
         timestamp: command.header.timestamp,
-        number: 0,
         session: command.header.session,
         kind: kind as u8,
-        reserved: [0; 5],
         body,
+        ..Event::default()
     }
 }

@@ -2,7 +2,10 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute, transmute_ref};
 
-use super::{Account, AccountPolicy, LedgerPolicy, Op, PairPolicy, Transfer, TransferFlags};
+use super::{
+    Account, AccountPolicy, AmendOrder, LedgerPolicy, Market, Op, PairPolicy, PlaceOrder,
+    RequeueTransfer, ResolveQueues, Transfer, TransferFlags,
+};
 
 /// Most commands in one batch.
 pub const BATCH_COMMANDS_MAX: usize = 8 * 1024;
@@ -51,7 +54,9 @@ pub struct Command {
     pub body: Body,
 }
 
-/// Body of [`Op::LookupAccount`] and [`Op::LookupTransfer`].
+/// Body of every look-up, and of what else names an id alone: [`Op::LookupAccount`],
+/// [`Op::LookupTransfer`], [`Op::LookupOrder`], [`Op::LookupMarket`], [`Op::LookupQueue`] (the
+/// account's id), [`Op::CancelOrder`] and [`Op::CancelQueuedTransfer`].
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, KnownLayout, Immutable,
 )]
@@ -101,15 +106,31 @@ bodies! {
     account_policy set_account_policy AccountPolicy, Op::SetAccountPolicy;
     ledger_policy set_ledger_policy LedgerPolicy, Op::SetLedgerPolicy;
     pair_policy set_pair_policy PairPolicy, Op::SetPairPolicy;
+    market create_market Market, Op::CreateMarket;
+    order place_order PlaceOrder, Op::PlaceOrder;
+    amendment amend_order AmendOrder, Op::AmendOrder;
+    resolve_queues resolve_queues ResolveQueues, Op::ResolveQueues;
+    requeue requeue_transfer RequeueTransfer, Op::RequeueTransfer;
 }
 
 impl Command {
+    /// A command whose body is a [`Lookup`], not yet stamped.
+    ///
+    /// # Panics
+    ///
+    /// If the body of `op` is another.
+    #[must_use]
+    pub fn of_lookup(op: Op, body: Lookup) -> Command {
+        assert!(op.names_an_id_alone(), "{op:?} says more than an id");
+        let mut command = Command::lookup_account(body);
+        command.header.op = op as u8;
+        command
+    }
+
     /// A look-up of a transfer, not yet stamped.
     #[must_use]
     pub fn lookup_transfer(body: Lookup) -> Command {
-        let mut command = Command::lookup_account(body);
-        command.header.op = Op::LookupTransfer as u8;
-        command
+        Command::of_lookup(Op::LookupTransfer, body)
     }
 
     /// The engine's own command that lets time pass, not yet stamped.
@@ -160,6 +181,10 @@ impl Command {
     #[inline]
     #[must_use]
     pub fn id(&self) -> u128 {
-        if self.op().has_id() { self.body.lookup().id } else { 0 }
+        match self.op() {
+            Op::CreateMarket => self.body.market().id.into(),
+            op if op.has_id() => self.body.lookup().id,
+            _ => 0,
+        }
     }
 }

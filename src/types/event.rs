@@ -2,70 +2,66 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute, transmute_ref};
 
-use super::{Account, Transfer};
+use super::orders::names;
+use super::{
+    Account, LevelsBody, MarketBody, OrderBody, OrderCancelled, QueueBody, Trade, Transfer,
+    TransferEvent,
+};
 
-/// What an [`Event`] tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum EventKind {
-    /// The account that a `lookup_account` found.
-    AccountBody = 1,
-    /// The transfer that a `lookup_transfer` found.
-    TransferBody = 2,
+names! {
+    /// What an [`Event`] tells. Bodies of look-ups have names too, but no line of their own.
+    EventKind {
+        /// The account that a `lookup_account` found.
+        AccountBody = 1 "account",
+        /// The transfer that a `lookup_transfer` found.
+        TransferBody = 2 "transfer",
+        /// The order that a `lookup_order` found.
+        OrderBody = 3 "order",
+        /// The market that a `lookup_market` found. Its bids and asks follow.
+        MarketBody = 4 "market",
+        /// The best prices of those who buy.
+        BidsBody = 5 "bids",
+        /// The best prices of those who sell.
+        AsksBody = 6 "asks",
+        /// The queue that a `lookup_queue` found.
+        QueueBody = 7 "queue",
+        /// A pending or queued transfer expired.
+        TransferExpired = 16 "transfer_expired",
+        /// A queued payment settled after its own command, or in its course by offset.
+        TransferSettled = 17 "transfer_settled",
+        /// A queued payment left its queue unsettled without its owner's word.
+        TransferDropped = 18 "transfer_dropped",
+        /// An order met a resting one.
+        Trade = 19 "trade",
+        /// A resting order left its book without its owner's word.
+        OrderCancelled = 20 "order_cancelled",
+    }
 }
 
 impl EventKind {
-    /// The kind with this number, if there is one.
+    /// Whether it tells what a command brought about, and so has a number; else it is the body of
+    /// a look-up.
     #[must_use]
-    pub const fn from_number(number: u8) -> Option<EventKind> {
-        Some(match number {
-            1 => EventKind::AccountBody,
-            2 => EventKind::TransferBody,
-            _ => return None,
-        })
+    pub const fn is_numbered(self) -> bool {
+        self as u8 >= EventKind::TransferExpired as u8
     }
 }
 
-/// What became of a pending transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum PendingStatus {
-    /// Not yet resolved.
-    Pending = 1,
-    /// Posted, whole or in part.
-    Posted = 2,
-    /// Voided.
-    Voided = 3,
-    /// Expired.
-    Expired = 4,
-}
-
-impl PendingStatus {
-    /// The status with this number; 0 is none.
-    #[must_use]
-    pub const fn from_number(number: u8) -> Option<PendingStatus> {
-        Some(match number {
-            1 => PendingStatus::Pending,
-            2 => PendingStatus::Posted,
-            3 => PendingStatus::Voided,
-            4 => PendingStatus::Expired,
-            _ => return None,
-        })
-    }
-
-    /// The name in the text format.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            PendingStatus::Pending => "pending",
-            PendingStatus::Posted => "posted",
-            PendingStatus::Voided => "voided",
-            PendingStatus::Expired => "expired",
-        }
+names! {
+    /// What became of a pending transfer.
+    PendingStatus {
+        /// Not yet resolved.
+        Pending = 1 "pending",
+        /// Posted, whole or in part.
+        Posted = 2 "posted",
+        /// Voided.
+        Voided = 3 "voided",
+        /// Expired.
+        Expired = 4 "expired",
     }
 }
 
-/// A transfer, and what became of it if it was pending.
+/// A transfer, and what became of it if it was pending or sent with `queue`.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, KnownLayout, Immutable,
 )]
@@ -75,8 +71,10 @@ pub struct TransferBody {
     pub transfer: Transfer,
     /// A [`PendingStatus`] by its number, 0 where the transfer never was pending.
     pub pending_status: u8,
+    /// A [`super::QueueStatus`] by its number, 0 where it was not sent with `queue`.
+    pub queue_status: u8,
     /// Zero.
-    pub reserved: [u8; 15],
+    pub reserved: [u8; 14],
     /// Zero.
     pub reserved_more: u128,
 }
@@ -105,13 +103,49 @@ pub struct Event {
     /// An [`EventKind`], by its number.
     pub kind: u8,
     /// Zero.
-    pub reserved: [u8; 5],
+    pub reserved: u8,
+    /// How many commands before that one the event goes out: what a linked chain brings about
+    /// belongs to its last member, and goes before the outcome of the first.
+    pub lead: u16,
+    /// Zero.
+    pub reserved_more: u16,
     /// By the kind.
     pub body: EventBody,
 }
 
-const _: () = assert!(size_of::<TransferBody>() == size_of::<EventBody>());
 const _: () = assert!(size_of::<Event>() == 192 && align_of::<Event>() == 16);
+
+macro_rules! event_bodies {
+    ($($constructor:ident $view:ident $type:ty;)+) => {
+        $(const _: () = assert!(size_of::<$type>() == size_of::<EventBody>());)+
+        impl EventBody {
+            $(
+                #[doc = concat!("The body that is this [`", stringify!($type), "`].")]
+                #[must_use]
+                pub fn $constructor(body: $type) -> EventBody {
+                    EventBody(transmute!(body))
+                }
+
+                #[doc = concat!("The body read as [`", stringify!($type), "`].")]
+                #[must_use]
+                pub fn $view(&self) -> &$type {
+                    transmute_ref!(self)
+                }
+            )+
+        }
+    };
+}
+
+event_bodies! {
+    of_transfer transfer TransferBody;
+    of_order order OrderBody;
+    of_market market MarketBody;
+    of_levels levels LevelsBody;
+    of_queue queue QueueBody;
+    of_transfer_event transfer_event TransferEvent;
+    of_trade trade Trade;
+    of_cancellation cancellation OrderCancelled;
+}
 
 impl EventBody {
     /// The body of an [`EventKind::AccountBody`].
@@ -123,23 +157,11 @@ impl EventBody {
         EventBody(body)
     }
 
-    /// The body of an [`EventKind::TransferBody`].
-    #[must_use]
-    pub fn of_transfer(transfer: TransferBody) -> EventBody {
-        EventBody(transmute!(transfer))
-    }
-
     /// The body read as an account.
     #[must_use]
     pub fn account(&self) -> &Account {
         let words: &[u128; 8] = self.0.first_chunk().expect("eight words of ten");
         transmute_ref!(words)
-    }
-
-    /// The body read as a transfer.
-    #[must_use]
-    pub fn transfer(&self) -> &TransferBody {
-        transmute_ref!(self)
     }
 }
 
@@ -152,5 +174,12 @@ impl Event {
     #[must_use]
     pub fn kind(&self) -> EventKind {
         EventKind::from_number(self.kind).expect("settle writes only known kinds")
+    }
+
+    /// Sequence of the command whose outcome it goes before.
+    #[inline]
+    #[must_use]
+    pub fn goes_before(&self) -> u64 {
+        self.sequence - u64::from(self.lead)
     }
 }

@@ -18,8 +18,10 @@ mod event;
 mod flags;
 mod id;
 mod op;
+mod orders;
 mod outcome;
 mod policy;
+mod queues;
 mod records;
 mod rules;
 mod status;
@@ -33,8 +35,15 @@ pub use event::{Event, EventBody, EventKind, PendingStatus, TransferBody};
 pub use flags::{AccountFlags, TransferFlags};
 pub use id::{ID_MAX, is_id};
 pub use op::Op;
+pub use orders::{
+    AmendOrder, CancelReason, LEVELS_SHOWN, Level, LevelsBody, Market, MarketBody, OrderBody,
+    OrderCancelled, OrderStatus, PlaceOrder, Side, TimeInForce, Trade,
+};
 pub use outcome::Outcome;
 pub use policy::{AccountPolicy, Frozen, LedgerPolicy, PairPolicy, PolicyLimits};
+pub use queues::{
+    QueueBody, QueueStatus, RequeueTransfer, ResolveQueues, SettledBy, TransferEvent,
+};
 pub use records::{AMOUNT_MAX, Account, Transfer};
 pub use rules::{Capacities, RULES_VERSION, Rules};
 pub use status::Status;

@@ -2,7 +2,6 @@
 
 /// An operation. Numbers are part of the journal and of the wire protocol.
 ///
-/// 8 to 17 are reserved for markets, orders and payment queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Op {
@@ -20,13 +19,33 @@ pub enum Op {
     SetLedgerPolicy = 6,
     /// Forbids or allows one direction between two accounts.
     SetPairPolicy = 7,
+    /// Opens a market between two ledgers.
+    CreateMarket = 8,
+    /// Offers to buy or sell in a market.
+    PlaceOrder = 9,
+    /// Changes price or quantity of a resting order.
+    AmendOrder = 10,
+    /// Takes a resting order out of its book.
+    CancelOrder = 11,
+    /// Shows an order.
+    LookupOrder = 12,
+    /// Shows a market and its best prices.
+    LookupMarket = 13,
+    /// Settles at once what of one ledger's queued payments can settle together.
+    ResolveQueues = 14,
+    /// Takes a queued payment out of its queue.
+    CancelQueuedTransfer = 15,
+    /// Gives a queued payment a new place in its queue.
+    RequeueTransfer = 16,
+    /// Sums up the queue of an account.
+    LookupQueue = 17,
     /// Lets time pass: the engine's own, taken in when something is due and no command comes.
     Pulse = 18,
 }
 
 impl Op {
     /// Every operation, in the order of the numbers.
-    pub const ALL: [Op; 8] = [
+    pub const ALL: [Op; 18] = [
         Op::CreateAccount,
         Op::CreateTransfer,
         Op::LookupAccount,
@@ -34,6 +53,16 @@ impl Op {
         Op::SetAccountPolicy,
         Op::SetLedgerPolicy,
         Op::SetPairPolicy,
+        Op::CreateMarket,
+        Op::PlaceOrder,
+        Op::AmendOrder,
+        Op::CancelOrder,
+        Op::LookupOrder,
+        Op::LookupMarket,
+        Op::ResolveQueues,
+        Op::CancelQueuedTransfer,
+        Op::RequeueTransfer,
+        Op::LookupQueue,
         Op::Pulse,
     ];
 
@@ -48,6 +77,16 @@ impl Op {
             5 => Op::SetAccountPolicy,
             6 => Op::SetLedgerPolicy,
             7 => Op::SetPairPolicy,
+            8 => Op::CreateMarket,
+            9 => Op::PlaceOrder,
+            10 => Op::AmendOrder,
+            11 => Op::CancelOrder,
+            12 => Op::LookupOrder,
+            13 => Op::LookupMarket,
+            14 => Op::ResolveQueues,
+            15 => Op::CancelQueuedTransfer,
+            16 => Op::RequeueTransfer,
+            17 => Op::LookupQueue,
             18 => Op::Pulse,
             _ => return None,
         })
@@ -64,6 +103,16 @@ impl Op {
             Op::SetAccountPolicy => "set_account_policy",
             Op::SetLedgerPolicy => "set_ledger_policy",
             Op::SetPairPolicy => "set_pair_policy",
+            Op::CreateMarket => "create_market",
+            Op::PlaceOrder => "place_order",
+            Op::AmendOrder => "amend_order",
+            Op::CancelOrder => "cancel_order",
+            Op::LookupOrder => "lookup_order",
+            Op::LookupMarket => "lookup_market",
+            Op::ResolveQueues => "resolve_queues",
+            Op::CancelQueuedTransfer => "cancel_queued_transfer",
+            Op::RequeueTransfer => "requeue_transfer",
+            Op::LookupQueue => "lookup_queue",
             Op::Pulse => "pulse",
         }
     }
@@ -73,14 +122,52 @@ impl Op {
     pub const fn has_id(self) -> bool {
         matches!(
             self,
-            Op::CreateAccount | Op::CreateTransfer | Op::LookupAccount | Op::LookupTransfer
+            Op::CreateAccount
+                | Op::CreateTransfer
+                | Op::LookupAccount
+                | Op::LookupTransfer
+                | Op::CreateMarket
+                | Op::PlaceOrder
+                | Op::AmendOrder
+                | Op::CancelOrder
+                | Op::LookupOrder
+                | Op::LookupMarket
+                | Op::CancelQueuedTransfer
+                | Op::RequeueTransfer
         )
+    }
+
+    /// Whether its body is a [`super::Lookup`].
+    #[must_use]
+    pub const fn names_an_id_alone(self) -> bool {
+        matches!(
+            self,
+            Op::LookupAccount
+                | Op::LookupTransfer
+                | Op::LookupOrder
+                | Op::LookupMarket
+                | Op::LookupQueue
+                | Op::CancelOrder
+                | Op::CancelQueuedTransfer
+        )
+    }
+
+    /// Whether that id is one of a market: 32 bits wide.
+    #[must_use]
+    pub const fn has_market_id(self) -> bool {
+        matches!(self, Op::CreateMarket | Op::LookupMarket)
+    }
+
+    /// Whether the engine executes it. What is not built yet is unknown to clients.
+    #[must_use]
+    pub const fn is_built(self) -> bool {
+        (self as u8) < Op::CreateMarket as u8 || (self as u8) > Op::LookupQueue as u8
     }
 
     /// Whether clients may send it.
     #[must_use]
     pub const fn is_public(self) -> bool {
-        !matches!(self, Op::Pulse)
+        !matches!(self, Op::Pulse) && self.is_built()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::{Command, Op, Status};
+use super::{Command, Op, OrderStatus, Status};
 
 /// The answer to one command. Its sequence is its place in the lane.
 #[derive(
@@ -41,6 +41,33 @@ impl Outcome {
             op: command.header.op,
             ..Outcome::default()
         }
+    }
+
+    /// The same with what became of an order: its status, and lots traded and not.
+    #[must_use]
+    pub fn with_order(self, status: OrderStatus, filled: u64, remaining: u64) -> Outcome {
+        Outcome { detail: [status as u64, filled, remaining, 0], ..self }
+    }
+
+    /// What became of the order: its status, and lots traded and not. `None` where it says nothing.
+    #[must_use]
+    pub fn order(&self) -> Option<(OrderStatus, u64, u64)> {
+        let [status, filled, remaining, _] = self.detail;
+        let status = OrderStatus::from_number(u8::try_from(status).ok()?)?;
+        Some((status, filled, remaining))
+    }
+
+    /// The same with what a resolution settled: how many payments, and their sum in minor units.
+    #[must_use]
+    pub fn with_settled(self, count: u64, amount: u128) -> Outcome {
+        Outcome { detail: [count, 0, amount as u64, (amount >> 64) as u64], ..self }
+    }
+
+    /// What a resolution settled: how many payments, and their sum in minor units.
+    #[must_use]
+    pub fn settled(&self) -> (u64, u128) {
+        let [count, _, low, high] = self.detail;
+        (count, u128::from(high) << 64 | u128::from(low))
     }
 
     /// The status.

@@ -138,11 +138,53 @@ statuses! {
     AccountNotFound = 195 "account_not_found",
     InvalidPolicy = 196 "invalid_policy",
     PoliciesFull = 197 "policies_full",
+    // Of queued payments.
+    Queued = 208 "queued",
+    TransferNotFound = 209 "transfer_not_found",
+    TransferNotQueued = 210 "transfer_not_queued",
+    OverflowsBalances = 211 "overflows_balances",
+    // Of markets.
+    ExistsWithDifferentFields = 224 "exists_with_different_fields",
+    LedgersMustBeDifferent = 225 "ledgers_must_be_different",
+    LotMustNotBeZero = 226 "lot_must_not_be_zero",
+    TickMustNotBeZero = 227 "tick_must_not_be_zero",
+    MakerFeeMustNotExceedTakerFee = 228 "maker_fee_must_not_exceed_taker_fee",
+    AccountHasDifferentLedger = 229 "account_has_different_ledger",
+    AccountMustNotHaveLimits = 230 "account_must_not_have_limits",
+    MarketsFull = 231 "markets_full",
+    // Of orders.
+    MarketNotFound = 240 "market_not_found",
+    QuantityMustNotBeZero = 241 "quantity_must_not_be_zero",
+    PriceMustNotBeZero = 242 "price_must_not_be_zero",
+    PriceMustBeZero = 243 "price_must_be_zero",
+    BudgetMustNotBeZero = 244 "budget_must_not_be_zero",
+    BudgetMustBeZero = 245 "budget_must_be_zero",
+    TimeoutReservedForGtc = 246 "timeout_reserved_for_gtc",
+    PriceMustCoverFee = 247 "price_must_cover_fee",
+    BaseAccountNotFound = 248 "base_account_not_found",
+    QuoteAccountNotFound = 249 "quote_account_not_found",
+    BaseAccountHasDifferentLedger = 250 "base_account_has_different_ledger",
+    QuoteAccountHasDifferentLedger = 251 "quote_account_has_different_ledger",
+    AccountBelongsToMarket = 252 "account_belongs_to_market",
+    AccountMustNotLimitCredits = 253 "account_must_not_limit_credits",
+    BaseAccountAlreadyClosed = 254 "base_account_already_closed",
+    QuoteAccountAlreadyClosed = 255 "quote_account_already_closed",
+    MarketClosed = 256 "market_closed",
+    OverflowsAmount = 257 "overflows_amount",
+    WouldTake = 258 "would_take",
+    WouldNotFill = 259 "would_not_fill",
+    OrdersFull = 260 "orders_full",
+    // Of orders that are there already.
+    OrderNotFound = 272 "order_not_found",
+    OrderAlreadyFilled = 273 "order_already_filled",
+    OrderAlreadyCancelled = 274 "order_already_cancelled",
+    NothingToAmend = 275 "nothing_to_amend",
+    QuantityMustBeLower = 276 "quantity_must_be_lower",
 }
 
 impl Status {
-    /// Whether it depends on the state of the moment: the id of a transfer refused with it is
-    /// spent, and a later use of the id answers `id_already_failed`.
+    /// Whether it depends on the state of the moment: the id of a transfer or order refused with
+    /// it is spent, and a later use of the id answers `id_already_failed`.
     #[inline]
     #[must_use]
     pub const fn spends_id(self) -> bool {
@@ -166,13 +208,23 @@ impl Status {
                 | Status::RiskSpendCountExceeded
                 | Status::ExceedsCredits
                 | Status::ExceedsDebits
+                | Status::BaseAccountNotFound
+                | Status::QuoteAccountNotFound
+                | Status::BaseAccountAlreadyClosed
+                | Status::QuoteAccountAlreadyClosed
+                | Status::MarketClosed
+                | Status::WouldTake
+                | Status::WouldNotFill
         )
     }
 
     /// Whether the command did what it asked for, or had done so before.
     #[must_use]
     pub const fn is_success(self) -> bool {
-        matches!(self, Status::Created | Status::Exists | Status::Ok | Status::Found)
+        matches!(
+            self,
+            Status::Created | Status::Exists | Status::Queued | Status::Ok | Status::Found
+        )
     }
 
     /// Whether the command was refused: everything that is neither a success nor the honest

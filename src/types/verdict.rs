@@ -8,6 +8,14 @@ use super::Status;
 ///
 /// A verdict is not a status: settle puts `refusal` at its place in the precedence, so that
 /// `exists` and `id_already_failed` come before it.
+///
+/// | of | debit_index | credit_index | extra_index |
+/// |---|---|---|---|
+/// | a transfer | debit account | credit account | spend window |
+/// | an order | base account | quote account | market |
+/// | a market | base account, of one that exists: the market | quote account | fee account |
+/// | a look-up of an account or queue | the account | | |
+/// | a look-up of a market | the market | | |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct Verdict {

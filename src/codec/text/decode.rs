@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
 use super::Malformed;
 use super::fields::{Fields, Name, Names};
 use super::malformed::quoted;
+use super::settlement;
 use crate::types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, BATCH_COMMANDS_MAX, Command, Frozen,
     LedgerPolicy, Lookup, Op, PairPolicy, PolicyLimits, TIMESTAMP_MAX, Transfer, TransferFlags,
@@ -100,7 +101,7 @@ impl Decoder {
         }
         match operation(&fields, start)? {
             Operation::Command(op) => {
-                batch.push(command(op, &fields)?);
+                batch.push(command(op, &fields, start)?);
                 Ok(Input::Batch)
             }
             Operation::AdvanceClock => self.advance_clock(&fields, start),
@@ -145,7 +146,7 @@ fn operation(fields: &Fields, start: usize) -> Result<Operation, Malformed> {
     }
 }
 
-fn missing(fields: &Fields, object_start: usize, name: &str) -> Malformed {
+pub(super) fn missing(fields: &Fields, object_start: usize, name: &str) -> Malformed {
     Malformed::at_byte(fields.line(), object_start, format!("missing field `{name}`"))
 }
 
@@ -227,18 +228,30 @@ fn element(
         let what = format!("batch mixes `{}` with `{}`", first.name(), op.name());
         return Err(op_value().malformed(what));
     }
-    command(op, fields)
+    command(op, fields, start)
 }
 
-fn command(op: Op, fields: &Fields) -> Result<Command, Malformed> {
+/// The command of an object that starts at byte `start`.
+fn command(op: Op, fields: &Fields, start: usize) -> Result<Command, Malformed> {
+    let of_id = |id| Command::of_lookup(op, Lookup { id, reserved: [0; 7] });
     match op {
         Op::CreateAccount => create_account(fields),
         Op::CreateTransfer => create_transfer(fields),
-        Op::LookupAccount => lookup(fields).map(Command::lookup_account),
-        Op::LookupTransfer => lookup(fields).map(Command::lookup_transfer),
+        Op::LookupAccount
+        | Op::LookupTransfer
+        | Op::LookupOrder
+        | Op::CancelOrder
+        | Op::CancelQueuedTransfer => id(fields).map(of_id),
+        Op::LookupMarket => settlement::market_id(fields).map(of_id),
+        Op::LookupQueue => settlement::account_id(fields).map(of_id),
         Op::SetAccountPolicy => set_account_policy(fields),
         Op::SetLedgerPolicy => set_ledger_policy(fields),
         Op::SetPairPolicy => set_pair_policy(fields),
+        Op::CreateMarket => settlement::create_market(fields),
+        Op::PlaceOrder => settlement::place_order(fields, start),
+        Op::AmendOrder => settlement::amend_order(fields),
+        Op::ResolveQueues => settlement::resolve_queues(fields),
+        Op::RequeueTransfer => settlement::requeue_transfer(fields),
         Op::Pulse => unreachable!("it is not public"),
     }
 }
@@ -318,9 +331,9 @@ fn create_transfer(fields: &Fields) -> Result<Command, Malformed> {
     }))
 }
 
-fn lookup(fields: &Fields) -> Result<Lookup, Malformed> {
+fn id(fields: &Fields) -> Result<u128, Malformed> {
     fields.allow(const { Names::of(&[Name::Op, Name::Id]) })?;
-    Ok(Lookup { id: fields.integer(Name::Id)?, reserved: [0; 7] })
+    fields.integer(Name::Id)
 }
 
 fn set_account_policy(fields: &Fields) -> Result<Command, Malformed> {

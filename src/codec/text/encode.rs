@@ -3,42 +3,53 @@
 //! The lines are few and fixed, so they are written out by hand: keys are literals with their
 //! quotes, and only the text of an error needs escapes.
 
+use super::settlement;
 use crate::types::{
     Account, AccountFlags, AccountPolicy, Command, Event, EventKind, Frozen, LedgerPolicy, Op,
-    Outcome, PairPolicy, PendingStatus, PolicyLimits, Transfer, TransferBody, TransferFlags,
+    Outcome, PairPolicy, PendingStatus, PolicyLimits, QueueStatus, Transfer, TransferBody,
+    TransferFlags,
 };
 
-/// Appends the line of `outcome`, which answers the command at `sequence`. `body` is what a
-/// look-up found.
+/// Appends the line of `outcome`, which answers the command at `sequence`. `bodies` are what a
+/// look-up found: one, or those of a market in their order.
 ///
 /// # Panics
 ///
-/// If the outcome's operation or status, or the kind of `body`, has an unknown number: only the
+/// If the outcome's operation or status, or the kind of a body, has an unknown number: only the
 /// engine writes them, and the wire's decoder lets no others pass.
-pub fn encode_outcome(sequence: u64, outcome: &Outcome, body: Option<&Event>, out: &mut Vec<u8>) {
+pub fn encode_outcome(sequence: u64, outcome: &Outcome, bodies: &[Event], out: &mut Vec<u8>) {
     let op = outcome.op();
     put(out, br#"{"sequence":""#);
     number(out, sequence);
     put(out, br#"","op":""#);
     put(out, op.name().as_bytes());
-    if op.has_id() {
+    if op.has_market_id() {
+        put(out, br#"","id":"#);
+        number(out, outcome.id);
+        put(out, br#","status":""#);
+    } else if op.has_id() {
         put(out, br#"","id":""#);
         number(out, outcome.id);
+        put(out, br#"","status":""#);
+    } else {
+        put(out, br#"","status":""#);
     }
-    put(out, br#"","status":""#);
     put(out, outcome.status().name().as_bytes());
     put(out, br#"","timestamp":""#);
     number(out, outcome.timestamp);
     put(out, b"\"");
-    match body.map(|event| (event.kind(), &event.body)) {
-        None => {}
-        Some((EventKind::AccountBody, body)) => {
-            put(out, br#","account":"#);
-            encode_account(body.account(), out);
-        }
-        Some((EventKind::TransferBody, body)) => {
-            put(out, br#","transfer":"#);
-            transfer(body.transfer(), out);
+    settlement::details(outcome, out);
+    for event in bodies {
+        match event.kind() {
+            EventKind::AccountBody => {
+                put(out, br#","account":"#);
+                encode_account(event.body.account(), out);
+            }
+            EventKind::TransferBody => {
+                put(out, br#","transfer":"#);
+                transfer(event.body.transfer(), out);
+            }
+            _ => settlement::body(event, out),
         }
     }
     put(out, b"}\n");
@@ -101,6 +112,11 @@ fn transfer(body: &TransferBody, out: &mut Vec<u8>) {
         put(out, status.name().as_bytes());
         put(out, b"\"");
     }
+    if let Some(status) = QueueStatus::from_number(body.queue_status) {
+        put(out, b",\"queue_status\":\"");
+        put(out, status.name().as_bytes());
+        put(out, b"\"");
+    }
     put(out, b"}");
 }
 
@@ -149,6 +165,7 @@ fn fields(command: &Command, out: &mut Vec<u8>) {
         Op::SetLedgerPolicy => ledger_policy_fields(body.ledger_policy(), out),
         Op::SetPairPolicy => pair_policy_fields(body.pair_policy(), out),
         Op::Pulse => {}
+        _ => settlement::fields(command, out),
     }
 }
 
@@ -273,26 +290,30 @@ fn names(out: &mut Vec<u8>, names: impl Iterator<Item = &'static str>, reserved:
 
 /// A field of more than 32 bits: a string, as many readers of JSON keep only 53 bits of a number.
 /// `key` has quotes and colon.
-fn wide(out: &mut Vec<u8>, key: &str, value: impl itoa::Integer) {
+pub(super) fn wide(out: &mut Vec<u8>, key: &str, value: impl itoa::Integer) {
     put(out, key.as_bytes());
     put(out, b"\"");
     number(out, value);
     put(out, b"\"");
 }
 
-fn wide_if_set(out: &mut Vec<u8>, key: &str, value: impl itoa::Integer + Default + PartialEq) {
+pub(super) fn wide_if_set(
+    out: &mut Vec<u8>,
+    key: &str,
+    value: impl itoa::Integer + Default + PartialEq,
+) {
     if value != Default::default() {
         wide(out, key, value);
     }
 }
 
 /// A field of at most 32 bits: a number. `key` has quotes and colon.
-fn narrow(out: &mut Vec<u8>, key: &str, value: impl Into<u32>) {
+pub(super) fn narrow(out: &mut Vec<u8>, key: &str, value: impl Into<u32>) {
     put(out, key.as_bytes());
     number(out, value.into());
 }
 
-fn narrow_if_set(out: &mut Vec<u8>, key: &str, value: impl Into<u32>) {
+pub(super) fn narrow_if_set(out: &mut Vec<u8>, key: &str, value: impl Into<u32>) {
     let value = value.into();
     if value != 0 {
         narrow(out, key, value);
@@ -300,11 +321,11 @@ fn narrow_if_set(out: &mut Vec<u8>, key: &str, value: impl Into<u32>) {
 }
 
 #[inline]
-fn number(out: &mut Vec<u8>, value: impl itoa::Integer) {
+pub(super) fn number(out: &mut Vec<u8>, value: impl itoa::Integer) {
     put(out, itoa::Buffer::new().format(value).as_bytes());
 }
 
 #[inline]
-fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn put(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }

@@ -69,6 +69,23 @@ names! {
     Halted "halted",
     Blocked "blocked",
     Nanoseconds "nanoseconds",
+    Market "market",
+    Side "side",
+    TimeInForce "time_in_force",
+    PostOnly "post_only",
+    BaseAccountId "base_account_id",
+    QuoteAccountId "quote_account_id",
+    Price "price",
+    Quantity "quantity",
+    Budget "budget",
+    Urgent "urgent",
+    BaseLedger "base_ledger",
+    QuoteLedger "quote_ledger",
+    Lot "lot",
+    Tick "tick",
+    FeeAccountId "fee_account_id",
+    MakerFee "maker_fee",
+    TakerFee "taker_fee",
 }
 
 /// A set of names.

@@ -18,6 +18,7 @@ mod encode;
 mod fields;
 mod lines;
 mod malformed;
+mod settlement;
 
 pub use decode::{Clock, Decoder, Input};
 pub use encode::{
@@ -25,6 +26,7 @@ pub use encode::{
 };
 pub use lines::{LINE_BYTES_MAX, Line, Lines};
 pub use malformed::Malformed;
+pub use settlement::encode_event;
 
 #[cfg(test)]
 mod tests;

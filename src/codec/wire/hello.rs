@@ -6,7 +6,7 @@ use super::Violation;
 use super::frame::{self, Header, kind};
 
 /// The version of the protocol that this program speaks.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"RINGFNCE";
 
@@ -18,6 +18,9 @@ pub struct Hello {
     /// Most commands sent and not yet answered: with more than these the engine reads no further
     /// until some are answered. The client's is what it asks for, 0 for as many as the engine likes.
     pub in_flight_commands_max: u32,
+    /// Whether the client is told what its commands bring about besides their outcomes. The
+    /// client's is its wish, the engine's repeats it.
+    pub events: bool,
 }
 
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -27,7 +30,8 @@ pub(super) struct HelloBody {
     version: u32,
     batch_commands_max: u32,
     in_flight_commands_max: u32,
-    reserved: [u8; 12],
+    events: u8,
+    reserved: [u8; 11],
 }
 
 const _: () = assert!(size_of::<HelloBody>() == 32);
@@ -40,7 +44,8 @@ pub fn encode_hello(hello: &Hello, out: &mut Vec<u8>) {
         version: PROTOCOL_VERSION,
         batch_commands_max: hello.batch_commands_max,
         in_flight_commands_max: hello.in_flight_commands_max,
-        reserved: [0; 12],
+        events: u8::from(hello.events),
+        reserved: [0; 11],
     };
     out.extend_from_slice(body.as_bytes());
     frame::end_message(start, out);
@@ -63,11 +68,15 @@ pub(super) fn decode(body: &[u8]) -> Result<Hello, Violation> {
     if body.version != PROTOCOL_VERSION {
         return Err(Violation::UnsupportedVersion(body.version));
     }
-    if body.reserved != [0; 12] {
+    if body.events > 1 {
+        return Err(Violation::BadValue("events"));
+    }
+    if body.reserved != [0; 11] {
         return Err(Violation::ReservedNotZero("hello"));
     }
     Ok(Hello {
         batch_commands_max: body.batch_commands_max,
         in_flight_commands_max: body.in_flight_commands_max,
+        events: body.events == 1,
     })
 }

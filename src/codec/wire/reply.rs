@@ -6,7 +6,8 @@ use super::frame::{self, Frames, HEADER_BYTES, Header, kind};
 use super::hello;
 use super::{ErrorCode, Hello, Violation};
 use crate::types::{
-    Account, BATCH_COMMANDS_MAX, Event, EventKind, Op, Outcome, PendingStatus, Status, TransferBody,
+    BATCH_COMMANDS_MAX, CancelReason, Event, EventKind, Op, OrderStatus, Outcome, PendingStatus,
+    QueueStatus, SettledBy, Side, Status, TimeInForce,
 };
 
 /// What stands before the outcomes of one message.
@@ -88,11 +89,12 @@ impl ReplyEncoder {
         out.extend_from_slice(Outcome { session: 0, ..*outcome }.as_bytes());
     }
 
-    /// Appends an event: the body of a look-up, before its outcome.
+    /// Appends an event: what a command brought about, or the body of a look-up. It goes before the
+    /// outcome of its command.
     pub fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
         self.finish(out);
         let start = frame::begin_message(kind::EVENT, 0, 1, out);
-        out.extend_from_slice(Event { session: 0, ..*event }.as_bytes());
+        out.extend_from_slice(Event { session: 0, lead: 0, ..*event }.as_bytes());
         frame::end_message(start, out);
     }
 
@@ -128,7 +130,7 @@ pub enum Reply<'a> {
         /// 1 to [`BATCH_COMMANDS_MAX`].
         outcomes: &'a [Outcome],
     },
-    /// What goes before an outcome: the body of a look-up.
+    /// What goes before an outcome: the body of a look-up, or what a command brought about.
     Event(&'a Event),
     /// The last message: why the session ends.
     Error(ServerError),
@@ -249,25 +251,63 @@ fn check_outcome(outcome: &Outcome) -> Result<(), Violation> {
     Ok(())
 }
 
+/// Refuses what could not be printed later, and what should be zero.
 fn check_event(event: &Event) -> Result<(), Violation> {
     let Some(kind) = EventKind::from_number(event.kind) else {
         return Err(Violation::BadValue("kind"));
     };
-    if event.reserved != [0; 5] || event.session != 0 {
+    let zero = |number: u64| number == 0;
+    let in_head = event.session == 0 && event.lead == 0 && event.reserved == 0;
+    if !in_head || event.reserved_more != 0 {
         return Err(Violation::ReservedNotZero("event"));
     }
-    let used_bytes = match kind {
-        EventKind::AccountBody => size_of::<Account>(),
+    if zero(event.number) == kind.is_numbered() {
+        return Err(Violation::BadValue("event"));
+    }
+    let known =
+        |is_known: bool, name| if is_known { Ok(()) } else { Err(Violation::BadValue(name)) };
+    let body = &event.body;
+    let reserved_is_zero = match kind {
+        EventKind::AccountBody => body.as_bytes()[128..].iter().all(|&byte| byte == 0),
         EventKind::TransferBody => {
-            let status = event.body.transfer().pending_status;
-            if status != 0 && PendingStatus::from_number(status).is_none() {
-                return Err(Violation::BadValue("pending_status"));
-            }
-            std::mem::offset_of!(TransferBody, reserved)
+            let body = body.transfer();
+            let (pending, queue) = (body.pending_status, body.queue_status);
+            known(pending == 0 || PendingStatus::from_number(pending).is_some(), "pending_status")?;
+            known(queue == 0 || QueueStatus::from_number(queue).is_some(), "queue_status")?;
+            body.reserved == [0; 14] && body.reserved_more == 0
+        }
+        EventKind::OrderBody => {
+            let body = body.order();
+            let order = &body.order;
+            known(Side::from_number(order.side).is_some(), "side")?;
+            known(TimeInForce::from_number(order.time_in_force).is_some(), "time_in_force")?;
+            known(order.post_only <= 1, "post_only")?;
+            known(OrderStatus::from_number(body.order_status).is_some(), "order_status")?;
+            body.reserved == [0; 7] && order.reserved == [0; 5] && order.reserved_more == 0
+        }
+        EventKind::MarketBody => {
+            let body = body.market();
+            let market = &body.market;
+            body.reserved == [0; 3] && market.reserved == 0 && market.reserved_more == [0; 2]
+        }
+        EventKind::BidsBody | EventKind::AsksBody => true,
+        EventKind::QueueBody => body.queue().reserved == 0 && body.queue().reserved_more == [0; 7],
+        EventKind::TransferExpired | EventKind::TransferSettled | EventKind::TransferDropped => {
+            let body = body.transfer_event();
+            let (settles, drops) =
+                (kind == EventKind::TransferSettled, kind == EventKind::TransferDropped);
+            known(SettledBy::from_number(body.by).is_some() == settles, "by")?;
+            known(Status::from_number(body.status).is_some() == drops, "status")?;
+            known(settles || body.by == 0, "by")?;
+            known(drops || body.status == 0, "status")?;
+            body.reserved == [0; 13] && body.reserved_more == [0; 8]
+        }
+        EventKind::Trade => body.trade().reserved == [0; 3] && body.trade().reserved_more == [0; 4],
+        EventKind::OrderCancelled => {
+            let body = body.cancellation();
+            known(CancelReason::from_number(body.reason).is_some(), "reason")?;
+            body.reserved == [0; 7] && body.reserved_more == [0; 8]
         }
     };
-    if event.body.as_bytes()[used_bytes..].iter().any(|byte| *byte != 0) {
-        return Err(Violation::ReservedNotZero("event"));
-    }
-    Ok(())
+    if reserved_is_zero { Ok(()) } else { Err(Violation::ReservedNotZero("event")) }
 }

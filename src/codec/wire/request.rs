@@ -6,7 +6,7 @@ use super::frame::{self, Frames, Header, kind};
 use super::{Hello, Violation, hello};
 use crate::types::{
     AccountPolicy, BATCH_COMMANDS_MAX, Body, Command, Frozen, LedgerPolicy, Op, PairPolicy,
-    PolicyLimits,
+    PolicyLimits, Side, TimeInForce,
 };
 
 /// Appends `commands` as one batch. Of their headers only the operation is sent.
@@ -121,7 +121,47 @@ fn check_body(op: Op, body: &Body) -> Result<(), Violation> {
     let reserved_is_zero = match op {
         Op::CreateAccount => body.account().reserved == 0,
         Op::CreateTransfer => true,
-        Op::LookupAccount | Op::LookupTransfer => body.lookup().reserved == [0; 7],
+        Op::LookupAccount
+        | Op::LookupTransfer
+        | Op::LookupOrder
+        | Op::LookupQueue
+        | Op::CancelOrder
+        | Op::CancelQueuedTransfer => body.lookup().reserved == [0; 7],
+        Op::LookupMarket => {
+            if u32::try_from(body.lookup().id).is_err() {
+                return Err(Violation::BadValue("id"));
+            }
+            body.lookup().reserved == [0; 7]
+        }
+        Op::CreateMarket => {
+            let market = body.market();
+            market.reserved == 0 && market.reserved_more == [0; 2]
+        }
+        Op::PlaceOrder => {
+            let order = body.order();
+            if Side::from_number(order.side).is_none() {
+                return Err(Violation::BadValue("side"));
+            }
+            if TimeInForce::from_number(order.time_in_force).is_none() {
+                return Err(Violation::BadValue("time_in_force"));
+            }
+            if order.post_only > 1 {
+                return Err(Violation::BadValue("post_only"));
+            }
+            order.reserved == [0; 5] && order.reserved_more == 0
+        }
+        Op::AmendOrder => body.amendment().reserved == [0; 6],
+        Op::ResolveQueues => {
+            let body = body.resolve_queues();
+            body.reserved == [0; 3] && body.reserved_more == [0; 7]
+        }
+        Op::RequeueTransfer => {
+            let requeue = body.requeue();
+            if requeue.urgent > 1 {
+                return Err(Violation::BadValue("urgent"));
+            }
+            requeue.reserved == [0; 15] && requeue.reserved_more == [0; 6]
+        }
         Op::SetAccountPolicy => {
             let policy = body.account_policy();
             check_account_policy(policy)?;

@@ -27,6 +27,8 @@ pub enum ErrorCode {
     BadValue = 9,
     /// The engine serves as many sessions as it can.
     TooManySessions = 10,
+    /// The client does not read what it is owed.
+    NotReading = 11,
 }
 
 /// How a peer broke the protocol. The session ends with it.

@@ -227,11 +227,10 @@ impl Twin {
             events.push(Event {
                 sequence: self.sequence,
                 timestamp: command.header.timestamp,
-                number: 0,
                 session: command.header.session,
                 kind: kind as u8,
-                reserved: [0; 5],
                 body,
+                ..Event::default()
             });
             Status::Found
         };
