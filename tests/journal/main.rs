@@ -1,5 +1,6 @@
 //! The journal through its public interface, on a real disk.
 
+mod backends;
 mod bytes;
 mod damage;
 mod forge;

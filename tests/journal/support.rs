@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ringfence::journal::{
-    DataDir, Disk, Durability, Entry, JournalError, Options, Reader, Recovered, Waker, Wanted,
-    Writer, recover,
+    Backend, DataDir, Disk, Durability, Entry, JournalError, Options, Reader, Recovered, Waker,
+    Wanted, Writer, recover,
 };
 use ringfence::types::{Command, Rules, Transfer, stamp_batch};
 
@@ -77,7 +77,17 @@ pub fn open_with(
     wanted: &Wanted,
     options: Options,
 ) -> Result<(DataDir, Recovered, Contents, DiskWriter), JournalError> {
-    let dir = DataDir::open(path)?;
+    open_as(path, None, wanted, options)
+}
+
+/// As [`open_with`], written by one backend.
+pub fn open_as(
+    path: &Path,
+    backend: Option<Backend>,
+    wanted: &Wanted,
+    options: Options,
+) -> Result<(DataDir, Recovered, Contents, DiskWriter), JournalError> {
+    let dir = DataDir::open_with(path, backend)?;
     let mut contents = Contents::default();
     let recovered = recover(&dir, wanted, &options, |entry| contents.take_in(entry))?;
     let writer = Writer::open(&dir, &recovered, options, &no_waker())?;
