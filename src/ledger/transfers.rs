@@ -107,6 +107,11 @@ pub(super) const NO_COLD: Cold = Cold {
 
 const WHAT: &str = "transfers";
 
+/// How many places in the queue ahead of the one that is freed records are fetched, and how many
+/// ahead the places of their ids.
+const RECORDS_AHEAD: usize = 16;
+const IDS_AHEAD: usize = 8;
+
 /// Slots freed at most before each event while ids are forgotten: more than an event fills.
 const FREED_PER_EVENT: usize = 4;
 
@@ -253,6 +258,7 @@ impl Transfers {
         if now < self.forget_from {
             return false;
         }
+        self.fetch_next();
         let slot = self.queue[self.queue_first];
         let Hot { id, state, .. } = *self.hot(slot);
         if state != State::Forgotten {
@@ -263,6 +269,18 @@ impl Transfers {
         self.release(slot);
         self.look_at_first();
         true
+    }
+
+    /// Brings closer what will be forgotten next: old records are in no cache any more.
+    #[inline(always)]
+    fn fetch_next(&self) {
+        if self.queue_count > RECORDS_AHEAD {
+            let slot = self.queue[self.place(RECORDS_AHEAD)] as usize;
+            prefetch(&self.hot, slot);
+            prefetch(&self.cold, slot);
+            let slot = self.queue[self.place(IDS_AHEAD)];
+            self.ids.prefetch(self.hasher.hash(self.hot(slot).id));
+        }
     }
 
     fn look_at_first(&mut self) {
