@@ -60,7 +60,7 @@ fn a_million_expire_at_once_after_what_came_before_and_before_what_comes_after()
     // Their ids are remembered, and none can be posted any more.
     for index in [0, COUNT / 2, COUNT - 1] {
         let post = Transfer {
-            id: 10 + u128::from(index),
+            id: (1 << 40) + u128::from(index),
             pending_id: 1_000 + u128::from(index),
             flags: TransferFlags::POST_PENDING_TRANSFER,
             amount: u128::MAX,
