@@ -193,9 +193,12 @@ impl Transfers {
     /// Brings closer what is probably the record with this hash.
     #[inline(always)]
     pub(super) fn fetch_record(&self, hash: u32) {
-        let slot = self.ids.guess(hash) as usize;
-        prefetch(&self.hot, slot);
-        prefetch(&self.cold, slot);
+        let slot = self.ids.guess(hash);
+        // A new id leads nowhere, and a hint about nowhere costs a walk of the page tables.
+        if slot != NO_INDEX {
+            prefetch(&self.hot, slot as usize);
+            prefetch(&self.cold, slot as usize);
+        }
     }
 
     #[inline(always)]
