@@ -469,8 +469,15 @@ impl<'a, R: Lanes, W: Slot> Batch<'a, R, W> {
         self.advance(count);
     }
 
+    /// Hands on all of the batch; of a stage that writes, all that is written.
+    #[inline]
+    pub fn finish(self) {
+        let written = self.written;
+        self.publish(written);
+    }
+
     /// Hands on the first `count` slots, and goes on with the rest: the slot at `count` is at 0
-    /// from now on.
+    /// from now on. The producers may use their slots again at once.
     ///
     /// # Panics
     ///

@@ -1,6 +1,8 @@
 //! What the ring promises, through its public interface.
 
 mod basics;
+mod crew;
+mod properties;
 mod shared;
 
 use crate::ring::{Lanes, Poll, Slot, Stage};
