@@ -210,8 +210,10 @@ impl Bell {
             Sleep::One(_) => 0,
             Sleep::Many(crowd) => crowd.ticket(),
         };
-        // Relaxed: ordered by the fence of the sleep protocol that follows.
-        self.0.announced.store(true, Relaxed);
+        // Relaxed: ordered by the fence of the sleep protocol that follows. A swap, not a store:
+        // loom orders plain stores of several threads only in part, and would let a publisher
+        // read back an older value of its own that no machine can return.
+        self.0.announced.swap(true, Relaxed);
         order::sleep_fence();
         Some(Announced { ticket })
     }
@@ -232,7 +234,7 @@ impl Bell {
         // rings next a call that perhaps nobody hears.
         if !matches!(self.0.sleep, Sleep::Many(_)) {
             // Relaxed: who sees it late calls once in vain.
-            self.0.announced.store(false, Relaxed);
+            self.0.announced.swap(false, Relaxed);
         }
     }
 

@@ -28,8 +28,8 @@
 use super::bell::Bell;
 use super::core::{Core, Gates, Node};
 use super::marks::Marks;
-use crate::sync::Arc;
 use crate::sync::Ordering::Relaxed;
+use crate::sync::{Arc, thread};
 
 /// How a producer comes by its sequences: [`Alone`] or [`Shared`]. Sealed.
 pub trait Claims: sealed::Claims {}
@@ -79,7 +79,7 @@ impl Place {
 
     /// Says that this was the last of the ring's producers, and that `end` is the end.
     fn leave(core: &Core, node: &Node, end: u64) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             core.halt(&node.name, "it panicked");
         } else {
             core.close(end);

@@ -44,7 +44,7 @@ impl Node {
     pub(super) fn publish(&self, cursor: u64, wakes: &[Bell]) {
         // Relaxed: only this thread writes it.
         debug_assert!(cursor >= self.cursor.load(Relaxed), "a cursor never goes back");
-        self.cursor.store(cursor, order::PUBLISH);
+        self.cursor.store(cursor, order::publish());
         Bell::ring_all(wakes);
     }
 }
@@ -62,7 +62,7 @@ impl Gates {
     pub(super) fn released(&self) -> u64 {
         let mut released = u64::MAX;
         for node in &self.0 {
-            released = released.min(node.cursor.load(order::GATE));
+            released = released.min(node.cursor.load(order::gate()));
         }
         released
     }
@@ -128,14 +128,17 @@ impl Core {
                 *reason = Some(Halted { by: by.to_owned(), message: message.to_owned() });
             }
         }
-        self.halted.store(true, order::HALT);
+        // Relaxed: whoever sees the flag locks `reason` after it was unlocked above. Had that
+        // thread locked it before, its look at the flag would have come before this store.
+        self.halted.store(true, Relaxed);
         Bell::ring_all(&lock(&self.bells));
     }
 
     /// The reason, if the ring was halted.
     #[inline(always)]
     pub(super) fn check(&self) -> Result<(), Halted> {
-        if self.halted.load(order::HALTED) { Err(self.reason()) } else { Ok(()) }
+        // Relaxed: see `halt`.
+        if self.halted.load(Relaxed) { Err(self.reason()) } else { Ok(()) }
     }
 
     #[cold]

@@ -71,7 +71,7 @@ impl Marks {
     #[inline(always)]
     pub(super) fn publish(&self, first: u64, count: usize) {
         for sequence in first..first + count as u64 {
-            self.word(sequence).store(self.present(sequence), order::MARK);
+            self.word(sequence).store(self.present(sequence), order::mark());
         }
     }
 
@@ -83,7 +83,7 @@ impl Marks {
         // way of other stages' cursors, sees it counted.
         self.skips.fetch_add(count as u64, Relaxed);
         for sequence in first..first + count as u64 {
-            self.word(sequence).store(self.present(sequence) | SKIPPED, order::MARK);
+            self.word(sequence).store(self.present(sequence) | SKIPPED, order::mark());
         }
     }
 
@@ -100,7 +100,7 @@ impl Marks {
     pub(super) fn present_until(&self, from: u64) -> u64 {
         let mut sequence = from;
         // Ends after a round at the latest: what the caller has not released is not claimed again.
-        while self.word(sequence).load(order::MARKED) == self.present(sequence) {
+        while self.word(sequence).load(order::marked()) == self.present(sequence) {
             sequence += 1;
         }
         sequence
@@ -112,7 +112,7 @@ impl Marks {
     pub(super) fn skipped_until(&self, from: u64, limit: u64) -> u64 {
         let mut sequence = from;
         while sequence < limit
-            && self.word(sequence).load(order::MARKED) == self.present(sequence) | SKIPPED
+            && self.word(sequence).load(order::marked()) == self.present(sequence) | SKIPPED
         {
             sequence += 1;
         }

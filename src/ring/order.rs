@@ -2,43 +2,67 @@
 //!
 //! A Release here without its Acquire there (or the other way round) buys nothing, so they are
 //! listed side by side. Building with `--cfg weaken="NAME"` makes the one of that name `Relaxed`
-//! (or leaves the fence out); a model in `loom-tests` must then fail. Orderings that are not
-//! listed here are `Relaxed`, and say at their place why that is enough.
+//! (or leaves the fence out); a model in `loom-tests` must then fail. Models also take the name
+//! from the variable `WEAKEN`, so that one build serves them all. Orderings that are not listed
+//! here are `Relaxed`, and say at their place why that is enough.
 
 use crate::sync::Ordering::{self, Acquire, Relaxed, Release, SeqCst};
 use crate::sync::fence;
+
+/// Whether the ordering of this name is weakened.
+#[cfg(not(loom))]
+macro_rules! weakened {
+    ($name:tt) => {
+        cfg!(weaken = $name)
+    };
+}
+#[cfg(loom)]
+macro_rules! weakened {
+    ($name:tt) => {
+        cfg!(weaken = $name) || crate::sync::weakened() == Some($name)
+    };
+}
 
 const fn unless(weakened: bool, ordering: Ordering) -> Ordering {
     if weakened { Relaxed } else { ordering }
 }
 
-/// A stage or the producer stores its cursor. Partners: [`BARRIER`], [`GATE`].
+/// A stage or the producer stores its cursor. Partners: [`barrier`], [`gate`].
 ///
 /// Whoever reads the cursor there sees every byte written to the slots before it, and every read
 /// of the slots it gives back has ended.
-pub(super) const PUBLISH: Ordering = unless(cfg!(weaken = "publish"), Release);
+#[inline(always)]
+pub(super) fn publish() -> Ordering {
+    unless(weakened!("publish"), Release)
+}
 
-/// A stage loads the cursors it waits for. Partner: [`PUBLISH`].
-pub(super) const BARRIER: Ordering = unless(cfg!(weaken = "barrier"), Acquire);
+/// A stage loads the cursors it waits for. Partner: [`publish`].
+#[inline(always)]
+pub(super) fn barrier() -> Ordering {
+    unless(weakened!("barrier"), Acquire)
+}
 
 /// A producer, alone or one of several, loads the cursors of the last readers before it uses a
-/// slot again. Partner: [`PUBLISH`].
-pub(super) const GATE: Ordering = unless(cfg!(weaken = "gate"), Acquire);
+/// slot again. Partner: [`publish`].
+#[inline(always)]
+pub(super) fn gate() -> Ordering {
+    unless(weakened!("gate"), Acquire)
+}
 
-/// A producer of several marks a slot of its claim as present or skipped. Partner: [`MARKED`].
+/// A producer of several marks a slot of its claim as present or skipped. Partner: [`marked`].
 ///
 /// Whoever reads the mark there sees every byte written to the slot, and the slot's skip counted.
-pub(super) const MARK: Ordering = unless(cfg!(weaken = "mark"), Release);
+#[inline(always)]
+pub(super) fn mark() -> Ordering {
+    unless(weakened!("mark"), Release)
+}
 
 /// A stage directly behind several producers loads the marks of the slots it waits for.
-/// Partner: [`MARK`].
-pub(super) const MARKED: Ordering = unless(cfg!(weaken = "marked"), Acquire);
-
-/// Whoever halts the ring sets the flag, after the reason. Partner: [`HALTED`].
-pub(super) const HALT: Ordering = unless(cfg!(weaken = "halt"), Release);
-
-/// Everyone loads the flag; who finds it set finds the reason. Partner: [`HALT`].
-pub(super) const HALTED: Ordering = unless(cfg!(weaken = "halted"), Acquire);
+/// Partner: [`mark`].
+#[inline(always)]
+pub(super) fn marked() -> Ordering {
+    unless(weakened!("marked"), Acquire)
+}
 
 /// The publisher's half of the sleep protocol: between its cursor and the look at the sleeper's
 /// flag. Partner: [`sleep_fence`].
@@ -47,7 +71,7 @@ pub(super) const HALTED: Ordering = unless(cfg!(weaken = "halted"), Acquire);
 /// the cursor: never neither.
 #[inline(always)]
 pub(super) fn ring_fence() {
-    if !cfg!(weaken = "ring_fence") {
+    if !weakened!("ring_fence") {
         fence(SeqCst);
     }
 }
@@ -55,7 +79,7 @@ pub(super) fn ring_fence() {
 /// The sleeper's half: between its flag and its last look. Partner: [`ring_fence`].
 #[inline(always)]
 pub(super) fn sleep_fence() {
-    if !cfg!(weaken = "sleep_fence") {
+    if !weakened!("sleep_fence") {
         fence(SeqCst);
     }
 }

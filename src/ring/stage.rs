@@ -30,7 +30,7 @@ use super::order;
 use super::reads::{Lanes, Slot, Views};
 use super::slots::Slots;
 use super::wait::Waiter;
-use crate::sync::Arc;
+use crate::sync::{Arc, thread};
 
 /// A stage of a [`Graph`](super::Graph): reads the lanes `R` and writes a lane of `W`; `()` for
 /// a stage without one.
@@ -244,7 +244,7 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
     fn upstream_cursor(&self) -> u64 {
         let mut least = u64::MAX;
         for node in &self.upstream {
-            least = least.min(node.cursor.load(order::BARRIER));
+            least = least.min(node.cursor.load(order::barrier()));
         }
         least
     }
@@ -368,7 +368,7 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
 
 impl<R: Lanes, W: Slot> Drop for Stage<R, W> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             self.core.halt(&self.node.name, "it panicked");
         } else if !self.core.is_end(self.released) {
             self.core.halt(&self.node.name, "it went away before the end");

@@ -38,6 +38,14 @@ pub use std::{
     thread,
 };
 
+/// Name of the ordering that this run of the models weakens, from the variable `WEAKEN`.
+#[cfg(loom)]
+pub(crate) fn weakened() -> Option<&'static str> {
+    static NAME: std::sync::LazyLock<Option<String>> =
+        std::sync::LazyLock::new(|| std::env::var("WEAKEN").ok());
+    NAME.as_deref()
+}
+
 /// Locks `mutex`, also if a thread panicked while holding it.
 ///
 /// Every value guarded in this crate's concurrent rooms is whole after each statement, so a
