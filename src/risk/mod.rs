@@ -98,11 +98,12 @@ impl Risk {
         self.policies.contents(sink);
     }
 
-    /// Takes over, before its first command, what [`Risk::contents`] gave and settle's accounts.
+    /// Takes over, before its first command, risk's part of an engine's contents, and settle's
+    /// accounts.
     ///
     /// # Errors
     ///
-    /// What the source says, or a [`Misfit`] for what can be no part of an engine's contents.
+    /// What the source says, or a [`crate::types::Misfit`] for what can be no part of an engine's contents.
     pub fn restore<S: ContentsSource>(&mut self, source: &mut S) -> Result<(), S::Error> {
         source.section(Section::Accounts, |first, accounts: &[Account]| {
             if let Some(last) = accounts.last() {

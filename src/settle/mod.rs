@@ -71,7 +71,7 @@ impl Settle {
         self.ledger.contents(sink);
     }
 
-    /// Takes over, before its first command, what [`Settle::contents`] gave; `now` is what
+    /// Takes over, before its first command, settle's part of an engine's contents; `now` is what
     /// [`Settle::event_timestamp`] said then.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ const _: () = assert!(size_of::<PieceHeader>() == PIECE_HEADER_BYTES);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SnapshotHeader {
-    /// [`SNAPSHOT_MAGIC`].
+    /// `RINGSNAP`.
     pub magic: [u8; 8],
     /// [`SNAPSHOT_VERSION`] of the program that wrote it.
     pub version: u32,
@@ -146,7 +146,7 @@ impl SnapshotHeader {
     ///
     /// # Panics
     ///
-    /// If `block` is not [`HEADER_BYTES`] long.
+    /// If `block` is not 4096 bytes long.
     pub fn write(mut self, block: &mut [u8]) {
         assert_eq!(block.len(), HEADER_BYTES);
         self.checksum = 0;
