@@ -8,7 +8,8 @@
 use std::fmt::Write as _;
 
 use ringfence::types::{
-    Account, AccountPolicy, Command, Frozen, LedgerPolicy, Op, PairPolicy, PolicyLimits, Rules,
+    Account, AccountPolicy, CancelReason, Command, Event, EventKind, Frozen, LedgerPolicy, Market,
+    Op, PairPolicy, PlaceOrder, PolicyLimits, Rules, SettledBy, Side, Status, TimeInForce,
     Transfer, stamp_batch,
 };
 
@@ -103,9 +104,66 @@ pub fn describe(answer: &Answer) -> String {
     }
     let _ = write!(text, ", op {} id {} session {}", outcome.op, outcome.id, outcome.session);
     for event in &answer.events {
-        let _ = write!(text, "\n           {event:?}");
+        let _ = write!(text, "\n           {}", describe_event(event));
     }
     text
+}
+
+/// What a numbered event tells, in a few words; `None` for the body of a look-up.
+#[must_use]
+pub fn tell(event: &Event) -> Option<String> {
+    let body = &event.body;
+    Some(match event.kind() {
+        EventKind::TransferExpired => format!("transfer_expired {}", body.transfer_event().id),
+        EventKind::TransferSettled => {
+            let it = body.transfer_event();
+            let by = SettledBy::from_number(it.by).map_or("?", SettledBy::name);
+            format!("transfer_settled {} {by}", it.id)
+        }
+        EventKind::TransferDropped => {
+            let it = body.transfer_event();
+            let status = Status::from_number(it.status).map_or("?", Status::name);
+            format!("transfer_dropped {} {status}", it.id)
+        }
+        EventKind::Trade => {
+            let it = body.trade();
+            format!(
+                "trade {} with {}: {} at {}, fees {} and {}",
+                it.taker_order_id,
+                it.maker_order_id,
+                it.quantity,
+                it.price,
+                it.taker_fee,
+                it.maker_fee
+            )
+        }
+        EventKind::OrderCancelled => {
+            let it = body.cancellation();
+            let reason = CancelReason::from_number(it.reason).map_or("?", CancelReason::name);
+            format!("order_cancelled {} {reason} {}", it.id, it.remaining)
+        }
+        _ => return None,
+    })
+}
+
+fn describe_event(event: &Event) -> String {
+    let body = &event.body;
+    let body = match event.kind() {
+        EventKind::AccountBody => format!("{:?}", body.account()),
+        EventKind::TransferBody => format!("{:?}", body.transfer()),
+        EventKind::OrderBody => format!("{:?}", body.order()),
+        EventKind::MarketBody => format!("{:?}", body.market()),
+        EventKind::BidsBody | EventKind::AsksBody => format!("{:?}", body.levels()),
+        EventKind::QueueBody => format!("{:?}", body.queue()),
+        EventKind::TransferExpired | EventKind::TransferSettled | EventKind::TransferDropped => {
+            format!("{:?}", body.transfer_event())
+        }
+        EventKind::Trade => format!("{:?}", body.trade()),
+        EventKind::OrderCancelled => format!("{:?}", body.cancellation()),
+    };
+    let Event { number, sequence, timestamp, session, lead, .. } = event;
+    let kind = event.kind().name();
+    format!("{kind} {number} of {sequence} (−{lead}) at {timestamp}, session {session}: {body}")
 }
 
 /// Runs batches through a fresh twin and a fresh subject; tells where they part first, in an answer
@@ -184,8 +242,12 @@ fn restamp(batches: &[Batch]) -> Vec<Batch> {
 pub fn lines_of(rules: &Rules, batches: &[Batch]) -> String {
     let capacities = &rules.capacities;
     let mut text = format!(
-        "# --clock manual --accounts {} --transfers {} --policies {}",
-        capacities.accounts, capacities.transfers, capacities.policies
+        "# --clock manual --accounts {} --transfers {} --policies {} --markets {} --orders {}",
+        capacities.accounts,
+        capacities.transfers,
+        capacities.policies,
+        capacities.markets,
+        capacities.orders
     );
     if rules.retention_ns > 0 {
         let _ = write!(text, " --retention {}ns", rules.retention_ns);
@@ -242,7 +304,30 @@ pub fn line_of(command: &Command) -> String {
         Op::SetAccountPolicy => account_policy_fields(&mut fields, command.body.account_policy()),
         Op::SetLedgerPolicy => ledger_policy_fields(&mut fields, command.body.ledger_policy()),
         Op::SetPairPolicy => pair_policy_fields(&mut fields, command.body.pair_policy()),
-        _ => {}
+        Op::CreateMarket => market_fields(&mut fields, command.body.market()),
+        Op::PlaceOrder => order_fields(&mut fields, command.body.order()),
+        Op::AmendOrder => {
+            let amendment = command.body.amendment();
+            fields
+                .number("id", amendment.id)
+                .number("price", amendment.price)
+                .number("quantity", amendment.quantity);
+        }
+        Op::LookupQueue => {
+            fields.number("account_id", command.body.lookup().id);
+        }
+        Op::LookupOrder | Op::LookupMarket | Op::CancelOrder | Op::CancelQueuedTransfer => {
+            fields.number("id", command.id());
+        }
+        Op::RequeueTransfer => {
+            let requeue = command.body.requeue();
+            fields.number("id", requeue.id);
+            let _ = write!(fields.0, ",\"urgent\":{}", requeue.urgent != 0);
+        }
+        Op::ResolveQueues => {
+            fields.number("ledger", command.body.resolve_queues().ledger);
+        }
+        Op::Pulse => {}
     }
     fields.0.push('}');
     fields.0
@@ -285,6 +370,39 @@ fn transfer_fields(fields: &mut Fields, transfer: &Transfer) {
         .number("code", transfer.code)
         .flags(transfer.flags.0, name_of)
         .number("timestamp", transfer.timestamp);
+}
+
+fn market_fields(fields: &mut Fields, market: &Market) {
+    fields
+        .number("id", market.id)
+        .number("base_ledger", market.base_ledger)
+        .number("quote_ledger", market.quote_ledger)
+        .number("lot", market.lot)
+        .number("tick", market.tick)
+        .number("base_account_id", market.base_account_id)
+        .number("quote_account_id", market.quote_account_id)
+        .number("fee_account_id", market.fee_account_id)
+        .number("maker_fee", market.maker_fee)
+        .number("taker_fee", market.taker_fee);
+}
+
+fn order_fields(fields: &mut Fields, order: &PlaceOrder) {
+    fields.number("id", order.id).number("market", order.market);
+    if let Some(side) = Side::from_number(order.side) {
+        let _ = write!(fields.0, ",\"side\":\"{}\"", side.name());
+    }
+    if let Some(time_in_force) = TimeInForce::from_number(order.time_in_force) {
+        let _ = write!(fields.0, ",\"time_in_force\":\"{}\"", time_in_force.name());
+    }
+    let _ = write!(fields.0, ",\"post_only\":{}", order.post_only != 0);
+    fields
+        .number("base_account_id", order.base_account_id)
+        .number("quote_account_id", order.quote_account_id)
+        .number("price", order.price)
+        .number("quantity", order.quantity)
+        .number("budget", order.budget)
+        .number("timeout", order.timeout)
+        .number("user_data_128", order.user_data_128);
 }
 
 fn account_policy_fields(fields: &mut Fields, policy: &AccountPolicy) {

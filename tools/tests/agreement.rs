@@ -12,7 +12,7 @@ fn from_environment(name: &str, default: u64) -> u64 {
 
 /// A share of the whole, so that shares run beside each other.
 fn compare_share(share: u64, world_commands: u64, piece_commands: usize) {
-    let commands = from_environment("RINGFENCE_TWIN_COMMANDS", 24_000_000) / 4;
+    let commands = from_environment("RINGFENCE_TWIN_COMMANDS", 10_000_000) / 4;
     let seed = from_environment("RINGFENCE_TWIN_SEED", 1) + share * 1_000_000;
     let plan = Plan { seed, commands, world_commands };
     let new_subject =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ringfence::types::Status;
+use ringfence::types::{Op, Status};
 use tools::generator::Generator;
 use tools::twin::Twin;
 
@@ -21,7 +21,7 @@ fn the_same_seed_gives_the_same_rules_and_batches() {
 #[test]
 fn every_status_is_reached() {
     let mut counts = BTreeMap::<Status, u64>::new();
-    for seed in 0..100 {
+    for seed in 0..200 {
         let mut generator = Generator::new(seed);
         let mut twin = Twin::new(generator.rules());
         let mut commands = 0;
@@ -36,9 +36,12 @@ fn every_status_is_reached() {
         }
         twin.check_in_full();
     }
+    // Statuses of what the engine does not execute yet are not to be had.
+    let is_settlement_built = Op::ALL.iter().all(|op| op.is_built());
     let missing: Vec<&str> = Status::ALL
         .iter()
         .filter(|status| !counts.contains_key(status))
+        .filter(|status| is_settlement_built || (**status as u16) < Status::Queued as u16)
         .map(|status| status.name())
         .collect();
     assert!(missing.is_empty(), "never reached: {missing:?}");

@@ -15,6 +15,7 @@
 //!   pass.
 
 mod profile;
+mod settlement;
 mod transfers;
 
 use rand::{Rng, RngExt, SeedableRng};
@@ -22,10 +23,11 @@ use rand_pcg::Pcg64Mcg;
 use ringfence::types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, BATCH_COMMANDS_MAX, Command, Frozen, ID_MAX,
     LedgerPolicy, Lookup, NANOSECONDS_PER_SECOND, Op, Outcome, PairPolicy, PolicyLimits, Rules,
-    SECONDS_PER_DAY, TIMESTAMP_MAX, Transfer, stamp_batch,
+    SECONDS_PER_DAY, TIMESTAMP_MAX, Transfer, TransferFlags, stamp_batch,
 };
 
 use self::profile::Profile;
+use self::settlement::Memory;
 
 /// The clock stops here, which leaves room for the longest batches to the end of time.
 const LATEST_NS: u64 = TIMESTAMP_MAX - 4 * BATCH_COMMANDS_MAX as u64 * (1 << 16);
@@ -53,6 +55,7 @@ pub struct Generator {
     latest_accounts: Vec<Account>,
     /// Accounts sent lately, with the timestamps they got if they were created.
     sent_accounts: Vec<Account>,
+    memory: Memory,
     /// When something becomes due or is forgotten, and the pending transfer that it happens to.
     moments: Vec<(u64, Option<Transfer>)>,
     /// The pending transfer that is about to expire.
@@ -112,6 +115,7 @@ impl Generator {
             opened_accounts: 0,
             latest_accounts: Vec::new(),
             sent_accounts: Vec::new(),
+            memory: Memory::default(),
             moments: Vec::new(),
             about_to_expire: None,
             imported_timestamp: 0,
@@ -150,14 +154,31 @@ impl Generator {
             4 => (0..length.min(8)).map(|_| self.account_policy()).collect(),
             5 => (0..length.min(4)).map(|_| self.ledger_policy()).collect(),
             6 => (0..length.min(8)).map(|_| self.pair_policy()).collect(),
-            _ => vec![Command::pulse()],
+            7 => vec![Command::pulse()],
+            8 if Generator::has(Op::CreateMarket) => self.markets(),
+            9 if Generator::has(Op::PlaceOrder) => self.orders(length),
+            10 if Generator::has(Op::AmendOrder) => self.amendments(length.min(16)),
+            11 if Generator::has(Op::PlaceOrder) => {
+                let op = self.dice.pick(&[Op::CancelOrder, Op::CancelOrder, Op::LookupOrder]);
+                self.of_orders(op, length.min(32))
+            }
+            12 if Generator::has(Op::LookupMarket) => {
+                self.of_orders(Op::LookupMarket, length.min(3))
+            }
+            13 if Generator::has(Op::ResolveQueues) => self.of_queues(length),
+            _ => self.transfers(length),
         };
         self.stamp(batch)
     }
 
     /// Learns what became of a batch of its own.
     pub fn heed(&mut self, outcomes: impl Iterator<Item = Outcome>) {
+        let outcomes: Vec<Outcome> = outcomes.collect();
+        for outcome in &outcomes {
+            self.heed_settlement(outcome);
+        }
         let mut refused: Vec<u128> = outcomes
+            .iter()
             .filter(|outcome| outcome.op() == Op::CreateTransfer && outcome.status().is_refusal())
             .map(|outcome| outcome.id)
             .collect();
@@ -324,6 +345,9 @@ impl Generator {
             AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS,
             AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS,
         ]);
+        if self.dice.chance(self.profile.limited_percent) {
+            flags = AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS;
+        }
         if self.dice.chance(1) {
             flags = flags.with(AccountFlags::CLOSED);
         }

@@ -27,9 +27,18 @@ pub(super) struct Profile {
     pub imported_percent: u64,
     /// How many pending transfers close accounts.
     pub closing_percent: u64,
+    /// How many accounts must not exceed their credits, besides those that chance makes so.
+    pub limited_percent: u64,
+    /// How many single-phase transfers wait where funds lack.
+    pub queue_percent: u64,
+    /// Most orders are for at most so many bits of lots.
+    pub quantity_bits: u32,
+    /// How many prices there are.
+    pub prices: u64,
     /// Of each kind of batch: transfers, accounts, look-ups of accounts, of transfers, policies of
-    /// accounts, of ledgers, of pairs, pulses.
-    pub weights: [u64; 8],
+    /// accounts, of ledgers, of pairs, pulses; markets, orders, amendments, cancellations and
+    /// look-ups of orders, look-ups of markets, and what is done about queues.
+    pub weights: [u64; 14],
 }
 
 /// A weight for policies, or for anything else that some worlds should be without.
@@ -41,9 +50,12 @@ impl Profile {
     pub fn draw(dice: &mut Dice) -> Profile {
         let last_second_ns = TIMESTAMP_MAX - 20 * 365 * 86_400 * NANOSECONDS_PER_SECOND;
         let account_ids = dice.pick(&[3, 4, 6, 10, 20, 60, 300, 3_000]);
+        let trades = dice.chance(60);
+        let queues = dice.chance(60);
+        let of_trades = |weight: u64| if trades { weight } else { 0 };
         Profile {
             account_ids,
-            ledgers: dice.pick(&[1, 1, 2, 3]),
+            ledgers: if trades { dice.pick(&[2, 2, 3]) } else { dice.pick(&[1, 1, 2, 3]) },
             amount_bits: dice.pick(&[1, 3, 6, 10, 20, 40]),
             edge_percent: dice.pick(&[0, 0, 0, 2, 10, 50]),
             batch_bits: dice.pick(&[0, 2, 4, 6, 8]),
@@ -70,7 +82,17 @@ impl Profile {
                 some_or_none(dice, 4),
                 some_or_none(dice, 10),
                 some_or_none(dice, 10),
+                of_trades(3),
+                of_trades(1 + dice.below(200)),
+                of_trades(dice.below(60)),
+                of_trades(dice.below(60)),
+                of_trades(1 + dice.below(6)),
+                if queues { 1 + dice.below(40) } else { 0 },
             ],
+            limited_percent: dice.pick(&[0, 0, 50, 80, 95]),
+            queue_percent: if queues { dice.pick(&[5, 20, 60, 90]) } else { 0 },
+            quantity_bits: dice.pick(&[1, 3, 6, 20]),
+            prices: dice.pick(&[1, 2, 4, 12, 100]),
         }
     }
 
@@ -91,8 +113,12 @@ impl Profile {
             },
             transfers,
             policies: dice.pick(&[1, 3, 10, 1_000]),
-            markets: 1,
-            orders: 1,
+            markets: dice.pick(&[1, 2, 3]),
+            orders: match (forgets, dice.chance(15)) {
+                (_, true) => dice.pick(&[1, 7, 40]),
+                (true, false) => dice.pick(&[300, 2_000, 1 << 15]),
+                (false, false) => 1 << 15,
+            },
         };
         let mut rules = Rules::new(capacities, [dice.up_to_bits(64), dice.up_to_bits(64)]);
         if forgets {

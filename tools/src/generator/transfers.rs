@@ -4,6 +4,7 @@ use ringfence::types::{
     AMOUNT_MAX, Account, Command, ID_MAX, NANOSECONDS_PER_SECOND, Transfer, TransferFlags,
 };
 
+use super::settlement::{QUEUE, URGENT};
 use super::{Generator, LATEST_NS, MEMORY_TRANSFERS};
 
 const CLOSING: TransferFlags =
@@ -145,6 +146,17 @@ impl Generator {
             flags,
             ..Transfer::default()
         };
+        if flags == TransferFlags::NONE
+            && TransferFlags::KNOWN.has(QUEUE)
+            && !style.is_imported
+            && (style.linked_percent == 0 || self.dice.chance(3))
+            && self.dice.chance(self.profile.queue_percent)
+        {
+            transfer.flags = if self.dice.chance(25) { QUEUE.with(URGENT) } else { QUEUE };
+            if self.dice.chance(25) {
+                transfer.timeout = self.dice.pick(&[1, 1, 2, 10, u32::MAX]);
+            }
+        }
         let closes = flags.has(CLOSING);
         if is_pending && !style.is_imported && self.dice.chance(if closes { 90 } else { 60 }) {
             transfer.timeout = self.dice.pick(&[1, 1, 1, 2, 2, 3, 10, 100, 86_400, u32::MAX]);
@@ -255,7 +267,7 @@ impl Generator {
     }
 
     fn break_transfer(&mut self, transfer: &mut Transfer) {
-        match self.dice.below(30) {
+        match self.dice.below(31) {
             0 => transfer.id = 0,
             1 => transfer.id = ID_MAX,
             2 => transfer.flags.0 |= self.dice.pick(&[1 << 15, 1 << 11]),
@@ -288,6 +300,9 @@ impl Generator {
             26 => transfer.timestamp = self.brought_timestamp(),
             27 => transfer.flags = transfer.flags.with(TransferFlags::CLOSING_DEBIT),
             28 => transfer.timeout = u32::MAX,
+            29 if TransferFlags::KNOWN.has(QUEUE) => {
+                transfer.flags.0 |= self.dice.pick(&[QUEUE.0, URGENT.0]);
+            }
             _ => transfer.amount = self.dice.pick(&[AMOUNT_MAX, AMOUNT_MAX - 1, AMOUNT_MAX / 2]),
         }
     }

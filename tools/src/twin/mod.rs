@@ -18,6 +18,8 @@
 //! * in each ledger, debits posted equal credits posted, and debits pending equal credits pending;
 //! * in each ledger, the amounts of pending transfers add up to its debits pending;
 //! * no account with a limit flag exceeds its limit;
+//! * no queue has a head that could settle, alone or against another head;
+//! * no book is crossed, and what is held on markets' accounts is held for open orders;
 //! * transfers and spent ids together never exceed the capacity.
 //!
 //! # Readings
@@ -52,19 +54,40 @@
 //!     chains that failed are not: nothing was created.
 //! 13. An event of an imported batch may be later than its own command, so long as it is earlier
 //!     than the batch's last.
+//! 14. What happens before a chain (expiry) belongs to its last member as what it brings about
+//!     does. All of it goes out before the outcome of the first member.
+//! 15. A queued payment that settles or is dropped is resolved by the command in whose course that
+//!     happens: after a chain, by its last member.
+//! 16. The payments of closed accounts, which a resolution drops first, are those from them as well
+//!     as those to them. Accounts whose head that changes are stirred then; those of the payments
+//!     in the set, dropped ones included, after all of them have settled.
+//! 17. Of two heads that could offset each other, a closed account drops only the one whose queue is
+//!     looked at.
+//! 18. A credit account is stirred by a release whatever the amount.
+//! 19. A `post_only` order stops where a trade would overflow its owner, and what is left is
+//!     dropped, as of any other: it has not traded.
+//! 20. Cancelling an order answers with all that placing adds, of which the text shows `remaining`.
+//! 21. What an order `fok_budget` would bring is what it gets less what it pays in fees.
 
 mod accounts;
+mod moves;
+mod orders;
+mod queues;
 mod resolve;
 mod risk;
+mod settlement;
 mod state;
 mod transfers;
 
 use ringfence::types::{
-    Account, AccountFlags, Command, Event, EventBody, EventKind, ID_MAX, Op, Outcome, Rules,
-    Status, TIMESTAMP_MAX, TransferBody, TransferFlags,
+    Account, AccountFlags, Command, Event, EventBody, EventKind, ID_MAX, Op, Outcome, QueueStatus,
+    Rules, Status, TIMESTAMP_MAX, TransferBody, TransferFlags,
 };
 
+use std::collections::VecDeque;
+
 use self::risk::Risk;
+use self::settlement::Settlement;
 use self::state::{Known, State};
 use self::transfers::spends_id;
 
@@ -83,8 +106,27 @@ pub struct Twin {
     rules: Rules,
     state: State,
     risk: Risk,
+    settlement: Settlement,
+    /// Stirred accounts, in the order in which their queues will be looked at.
+    line: VecDeque<u128>,
+    /// The command in whose course things happen.
+    course: Course,
+    /// What happened since the last answer.
+    events: Vec<Event>,
+    /// Number of the last numbered event.
+    event_count: u64,
     /// Of the command answered last; 0 before the first.
     sequence: u64,
+}
+
+/// What an event says of the command in whose course it happened: of a chain, its last member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Course {
+    sequence: u64,
+    timestamp: u64,
+    session: u16,
+    /// How many commands before that one it goes out.
+    lead: u16,
 }
 
 /// What an event has to know of the batch around it.
@@ -119,7 +161,17 @@ impl Twin {
     /// A twin that knows nothing yet and follows `rules`.
     #[must_use]
     pub fn new(rules: &Rules) -> Twin {
-        Twin { rules: *rules, state: State::default(), risk: Risk::default(), sequence: 0 }
+        Twin {
+            rules: *rules,
+            state: State::default(),
+            risk: Risk::default(),
+            settlement: Settlement::default(),
+            line: VecDeque::new(),
+            course: Course::default(),
+            events: Vec::new(),
+            event_count: 0,
+            sequence: 0,
+        }
     }
 
     /// Answers one whole, stamped batch.
@@ -134,13 +186,34 @@ impl Twin {
         };
         let mut answers = Vec::with_capacity(batch.len());
         for chain in batch.chunk_by(|command, _| command.is_linked()) {
+            let last = chain[chain.len() - 1].header;
+            self.course = Course {
+                sequence: self.sequence + chain.len() as u64,
+                timestamp: last.timestamp,
+                session: last.session,
+                lead: chain.len() as u16 - 1,
+            };
             self.pass_time(chain[0].header.timestamp);
-            if matches!(chain[0].op(), Op::CreateAccount | Op::CreateTransfer) {
-                answers.extend(self.apply_chain(chain, surroundings));
+            let mut outcomes = if matches!(chain[0].op(), Op::CreateAccount | Op::CreateTransfer) {
+                self.apply_chain(chain, surroundings)
             } else {
-                answers.push(self.answer_alone(&chain[0]));
+                vec![self.answer_alone(&chain[0])]
+            };
+            self.settle_queues();
+            self.state.keep();
+            self.sequence += chain.len() as u64;
+            for (command, outcome) in chain.iter().zip(&mut outcomes) {
+                self.tell_what_waits(command, outcome);
             }
+            let mut events = std::mem::take(&mut self.events);
+            answers.extend(
+                outcomes
+                    .into_iter()
+                    .map(|outcome| Answer { events: std::mem::take(&mut events), outcome }),
+            );
             self.state.assert_running_totals();
+            self.assert_queues_at_rest();
+            assert!(self.settlement.known_order_count() as u64 <= self.rules.capacities.orders);
             assert!(self.state.known_count() as u64 <= self.rules.capacities.transfers);
         }
         answers
@@ -168,23 +241,42 @@ impl Twin {
     /// If an invariant does not hold: a fault in the twin.
     pub fn check_in_full(&self) {
         self.state.check_in_full();
+        self.settlement.assert_uncrossed();
+        self.check_holds();
     }
 
-    /// What falls due up to `timestamp` happens: first expiry, then forgetting.
+    /// What falls due up to `timestamp` happens: first expiry, of transfers and of orders, and what
+    /// the queues make of it; then forgetting.
     fn pass_time(&mut self, timestamp: u64) {
-        while let Some(id) = self.state.first_due(timestamp) {
-            self.expire(id, timestamp);
+        loop {
+            let transfer = self.state.first_due();
+            let order = self.settlement.first_due();
+            let is_transfer = order.is_none_or(|order| transfer.is_some_and(|it| it < order));
+            let first = if is_transfer { transfer } else { order };
+            let Some((_, _, id)) = first.filter(|&(expires_at, ..)| expires_at <= timestamp) else {
+                break;
+            };
+            if is_transfer {
+                self.expire(id, timestamp);
+            } else {
+                self.expire_order(id, timestamp);
+            }
         }
+        self.settle_queues();
         if self.rules.retention_ns > 0 {
             while let Some(id) = self.state.first_forgotten(timestamp, self.rules.retention_ns) {
                 self.state.set_known(id, None);
+            }
+            let retention_ns = self.rules.retention_ns;
+            while let Some(id) = self.settlement.first_forgotten(timestamp, retention_ns) {
+                self.settlement.set_order(id, None);
             }
         }
         self.state.keep();
     }
 
     /// Answers one chain; an event that is not linked is a chain of one.
-    fn apply_chain(&mut self, chain: &[Command], surroundings: Surroundings) -> Vec<Answer> {
+    fn apply_chain(&mut self, chain: &[Command], surroundings: Surroundings) -> Vec<Outcome> {
         // Only a batch's last chain can end with an event that is linked.
         let is_open = chain[chain.len() - 1].is_linked();
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(chain.len());
@@ -198,7 +290,7 @@ impl Twin {
             } else if command.op() == Op::CreateAccount {
                 self.create_account(command, surroundings)
             } else {
-                self.create_transfer(command, surroundings, objection)
+                self.create_transfer(command, surroundings, objection, chain.len() > 1 || is_open)
             };
             outcomes.push(outcome_of(command, result));
             if let Err(refusal) = result
@@ -206,6 +298,7 @@ impl Twin {
             {
                 is_broken = true;
                 self.state.undo();
+                self.line.clear();
                 for (sibling, outcome) in chain[..index].iter().zip(&mut outcomes) {
                     *outcome = Outcome::of(sibling, Status::LinkedEventFailed);
                 }
@@ -215,47 +308,104 @@ impl Twin {
             }
         }
         self.state.keep();
-        self.sequence += chain.len() as u64;
-        outcomes.into_iter().map(|outcome| Answer { events: Vec::new(), outcome }).collect()
+        outcomes
+    }
+
+    /// What an answer can say only once the queues are at rest again.
+    fn tell_what_waits(&self, command: &Command, outcome: &mut Outcome) {
+        match (command.op(), outcome.status()) {
+            (Op::CreateTransfer, Status::Created) => {
+                let executed = self.state.executed(command.id());
+                let queue = executed.and_then(|executed| executed.queue);
+                if queue.is_some_and(|queue| queue != QueueStatus::Settled) {
+                    outcome.status = Status::Queued as u16;
+                }
+            }
+            (Op::PlaceOrder, Status::Created | Status::Exists)
+            | (Op::AmendOrder | Op::CancelOrder, Status::Ok) => {
+                let order = self.settlement.order(command.id()).expect("it was placed");
+                *outcome = outcome.with_order(order.status, order.filled, order.remaining);
+            }
+            _ => {}
+        }
     }
 
     /// Answers a command that cannot be linked.
-    fn answer_alone(&mut self, command: &Command) -> Answer {
-        self.sequence += 1;
-        let mut events = Vec::new();
-        let mut found = |kind, body| {
-            events.push(Event {
-                sequence: self.sequence,
-                timestamp: command.header.timestamp,
-                session: command.header.session,
-                kind: kind as u8,
-                body,
-                ..Event::default()
-            });
-            Status::Found
-        };
-        let status = match command.op() {
-            Op::LookupAccount => match self.state.account(command.id()) {
-                Some(account) => found(EventKind::AccountBody, EventBody::of_account(*account)),
-                None => Status::NotFound,
+    fn answer_alone(&mut self, command: &Command) -> Outcome {
+        let id = command.id();
+        let result = match command.op() {
+            Op::LookupAccount => self.show(self.state.account(id).copied(), |twin, account| {
+                twin.tell(EventKind::AccountBody, EventBody::of_account(account));
+            }),
+            Op::LookupTransfer => self.show(self.state.executed(id).copied(), |twin, executed| {
+                let body = TransferBody {
+                    transfer: executed.transfer,
+                    pending_status: executed.fate.map_or(0, |fate| fate as u8),
+                    queue_status: executed.queue.map_or(0, |queue| queue as u8),
+                    ..TransferBody::default()
+                };
+                twin.tell(EventKind::TransferBody, EventBody::of_transfer(body));
+            }),
+            Op::LookupOrder => match self.show_order(id) {
+                Some(order) => self.show(Some(order), |twin, order| {
+                    twin.tell(EventKind::OrderBody, EventBody::of_order(order));
+                }),
+                None => Err(Status::OrderNotFound.into()),
             },
-            Op::LookupTransfer => match self.state.executed(command.id()) {
-                Some(executed) => {
-                    let pending_status = executed.fate.map_or(0, |fate| fate as u8);
-                    let transfer = executed.transfer;
-                    let body = TransferBody { transfer, pending_status, ..Default::default() };
-                    found(EventKind::TransferBody, EventBody::of_transfer(body))
+            Op::LookupMarket => match u32::try_from(id).ok().and_then(|id| self.show_market(id)) {
+                Some((market, bids, asks)) => {
+                    self.tell(EventKind::MarketBody, EventBody::of_market(market));
+                    self.tell(EventKind::BidsBody, EventBody::of_levels(bids));
+                    self.tell(EventKind::AsksBody, EventBody::of_levels(asks));
+                    Err(Status::Found.into())
                 }
-                None => Status::NotFound,
+                None => Err(Status::MarketNotFound.into()),
             },
-            Op::SetAccountPolicy => self.set_account_policy(command.body.account_policy()),
-            Op::SetLedgerPolicy => self.set_ledger_policy(command.body.ledger_policy()),
-            Op::SetPairPolicy => self.set_pair_policy(command.body.pair_policy()),
-            Op::Pulse => Status::Ok,
+            Op::LookupQueue => {
+                let account_id = command.body.lookup().id;
+                if self.state.account(account_id).is_some() {
+                    let body = self.show_queue(account_id);
+                    self.tell(EventKind::QueueBody, EventBody::of_queue(body));
+                    Err(Status::Found.into())
+                } else {
+                    Err(Status::AccountNotFound.into())
+                }
+            }
+            Op::SetAccountPolicy => {
+                Err(self.set_account_policy(command.body.account_policy()).into())
+            }
+            Op::SetLedgerPolicy => Err(self.set_ledger_policy(command.body.ledger_policy()).into()),
+            Op::SetPairPolicy => Err(self.set_pair_policy(command.body.pair_policy()).into()),
+            Op::CreateMarket => self.create_market(command.body.market(), command.header.timestamp),
+            Op::PlaceOrder => self.place_order(command),
+            Op::AmendOrder => done(self.amend_order(command.body.amendment())),
+            Op::CancelOrder => done(self.cancel_order(id)),
+            Op::CancelQueuedTransfer => done(self.cancel_queued(id)),
+            Op::RequeueTransfer => {
+                let requeue = command.body.requeue();
+                done(self.requeue(id, requeue.urgent != 0))
+            }
+            Op::ResolveQueues => match self.resolve_queues(command.body.resolve_queues().ledger) {
+                Ok((count, amount)) => {
+                    return Outcome::of(command, Status::Ok).with_settled(count, amount);
+                }
+                Err(status) => Err(status.into()),
+            },
+            Op::Pulse => Err(Status::Ok.into()),
             op => unreachable!("{op:?} is answered in a chain"),
         };
-        self.state.keep();
-        Answer { events, outcome: Outcome::of(command, status) }
+        outcome_of(command, result)
+    }
+
+    /// Tells what a look-up found, if it found anything.
+    fn show<T>(
+        &mut self,
+        found: Option<T>,
+        tell: impl FnOnce(&mut Twin, T),
+    ) -> Result<u64, Refusal> {
+        let Some(found) = found else { return Err(Status::NotFound.into()) };
+        tell(self, found);
+        Err(Status::Found.into())
     }
 
     /// The checks that come first for accounts and transfers alike. Returns the timestamp that the
@@ -286,6 +436,11 @@ impl Twin {
         ensure(command.id() != ID_MAX, Status::IdMustNotBeIntMax)?;
         Ok(if is_imported { brought_timestamp } else { command.header.timestamp })
     }
+}
+
+/// The answer of a command that has no timestamp to give but its own.
+fn done(result: Result<(), Status>) -> Result<u64, Refusal> {
+    Err(result.err().unwrap_or(Status::Ok).into())
 }
 
 fn is_imported(command: &Command) -> bool {

@@ -5,6 +5,7 @@ use ringfence::types::{
 };
 
 use super::state::{Executed, Known};
+use super::transfers::QUEUE;
 use super::{Twin, ensure};
 
 impl Executed {
@@ -41,7 +42,8 @@ impl Twin {
             .with(TransferFlags::BALANCING_DEBIT)
             .with(TransferFlags::BALANCING_CREDIT)
             .with(TransferFlags::CLOSING_DEBIT)
-            .with(TransferFlags::CLOSING_CREDIT);
+            .with(TransferFlags::CLOSING_CREDIT)
+            .with(QUEUE);
         ensure(is_post != is_void && !flags.has(of_others), Status::FlagsAreMutuallyExclusive)?;
         ensure(resolution.pending_id != 0, Status::PendingIdMustNotBeZero)?;
         ensure(resolution.pending_id != ID_MAX, Status::PendingIdMustNotBeIntMax)?;
@@ -82,6 +84,8 @@ impl Twin {
         }
         ensure(!self.is_full(), Status::TransfersFull)?;
 
+        let before =
+            [self.account(pending.debit_account_id), self.account(pending.credit_account_id)];
         if is_post {
             self.release(&executed, PendingStatus::Posted, now);
             let amount = resolution.amount;
@@ -96,17 +100,28 @@ impl Twin {
             self.release(&executed, PendingStatus::Voided, now);
             self.give_back(&executed, pending.amount, 1);
         }
-        let executed = Executed { transfer: resolution, fate: None, since: now, counted: None };
+        self.stir_grown(&before);
+        let executed =
+            Executed { transfer: resolution, fate: None, queue: None, since: now, counted: None };
         self.state.set_known(resolution.id, Some(Known::Executed(executed)));
         self.state.set_latest_transfer_timestamp(resolution.timestamp);
         Ok(())
     }
 
-    /// The pending transfer `id` was not resolved in time.
+    /// The pending transfer `id` was not resolved in time, or the queued one not settled.
     pub(super) fn expire(&mut self, id: u128, now: u64) {
         let executed = *self.state.executed(id).expect("only transfers fall due");
+        self.tell_of_expiry(id);
+        if executed.is_queued() {
+            self.expire_queued(&executed, now);
+            return;
+        }
+        let pending = executed.transfer;
+        let before =
+            [self.account(pending.debit_account_id), self.account(pending.credit_account_id)];
         self.release(&executed, PendingStatus::Expired, now);
-        self.give_back(&executed, executed.transfer.amount, 1);
+        self.give_back(&executed, pending.amount, 1);
+        self.stir_grown(&before);
     }
 
     /// A pending transfer leaves both pending balances, and what it closed opens.

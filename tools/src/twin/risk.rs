@@ -7,6 +7,7 @@ use ringfence::types::{
     PolicyLimits, SECONDS_PER_DAY, Status, Transfer, TransferFlags,
 };
 
+use super::moves::Wide;
 use super::state::Executed;
 use super::transfers::resolves;
 use super::{Twin, ensure};
@@ -43,7 +44,8 @@ struct Attempts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Spending {
     window: u64,
-    amount: u128,
+    /// Queued payments count too, though no balance holds them yet.
+    amount: Wide,
     count: u64,
 }
 
@@ -97,11 +99,23 @@ impl Twin {
         self.check_policies(transfer, command.header.timestamp).err()
     }
 
+    /// Whether a ledger is neither halted nor closed.
+    pub(super) fn check_ledger_open(&self, ledger: u32, now: u64) -> Result<(), Status> {
+        let Some(policy) = self.risk.of_ledgers.get(&ledger) else { return Ok(()) };
+        ensure(policy.halted == 0, Status::RiskLedgerHalted)?;
+        ensure(is_open(policy, now), Status::RiskLedgerClosed)
+    }
+
+    /// Whether an account is frozen in this direction.
+    pub(super) fn is_account_frozen(&self, account_id: u128, direction: Frozen) -> bool {
+        let limits = self.risk.of_accounts.get(&account_id);
+        limits.is_some_and(|limits| is_frozen(&limits.policy, direction))
+    }
+
     fn check_policies(&mut self, transfer: &Transfer, now: u64) -> Result<(), Status> {
         let amount = transfer.amount;
+        self.check_ledger_open(transfer.ledger, now)?;
         if let Some(policy) = self.risk.of_ledgers.get(&transfer.ledger) {
-            ensure(policy.halted == 0, Status::RiskLedgerHalted)?;
-            ensure(is_open(policy, now), Status::RiskLedgerClosed)?;
             ensure(
                 !policy.limits.has(PolicyLimits::AMOUNT_MAX) || amount <= policy.amount_max,
                 Status::RiskLedgerAmountExceeded,
@@ -144,7 +158,7 @@ impl Twin {
         }
         let window = window_number(now, limits.policy.debit_spend_window_seconds);
         let spending = self.state.spending(account_id).filter(|spent| spent.window == window);
-        Some((limits, spending.unwrap_or(Spending { window, amount: 0, count: 0 })))
+        Some((limits, spending.unwrap_or(Spending { window, amount: Wide::default(), count: 0 })))
     }
 
     /// Whether `amount` may still be debited in this window.
@@ -158,11 +172,11 @@ impl Twin {
             return Ok(());
         };
         let policy = limits.policy;
-        // What counts in the window is in the account's balances, so the sum fits as they do.
-        let spent = spending.amount + amount;
+        let mut spent = spending.amount;
+        spent.add(amount);
         ensure(
             !policy.limits.has(PolicyLimits::DEBIT_SPEND_AMOUNT)
-                || spent <= policy.debit_spend_amount,
+                || spent <= Wide::of(policy.debit_spend_amount),
             Status::RiskSpendAmountExceeded,
         )?;
         ensure(
@@ -180,7 +194,7 @@ impl Twin {
         now: u64,
     ) -> Option<Counted> {
         let (limits, mut spending) = self.spending(account_id, now)?;
-        spending.amount += amount;
+        spending.amount.add(amount);
         spending.count += 1;
         self.state.set_spending(account_id, Some(spending));
         Some(Counted { serial: limits.serial, window: spending.window })
@@ -199,7 +213,7 @@ impl Twin {
         if spending.window != counted.window {
             return;
         }
-        spending.amount -= amount;
+        spending.amount.subtract(amount);
         spending.count -= count;
         self.state.set_spending(account_id, Some(spending));
     }

@@ -13,9 +13,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence::types::{
-    Account, AccountFlags, Command, NANOSECONDS_PER_SECOND, PendingStatus, Transfer,
+    Account, AccountFlags, Command, NANOSECONDS_PER_SECOND, PendingStatus, QueueStatus, Transfer,
 };
 
+use super::moves::Wide;
 use super::risk::{Counted, Spending};
 
 /// What is known of an id.
@@ -37,6 +38,8 @@ pub(super) struct Executed {
     pub transfer: Transfer,
     /// What became of it, if it ever was pending.
     pub fate: Option<PendingStatus>,
+    /// What became of it, if it was sent with `queue`.
+    pub queue: Option<QueueStatus>,
     /// From when retention counts: the engine's timestamp of the command that created it, or later
     /// resolved or expired it.
     pub since: u64,
@@ -56,6 +59,15 @@ impl Executed {
         self.fate == Some(PendingStatus::Pending)
     }
 
+    pub fn is_queued(&self) -> bool {
+        self.queue == Some(QueueStatus::Queued)
+    }
+
+    /// Whether it still waits for its end, and so can expire and cannot be forgotten.
+    fn waits(&self) -> bool {
+        self.is_pending() || self.is_queued()
+    }
+
     /// When it expires, if it was given a timeout.
     pub fn expires_at(&self) -> Option<u64> {
         let timeout_ns = u64::from(self.transfer.timeout) * NANOSECONDS_PER_SECOND;
@@ -72,25 +84,6 @@ enum Before {
     LatestTransferTimestamp(u64),
 }
 
-/// A sum that may be wider than 128 bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Wide {
-    high: i64,
-    low: u128,
-}
-
-impl Wide {
-    fn add(&mut self, amount: u128) {
-        let (low, carries) = self.low.overflowing_add(amount);
-        (self.low, self.high) = (low, self.high + i64::from(carries));
-    }
-
-    fn subtract(&mut self, amount: u128) {
-        let (low, borrows) = self.low.overflowing_sub(amount);
-        (self.low, self.high) = (low, self.high - i64::from(borrows));
-    }
-}
-
 /// The sums of one ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Totals {
@@ -98,7 +91,7 @@ struct Totals {
     debits_posted: Wide,
     credits_pending: Wide,
     credits_posted: Wide,
-    /// Amounts of the transfers that are pending.
+    /// Amounts of the transfers that are pending, and of the holds of open orders.
     pending: Wide,
 }
 
@@ -121,9 +114,11 @@ pub(super) struct State {
     latest_transfer_timestamp: u64,
     /// The timestamps of `accounts`.
     account_timestamps: BTreeSet<u64>,
-    /// The pending ones of `known` that expire: when, when created, id.
+    /// The holds of open orders, by order: ledger and amount.
+    holds: BTreeMap<u128, (u32, u128)>,
+    /// The pending and queued ones of `known` that expire: when, when created, id.
     due: BTreeSet<(u64, u64, u128)>,
-    /// Those of `known` that are not pending: since when remembered, id.
+    /// Those of `known` that are neither pending nor queued: since when remembered, id.
     forgettable: BTreeSet<(u64, u128)>,
     /// Of `accounts` and `known`, by ledger; none where every sum is 0.
     totals: BTreeMap<u32, Totals>,
@@ -177,10 +172,45 @@ impl State {
         self.account_timestamps.contains(&timestamp)
     }
 
-    /// The pending transfer that expires first, if it does at or before `timestamp`.
-    pub fn first_due(&self, timestamp: u64) -> Option<u128> {
-        let &(expires_at, _, id) = self.due.first()?;
-        (expires_at <= timestamp).then_some(id)
+    /// The transfer that expires first: when, when created, id.
+    pub fn first_due(&self) -> Option<(u64, u64, u128)> {
+        self.due.first().copied()
+    }
+
+    /// What is held for an order.
+    pub fn hold(&self, order_id: u128) -> u128 {
+        self.holds.get(&order_id).map_or(0, |(_, amount)| *amount)
+    }
+
+    pub fn hold_count(&self) -> usize {
+        self.holds.values().filter(|(_, amount)| *amount > 0).count()
+    }
+
+    /// What is held for an order changes; the balances are changed apart.
+    pub fn set_hold(&mut self, order_id: u128, ledger: u32, amount: u128) {
+        let before = self.hold(order_id);
+        self.change_totals(ledger, |totals| {
+            totals.pending.subtract(before);
+            totals.pending.add(amount);
+        });
+        if amount == 0 {
+            self.holds.remove(&order_id);
+        } else {
+            self.holds.insert(order_id, (ledger, amount));
+        }
+    }
+
+    /// What the pending transfers to each account come to.
+    pub fn pending_credits(&self) -> BTreeMap<u128, u128> {
+        let mut pending = BTreeMap::new();
+        for known in self.known.values() {
+            let Known::Executed(executed) = known else { continue };
+            if executed.is_pending() {
+                let account = executed.transfer.credit_account_id;
+                *pending.entry(account).or_default() += executed.transfer.amount;
+            }
+        }
+        pending
     }
 
     /// The id that is forgotten first, if it is at or before `timestamp`.
@@ -204,7 +234,6 @@ impl State {
             });
         }
         if let Some(account) = &account {
-            assert_limits(account);
             self.account_timestamps.insert(account.timestamp);
             self.change_totals(account.ledger, |totals| {
                 totals.debits_pending.add(account.debits_pending);
@@ -229,14 +258,16 @@ impl State {
             None => self.known.remove(&id),
         };
         match &before {
-            Some(Known::Executed(executed)) if executed.is_pending() => {
+            Some(Known::Executed(executed)) if executed.waits() => {
                 if let Some(expires_at) = executed.expires_at() {
                     self.due.remove(&(expires_at, executed.transfer.timestamp, id));
                 }
-                let amount = executed.transfer.amount;
-                self.change_totals(executed.transfer.ledger, |totals| {
-                    totals.pending.subtract(amount);
-                });
+                if executed.is_pending() {
+                    let amount = executed.transfer.amount;
+                    self.change_totals(executed.transfer.ledger, |totals| {
+                        totals.pending.subtract(amount);
+                    });
+                }
             }
             Some(Known::Executed(Executed { since, .. }) | Known::Spent { since }) => {
                 self.forgettable.remove(&(*since, id));
@@ -244,12 +275,16 @@ impl State {
             None => {}
         }
         match &known {
-            Some(Known::Executed(executed)) if executed.is_pending() => {
+            Some(Known::Executed(executed)) if executed.waits() => {
                 if let Some(expires_at) = executed.expires_at() {
                     self.due.insert((expires_at, executed.transfer.timestamp, id));
                 }
-                let amount = executed.transfer.amount;
-                self.change_totals(executed.transfer.ledger, |totals| totals.pending.add(amount));
+                if executed.is_pending() {
+                    let amount = executed.transfer.amount;
+                    self.change_totals(executed.transfer.ledger, |totals| {
+                        totals.pending.add(amount);
+                    });
+                }
             }
             Some(Known::Executed(Executed { since, .. }) | Known::Spent { since }) => {
                 self.forgettable.insert((*since, id));
@@ -277,7 +312,18 @@ impl State {
     }
 
     /// Makes what was changed since the last `keep` final.
+    ///
+    /// # Panics
+    ///
+    /// If an account exceeds its limit by it.
     pub fn keep(&mut self) {
+        for change in &self.changes {
+            if let Before::Account(id, _) = change
+                && let Some(account) = self.accounts.get(id)
+            {
+                assert_limits(account);
+            }
+        }
         self.changes.clear();
     }
 
@@ -323,6 +369,9 @@ impl State {
         }
         for (&id, &known) in &self.known {
             anew.set_known(id, Some(known));
+        }
+        for (&order_id, &(ledger, amount)) in &self.holds {
+            anew.set_hold(order_id, ledger, amount);
         }
         anew.changes.clone_from(&self.changes);
         anew.assert_running_totals();

@@ -2,8 +2,8 @@
 //! single-phase and pending transfers. What resolves a pending transfer is in `resolve`.
 
 use ringfence::types::{
-    AMOUNT_MAX, AccountFlags, Command, ID_MAX, NANOSECONDS_PER_SECOND, PendingStatus, Status,
-    TIMESTAMP_MAX, Transfer, TransferFlags,
+    AMOUNT_MAX, AccountFlags, Command, ID_MAX, NANOSECONDS_PER_SECOND, PendingStatus, QueueStatus,
+    Status, TIMESTAMP_MAX, Transfer, TransferFlags,
 };
 
 use super::state::{Executed, Known};
@@ -13,6 +13,13 @@ use super::{Refusal, Surroundings, Twin, ensure};
 pub(super) fn resolves(flags: TransferFlags) -> bool {
     flags.has(TransferFlags::POST_PENDING_TRANSFER.with(TransferFlags::VOID_PENDING_TRANSFER))
 }
+
+/// The flags of payments that wait.
+pub(super) const QUEUE: TransferFlags = WAITS.with(URGENT);
+/// `queue`, by its bit.
+pub(super) const WAITS: TransferFlags = TransferFlags(1 << 9);
+/// `urgent`, by its bit.
+pub(super) const URGENT: TransferFlags = TransferFlags(1 << 10);
 
 /// Whether a transfer refused with this status spends its id: the statuses marked † in the
 /// semantics.
@@ -43,12 +50,13 @@ pub(super) fn spends_id(status: Status) -> bool {
 impl Twin {
     /// Executes a transfer, or says why not. Returns the timestamp that it got.
     ///
-    /// `objection` is what the policies have against it.
+    /// `objection` is what the policies have against it; a member of a chain cannot wait.
     pub(super) fn create_transfer(
         &mut self,
         command: &Command,
         surroundings: Surroundings,
         objection: Option<Status>,
+        is_in_chain: bool,
     ) -> Result<u64, Refusal> {
         let transfer = *command.body.transfer();
         let flags = transfer.flags;
@@ -66,6 +74,12 @@ impl Twin {
         }
         let stamped = Transfer { timestamp, ..transfer };
         let now = command.header.timestamp;
+        if flags.has(QUEUE) {
+            ensure(
+                flags.has(WAITS) && flags.without(QUEUE).0 == 0 && !is_in_chain,
+                Status::FlagsAreMutuallyExclusive,
+            )?;
+        }
         let result = if resolves(flags) {
             self.resolve(&stamped, now)
         } else {
@@ -116,7 +130,11 @@ impl Twin {
             Status::AccountsMustBeDifferent,
         )?;
         ensure(transfer.pending_id == 0, Status::PendingIdMustBeZero)?;
-        ensure(is_pending || transfer.timeout == 0, Status::TimeoutReservedForPendingTransfer)?;
+        let is_queue = flags.has(WAITS);
+        ensure(
+            is_pending || is_queue || transfer.timeout == 0,
+            Status::TimeoutReservedForPendingTransfer,
+        )?;
         let closes = flags.has(TransferFlags::CLOSING_DEBIT.with(TransferFlags::CLOSING_CREDIT));
         ensure(is_pending || !closes, Status::ClosingTransferMustBePending)?;
         ensure(transfer.ledger != 0, Status::LedgerMustNotBeZero)?;
@@ -166,7 +184,8 @@ impl Twin {
         let timeout_ns = u64::from(transfer.timeout) * NANOSECONDS_PER_SECOND;
         ensure(transfer.timestamp <= TIMESTAMP_MAX - timeout_ns, Status::OverflowsTimeout)?;
         ensure(
-            !debit.flags.has(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS)
+            is_queue
+                || !debit.flags.has(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS)
                 || debits + amount <= debit.credits_posted,
             Status::ExceedsCredits,
         )?;
@@ -181,6 +200,19 @@ impl Twin {
         ensure(!self.is_full(), Status::TransfersFull)?;
 
         let counted = if is_imported { None } else { self.count_spending(debit.id, amount, now) };
+        let queue = is_queue.then(|| self.arrive(transfer));
+        let executed = Executed {
+            transfer: Transfer { amount, ..*transfer },
+            fate: is_pending.then_some(PendingStatus::Pending),
+            queue,
+            since: now,
+            counted,
+        };
+        self.state.set_known(transfer.id, Some(Known::Executed(executed)));
+        self.state.set_latest_transfer_timestamp(transfer.timestamp);
+        if queue == Some(QueueStatus::Queued) {
+            return Ok(());
+        }
         let closing = |flag| {
             let closes = flags.has(flag);
             if closes { AccountFlags::CLOSED } else { AccountFlags::NONE }
@@ -197,16 +229,7 @@ impl Twin {
             *balance += amount;
             credit.flags = credit.flags.with(closing(TransferFlags::CLOSING_CREDIT));
         });
-        self.state.set_known(
-            transfer.id,
-            Some(Known::Executed(Executed {
-                transfer: Transfer { amount, ..*transfer },
-                fate: is_pending.then_some(PendingStatus::Pending),
-                since: now,
-                counted,
-            })),
-        );
-        self.state.set_latest_transfer_timestamp(transfer.timestamp);
+        self.stir_grown(&[debit, credit]);
         Ok(())
     }
 

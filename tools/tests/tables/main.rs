@@ -3,6 +3,8 @@
 mod accounts;
 mod chains;
 mod imports;
+mod orders;
+mod queues;
 mod repeats;
 mod retention;
 mod risk;
