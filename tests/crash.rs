@@ -1,4 +1,6 @@
 //! An engine that is killed in the middle of a load: what a client was told is never lost.
+//!
+//! `RINGFENCE_CRASH_ROUNDS` kills it more often (or less) than the default.
 
 mod support;
 
@@ -16,15 +18,18 @@ use serde_json::Value;
 use support::{SMALL, ringfence, run, text};
 use tempfile::tempdir;
 
-const ROUNDS: u64 = 5;
+const ROUNDS: u64 = 6;
+/// What writes the journal, in turns: each has to go on with what another left.
+const JOURNAL_IO: [&str; 3] = ["io-uring", "threads", "buffered"];
 const BATCH: u64 = 7;
 /// Batches in the load of a round: far more than an engine settles before it is killed.
 const BATCHES: u64 = 40_000;
 
 /// Starts an engine and waits until it is ready.
-fn start(dir: &Path) -> Child {
+fn start(dir: &Path, more: &[&str]) -> Child {
     let mut engine = ringfence(&["run", "--data-dir", text(dir)])
         .args(SMALL)
+        .args(more)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -59,8 +64,11 @@ fn what_a_client_was_told_survives_sigkill_and_no_batch_is_half_there() {
     let dir = folder.path().join("data");
     let mut told: Vec<String> = Vec::new();
 
-    for round in 0..ROUNDS {
-        let mut engine = start(&dir);
+    let rounds = std::env::var("RINGFENCE_CRASH_ROUNDS");
+    let rounds = rounds.map_or(ROUNDS, |text| text.parse().expect("a number"));
+    for round in 0..rounds {
+        let journal_io = JOURNAL_IO[round as usize % JOURNAL_IO.len()];
+        let mut engine = start(&dir, &["--journal-io", journal_io]);
         let address = Address::Unix(dir.join("ringfence.sock"));
         let mut input = String::new();
         if round == 0 {
@@ -121,7 +129,7 @@ fn what_a_client_was_told_survives_sigkill_and_no_batch_is_half_there() {
 fn a_stopped_engine_answers_all_that_it_took_in_and_leaves_no_socket_behind() {
     let folder = tempdir().unwrap();
     let dir = folder.path().join("data");
-    let mut engine = start(&dir);
+    let mut engine = start(&dir, &[]);
     let socket = dir.join("ringfence.sock");
     let connect = format!("unix:{}", socket.display());
     let input = std::fs::read_to_string("examples/payments.ndjson").unwrap();
@@ -141,11 +149,11 @@ fn a_stopped_engine_answers_all_that_it_took_in_and_leaves_no_socket_behind() {
     assert_eq!(replayed.stdout, ran.stdout);
 
     // A socket file that a killed engine left is replaced.
-    let mut engine = start(&dir);
+    let mut engine = start(&dir, &[]);
     engine.kill().unwrap();
     engine.wait().unwrap();
     assert!(socket.exists());
-    let mut engine = start(&dir);
+    let mut engine = start(&dir, &[]);
     let idle = Client::connect(&Address::Unix(socket)).unwrap();
     signal(&engine, "TERM");
     assert!(engine.wait().unwrap().success(), "a client that says nothing does not hold it up");
