@@ -15,6 +15,8 @@ pub mod sync;
 #[cfg(not(loom))]
 pub mod bench;
 #[cfg(not(loom))]
+pub mod book;
+#[cfg(not(loom))]
 pub mod cli;
 #[cfg(not(loom))]
 pub mod client;

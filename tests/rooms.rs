@@ -14,7 +14,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("journal", &["types"]),
     ("risk", &["types", "table"]),
     ("ledger", &["types", "table"]),
-    ("settle", &["types", "table", "ledger"]),
+    ("book", &["types", "table"]),
+    ("settle", &["types", "table", "ledger", "book"]),
     ("engine", &["types", "table", "ledger", "risk", "settle"]),
     ("outcomes", &["types"]),
     ("client", &["types", "codec", "observe"]),
@@ -25,7 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that are pure functions of the command stream: no threads, files, clocks or chance.
-const PURE: &[&str] = &["types", "table", "risk", "ledger", "settle", "engine"];
+const PURE: &[&str] = &["types", "table", "risk", "ledger", "book", "settle", "engine"];
 const IMPURE: &[&str] = &[
     "std::thread",
     "std::fs",

@@ -10,8 +10,8 @@ use ringfence::engine::{Digest, Engine, Sink};
 use ringfence::journal::{Anchor, Directory, Snapshot, SnapshotWriter, WriteMode, snapshot_name};
 use ringfence::replay::engine_of;
 use ringfence::types::{
-    Account, AccountPolicy, Capacities, Command, Event, LedgerPolicy, Lookup, Outcome, PairPolicy,
-    PolicyLimits, Rules, Transfer, TransferFlags, stamp_batch,
+    Account, AccountPolicy, Capacities, Command, Event, LedgerPolicy, Lookup, Market, Outcome,
+    PairPolicy, PlaceOrder, PolicyLimits, Rules, Side, Transfer, TransferFlags, stamp_batch,
 };
 
 struct Nobody;
@@ -28,8 +28,7 @@ fn golden_path() -> PathBuf {
 
 /// Small tables, so that the test needs little memory.
 fn rules() -> Rules {
-    let capacities =
-        Capacities { accounts: 8, transfers: 16, policies: 8, ..Capacities::default() };
+    let capacities = Capacities { accounts: 8, transfers: 16, policies: 8, markets: 2, orders: 8 };
     Rules::new(capacities, [7, 8])
 }
 
@@ -79,8 +78,42 @@ fn engine() -> (Engine, Anchor) {
         blocked: 1,
         ..PairPolicy::default()
     };
+    let quote = |id| Account { ledger: 2, ..account(id) };
+    let market = Market {
+        id: 9,
+        base_ledger: 1,
+        quote_ledger: 2,
+        lot: 10,
+        tick: 2,
+        base_account_id: 3,
+        quote_account_id: 4,
+        fee_account_id: 4,
+        maker_fee: 1,
+        taker_fee: 3,
+        ..Market::default()
+    };
+    let order = |id, side: Side, base_account_id, quote_account_id| PlaceOrder {
+        id,
+        market: 9,
+        side: side as u8,
+        base_account_id,
+        quote_account_id,
+        price: 50,
+        quantity: 4,
+        timeout: 90,
+        user_data_128: 0x4444,
+        ..PlaceOrder::default()
+    };
     let batches: Vec<Vec<Command>> = vec![
         [1, 2, 3].map(|id| Command::create_account(account(id))).to_vec(),
+        [4, 5, 6].map(|id| Command::create_account(quote(id))).to_vec(),
+        vec![Command::create_market(market)],
+        vec![
+            Command::place_order(order(20, Side::Sell, 1, 5)),
+            Command::place_order(PlaceOrder { quantity: 3, ..order(21, Side::Buy, 2, 6) }),
+            // Refused, which spends the id.
+            Command::place_order(order(22, Side::Buy, 2, 77)),
+        ],
         vec![Command::set_account_policy(policy), Command::set_account_policy(second)],
         vec![Command::set_account_policy(none)],
         vec![Command::set_ledger_policy(ledger)],

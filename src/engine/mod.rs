@@ -143,7 +143,7 @@ impl Engine {
     #[must_use]
     pub fn digest(&self) -> Digest {
         if cfg!(debug_assertions) {
-            self.settle.ledger().check_in_full();
+            self.settle.check_in_full();
         }
         let mut hasher = ContentsHasher::new();
         self.contents(&mut hasher);

@@ -2,9 +2,9 @@
 //!
 //! Kept in builds with assertions alone. Sums wrap, on both sides alike.
 
-use super::Ledger;
 use super::accounts::Balances;
 use super::transfers::State;
+use super::{Hold, Ledger};
 
 /// Sums over all accounts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,12 +65,13 @@ impl Ledger {
         self.audit.totals.check();
     }
 
-    /// Checks all that must always be true, from the records themselves. Slow.
+    /// Checks all that must always be true, from the records themselves and the holds of all open
+    /// orders. Slow.
     ///
     /// # Panics
     ///
     /// If something is not as it must be: a bug in this room.
-    pub(crate) fn check_in_full(&self) {
+    pub(crate) fn check_in_full(&self, holds: &[Hold]) {
         let mut ledgers = std::collections::BTreeMap::<u32, [u128; 4]>::new();
         for index in 0..self.accounts.count() as u32 {
             let balances = self.accounts.balances(index);
@@ -85,17 +86,31 @@ impl Ledger {
                 *sum = sum.wrapping_add(balance);
             }
         }
-        let mut debits_pending = 0_u128;
         for (ledger, sums) in &ledgers {
             assert_eq!(sums[0], sums[1], "pending debits equal credits on ledger {ledger}");
             assert_eq!(sums[2], sums[3], "posted debits equal credits on ledger {ledger}");
-            debits_pending = debits_pending.wrapping_add(sums[0]);
         }
-        let pending = self.transfers.held(self.now).filter_map(|slot| {
+        // What is pending on each account is that of pending transfers and of holds.
+        let mut pending = vec![[0_u128; 2]; self.accounts.count()];
+        let mut add = |debit: u32, credit: u32, amount: u128| {
+            let [debits, _] = &mut pending[debit as usize];
+            *debits = debits.wrapping_add(amount);
+            let [_, credits] = &mut pending[credit as usize];
+            *credits = credits.wrapping_add(amount);
+        };
+        for slot in self.transfers.held(self.now) {
             let record = self.transfers.hot(slot);
-            (record.state == State::Pending).then_some(record.amount)
-        });
-        let pending = pending.fold(0_u128, u128::wrapping_add);
-        assert_eq!(debits_pending, pending, "pending debits are those of pending transfers");
+            if record.state == State::Pending {
+                add(record.debit_index, record.credit_index, record.amount);
+            }
+        }
+        for hold in holds {
+            add(hold.owner, hold.market, hold.amount);
+        }
+        for (index, sums) in pending.into_iter().enumerate() {
+            let balances = self.accounts.balances(index as u32);
+            let found = [balances.debits_pending, balances.credits_pending];
+            assert_eq!(found, sums, "what is pending on account {index} is held or promised");
+        }
     }
 }

@@ -21,6 +21,7 @@ mod audit;
 mod chain;
 mod contents;
 mod create;
+mod exchange;
 mod repeat;
 mod resolve;
 mod spend;
@@ -33,11 +34,13 @@ use crate::types::{
     Status, TIMESTAMP_MAX, Transfer, TransferBody, TransferFlags, Verdict,
 };
 
+pub(crate) use exchange::{Hold, TradeAccounts, TradeAmounts};
+pub(crate) use timers::Timers;
+
 use accounts::{Accounts, Balances};
 use audit::Audit;
 use chain::{Before, Notes};
 use spend::SpendWindow;
-use timers::Timers;
 use transfers::{Cold, Hot, State, Transfers};
 
 /// Accounts, transfers, spent ids, expiry and spend windows.
@@ -113,23 +116,33 @@ impl Ledger {
     }
 
     /// Lets time pass up to `now`, the timestamp of the event that follows (of a chain, that of its
-    /// first member): what is due expires, what is old enough is forgotten.
+    /// first member), before which all that is due has expired: what is old enough is forgotten.
     #[inline(always)]
     pub(crate) fn begin_event(&mut self, now: u64) {
         self.now = now;
-        if !self.timers.sleeps_at(now) {
-            self.expire_due();
-        }
         self.transfers.forget_some(now);
     }
 
-    #[cold]
-    fn expire_due(&mut self) {
-        while let Some(slot) = self.timers.pop(self.now) {
-            self.let_go(slot);
-            self.transfers.settle(slot, State::Expired, self.now);
-        }
+    /// Whether no transfer expires at `now`: what nearly every event learns at once.
+    #[inline(always)]
+    pub(crate) fn sleeps_at(&self, now: u64) -> bool {
+        self.timers.sleeps_at(now)
+    }
+
+    /// When the transfer that expires first at `now` does, and when it was created; `None` where none is
+    /// due.
+    pub(crate) fn first_due(&mut self, now: u64) -> Option<(u64, u64)> {
+        let (expires_at, slot) = self.timers.peek(now)?;
+        Some((expires_at, self.transfers.hot(slot).timestamp))
+    }
+
+    /// Lets the transfer that [`Ledger::first_due`] spoke of expire; gives its id.
+    pub(crate) fn expire_first(&mut self, now: u64) -> u128 {
+        let slot = self.timers.pop(now).expect("one is due");
+        self.let_go(slot);
+        self.transfers.settle(slot, State::Expired, now);
         self.check_totals();
+        self.transfers.hot(slot).id
     }
 
     /// Opens the account that has the next index, and gives that.

@@ -61,7 +61,7 @@ const _: () = assert!(size_of::<Node>() == 16);
 
 /// The timers of pending transfers, by the slots of the transfers.
 #[derive(Debug)]
-pub(super) struct Timers {
+pub(crate) struct Timers {
     /// Lists' ends first, then timers.
     nodes: Array<Node>,
     /// A bit for each list that may hold a timer.
@@ -75,7 +75,7 @@ pub(super) struct Timers {
 const WHAT: &str = "timers";
 
 impl Timers {
-    pub(super) fn new(capacity: usize) -> Result<Timers, EngineError> {
+    pub(crate) fn new(capacity: usize) -> Result<Timers, EngineError> {
         let mut nodes = Array::new(WHAT, LISTS + capacity, Node::default())?;
         for (list, node) in (0..).zip(&mut nodes[..LISTS]) {
             (node.before, node.after) = (list, list);
@@ -89,24 +89,24 @@ impl Timers {
         })
     }
 
-    pub(super) fn grow(&mut self, capacity: usize) -> Result<(), EngineError> {
+    pub(crate) fn grow(&mut self, capacity: usize) -> Result<(), EngineError> {
         self.nodes.grow(WHAT, LISTS + capacity, Node::default())
     }
 
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.nodes.bytes() + size_of_val(&*self.marks) as u64
     }
 
     /// Whether nothing can be due at `now`: what nearly every event learns at once.
     #[inline(always)]
-    pub(super) fn sleeps_at(&self, now: u64) -> bool {
+    pub(crate) fn sleeps_at(&self, now: u64) -> bool {
         now < self.wake
     }
 
     /// Adds the timer of the transfer in `slot`.
     ///
     /// `now` is the time up to which all has expired, `expires_at` later than that.
-    pub(super) fn add(&mut self, slot: u32, expires_at: u64, now: u64) {
+    pub(crate) fn add(&mut self, slot: u32, expires_at: u64, now: u64) {
         debug_assert!(expires_at > now && self.sleeps_at(now), "only a later time is waited for");
         // No list is reached up to `now`, so the cursor can move there at once.
         self.cursor = self.cursor.max(now);
@@ -120,7 +120,7 @@ impl Timers {
 
     /// Removes the timer of the transfer in `slot`. What it was between is kept for
     /// [`Timers::restore`].
-    pub(super) fn remove(&mut self, slot: u32) {
+    pub(crate) fn remove(&mut self, slot: u32) {
         let Node { before, after, .. } = self.nodes[LISTS + slot as usize];
         self.nodes[before as usize].after = after;
         self.nodes[after as usize].before = before;
@@ -128,7 +128,7 @@ impl Timers {
     }
 
     /// Puts back a timer where it was. Whatever changed since its removal was undone before.
-    pub(super) fn restore(&mut self, slot: u32) {
+    pub(crate) fn restore(&mut self, slot: u32) {
         let node = LISTS as u32 + slot;
         let Node { before, after, .. } = self.nodes[node as usize];
         self.nodes[before as usize].after = node;
@@ -138,7 +138,15 @@ impl Timers {
 
     /// Takes out the slot of the first timer that is due at `now`, by time and then by order of
     /// adding. Where none is, all lists up to `now` are passed down.
-    pub(super) fn pop(&mut self, now: u64) -> Option<u32> {
+    pub(crate) fn pop(&mut self, now: u64) -> Option<u32> {
+        let (_, slot) = self.peek(now)?;
+        self.remove(slot);
+        Some(slot)
+    }
+
+    /// The first timer that is due at `now`, by time and then by order of adding: when it is due,
+    /// and its slot. Where none is, all lists up to `now` are passed down.
+    pub(crate) fn peek(&mut self, now: u64) -> Option<(u64, u32)> {
         while now >= self.wake {
             let Some((level, list, start)) = self.first_list() else {
                 self.wake = u64::MAX;
@@ -151,9 +159,7 @@ impl Timers {
             self.cursor = self.cursor.max(start);
             let first = self.nodes[list as usize].after;
             if level == 0 {
-                let slot = first - LISTS as u32;
-                self.remove(slot);
-                return Some(slot);
+                return Some((self.nodes[first as usize].expires_at, first - LISTS as u32));
             }
             self.pass_down(list);
         }
@@ -162,7 +168,7 @@ impl Timers {
 
     /// When the next timer expires, in nanoseconds since the Unix epoch. Looks through one list:
     /// not for the hot path.
-    pub(super) fn next_due(&self) -> Option<u64> {
+    pub(crate) fn next_due(&self) -> Option<u64> {
         let mut level = 0;
         while level < LEVELS {
             let mut from = digit(self.cursor, level);

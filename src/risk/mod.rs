@@ -15,6 +15,8 @@
 //! * No allocation, lock or system call in [`Risk::step`].
 
 mod directory;
+mod markets;
+mod orders;
 mod policies;
 mod shape;
 
@@ -25,6 +27,7 @@ use crate::types::{
 };
 
 use directory::Directory;
+use markets::Markets;
 use policies::Policies;
 pub(crate) use shape::Imports;
 
@@ -40,6 +43,7 @@ const _: () = assert!(HASHES_KEPT.is_power_of_two() && SLOTS_AHEAD < HASHES_KEPT
 pub struct Risk {
     directory: Directory,
     policies: Policies,
+    markets: Markets,
     /// Whether the batch that is under way is one of imported events.
     imports: Imports,
     /// Timestamp of the account created last.
@@ -66,6 +70,7 @@ impl Risk {
         Ok(Risk {
             directory: Directory::new(rules)?,
             policies: Policies::new(rules)?,
+            markets: Markets::new(rules)?,
             imports: Imports::default(),
             last_account_timestamp: 0,
         })
@@ -78,13 +83,14 @@ impl Risk {
     /// [`EngineError`], if there is not so much memory, or the rules would shrink a table.
     pub fn configure(&mut self, rules: &Rules) -> Result<(), EngineError> {
         self.directory.configure(rules)?;
-        self.policies.configure(rules)
+        self.policies.configure(rules)?;
+        self.markets.configure(rules)
     }
 
     /// How much memory it takes, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        self.directory.bytes() + self.policies.bytes()
+        self.directory.bytes() + self.policies.bytes() + self.markets.bytes()
     }
 
     /// How many accounts there are.
@@ -99,7 +105,7 @@ impl Risk {
     }
 
     /// Takes over, before its first command, risk's part of an engine's contents, and settle's
-    /// accounts.
+    /// accounts and markets.
     ///
     /// # Errors
     ///
@@ -112,6 +118,8 @@ impl Risk {
             }
             self.directory.restore(first, accounts)
         })?;
+        let accounts = self.directory.count();
+        self.markets.restore(accounts, source)?;
         let directory = &mut self.directory;
         self.policies.restore(source, |account, policy| {
             if account >= directory.count() {
@@ -161,13 +169,20 @@ impl Risk {
                     let account = self.directory.find(hash[0], command.body.lookup().id);
                     verdict(index, Verdict { debit_index: account, ..Verdict::default() });
                 }
+                Op::PlaceOrder => verdict(index, self.judge_order(command, hash)),
+                Op::CreateMarket => verdict(index, self.create_market(command)),
+                Op::LookupMarket => verdict(index, self.find_market(command.body.lookup().id)),
                 Op::SetAccountPolicy => verdict(index, self.set_account_policy(command)),
                 Op::SetLedgerPolicy => {
                     let status = self.policies.set_ledger(command.body.ledger_policy());
                     verdict(index, Verdict { refusal: refusal(status), ..Verdict::default() });
                 }
                 Op::SetPairPolicy => verdict(index, self.set_pair_policy(command)),
-                Op::LookupTransfer | Op::Pulse => verdict(index, Verdict::default()),
+                Op::LookupTransfer
+                | Op::AmendOrder
+                | Op::CancelOrder
+                | Op::LookupOrder
+                | Op::Pulse => verdict(index, Verdict::default()),
                 op => unreachable!("{op:?} is not built, so that no client can send it"),
             }
         }
@@ -181,6 +196,10 @@ impl Risk {
             Op::CreateTransfer => {
                 let transfer = command.body.transfer();
                 [transfer.debit_account_id, transfer.credit_account_id]
+            }
+            Op::PlaceOrder => {
+                let order = command.body.order();
+                [order.base_account_id, order.quote_account_id]
             }
             Op::CreateAccount | Op::LookupAccount => [command.body.lookup().id; 2],
             _ => return [0; 2],

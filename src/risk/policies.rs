@@ -334,6 +334,36 @@ impl Policies {
         None
     }
 
+    /// What the policies have against an order: halts and hours of both ledgers, the base ledger
+    /// first, and freezes of the accounts that pay and receive, which have these policies.
+    pub(super) fn judge_order(
+        &self,
+        ledgers: [u32; 2],
+        payer: u32,
+        receiver: u32,
+        timestamp: u64,
+    ) -> Option<Status> {
+        if self.ledger_places.fresh != 0 {
+            for ledger in ledgers {
+                let policy = self.ledgers.get(self.find_ledger(ledger) as usize);
+                if let Some(status) = policy.and_then(|policy| policy.judge_time(timestamp)) {
+                    return Some(status);
+                }
+            }
+        }
+        if self.accounts.get(payer as usize).is_some_and(|policy| policy.freezes(Frozen::Debits)) {
+            return Some(Status::RiskDebitAccountFrozen);
+        }
+        if self
+            .accounts
+            .get(receiver as usize)
+            .is_some_and(|policy| policy.freezes(Frozen::Credits))
+        {
+            return Some(Status::RiskCreditAccountFrozen);
+        }
+        None
+    }
+
     /// All policies, in canonical order.
     pub(super) fn contents(&self, sink: &mut impl ContentsSink) {
         let places = &self.accounts[..self.account_places.fresh as usize];
@@ -432,11 +462,21 @@ impl OfAccount {
 }
 
 impl OfLedger {
-    fn judge(&self, amount: u128, timestamp: u64) -> Option<Status> {
+    /// Whether the ledger is halted or closed.
+    fn judge_time(&self, timestamp: u64) -> Option<Status> {
         if self.halted != 0 {
             Some(Status::RiskLedgerHalted)
         } else if !self.is_open(timestamp) {
             Some(Status::RiskLedgerClosed)
+        } else {
+            None
+        }
+    }
+
+    fn judge(&self, amount: u128, timestamp: u64) -> Option<Status> {
+        let refused = self.judge_time(timestamp);
+        if refused.is_some() {
+            refused
         } else if self.limits.has(PolicyLimits::AMOUNT_MAX) && amount > self.amount_max {
             Some(Status::RiskLedgerAmountExceeded)
         } else {

@@ -3,7 +3,8 @@
 //! Every function gives the first status that applies, in the precedence of the public interface.
 
 use crate::types::{
-    Account, AccountFlags, Command, ID_MAX, Op, Status, TIMESTAMP_MAX, Transfer, TransferFlags,
+    Account, AccountFlags, Command, ID_MAX, Op, PlaceOrder, Side, Status, TIMESTAMP_MAX,
+    TimeInForce, Transfer, TransferFlags,
 };
 
 /// Whether the batch under way is one of imported events: its first event decides.
@@ -61,7 +62,7 @@ fn of_timestamp(
 }
 
 #[inline(always)]
-fn of_id(id: u128) -> Option<Status> {
+pub(super) fn of_id(id: u128) -> Option<Status> {
     match id {
         0 => Some(Status::IdMustNotBeZero),
         ID_MAX => Some(Status::IdMustNotBeIntMax),
@@ -164,6 +165,34 @@ pub(super) fn of_payment(transfer: &Transfer) -> Option<Status> {
         Some(Status::LedgerMustNotBeZero)
     } else if transfer.code == 0 {
         Some(Status::CodeMustNotBeZero)
+    } else {
+        None
+    }
+}
+
+/// What an order whose id is free may be refused for, from `quantity_must_not_be_zero` to
+/// `price_must_cover_fee`, in a market with this tick and taker fee.
+#[inline(always)]
+pub(super) fn of_order(order: &PlaceOrder, tick: u64, taker_fee: u64) -> Option<Status> {
+    let has_budget = order.time_in_force == TimeInForce::FokBudget as u8;
+    let rests = order.time_in_force == TimeInForce::Gtc as u8;
+    let proceeds = u128::from(order.price) * u128::from(tick);
+    if order.quantity == 0 {
+        Some(Status::QuantityMustNotBeZero)
+    } else if !has_budget && order.price == 0 {
+        Some(Status::PriceMustNotBeZero)
+    } else if has_budget && order.price != 0 {
+        Some(Status::PriceMustBeZero)
+    } else if has_budget && order.budget == 0 {
+        Some(Status::BudgetMustNotBeZero)
+    } else if !has_budget && order.budget != 0 {
+        Some(Status::BudgetMustBeZero)
+    } else if order.post_only != 0 && !rests {
+        Some(Status::FlagsAreMutuallyExclusive)
+    } else if order.timeout != 0 && !rests {
+        Some(Status::TimeoutReservedForGtc)
+    } else if order.side == Side::Sell as u8 && !has_budget && proceeds < taker_fee.into() {
+        Some(Status::PriceMustCoverFee)
     } else {
         None
     }

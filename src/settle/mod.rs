@@ -3,34 +3,57 @@
 //! ```text
 //!   commands ─┐
 //!             ├─▶ chain by chain ──▶ ledger ──▶ outcome
-//!   verdicts ─┘                         └─────▶ event (bodies of look-ups)
+//!   verdicts ─┘             │           └─────▶ event (what came of it, bodies of look-ups)
+//!                           └─▶ exchange ──▶ books
 //! ```
 //!
 //! # Invariants
 //!
 //! * A command has exactly one outcome, and its events are put before it.
-//! * A step that finds no room for an event has changed nothing of that command: called again with
-//!   it, it does what it would have done.
+//! * A step that finds no room for an event stops before what would bring it about: called again with
+//!   the same command, it goes on from there, and nothing happens twice.
 //! * Outcomes depend on the commands and verdicts before, on nothing else.
+
+mod exchange;
+mod orders;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::ledger::Ledger;
 use crate::table::EngineError;
 use crate::types::{
     Account, AccountFlags, Command, ContentsSink, ContentsSource, Event, EventBody, EventKind, Op,
-    Outbox, Outcome, Rules, Status, Step, Verdict, Window,
+    Outbox, Outcome, Rules, Section, Side, Status, Step, TransferEvent, Verdict, Window,
 };
+use exchange::{Exchange, Report};
+use orders::Reporter;
 
 /// How many commands ahead slots are fetched, and how many ahead records.
 const SLOTS_AHEAD: usize = 16;
 const RECORDS_AHEAD: usize = 8;
+/// And how many ahead what stands around an order that leaves its place.
+const NEIGHBOURS_AHEAD: usize = 4;
 /// Hashes kept from the fetch to the use; more than are in flight.
 const HASHES_KEPT: usize = 32;
 const _: () = assert!(HASHES_KEPT.is_power_of_two() && SLOTS_AHEAD < HASHES_KEPT);
+
+/// What settle holds besides its rooms.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+struct SettleRecord {
+    last_event_number: u64,
+    reserved: [u64; 7],
+}
 
 /// The settle stage's state.
 #[derive(Debug)]
 pub struct Settle {
     ledger: Ledger,
+    exchange: Exchange,
+    /// Number of the event put last.
+    last_event_number: u64,
+    /// Bodies put of the look-up under way.
+    bodies_put: u8,
     /// Hashes of the ids of the commands that come next, by index in the window.
     hashes: [u32; HASHES_KEPT],
 }
@@ -42,7 +65,13 @@ impl Settle {
     ///
     /// [`EngineError`], if there is not so much memory.
     pub fn new(rules: &Rules) -> Result<Settle, EngineError> {
-        Ok(Settle { ledger: Ledger::new(rules)?, hashes: [0; HASHES_KEPT] })
+        Ok(Settle {
+            ledger: Ledger::new(rules)?,
+            exchange: Exchange::new(rules)?,
+            last_event_number: 0,
+            bodies_put: 0,
+            hashes: [0; HASHES_KEPT],
+        })
     }
 
     /// Takes over later rules: the tables grow. Not for the hot path.
@@ -51,24 +80,39 @@ impl Settle {
     ///
     /// [`EngineError`], if there is not so much memory, or the rules would shrink a table.
     pub fn configure(&mut self, rules: &Rules) -> Result<(), EngineError> {
-        self.ledger.configure(rules)
+        self.ledger.configure(rules)?;
+        self.exchange.configure(rules, self.ledger.event_timestamp())
     }
 
     /// How much memory it takes, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        self.ledger.bytes()
+        self.ledger.bytes() + self.exchange.bytes()
     }
 
     /// Timestamp at which the next pending transfer expires, if any does.
     #[must_use]
     pub fn next_due(&self) -> Option<u64> {
-        self.ledger.next_due()
+        [self.ledger.next_due(), self.exchange.next_due()].into_iter().flatten().min()
+    }
+
+    /// Checks all that must always be true, from the records themselves. Slow.
+    ///
+    /// # Panics
+    ///
+    /// If something is not as it must be: a bug.
+    pub(crate) fn check_in_full(&self) {
+        self.ledger.check_in_full(&self.exchange.check_in_full(self.ledger.event_timestamp()));
     }
 
     /// All that it holds, in canonical order.
     pub(crate) fn contents(&self, sink: &mut impl ContentsSink) {
         self.ledger.contents(sink);
+        self.exchange.contents(self.ledger.event_timestamp(), sink);
+        let besides = SettleRecord { last_event_number: self.last_event_number, reserved: [0; 7] };
+        // Before the first event there is nothing to say.
+        let said = (self.last_event_number != 0).then_some(besides);
+        sink.section(Section::Settle, said.into_iter());
     }
 
     /// Takes over, before its first command, settle's part of an engine's contents; `now` is what
@@ -79,7 +123,13 @@ impl Settle {
     /// What the source says, or a [`crate::types::Misfit`] for what can be no part of an engine's
     /// contents.
     pub fn restore<S: ContentsSource>(&mut self, now: u64, source: &mut S) -> Result<(), S::Error> {
-        self.ledger.restore(now, source)
+        self.ledger.restore(now, source)?;
+        let accounts = self.ledger.account_count() as u32;
+        self.exchange.restore(now, accounts, source)?;
+        source.section(Section::Settle, |_, records: &[SettleRecord]| {
+            self.last_event_number = records[0].last_event_number;
+            Ok(())
+        })
     }
 
     /// Timestamp of the last event, of a chain that of its first member: up to here all that was due
@@ -113,12 +163,15 @@ impl Settle {
         while index < count {
             self.fetch_ahead(commands, verdicts, index);
             let command = commands.at(index);
+            let sequence = first_sequence + index as u64;
+            if !self.begin_event(sequence, command, outbox) {
+                return Step::LaneFull(index);
+            }
             if command.is_linked() {
                 index = self.settle_chain(commands, verdicts, index, outbox);
                 continue;
             }
             if command.op() == Op::CreateTransfer {
-                self.ledger.begin_event(command.header.timestamp);
                 let hash = self.hashes[index % HASHES_KEPT];
                 let verdict = verdicts.at(index);
                 let answer = self.ledger.create_transfer(command, verdict, hash, false);
@@ -127,9 +180,15 @@ impl Settle {
                 }
                 outbox.set_outcome(index, outcome(command, answer));
             } else {
-                let sequence = first_sequence + index as u64;
                 let verdict = verdicts.at(index);
-                match self.settle_other(sequence, command, verdict, outbox) {
+                let settled = match command.op() {
+                    Op::PlaceOrder | Op::AmendOrder | Op::CancelOrder => {
+                        let hash = self.hashes[index % HASHES_KEPT];
+                        self.settle_order(sequence, command, verdict, hash, outbox)
+                    }
+                    _ => self.settle_other(sequence, command, verdict, outbox),
+                };
+                match settled {
                     Some(outcome) => outbox.set_outcome(index, outcome),
                     None => return Step::LaneFull(index),
                 }
@@ -153,12 +212,22 @@ impl Settle {
         if index + RECORDS_AHEAD < commands.len() {
             self.fetch_records(commands, verdicts, index + RECORDS_AHEAD);
         }
+        if index + NEIGHBOURS_AHEAD < commands.len() {
+            let ahead = index + NEIGHBOURS_AHEAD;
+            if matches!(commands.at(ahead).op(), Op::AmendOrder | Op::CancelOrder) {
+                self.exchange.fetch_neighbours(&self.ledger, self.hashes[ahead % HASHES_KEPT]);
+            }
+        }
     }
 
     #[inline(always)]
     fn fetch_slot(&mut self, commands: &(impl Window<Command> + ?Sized), index: usize) {
-        let id = commands.at(index).body.lookup().id;
-        self.hashes[index % HASHES_KEPT] = self.ledger.fetch_slot(id);
+        let command = commands.at(index);
+        let id = command.body.lookup().id;
+        self.hashes[index % HASHES_KEPT] = match command.op() {
+            Op::PlaceOrder | Op::AmendOrder | Op::CancelOrder => self.exchange.fetch_slot(id),
+            _ => self.ledger.fetch_slot(id),
+        };
     }
 
     #[inline(always)]
@@ -169,10 +238,57 @@ impl Settle {
         index: usize,
     ) {
         let command = commands.at(index);
-        if command.op() == Op::CreateTransfer {
-            let pending_id = command.body.transfer().pending_id;
-            let hash = self.hashes[index % HASHES_KEPT];
-            self.ledger.fetch_records(hash, pending_id, verdicts.at(index));
+        let hash = self.hashes[index % HASHES_KEPT];
+        match command.op() {
+            Op::CreateTransfer => {
+                let pending_id = command.body.transfer().pending_id;
+                self.ledger.fetch_records(hash, pending_id, verdicts.at(index));
+            }
+            Op::PlaceOrder => {
+                let buys = command.body.order().side == Side::Buy as u8;
+                let Verdict { debit_index, credit_index, .. } = *verdicts.at(index);
+                self.ledger.fetch_balances(if buys { credit_index } else { debit_index });
+            }
+            Op::AmendOrder | Op::CancelOrder => self.exchange.fetch_record(hash),
+            _ => {}
+        }
+    }
+
+    /// Lets time pass up to an event: what is due expires, in one order. False: there is no room for
+    /// what that brings about; called again, it goes on from there.
+    #[inline(always)]
+    fn begin_event(&mut self, sequence: u64, command: &Command, outbox: &mut impl Outbox) -> bool {
+        let now = command.header.timestamp;
+        let is_quiet = self.ledger.sleeps_at(now) && self.exchange.sleeps_at(now);
+        if !is_quiet && !self.expire_due(sequence, command, outbox) {
+            return false;
+        }
+        self.ledger.begin_event(now);
+        self.exchange.forget_some(now);
+        true
+    }
+
+    #[cold]
+    fn expire_due(&mut self, sequence: u64, command: &Command, outbox: &mut impl Outbox) -> bool {
+        let now = command.header.timestamp;
+        let last_number = &mut self.last_event_number;
+        let report = &mut Reporter { outbox, sequence, command, last_number };
+        loop {
+            let transfer = self.ledger.first_due(now);
+            let order = self.exchange.first_due(now);
+            if transfer.is_none() && order.is_none() {
+                return true;
+            }
+            if report.is_full() {
+                return false;
+            }
+            if order.is_some_and(|order| transfer.is_none_or(|transfer| order < transfer)) {
+                self.exchange.expire_first(&mut self.ledger, now, report);
+            } else {
+                let id = self.ledger.expire_first(now);
+                let body = TransferEvent { id, ..TransferEvent::default() };
+                report.put(EventKind::TransferExpired, EventBody::of_transfer_event(body));
+            }
         }
     }
 
@@ -186,7 +302,6 @@ impl Settle {
         start: usize,
         outbox: &mut impl Outbox,
     ) -> usize {
-        self.ledger.begin_event(commands.at(start).header.timestamp);
         let is_transfers = commands.at(start).op() == Op::CreateTransfer;
         let mut broken = false;
         let mut index = start;
@@ -242,7 +357,6 @@ impl Settle {
             return None;
         }
         let own = command.header.timestamp;
-        self.ledger.begin_event(own);
         let status = match command.op() {
             Op::CreateAccount => {
                 let answer = self.create_account(std::slice::from_ref(command), verdict, 0);
@@ -274,7 +388,13 @@ impl Settle {
             }
             Op::SetLedgerPolicy | Op::SetPairPolicy => verdict.refusal().unwrap_or(Status::Ok),
             Op::Pulse => Status::Ok,
-            Op::CreateTransfer => unreachable!("transfers are settled elsewhere"),
+            Op::CreateMarket => {
+                let answer = self.exchange.create_market(command.body.market(), verdict, own);
+                return Some(outcome(command, answer));
+            }
+            Op::LookupOrder | Op::LookupMarket => {
+                self.look_up_exchange(sequence, command, verdict, outbox)?
+            }
             op => unreachable!("{op:?} is not built, so that no client can send it"),
         };
         Some(Outcome::of(command, status))

@@ -64,6 +64,14 @@ sections! {
     PendingTransfers = 8 "pending transfers",
     /// What the ledger holds besides: one record.
     Ledger = 9 "ledger",
+    /// Markets, in order of creation.
+    Markets = 16 "markets",
+    /// Orders that rest: by market, buys before sells, in the order in which they would trade.
+    OpenOrders = 17 "open orders",
+    /// Orders that do not and spent ids, in the order in which they are forgotten.
+    SettledOrders = 18 "settled orders",
+    /// What settle holds besides: one record.
+    Settle = 24 "settle",
 }
 
 impl fmt::Display for Section {

@@ -36,8 +36,8 @@ pub use flags::{AccountFlags, TransferFlags};
 pub use id::{ID_MAX, is_id};
 pub use op::Op;
 pub use orders::{
-    AmendOrder, CancelReason, LEVELS_SHOWN, Level, LevelsBody, Market, MarketBody, OrderBody,
-    OrderCancelled, OrderStatus, PlaceOrder, Side, TimeInForce, Trade,
+    AmendOrder, CancelReason, LEVELS_SHOWN, Level, LevelsBody, Market, MarketBody, MarketRecord,
+    OrderBody, OrderCancelled, OrderStatus, PlaceOrder, Side, TimeInForce, Trade,
 };
 pub use outcome::Outcome;
 pub use policy::{AccountPolicy, Frozen, LedgerPolicy, PairPolicy, PolicyLimits};

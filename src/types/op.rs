@@ -161,7 +161,7 @@ impl Op {
     /// Whether the engine executes it. What is not built yet is unknown to clients.
     #[must_use]
     pub const fn is_built(self) -> bool {
-        (self as u8) < Op::CreateMarket as u8 || (self as u8) > Op::LookupQueue as u8
+        (self as u8) < Op::ResolveQueues as u8 || (self as u8) > Op::LookupQueue as u8
     }
 
     /// Whether clients may send it.

@@ -211,6 +211,24 @@ pub struct MarketBody {
     pub reserved: [u64; 3],
 }
 
+/// A market in the contents of an engine, with its accounts' indices.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct MarketRecord {
+    /// Its fields.
+    pub market: Market,
+    /// When it was created, in nanoseconds since the Unix epoch.
+    pub timestamp: u64,
+    /// Index of its base account.
+    pub base_index: u32,
+    /// Index of its quote account.
+    pub quote_index: u32,
+    /// Index of its fee account.
+    pub fee_index: u32,
+    /// Zero.
+    pub reserved: [u32; 3],
+}
+
 /// How many prices of each side a look-up of a market shows.
 pub const LEVELS_SHOWN: usize = 5;
 
@@ -282,6 +300,7 @@ pub struct OrderCancelled {
     pub reserved_more: [u128; 8],
 }
 
+const _: () = assert!(size_of::<MarketRecord>() == 160);
 const _: () = assert!(size_of::<Market>() == 128 && align_of::<Market>() == 16);
 const _: () = assert!(size_of::<PlaceOrder>() == 128 && align_of::<PlaceOrder>() == 16);
 const _: () = assert!(size_of::<AmendOrder>() == 128 && align_of::<AmendOrder>() == 16);
