@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Load, Report, round_trip_ns};
+use super::{Load, Report, SettleReport, round_trip_ns};
 use crate::engine::{Engine, EngineError, Sink};
 use crate::observe::OutcomeCounts;
 use crate::publish::latency_histogram;
@@ -19,10 +19,13 @@ pub(super) fn rules(load: &Load) -> Rules {
 #[derive(Default)]
 struct Counter {
     counts: OutcomeCounts,
+    events: u64,
 }
 
 impl Sink for Counter {
-    fn event(&mut self, _: &Event) {}
+    fn event(&mut self, _: &Event) {
+        self.events += 1;
+    }
 
     #[inline]
     fn outcome(&mut self, _: u64, outcome: &Outcome) {
@@ -40,14 +43,37 @@ impl Sink for Counter {
 ///
 /// If a transfer has no outcome.
 pub fn fold(load: &Load, seed: u64) -> Result<Report, EngineError> {
+    measure(load, seed).map(|(report, _)| report)
+}
+
+/// Runs a load of orders, generated from `seed`, through the engine alone.
+///
+/// # Errors
+///
+/// If the engine cannot be set up.
+///
+/// # Panics
+///
+/// If a command has no outcome.
+pub fn settle_fold(load: &Load, seed: u64) -> Result<SettleReport, EngineError> {
+    measure(load, seed).map(|(report, events)| SettleReport::new(report, load, events))
+}
+
+/// The report, and how many events were counted.
+fn measure(load: &Load, seed: u64) -> Result<(Report, u64), EngineError> {
     let mut engine = Engine::new(&rules(load))?;
     let mut sink = Counter::default();
     engine.apply(1, &load.accounts, &mut sink);
+    let mut sequence = load.accounts.len() as u64 + 1;
+    for part in &load.prepared {
+        engine.apply(sequence, part, &mut sink);
+        sequence += part.len() as u64;
+    }
+    assert_eq!(sink.counts.refused(), 0, "what is prepared is in order");
     let mut sink = Counter::default();
     let mut latency_ns = latency_histogram();
     let probe_before = round_trip_ns();
 
-    let mut sequence = load.accounts.len() as u64 + 1;
     let start = Instant::now();
     let mut batch_start = start;
     for batch in load.batches() {
@@ -61,7 +87,7 @@ pub fn fold(load: &Load, seed: u64) -> Result<Report, EngineError> {
 
     let transfers = load.transfers.len() as u64;
     assert_eq!(sink.counts.total(), transfers, "every transfer has one outcome");
-    Ok(Report {
+    let report = Report {
         bench: "fold",
         transfers,
         accounts: load.accounts.len() as u64,
@@ -77,5 +103,6 @@ pub fn fold(load: &Load, seed: u64) -> Result<Report, EngineError> {
         wait: "never".to_owned(),
         durability: "volatile",
         probe_round_trip_ns: [probe_before, round_trip_ns()],
-    })
+    };
+    Ok((report, sink.events))
 }

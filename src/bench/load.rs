@@ -40,10 +40,16 @@ impl FromStr for Mix {
 pub struct Load {
     /// Creates the accounts.
     pub accounts: Arc<[Command]>,
-    /// The transfers that are measured.
+    /// What has to happen after that and before the measurement; each part is of one operation.
+    pub prepared: Vec<Arc<[Command]>>,
+    /// The commands that are measured, each batch of one operation.
     pub transfers: Arc<[Command]>,
-    /// Commands in a batch of transfers.
+    /// Commands in a batch of these.
     pub batch: usize,
+    /// Markets in which orders are placed.
+    pub markets: u64,
+    /// Orders placed in all.
+    pub orders: u64,
 }
 
 impl Load {
@@ -92,7 +98,14 @@ impl Load {
             .collect();
         let last = stamp(&mut created, BATCH_COMMANDS_MAX, 0);
         stamp(&mut moved, batch, last);
-        Load { accounts: created.into(), transfers: moved.into(), batch }
+        Load {
+            accounts: created.into(),
+            prepared: Vec::new(),
+            transfers: moved.into(),
+            batch,
+            markets: 0,
+            orders: 0,
+        }
     }
 
     /// Capacities that hold the whole load.
@@ -100,7 +113,13 @@ impl Load {
     pub fn capacities(&self) -> Capacities {
         Capacities {
             accounts: self.accounts.len() as u64,
-            transfers: self.transfers.len() as u64,
+            transfers: match self.prepared.is_empty() {
+                true => self.transfers.len() as u64,
+                // What is measured is orders, and what is prepared has the transfers.
+                false => self.accounts.len() as u64,
+            },
+            markets: self.markets,
+            orders: self.orders,
             ..Capacities::default()
         }
     }
@@ -126,7 +145,7 @@ fn half(transfer: Transfer, index: u64, batch: u64) -> Transfer {
 }
 
 /// Stamps batches one nanosecond a command after `last`; returns the last timestamp.
-fn stamp(commands: &mut [Command], batch: usize, mut last: u64) -> u64 {
+pub(super) fn stamp(commands: &mut [Command], batch: usize, mut last: u64) -> u64 {
     for batch in commands.chunks_mut(batch) {
         last = stamp_batch(batch, last, 0);
     }

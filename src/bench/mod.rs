@@ -11,15 +11,17 @@
 mod fold;
 mod journal;
 mod load;
+mod orders;
 mod probe;
 mod raw;
 mod report;
 mod through;
 
-pub use fold::fold;
+pub use fold::{fold, settle_fold};
 pub use journal::{JournalLoad, JournalPoint, JournalReport, journal};
 pub use load::{Load, Mix};
+pub use orders::{OrderLoad, OrderMix};
 pub use probe::round_trip_ns;
 pub use raw::Raw;
-pub use report::{LatencyNs, Report};
-pub use through::{BenchError, Kept, Through, pipeline};
+pub use report::{LatencyNs, Report, SettleReport};
+pub use through::{BenchError, Kept, Through, pipeline, settle_pipeline};

@@ -5,6 +5,8 @@ use std::fmt;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::Load;
+
 /// Latencies in nanoseconds, at percentiles.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct LatencyNs {
@@ -72,6 +74,55 @@ pub struct Report {
     pub durability: &'static str,
     /// A bare round trip between two cores, before and after: figures compare where it is alike.
     pub probe_round_trip_ns: [Option<f64>; 2],
+}
+
+/// One measurement of a load of orders.
+#[derive(Debug, Clone, Serialize)]
+pub struct SettleReport {
+    /// What every measurement says; its transfers are the commands.
+    #[serde(flatten)]
+    pub report: Report,
+    /// Commands about orders in the load.
+    pub commands: u64,
+    /// Those, divided by the seconds.
+    pub commands_per_second: f64,
+    /// What they brought about: trades.
+    pub events: u64,
+    /// Those, divided by the seconds.
+    pub events_per_second: f64,
+    /// Markets.
+    pub markets: u64,
+    /// Orders placed, those before the measurement included.
+    pub orders: u64,
+}
+
+impl SettleReport {
+    pub(super) fn new(report: Report, load: &Load, events: u64) -> SettleReport {
+        SettleReport {
+            commands: report.transfers,
+            commands_per_second: report.transfers_per_second,
+            events,
+            events_per_second: events as f64 / report.seconds,
+            markets: load.markets,
+            orders: load.orders,
+            report,
+        }
+    }
+}
+
+impl fmt::Display for SettleReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SettleReport { report, commands, markets, events_per_second, .. } = self;
+        let text = report.to_string();
+        let rest = text.split_once('\n').map_or("", |(_, rest)| rest);
+        let (bench, batch, durability) = (report.bench, report.batch, report.durability);
+        writeln!(
+            f,
+            "settle, {bench}: {commands} commands to {markets} markets in batches of {batch}, {durability}"
+        )?;
+        writeln!(f, "  {events_per_second:.0} events a second")?;
+        write!(f, "{}", rest.replacen("transfers", "commands", 1))
+    }
 }
 
 impl fmt::Display for Report {

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use hdrhistogram::Histogram;
 
-use super::{LatencyNs, Load, Raw, Report, fold::rules, round_trip_ns};
+use super::{LatencyNs, Load, Raw, Report, SettleReport, fold::rules, round_trip_ns};
 use crate::engine::Engine;
 use crate::gateway::{MemorySource, Pace};
 use crate::journal::format::{BLOCK_BYTES, BODY_BYTES, FRAME_HEADER_BYTES};
@@ -16,8 +16,8 @@ use crate::publish::LatencySink;
 use crate::ring::WaitStrategy;
 use crate::types::{BATCH_COMMANDS_MAX, Command};
 
-/// Slots of the events lane: a load of transfers brings no events about.
-const EVENT_SLOTS: usize = 1024;
+/// Slots of the events lane, as many as an engine has where nothing else is asked for.
+const EVENT_SLOTS: usize = 16 * 1024;
 
 /// How a load goes through the pipeline.
 #[derive(Debug, Clone)]
@@ -72,6 +72,35 @@ pub fn pipeline(
     through: &Through,
     kept: Option<Kept>,
 ) -> Result<Report, BenchError> {
+    measure(load, seed, through, kept).map(|(report, _)| report)
+}
+
+/// Runs a load of orders, generated from `seed`, through the pipeline.
+///
+/// # Errors
+///
+/// If the engine cannot be set up, or a stage fails.
+///
+/// # Panics
+///
+/// If the pipeline ends without having published the whole load.
+pub fn settle_pipeline(
+    load: &Load,
+    seed: u64,
+    through: &Through,
+    kept: Option<Kept>,
+) -> Result<SettleReport, BenchError> {
+    let (report, events) = measure(load, seed, through, kept)?;
+    Ok(SettleReport::new(report, load, events))
+}
+
+/// The report, and how many events were published.
+fn measure(
+    load: &Load,
+    seed: u64,
+    through: &Through,
+    kept: Option<Kept>,
+) -> Result<(Report, u64), BenchError> {
     let durability = match &kept {
         None => "volatile",
         Some(kept) => match kept.durability {
@@ -82,13 +111,22 @@ pub fn pipeline(
     let engine = Engine::new(&rules(load))?;
     let (dir, journal) = kept.map(|kept| (kept.dir, kept.journal)).unzip();
     let raw_before = raw_latency(dir.as_ref(), load, through.pace)?;
-    let created = run(
+    let mut created = run(
         (engine, journal),
         (Arc::clone(&load.accounts), BATCH_COMMANDS_MAX),
         Pace::Flood,
         (0, 0),
         through,
     )?;
+    for part in &load.prepared {
+        created = run(
+            (created.engine, created.journal),
+            (Arc::clone(part), BATCH_COMMANDS_MAX),
+            Pace::Flood,
+            (created.last_sequence, created.last_timestamp),
+            through,
+        )?;
+    }
     let probe_before = round_trip_ns();
     let moved = run(
         (created.engine, created.journal),
@@ -105,7 +143,7 @@ pub fn pipeline(
     drop(dir);
     let seconds = moved.sink.seconds().expect("the last outcome of the load was published");
     let transfers = load.transfers.len() as u64;
-    Ok(Report {
+    let report = Report {
         bench: "pipeline",
         transfers,
         accounts: load.accounts.len() as u64,
@@ -121,7 +159,8 @@ pub fn pipeline(
         wait: format!("{:?}", through.wait),
         durability,
         probe_round_trip_ns: [probe_before, round_trip_ns()],
-    })
+    };
+    Ok((report, moved.sink.events()))
 }
 
 /// Raw durable writes that are timed before a load, and after it.

@@ -6,7 +6,9 @@ use clap::{Args, Subcommand};
 
 use super::options::{DurabilityOption, ThreadOptions};
 use super::{Exit, Failure, store};
-use crate::bench::{self, BenchError, JournalLoad, Kept, Load, Mix, Report, Through};
+use crate::bench::{
+    self, BenchError, JournalLoad, Kept, Load, Mix, OrderLoad, OrderMix, Report, Through,
+};
 use crate::gateway::Pace;
 use crate::journal::{Backend, Durability};
 use crate::pipeline::{PipelineError, Placement};
@@ -21,6 +23,8 @@ pub(super) enum Bench {
     Fold(FoldBench),
     /// Batches to the journal alone, in turns with a raw writer of the same bytes
     Journal(JournalBench),
+    /// Orders to books of a given depth, through the pipeline or the engine alone.
+    Settle(SettleBench),
 }
 
 #[derive(Debug, Args)]
@@ -45,10 +49,9 @@ pub(super) struct LoadOptions {
     json: bool,
 }
 
+/// How a load goes through the pipeline.
 #[derive(Debug, Args)]
-pub(super) struct PipelineBench {
-    #[command(flatten)]
-    load: LoadOptions,
+struct ThroughOptions {
     /// Directory of a new journal; without it nothing is kept
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -99,6 +102,50 @@ const JOURNAL_LOADS: [(usize, usize, u64); 6] =
     [(1, 1, 1000), (1, 16, 4000), (64, 16, 4000), (1024, 4, 600), (8189, 1, 128), (8189, 4, 256)];
 
 #[derive(Debug, Args)]
+pub(super) struct PipelineBench {
+    #[command(flatten)]
+    load: LoadOptions,
+    #[command(flatten)]
+    through: ThroughOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SettleBench {
+    /// Commands about orders that are measured; capacities follow from it
+    #[arg(long, value_name = "N", default_value = "4000000", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    commands: u64,
+    /// Accounts of those who place them, half of them on each ledger
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = clap::value_parser!(u64).range(4..=1 << 30))]
+    accounts: u64,
+    /// Markets between the two ledgers
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    markets: u32,
+    /// Orders that rest before the measurement begins, in all markets together
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u64).range(0..=1 << 28))]
+    depth: u64,
+    /// Prices on each side of a market among which orders rest
+    #[arg(long, value_name = "N", default_value = "250", value_parser = clap::value_parser!(u64).range(1..=900_000))]
+    prices: u64,
+    /// Of a hundred commands, how many are NEW:CANCEL:AMEND:CROSSING, all for one lot
+    #[arg(long, value_name = "SHARES", default_value = "50:40:0:10")]
+    mix: OrderMix,
+    /// Commands in a batch; each batch is of one operation
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=BATCH_COMMANDS_MAX as i64))]
+    batch: u16,
+    /// Seed of the load: one seed gives one load, and one digest
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Run the engine alone, on one thread, instead of the pipeline
+    #[arg(long, conflicts_with_all = ["data_dir", "rate", "closed_loop"])]
+    fold: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    through: ThroughOptions,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct FoldBench {
     #[command(flatten)]
     load: LoadOptions,
@@ -125,6 +172,7 @@ impl Bench {
         match self {
             Bench::Pipeline(bench) => bench.execute(),
             Bench::Journal(bench) => bench.execute(),
+            Bench::Settle(bench) => bench.execute(),
             Bench::Fold(FoldBench { load }) => {
                 let report =
                     bench::fold(&load.generate(), load.seed).map_err(Failure::operating)?;
@@ -135,8 +183,9 @@ impl Bench {
     }
 }
 
-impl PipelineBench {
-    fn execute(self) -> Result<Exit, Failure> {
+impl ThroughOptions {
+    /// How `load` goes through the pipeline, and the journal that it is written to.
+    fn resolve(&self, load: &Load) -> Result<(Through, Option<Kept>), Failure> {
         let pace = match self.rate {
             None if self.closed_loop => Pace::ClosedLoop,
             None => Pace::Flood,
@@ -147,7 +196,6 @@ impl PipelineBench {
         };
         let placement = Placement::resolve(&self.threads.cores).map_err(Failure::Usage)?;
         let wait = self.threads.wait_for(&placement, self.data_dir.is_some());
-        let load = self.load.generate();
         let kept = match &self.data_dir {
             None => None,
             Some(dir) => {
@@ -158,7 +206,14 @@ impl PipelineBench {
                 Some(Kept { dir, journal, durability })
             }
         };
-        let through = Through { pace, placement, wait, ring_slots: self.ring_slots };
+        Ok((Through { pace, placement, wait, ring_slots: self.ring_slots }, kept))
+    }
+}
+
+impl PipelineBench {
+    fn execute(self) -> Result<Exit, Failure> {
+        let load = self.load.generate();
+        let (through, kept) = self.through.resolve(&load)?;
         let report = bench::pipeline(&load, self.load.seed, &through, kept).map_err(failure)?;
         self.load.print(&report);
         Ok(Exit::Done)
@@ -176,6 +231,34 @@ impl JournalBench {
         let report = bench::journal(&dir, writer, &loads, usize::from(self.turns))
             .map_err(Failure::operating)?;
         journal.writer.close().map_err(Failure::operating)?;
+        if self.json {
+            let line = serde_json::to_string(&report).expect("a report can be written as JSON");
+            println!("{line}");
+        } else {
+            println!("{report}");
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl SettleBench {
+    fn execute(self) -> Result<Exit, Failure> {
+        let orders = OrderLoad {
+            owners: self.accounts / 2,
+            markets: self.markets,
+            resting: self.depth,
+            prices: self.prices,
+            commands: self.commands,
+            batch: usize::from(self.batch),
+            mix: self.mix,
+        };
+        let load = orders.generate(self.seed);
+        let report = if self.fold {
+            bench::settle_fold(&load, self.seed).map_err(Failure::operating)?
+        } else {
+            let (through, kept) = self.through.resolve(&load)?;
+            bench::settle_pipeline(&load, self.seed, &through, kept).map_err(failure)?
+        };
         if self.json {
             let line = serde_json::to_string(&report).expect("a report can be written as JSON");
             println!("{line}");

@@ -167,6 +167,8 @@ pub(super) fn create_new(
     let wanted = Wanted {
         accounts: Some(capacities.accounts),
         transfers: Some(capacities.transfers),
+        markets: Some(capacities.markets),
+        orders: Some(capacities.orders),
         ..Wanted::default()
     };
     let recovered =

@@ -33,6 +33,7 @@ pub struct LatencySink {
     /// Sequence of the last command of the load.
     end: u64,
     latency_ns: Histogram<u64>,
+    events: u64,
     now: Instant,
     finished: Option<Instant>,
     /// Batches that the source does not know to be published yet.
@@ -65,6 +66,7 @@ impl LatencySink {
             batch_end: (first_sequence + batch as u64 - 1).min(end),
             end,
             latency_ns: latency_histogram(),
+            events: 0,
             now: Instant::now(),
             finished: None,
             untold: false,
@@ -86,6 +88,12 @@ impl LatencySink {
         &self.latency_ns
     }
 
+    /// How many events were published.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
     /// Seconds from the first batch claimed to the last outcome published, once it was.
     #[must_use]
     pub fn seconds(&self) -> Option<f64> {
@@ -98,7 +106,9 @@ impl Sink for LatencySink {
 
     fn notice(&mut self, (): ()) {}
 
-    fn event(&mut self, _: &Event) {}
+    fn event(&mut self, _: &Event) {
+        self.events += 1;
+    }
 
     #[inline]
     fn outcome(&mut self, sequence: u64, _: &Outcome) {

@@ -164,7 +164,7 @@ impl Settle {
             self.fetch_ahead(commands, verdicts, index);
             let command = commands.at(index);
             let sequence = first_sequence + index as u64;
-            if !self.begin_event(sequence, command, outbox) {
+            if !self.begin_event(sequence, commands, index, outbox) {
                 return Step::LaneFull(index);
             }
             if command.is_linked() {
@@ -257,10 +257,16 @@ impl Settle {
     /// Lets time pass up to an event: what is due expires, in one order. False: there is no room for
     /// what that brings about; called again, it goes on from there.
     #[inline(always)]
-    fn begin_event(&mut self, sequence: u64, command: &Command, outbox: &mut impl Outbox) -> bool {
-        let now = command.header.timestamp;
+    fn begin_event(
+        &mut self,
+        sequence: u64,
+        commands: &(impl Window<Command> + ?Sized),
+        index: usize,
+        outbox: &mut impl Outbox,
+    ) -> bool {
+        let now = commands.at(index).header.timestamp;
         let is_quiet = self.ledger.sleeps_at(now) && self.exchange.sleeps_at(now);
-        if !is_quiet && !self.expire_due(sequence, command, outbox) {
+        if !is_quiet && !self.expire_due(sequence, commands, index, outbox) {
             return false;
         }
         self.ledger.begin_event(now);
@@ -269,10 +275,23 @@ impl Settle {
     }
 
     #[cold]
-    fn expire_due(&mut self, sequence: u64, command: &Command, outbox: &mut impl Outbox) -> bool {
-        let now = command.header.timestamp;
-        let last_number = &mut self.last_event_number;
-        let report = &mut Reporter { outbox, sequence, command, last_number };
+    fn expire_due(
+        &mut self,
+        sequence: u64,
+        commands: &(impl Window<Command> + ?Sized),
+        index: usize,
+        outbox: &mut impl Outbox,
+    ) -> bool {
+        let now = commands.at(index).header.timestamp;
+        // What happens before a chain belongs to its last member, and goes before the first outcome.
+        let mut last = index;
+        while !commands.at(last).ends_chain() {
+            last += 1;
+        }
+        let lead = last - index;
+        let sequence = sequence + lead as u64;
+        let (command, last_number) = (commands.at(last), &mut self.last_event_number);
+        let report = &mut Reporter { outbox, sequence, lead: lead as u16, command, last_number };
         loop {
             let transfer = self.ledger.first_due(now);
             let order = self.exchange.first_due(now);

@@ -288,7 +288,8 @@ fn what_is_wrong_with_a_line_is_named_with_its_column() {
         (r#"{"op":"create_acount"}"#, "unknown op `create_acount` at column 7"),
         (r#"{"op":""}"#, "unknown op `` at column 7"),
         (r#"{"op":"pulse"}"#, "unknown op `pulse` at column 7"),
-        (r#"{"op":"place_order"}"#, "unknown op `place_order` at column 7"),
+        (r#"{"op":"place_order"}"#, "missing field `side` at column 1"),
+        (r#"{"op":"resolve_queues"}"#, "unknown op `resolve_queues` at column 7"),
         (r#"{"op":1}"#, "field `op` must be a name, not a number at column 7"),
         (r#"{"op":null}"#, "field `op` must be a name, not null at column 7"),
         (r#"{"op":"advance_clock","nanoseconds":1}"#, {
