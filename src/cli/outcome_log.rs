@@ -167,7 +167,7 @@ impl Compare {
 
 fn sequence_of(entry: &LogEntry) -> u64 {
     match entry {
-        LogEntry::Event(event) => event.sequence,
+        LogEntry::Event(event) => event.goes_before(),
         LogEntry::Outcome(sequence, _) => *sequence,
     }
 }

@@ -154,7 +154,7 @@ impl Frame {
     #[inline]
     pub fn event(&mut self, event: &Event) {
         if self.is_empty() {
-            self.first_sequence = event.sequence;
+            self.first_sequence = event.goes_before();
         }
         self.events.push(Event { session: 0, ..*event });
     }

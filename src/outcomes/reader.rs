@@ -74,7 +74,7 @@ impl LogReader {
         loop {
             let sequence = self.first_sequence + self.next_outcome as u64;
             if let Some(event) = self.events.get(self.next_event)
-                && (event.sequence <= sequence || self.next_outcome == self.outcomes.len())
+                && (event.goes_before() <= sequence || self.next_outcome == self.outcomes.len())
             {
                 self.next_event += 1;
                 return Ok(Some(LogEntry::Event(*event)));
@@ -97,7 +97,7 @@ impl LogReader {
 
     /// Whether all events that were read belong to outcomes that were.
     pub(super) fn ends_whole(&self) -> bool {
-        self.events.last().is_none_or(|event| event.sequence <= self.last_sequence)
+        self.events.last().is_none_or(|event| event.goes_before() <= self.last_sequence)
     }
 
     /// The file that is being read, and where the frames end that were good, in bytes.

@@ -8,6 +8,8 @@ use crate::types::Side;
 pub(super) struct Reporter<'a, O> {
     pub(super) outbox: &'a mut O,
     pub(super) sequence: u64,
+    /// How many commands before that one the events go out.
+    pub(super) lead: u16,
     pub(super) command: &'a Command,
     /// Number of the event put last.
     pub(super) last_number: &'a mut u64,
@@ -23,7 +25,8 @@ impl<O: Outbox> Report for Reporter<'_, O> {
     fn put(&mut self, kind: EventKind, body: EventBody) {
         *self.last_number += 1;
         let number = *self.last_number;
-        self.outbox.put_event(&Event { number, ..event(self.sequence, self.command, kind, body) });
+        let event = event(self.sequence, self.command, kind, body);
+        self.outbox.put_event(&Event { number, lead: self.lead, ..event });
     }
 }
 
@@ -53,8 +56,13 @@ impl Settle {
         let answer = match begun {
             Some(answer) => answer,
             None => {
-                let report =
-                    &mut Reporter { outbox, sequence, command, last_number: last_event_number };
+                let report = &mut Reporter {
+                    outbox,
+                    sequence,
+                    lead: 0,
+                    command,
+                    last_number: last_event_number,
+                };
                 exchange.go_on(ledger, now, report)?
             }
         };
