@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence::types::{
-    Account, AccountFlags, Event, EventBody, EventKind, Op, QueueBody, QueueStatus, SettledBy,
-    Status, Transfer, TransferEvent,
+    Account, AccountFlags, Event, EventBody, EventKind, QueueBody, QueueStatus, SettledBy, Status,
+    Transfer, TransferEvent,
 };
 
 use super::moves::Wide;
@@ -40,10 +40,6 @@ impl Twin {
     }
 
     pub(super) fn tell_of_expiry(&mut self, id: u128) {
-        // The engine tells of expiries from the day on which it has queues.
-        if !Op::ResolveQueues.is_built() {
-            return;
-        }
         let body = TransferEvent { id, ..TransferEvent::default() };
         self.tell_of_transfer(EventKind::TransferExpired, body);
     }
