@@ -13,7 +13,7 @@ use super::marks::Marks;
 use super::monitor::Monitor;
 use super::producer::{Producer, SharedProducer};
 use super::reads::{LaneRefs, Lanes, LanesOf, Slot};
-use super::slots::Slots;
+use super::slots::{Pages, Slots};
 use super::stage::Stage;
 use crate::sync::Arc;
 
@@ -23,6 +23,7 @@ use crate::sync::Arc;
 pub struct Graph<T: Slot> {
     core: Arc<Core>,
     input: Lane<T>,
+    pages: Pages,
     stages: Vec<Declared>,
     built: bool,
 }
@@ -42,6 +43,15 @@ impl<T: Slot> Graph<T> {
     ///
     /// [`GraphError`] if a number is out of its range.
     pub fn new(slots: usize, first_sequence: u64) -> Result<Self, GraphError> {
+        Self::with_pages(slots, first_sequence, Pages::Ordinary)
+    }
+
+    /// As [`new`](Self::new), with all lanes of the ring on `pages`.
+    ///
+    /// # Errors
+    ///
+    /// As `new`.
+    pub fn with_pages(slots: usize, first_sequence: u64, pages: Pages) -> Result<Self, GraphError> {
         if !slots.is_power_of_two() {
             return Err(GraphError::SlotsNotPowerOfTwo { slots });
         }
@@ -51,11 +61,11 @@ impl<T: Slot> Graph<T> {
         let core = Core::new(slots, first_sequence);
         let input = Lane {
             core: Arc::clone(&core),
-            slots: Arc::new(Slots::new(slots)),
+            slots: Arc::new(Slots::new(slots, pages)),
             // The producer keeps its bell itself: it is known at `build` only.
             writer: Node::new("producer", first_sequence, Bell::silent()),
         };
-        Ok(Self { core, input, stages: Vec::new(), built: false })
+        Ok(Self { core, input, pages, stages: Vec::new(), built: false })
     }
 
     /// The lane that the producer writes.
@@ -260,7 +270,7 @@ impl<T: Slot, R: Lanes> StageBuilder<'_, T, R> {
     /// The stage writes a lane of its own, with values of type `W`: the lane's only writer.
     pub fn writes<W: Slot>(self) -> (Stage<R, W>, Lane<W>) {
         let core = Arc::clone(&self.graph.core);
-        let slots = Arc::new(Slots::new(core.slots));
+        let slots = Arc::new(Slots::new(core.slots, self.graph.pages));
         let stage = self.declare(Arc::clone(&slots), false);
         let lane = Lane { core, slots, writer: Arc::clone(stage.node()) };
         (stage, lane)
@@ -268,7 +278,7 @@ impl<T: Slot, R: Lanes> StageBuilder<'_, T, R> {
 
     /// The stage writes no lane.
     pub fn sink(self) -> Stage<R, ()> {
-        let slots = Arc::new(Slots::new(self.graph.core.slots));
+        let slots = Arc::new(Slots::new(self.graph.core.slots, Pages::Ordinary));
         self.declare(slots, true)
     }
 

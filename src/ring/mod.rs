@@ -99,6 +99,9 @@
 //! [`Worker`]; they read the same slots, so nothing is copied between them. A stage whose work
 //! ends later than it begins takes batches with [`Stage::poll_ahead`] and releases them later.
 //!
+//! **Layout**: every cursor and the ends of every lane lie on 128 bytes of their own, and nobody
+//! writes where others look. Large lanes can be put on huge pages: [`Graph::with_pages`].
+//!
 //! **From outside** a [`Monitor`] shows sequences, lags and what is free.
 //!
 //! # What cannot be written
@@ -199,6 +202,7 @@ pub use lane::{Lane, View, Writer};
 pub use monitor::{Monitor, StageStatus};
 pub use producer::{Producer, SharedProducer};
 pub use reads::{LaneRefs, Lanes, LanesOf, Slot, Views};
+pub use slots::Pages;
 pub use stage::{Batch, Poll, Stage};
 pub use wait::{PARK_LIMIT, WaitStrategy, Waiter};
 

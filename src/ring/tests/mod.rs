@@ -2,6 +2,7 @@
 
 mod basics;
 mod crew;
+mod layout;
 mod properties;
 mod shared;
 

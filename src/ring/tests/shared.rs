@@ -257,6 +257,20 @@ fn the_ring_ends_with_its_last_producer() {
 }
 
 #[test]
+fn a_stage_that_leaves_nothing_but_gaps_has_reached_the_end() {
+    for (left, gone) in [(0, None), (1, Some("sink".to_owned()))] {
+        let (mut one, mut sink, monitor) = many_to_one(4, 1);
+        one.try_publish(1).unwrap();
+        drop(one.try_claim(2).unwrap());
+        one.try_publish_all(&mut vec![2; left].into_iter()).unwrap();
+        assert_eq!(drain(&mut sink, usize::MAX), [(1, 1)]);
+        one.close();
+        drop(sink);
+        assert_eq!(monitor.halted().map(|halted| halted.by), gone);
+    }
+}
+
+#[test]
 fn a_producer_that_panics_leaves_the_others_to_go_on_and_the_last_halts_the_ring() {
     let (mut one, mut sink, monitor) = many_to_one(4, 1);
     let mut two = one.clone();
