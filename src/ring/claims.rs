@@ -3,8 +3,8 @@
 //! ```text
 //!   alone    claim ──▶ fill ──▶ cursor moves: what is not published was never claimed
 //!
-//!   shared   A   claim 8..11  ──▶ fill ──▶ mark 8, 9, 10
-//!            B   claim 11     ──▶ fill ──▶ mark 11                  in any order
+//!   shared   A   claim 8..11  ──▶ fill ──▶ mark: published up to 11
+//!            B   claim 11     ──▶ fill ──▶ mark: published up to 12          in any order
 //!            C   claim 12..14 ──▶ dropped: mark 12, 13 as skipped
 //! ```
 //!
@@ -13,14 +13,14 @@
 //! in front of them, and the next batch starts behind them. Sequences only grow, and every value
 //! has its own; one that nobody published is simply missing.
 //!
-//! Marks cost a producer one store a slot, a stage directly behind the producers one load a slot,
-//! and any other stage one load of a counter a look. Only a skip costs more.
+//! Marks cost a producer one store for each publication, a stage directly behind the producers one
+//! load for each, and any other stage one load of a counter for each look. Only a skip costs more.
 //!
 //! # Invariants
 //!
 //! * Shared sequences are claimed by one compare-and-swap on the producers' cursor, which never
 //!   passes what the last readers have released in the round before.
-//! * Each slot of a shared claim is marked once: by its publication, or as skipped when the claim
+//! * Each slot of a shared claim is accounted for once: by its publication, or as skipped when the claim
 //!   is dropped. A claim that was forgotten (`mem::forget`) is skipped by the next one of its
 //!   handle, or when that goes away.
 //! * The last producer that goes away closes the ring; all claims have ended then.

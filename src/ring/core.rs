@@ -87,7 +87,7 @@ pub struct Core {
 pub enum Filled {
     /// By one producer, whose cursor says how far.
     InOrder,
-    /// By several, who mark each slot; their cursor says how far they have claimed.
+    /// By several, who mark what is filled; their cursor says how far they have claimed.
     Marked {
         /// The marks.
         marks: Arc<Marks>,

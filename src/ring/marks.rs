@@ -1,89 +1,94 @@
-//! One word for each slot of a ring with several producers: what became of it in this round.
+//! What became of the slots that several producers have claimed.
 //!
 //! ```text
-//!   claimed up to ───────────────────────────────┐
-//!   sequence    8    9    10   11   12   13   14 │ 15        ring of 4 slots: round = sequence / 4
-//!   mark        ✓    ✓    ✗    ✓    ·    ✓    ·  │
-//!   stage       ├─batch─┤ jump ├─┤  waits
+//!   claims     ├──── A ────┤─B─┤── C ──┤─A─┤
+//!   sequence   8   9   10    11  12  13  14  15        ring of 8 slots
+//!   word       11  ·   ·     12  ✗   ✗   ·
+//!   stage      ├──── batch ────┤ jump  │ waits: A is still at work
 //! ```
 //!
-//! Producers finish in any order, so no cursor can say how far the ring is filled. Each slot's
-//! word says it instead: *present* (✓) or *skipped* (✗) in this round; as long as it still names
-//! the round before (·), a producer is at work there. Stages wait for the first slot that is
-//! neither, and jump over those that were skipped.
+//! Producers finish in any order, so no cursor can say how far the ring is filled. Each slot has
+//! a word for it. When slots are published, the word of the *first* of them says where they end,
+//! so a publication costs one store and one load, however long it is. A stage directly behind the
+//! producers goes from one end to the next. Slots that are skipped (✗) say so each for itself,
+//! because stages further down may come upon them from anywhere.
+//!
+//! An end is above the word's own sequence. What is left there from earlier rounds (·) is at most
+//! a ring's length above an earlier sequence, and so not above this one: nothing has to be reset.
 //!
 //! # Invariants
 //!
-//! * Only the owner of a claim stores the words of its slots, each once in a round.
-//! * A slot that is present holds a value that was written whole; the value of a skipped slot is
-//!   seen by nobody.
+//! * Only the owner of a claim stores words of its slots, each at most once in a round.
+//! * Slots up to an end hold values that were written whole; the value of a skipped slot is seen
+//!   by nobody.
 //! * `skips` counts a skipped slot before its word says so.
 
 use super::order;
 use crate::sync::Ordering::Relaxed;
-use crate::sync::{AtomicU32, AtomicU64, Padded};
+use crate::sync::{AtomicU64, Padded};
 
 /// Words in one pair of cache lines.
-const GROUP_WORDS: usize = 32;
+const GROUP_WORDS: usize = 16;
 
 #[repr(align(128))]
-struct Group([AtomicU32; GROUP_WORDS]);
+struct Group([AtomicU64; GROUP_WORDS]);
 
 /// The words of all slots of a ring.
 pub struct Marks {
     groups: Box<[Group]>,
     mask: u64,
-    /// A sequence shifted right by this is its round.
-    shift: u32,
+    /// Words count from here, so that a bit is left for [`SKIPPED`].
+    first_sequence: u64,
     /// Sequences skipped so far.
     skips: Padded<AtomicU64>,
 }
 
 /// The lowest bit of a word: the slot was skipped.
-const SKIPPED: u32 = 1;
+const SKIPPED: u64 = 1;
 
 impl Marks {
-    /// Words for `slots` slots, a power of two, none of them present from `first_sequence` on.
+    /// Words for `slots` slots, a power of two, nothing published from `first_sequence` on.
     pub(super) fn new(slots: usize, first_sequence: u64) -> Self {
-        let mask = slots as u64 - 1;
-        let shift = slots.trailing_zeros();
-        // A round that nobody waits for: the one before the first.
-        let before = stamp(first_sequence >> shift).wrapping_sub(stamp(1));
-        let group = || Group(core::array::from_fn(|_| AtomicU32::new(before)));
+        let group = || Group(core::array::from_fn(|_| AtomicU64::new(0)));
         let groups = (0..slots.div_ceil(GROUP_WORDS)).map(|_| group()).collect();
-        Self { groups, mask, shift, skips: Padded(AtomicU64::new(0)) }
+        Self { groups, mask: slots as u64 - 1, first_sequence, skips: Padded(AtomicU64::new(0)) }
     }
 
     #[inline(always)]
-    fn word(&self, sequence: u64) -> &AtomicU32 {
+    fn word(&self, sequence: u64) -> &AtomicU64 {
         #[allow(clippy::cast_possible_truncation, reason = "masked to an index")]
         let index = (sequence & self.mask) as usize;
         &self.groups[index / GROUP_WORDS].0[index % GROUP_WORDS]
     }
 
-    /// What the word of `sequence` says once it is present.
+    /// The word of slots that end before `end`.
     #[inline(always)]
-    fn present(&self, sequence: u64) -> u32 {
-        stamp(sequence >> self.shift)
+    fn ending(&self, end: u64) -> u64 {
+        (end - self.first_sequence) << 1
     }
 
-    /// Hands the `count` slots from `first` on to the stages. They are the caller's claim.
+    /// The word of `sequence` if it is skipped.
+    #[inline(always)]
+    fn skipped(&self, sequence: u64) -> u64 {
+        self.ending(sequence + 1) | SKIPPED
+    }
+
+    /// Hands the `count` slots from `first` on, at least one, to the stages. They are the next
+    /// ones of the caller's claim.
     #[inline(always)]
     pub(super) fn publish(&self, first: u64, count: usize) {
-        for sequence in first..first + count as u64 {
-            self.word(sequence).store(self.present(sequence), order::mark());
-        }
+        self.word(first).store(self.ending(first + count as u64), order::mark());
     }
 
-    /// Gives the `count` slots from `first` on up: the stages jump over them. They are the
-    /// caller's claim.
+    /// Gives the `count` slots from `first` on up: the stages jump over them. They are the rest
+    /// of the caller's claim.
     #[cold]
     pub(super) fn skip(&self, first: u64, count: usize) {
         // Relaxed: ordered before the words by their Release. Who has seen one of them, be it by
         // way of other stages' cursors, sees it counted.
         self.skips.fetch_add(count as u64, Relaxed);
         for sequence in first..first + count as u64 {
-            self.word(sequence).store(self.present(sequence) | SKIPPED, order::mark());
+            self.word(sequence).store(self.skipped(sequence), order::mark());
         }
     }
 
@@ -94,25 +99,28 @@ impl Marks {
         self.skips.load(Relaxed)
     }
 
-    /// The first sequence from `from` on that is not present. Everything from `from` on must be
-    /// unreleased by the caller.
+    /// Where the published slots from `from` on end. `from` is such an end itself, or behind
+    /// skipped slots, or the start; the caller has released nothing from there on.
     #[inline]
-    pub(super) fn present_until(&self, from: u64) -> u64 {
+    pub(super) fn published_until(&self, from: u64) -> u64 {
         let mut sequence = from;
-        // Ends after a round at the latest: what the caller has not released is not claimed again.
-        while self.word(sequence).load(order::marked()) == self.present(sequence) {
-            sequence += 1;
+        loop {
+            // Ends after a round at the latest: what is not released is not claimed again.
+            let word = self.word(sequence).load(order::marked());
+            if word <= self.ending(sequence) || word & SKIPPED != 0 {
+                return sequence;
+            }
+            sequence = self.first_sequence + (word >> 1);
         }
-        sequence
     }
 
-    /// The first sequence from `from` on that is not skipped, at most `limit`. Everything from
-    /// `from` on must be unreleased by the caller.
+    /// The first sequence from `from` on that is not skipped, at most `limit`. The caller has
+    /// released nothing from `from` on.
     #[inline]
     pub(super) fn skipped_until(&self, from: u64, limit: u64) -> u64 {
         let mut sequence = from;
         while sequence < limit
-            && self.word(sequence).load(order::marked()) == self.present(sequence) | SKIPPED
+            && self.word(sequence).load(order::marked()) == self.skipped(sequence)
         {
             sequence += 1;
         }
@@ -126,19 +134,9 @@ impl Marks {
         let mut sequence = from;
         // Relaxed: whoever is past them has seen the words, and they stay as they are until this
         // stage releases them.
-        while sequence < limit && self.word(sequence).load(Relaxed) & SKIPPED == 0 {
+        while sequence < limit && self.word(sequence).load(Relaxed) != self.skipped(sequence) {
             sequence += 1;
         }
         sequence
     }
-}
-
-/// A round as it stands in a word, beside the bit for skipped slots.
-#[inline(always)]
-fn stamp(round: u64) -> u32 {
-    // Bits are lost, but a word is only ever one round behind the one that is waited for, or two
-    // at the start: two neighbours differ in the lowest bits.
-    #[allow(clippy::cast_possible_truncation, reason = "see above")]
-    let low = round as u32;
-    low << 1
 }

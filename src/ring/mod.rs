@@ -76,7 +76,7 @@
 //! was never made: its sequences are given out again.
 //!
 //! **Several producers** ([`Graph::build_shared`]) share out sequences by their cursor and mark
-//! each slot when it is filled. What a claim does not publish is marked as skipped, also when the
+//! what they have filled. What a claim does not publish is marked as skipped, also when the
 //! claim is dropped by a panic: stages jump over it and nobody ever sees it.
 //!
 //! ```text

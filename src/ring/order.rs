@@ -49,9 +49,10 @@ pub(super) fn gate() -> Ordering {
     unless(weakened!("gate"), Acquire)
 }
 
-/// A producer of several marks a slot of its claim as present or skipped. Partner: [`marked`].
+/// One of several producers marks slots of its claim as published or skipped. Partner:
+/// [`marked`].
 ///
-/// Whoever reads the mark there sees every byte written to the slot, and the slot's skip counted.
+/// Whoever reads the mark there sees every byte written to the slots, and a skip counted.
 #[inline(always)]
 pub(super) fn mark() -> Ordering {
     unless(weakened!("mark"), Release)

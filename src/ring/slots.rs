@@ -87,14 +87,14 @@ impl<T: Default> Slots<T> {
 
 /// Asks the system to back `bytes` from `start` on with huge pages. Whether it does changes
 /// nothing but speed.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(loom)))]
 fn ask_for_huge_pages(start: NonNull<u8>, bytes: usize) {
     // SAFETY: the advice changes how memory is backed, never what is in it nor whose it is; an
     // address that is no mapping is refused.
     unsafe { libc::madvise(start.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", not(loom))))]
 fn ask_for_huge_pages(_: NonNull<u8>, _: usize) {}
 
 impl<T> Slots<T> {

@@ -61,7 +61,7 @@ enum Input {
     Unknown,
     /// The cursors upstream say it all.
     InOrder,
-    /// Producers have marked each slot.
+    /// Producers mark what is filled.
     Marked(Gaps),
 }
 
@@ -277,7 +277,7 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
                 self.jump(next);
             }
             let Input::Marked(gaps) = &self.input else { unreachable!("it stays so") };
-            self.barrier = gaps.marks.present_until(self.barrier);
+            self.barrier = gaps.marks.published_until(self.barrier);
         } else {
             let limit = self.upstream_cursor();
             if gaps.marks.skips() == gaps.jumped {
