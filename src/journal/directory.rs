@@ -13,6 +13,7 @@ use super::direct;
 use super::error::JournalError;
 use super::files::{Access, Files, OpenFile};
 use super::format::{BLOCK_BYTES, segment_of_name};
+use super::mapped::Mapped;
 use super::uring;
 
 /// The file that a running engine holds locked.
@@ -360,6 +361,12 @@ impl Files for Directory {
             }
         };
         DiskFile::open(&mut options, path, mode)
+    }
+
+    fn map(&self, name: &str) -> Result<Option<Mapped>, JournalError> {
+        let path = self.path(name);
+        let file = File::open(&path).map_err(|error| JournalError::io("open", path, 0, error))?;
+        Ok(Mapped::new(&file))
     }
 
     fn create(&self, name: &str) -> Result<DiskFile, JournalError> {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::buffer::Buffer;
 use super::error::JournalError;
 use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
+use super::mapped::Mapped;
 
 /// Bytes that are zeroed at once when a segment is made.
 const ZERO_BYTES: usize = 2 * 1024 * 1024;
@@ -53,6 +54,16 @@ pub trait Files: Clone + Send + 'static {
     ///
     /// [`JournalError::Io`].
     fn open(&self, name: &str, access: Access) -> Result<Self::File, JournalError>;
+
+    /// Shows a file in memory that nobody writes to; `None` where that is not possible.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    fn map(&self, name: &str) -> Result<Option<Mapped>, JournalError> {
+        let _ = name;
+        Ok(None)
+    }
 
     /// Makes an empty file and opens it to write, in place of one that has the name.
     ///

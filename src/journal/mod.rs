@@ -28,6 +28,7 @@ pub mod faulty;
 mod files;
 pub mod format;
 mod inspect;
+mod mapped;
 mod preparing;
 mod reader;
 mod recover;
@@ -50,6 +51,7 @@ pub use error::{Fault, JournalError};
 pub use files::{Access, Files, OpenFile};
 pub use format::{FORMAT_VERSION, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 pub use inspect::{Progress, Summary, inspect, inspect_files};
+pub use mapped::Mapped;
 pub use reader::Reader;
 pub use recover::{
     Recovered, Wanted, is_new, recover, recover_after, recover_files, recover_from,

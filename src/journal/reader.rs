@@ -95,6 +95,7 @@ impl<F: Files> Reader<F> {
         } else {
             u64::MAX
         };
+        walk.map_sealed()?;
         Ok(Reader { walk, limit, is_over: false, batches: 0 })
     }
 

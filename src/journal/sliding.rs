@@ -1,9 +1,10 @@
-//! A window over a file that slides on as it is read.
+//! A window over a file that slides on as it is read, or the whole of it in memory.
 
 use super::buffer::Buffer;
 use super::error::JournalError;
 use super::files::OpenFile;
 use super::format::{BLOCK_BYTES, GROUP_BYTES_MAX, SEGMENT_HEADER_BYTES};
+use super::mapped::Mapped;
 
 /// Bytes that are read at once: several of the largest frames.
 const READ_BYTES: usize = 4 * GROUP_BYTES_MAX;
@@ -11,6 +12,8 @@ const READ_BYTES: usize = 4 * GROUP_BYTES_MAX;
 /// Shows parts of a file, reading ahead in whole blocks.
 pub(super) struct Sliding<F: OpenFile> {
     file: F,
+    /// All of the file, if it is shown in memory.
+    mapped: Option<Mapped>,
     buffer: Buffer,
     start: u64,
     filled: usize,
@@ -19,18 +22,30 @@ pub(super) struct Sliding<F: OpenFile> {
 impl<F: OpenFile> Sliding<F> {
     /// For a pass through the whole file.
     pub fn new(file: F) -> Sliding<F> {
-        Sliding { file, buffer: Buffer::new(READ_BYTES), start: 0, filled: 0 }
+        Sliding { file, mapped: None, buffer: Buffer::new(READ_BYTES), start: 0, filled: 0 }
     }
 
     /// For a look at the header.
     pub fn small(file: F) -> Sliding<F> {
-        Sliding { file, buffer: Buffer::new(SEGMENT_HEADER_BYTES), start: 0, filled: 0 }
+        Sliding {
+            file,
+            mapped: None,
+            buffer: Buffer::new(SEGMENT_HEADER_BYTES),
+            start: 0,
+            filled: 0,
+        }
     }
 
     /// Goes on with another file.
     pub fn replace(&mut self, file: F) {
         self.file = file;
+        self.mapped = None;
         self.forget();
+    }
+
+    /// Shows the file, which is all of `mapped`, from memory.
+    pub fn show(&mut self, mapped: Mapped) {
+        self.mapped = Some(mapped);
     }
 
     /// Reads again what is asked for next, even if it was read before.
@@ -44,6 +59,11 @@ impl<F: OpenFile> Sliding<F> {
     ///
     /// If so many do not fit the window.
     pub fn bytes(&mut self, offset: u64, count: usize) -> Result<&[u8], JournalError> {
+        if let Some(mapped) = &self.mapped {
+            let from = usize::try_from(offset).unwrap_or(usize::MAX).min(mapped.len());
+            let to = from.saturating_add(count).min(mapped.len());
+            return Ok(&mapped[from..to]);
+        }
         let end = self.start + self.filled as u64;
         if offset < self.start || offset + count as u64 > end {
             let start = offset - offset % BLOCK_BYTES as u64;

@@ -141,6 +141,8 @@ pub(super) struct Walk<F: Files> {
     /// All segments from the first that is read on, with their headers, without a gap.
     segments: Vec<SegmentHeader>,
     index: usize,
+    /// Whether segments that nobody writes to any more are shown in memory.
+    maps_sealed: bool,
     sliding: Sliding<F::File>,
     offset: u64,
     current: Option<FrameHeader>,
@@ -203,6 +205,7 @@ impl<F: Files> Walk<F> {
             key,
             segments,
             index: 0,
+            maps_sealed: false,
             sliding: Sliding::new(file),
             offset: SEGMENT_HEADER_BYTES as u64,
             current: None,
@@ -503,8 +506,7 @@ impl<F: Files> Walk<F> {
         let segment = self.segments[index];
         let seed = segment.frame_seed();
         if index != self.index {
-            let file = self.files.open(&segment_name(segment.segment), Access::Read)?;
-            self.sliding.replace(file);
+            self.show_segment(index)?;
         }
         let mut survey =
             Survey { highest_mark: 0, has_frames: false, first_nonzero: None, nonzero_bytes: 0 };
@@ -542,8 +544,7 @@ impl<F: Files> Walk<F> {
             end_of_nonzero = offset;
         }
         if index != self.index {
-            let name = segment_name(self.segments[self.index].segment);
-            self.sliding.replace(self.files.open(&name, Access::Read)?);
+            self.show_segment(self.index)?;
         }
         survey.nonzero_bytes = end_of_nonzero - from;
         Ok(survey)
@@ -568,7 +569,27 @@ impl<F: Files> Walk<F> {
         }
         self.index += 1;
         self.offset = SEGMENT_HEADER_BYTES as u64;
-        self.sliding.replace(self.files.open(&segment_name(number), Access::Read)?);
+        self.show_segment(self.index)
+    }
+
+    /// Shows segments in memory from now on, where nobody writes to them any more. A disk that fails
+    /// to give them back then ends the process with a signal: not for who looks for damage.
+    pub fn map_sealed(&mut self) -> Result<(), JournalError> {
+        self.maps_sealed = true;
+        self.show_segment(self.index)
+    }
+
+    /// Has the window stand over a segment.
+    fn show_segment(&mut self, index: usize) -> Result<(), JournalError> {
+        let name = segment_name(self.segments[index].segment);
+        self.sliding.replace(self.files.open(&name, Access::Read)?);
+        // The one before the last may still be written to: the last one is made ahead.
+        if self.maps_sealed
+            && index + 2 < self.segments.len()
+            && let Some(mapped) = self.files.map(&name)?
+        {
+            self.sliding.show(mapped);
+        }
         Ok(())
     }
 }
