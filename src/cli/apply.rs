@@ -73,12 +73,15 @@ impl Apply {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let program_bytes = memory::program_bytes();
         let stop = signals::stop_flag()?;
-        let settings = self.engine.settings(self.data_dir.is_some(), Arc::clone(&stop))?;
+        let mut settings = self.engine.settings(self.data_dir.is_some(), Arc::clone(&stop))?;
         let input = open_input(&self.input)?;
         if self.data_dir.is_none() {
             eprintln!("ringfence: no --data-dir: nothing is journaled");
         }
         let store = store::open(self.data_dir.as_deref(), &self.journaled, &self.engine)?;
+        if let Some(dir) = &store.dir {
+            self.engine.threads.place_near(dir, &mut settings.placement);
+        }
         let (tables_bytes, is_journaled) = (store.engine.memory_bytes(), store.journal.is_some());
         let memory = Memory::new(program_bytes, tables_bytes, &settings, is_journaled);
         eprintln!("ringfence: {}", memory.line());

@@ -194,7 +194,7 @@ impl ThroughOptions {
             }
             Some(rate) => return Err(Failure::Usage(format!("--rate {rate} is no rate"))),
         };
-        let placement = Placement::resolve(&self.threads.cores).map_err(Failure::Usage)?;
+        let mut placement = Placement::resolve(&self.threads.cores).map_err(Failure::Usage)?;
         let wait = self.threads.wait_for(&placement, self.data_dir.is_some());
         let kept = match &self.data_dir {
             None => None,
@@ -203,6 +203,7 @@ impl ThroughOptions {
                 let (bytes, journal_io) = (self.segment_bytes, self.journal_io);
                 let (dir, journal) =
                     store::create_new(dir, load.capacities(), durability, bytes, journal_io)?;
+                self.threads.place_near(&dir, &mut placement);
                 Some(Kept { dir, journal, durability })
             }
         };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::Failure;
-use crate::journal::{Backend, Durability, Key, SEGMENT_BYTES_MIN, Seals};
+use crate::journal::{Backend, DataDir, Durability, Key, SEGMENT_BYTES_MIN, Seals};
 use crate::pipeline::{Cores, Placement, Settings, Wait};
 use crate::ring::WaitStrategy;
 use crate::types::BATCH_COMMANDS_MAX;
@@ -181,6 +181,14 @@ fn retention(text: &str) -> Result<Duration, String> {
 }
 
 impl ThreadOptions {
+    /// Places the journal's thread near the disk that `dir` lies on, unless cores were asked for.
+    pub(super) fn place_near(&self, dir: &DataDir, placement: &mut Placement) {
+        if self.cores == Cores::Auto {
+            // A failure costs speed alone here; the journal meets it again, and says so.
+            placement.bring_journal_near(|| dir.durable_write_ns().ok());
+        }
+    }
+
     /// How the threads of `placement` wait on this machine.
     pub(super) fn wait_for(&self, placement: &Placement, journaled: bool) -> WaitStrategy {
         let cores = available_parallelism().map_or(1, NonZero::get);

@@ -36,8 +36,11 @@ impl Run {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let program_bytes = memory::program_bytes();
         let stop = signals::stop_flag()?;
-        let settings = self.engine.settings(true, Arc::clone(&stop))?;
+        let mut settings = self.engine.settings(true, Arc::clone(&stop))?;
         let store = store::open(Some(&self.data_dir), &self.journaled, &self.engine)?;
+        if let Some(dir) = &store.dir {
+            self.engine.threads.place_near(dir, &mut settings.placement);
+        }
         let listen = match self.listen.as_slice() {
             [] => vec![Address::Unix(self.data_dir.join("ringfence.sock"))],
             given => given.to_vec(),

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::buffer::Buffer;
 use super::direct;
@@ -22,6 +23,12 @@ const LOCK_NAME: &str = "lock";
 const SNAPSHOT_LOCK_NAME: &str = "snapshot.lock";
 /// The file with which direct I/O is tried out.
 const PROBE_NAME: &str = "probe.new";
+/// Fewest writes that are timed to know what one takes.
+const PROBE_WRITES_MIN: usize = 3;
+/// Most writes that are timed.
+const PROBE_WRITES_MAX: usize = 51;
+/// After so long no further write is timed.
+const PROBE_TIME: Duration = Duration::from_millis(10);
 
 /// How a directory's files are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,6 +208,36 @@ impl DataDir {
     #[must_use]
     pub fn write_mode(&self) -> WriteMode {
         self.directory.mode
+    }
+
+    /// How long one durable write of one block takes just now, from the thread that calls, which waits:
+    /// the median of a few, in nanoseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    ///
+    /// # Panics
+    ///
+    /// If the directory was opened only to read.
+    pub fn durable_write_ns(&self) -> Result<u64, JournalError> {
+        assert!(self.is_locked_by_us(), "only who holds the lock writes");
+        let file = self.directory.create(PROBE_NAME)?;
+        let block = Buffer::new(BLOCK_BYTES);
+        // The first one makes the file longer.
+        file.write_at(0, block.bytes(), true)?;
+        let mut taken_ns = Vec::with_capacity(PROBE_WRITES_MAX);
+        let begin = Instant::now();
+        while taken_ns.len() < PROBE_WRITES_MIN
+            || (taken_ns.len() < PROBE_WRITES_MAX && begin.elapsed() < PROBE_TIME)
+        {
+            let start = Instant::now();
+            file.write_at(0, block.bytes(), true)?;
+            taken_ns.push(start.elapsed().as_nanos() as u64);
+        }
+        self.directory.remove(PROBE_NAME)?;
+        taken_ns.sort_unstable();
+        Ok(taken_ns[taken_ns.len() / 2])
     }
 
     /// What writes its segments, found out when it was opened to write.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::thread;
 
 /// A stage of the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -149,6 +150,41 @@ impl Placement {
         }
     }
 
+    /// Lets the journal's thread change places with the one on whose core `durable_write_ns` says the
+    /// least, called on a thread that is pinned there.
+    ///
+    /// A disk tells one core that a write is done. A thread that sleeps on another has to be woken
+    /// from there, which takes 20 µs where cores are virtual and idle: a fifth of the write itself.
+    pub fn bring_journal_near(&mut self, durable_write_ns: impl Fn() -> Option<u64> + Sync) {
+        let measure = |core: usize| {
+            thread::scope(|scope| {
+                let pinned = thread::Builder::new().spawn_scoped(scope, || {
+                    core_affinity::set_for_current(core_affinity::CoreId { id: core })
+                        .then(&durable_write_ns)
+                        .flatten()
+                });
+                pinned.ok()?.join().ok().flatten()
+            })
+        };
+        let has_journal = |thread: &ThreadPlan| thread.roles.contains(&Role::Journal);
+        let Some(own) = self.threads.iter().position(has_journal) else { return };
+        if self.distinct_cores() < 2 {
+            return;
+        }
+        let taken_ns: Vec<Option<u64>> =
+            self.threads.iter().map(|thread| thread.core.and_then(measure)).collect();
+        let quickest = (0..taken_ns.len()).min_by_key(|&index| taken_ns[index].unwrap_or(u64::MAX));
+        if let Some((quickest, own_ns)) = quickest.zip(taken_ns[own])
+            && let Some(quickest_ns) = taken_ns[quickest]
+            // Less proves nothing.
+            && quickest_ns < own_ns - own_ns / 10
+        {
+            let core = self.threads[own].core;
+            self.threads[own].core = self.threads[quickest].core;
+            self.threads[quickest].core = core;
+        }
+    }
+
     /// How many different cores the threads are pinned to.
     #[must_use]
     pub fn distinct_cores(&self) -> usize {
@@ -212,6 +248,35 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(text.parse().ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_journal_goes_to_the_core_that_the_disk_tells() {
+        let usable = core_affinity::get_core_ids().unwrap_or_default();
+        let [first, second, ..] = usable[..] else {
+            eprintln!("there are no two cores here: nothing to place");
+            return;
+        };
+        //  first      second     the journal's core
+        let cases = [
+            (Some(90), Some(70), second.id),
+            (Some(70), Some(90), first.id),
+            (Some(90), Some(85), first.id),
+            (None, Some(70), first.id),
+            (Some(70), None, first.id),
+            (None, None, first.id),
+        ];
+        for (on_first, on_second, expected) in cases {
+            let mut placement = Placement::on(&[first.id, second.id]);
+            placement.bring_journal_near(|| {
+                let here = core_affinity::get_core_ids().unwrap();
+                assert_eq!(here.len(), 1, "the thread is pinned");
+                if here[0].id == first.id { on_first } else { on_second }
+            });
+            let name = format!("{on_first:?} {on_second:?}: {placement}");
+            assert_eq!(placement.threads[0].core, Some(expected), "{name}");
+            assert_eq!(placement.distinct_cores(), 2, "{name}");
         }
     }
 
