@@ -24,12 +24,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     sides.run(square, |mut batch| {
         let ((numbers,), mut squares) = batch.parts();
-        numbers.iter().for_each(|number| squares.push(number * number));
+        squares.extend(numbers.iter().map(|number| number * number));
         batch.finish();
     });
     sides.run(cube, |mut batch| {
         let ((numbers,), mut cubes) = batch.parts();
-        numbers.iter().for_each(|number| cubes.push(number * number * number));
+        cubes.extend(numbers.iter().map(|number| number * number * number));
         batch.finish();
     });
     joining.run(join, |batch| {
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     while next < 100_000 {
         // In batches of 100: they become visible in two halves.
         let mut claim = producer.claim(100)?;
-        (0..100).for_each(|offset| claim.push(next + offset));
+        claim.extend(next..next + 100);
         claim.publish(50);
         claim.finish();
         next += 100;

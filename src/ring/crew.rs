@@ -24,11 +24,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 
+use super::batch::Batch;
 use super::bell::Bell;
 use super::error::Halted;
 use super::monitor::Monitor;
 use super::reads::{Lanes, Slot};
-use super::stage::{Batch, Poll, Stage};
+use super::stage::{Poll, Stage};
 use super::wait::{WaitStrategy, Waiter};
 
 /// What a worker does with the batches of a stage. A closure `FnMut(Batch<'_, R, W>)` will do;

@@ -256,6 +256,30 @@ impl<'a, T> Writer<'a, T> {
         let next = *self.written;
         self.set(next, value);
     }
+
+    /// Puts `values` into the next slots, until they or the slots end. Returns how many it put.
+    ///
+    /// The fastest way to write many: what is written is counted once, not slot by slot. A value
+    /// is taken out only when there is a slot for it. If taking one out panics, none of these
+    /// count as written.
+    #[inline(always)]
+    pub fn extend(&mut self, values: impl IntoIterator<Item = T>) -> usize {
+        let mut values = values.into_iter();
+        let mut count = 0;
+        // SAFETY: the span came from `Slots::span`, the slots before `written` are left out, of
+        // which those that are handed on are a part, and `&mut self` lets no other reference to
+        // the rest live.
+        let (head, tail) = unsafe { self.span.slices_mut(*self.written) };
+        'slots: for part in [head, tail] {
+            for slot in part {
+                let Some(value) = values.next() else { break 'slots };
+                *slot = value;
+                count += 1;
+            }
+        }
+        *self.written += count;
+        count
+    }
 }
 
 impl<T> fmt::Debug for Writer<'_, T> {

@@ -31,9 +31,7 @@
 //!
 //! first.run(double, |mut batch| {
 //!     let ((numbers,), mut doubles) = batch.parts();
-//!     for number in numbers {
-//!         doubles.push(number * 2);
-//!     }
+//!     doubles.extend(numbers.iter().map(|number| number * 2));
 //!     batch.finish();
 //! });
 //! second.run(check, |batch| {
@@ -173,6 +171,7 @@
 //! * Nothing unwritten is published, nothing unpublished can be read, and a ring whose parts go
 //!   away says so to the others.
 
+mod batch;
 mod bell;
 mod claim;
 mod claims;
@@ -191,6 +190,7 @@ mod slots;
 mod stage;
 mod wait;
 
+pub use batch::Batch;
 pub use bell::{Bell, Parker};
 pub use claim::Claim;
 pub use claims::{Alone, Claims, Shared};
@@ -203,7 +203,7 @@ pub use monitor::{Monitor, StageStatus};
 pub use producer::{Producer, SharedProducer};
 pub use reads::{LaneRefs, Lanes, LanesOf, Slot, Views};
 pub use slots::Pages;
-pub use stage::{Batch, Poll, Stage};
+pub use stage::{Poll, Stage};
 pub use wait::{PARK_LIMIT, WaitStrategy, Waiter};
 
 #[cfg(all(test, not(loom)))]

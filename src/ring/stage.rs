@@ -21,13 +21,13 @@
 use core::fmt;
 use core::time::Duration;
 
+use super::batch::Batch;
 use super::bell::Bell;
 use super::core::{Core, Filled, Node};
 use super::error::Halted;
-use super::lane::Writer;
 use super::marks::Marks;
 use super::order;
-use super::reads::{Lanes, Slot, Views};
+use super::reads::{Lanes, Slot};
 use super::slots::Slots;
 use super::wait::Waiter;
 use crate::sync::{Arc, thread};
@@ -39,14 +39,14 @@ pub struct Stage<R: Lanes, W: Slot = ()> {
     node: Arc<Node>,
     /// Whose cursors bound what this stage may take; at least one.
     upstream: Box<[Arc<Node>]>,
-    reads: R::Held,
-    out: Arc<Slots<W>>,
+    pub(super) reads: R::Held,
+    pub(super) out: Arc<Slots<W>>,
     /// A sink has no lane to fill before it hands on.
-    sink: bool,
+    pub(super) sink: bool,
     /// Everything before this sequence is handed on; what the cursor says.
     released: u64,
     /// Everything before this sequence was taken.
-    taken: u64,
+    pub(super) taken: u64,
     /// Everything before this sequence is there, as far as this stage has looked, and nothing of
     /// it was skipped.
     barrier: u64,
@@ -350,7 +350,7 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
 
     /// Moves the cursor to `cursor`, which is `taken` at most.
     #[inline(always)]
-    fn hand_on(&mut self, cursor: u64) {
+    pub(super) fn hand_on(&mut self, cursor: u64) {
         self.released = cursor;
         let wakes = self.wakes.get_or_insert_with(|| {
             // The graph was built before the first slot could be published. Shared, not copied:
@@ -388,122 +388,5 @@ impl<R: Lanes, W: Slot> fmt::Debug for Stage<R, W> {
             .field("taken", &self.taken)
             .field("barrier", &self.barrier)
             .finish_non_exhaustive()
-    }
-}
-
-/// Slots that a stage may process now.
-///
-/// What it has read and written takes effect with [`publish`](Self::publish) (or
-/// [`take`](Self::take)). Dropped without, it changes nothing.
-pub struct Batch<'a, R: Lanes, W: Slot> {
-    stage: &'a mut Stage<R, W>,
-    len: usize,
-    written: usize,
-}
-
-impl<'a, R: Lanes, W: Slot> Batch<'a, R, W> {
-    #[inline(always)]
-    fn new(stage: &'a mut Stage<R, W>, len: usize) -> Self {
-        // A sink has nothing to write before it hands on.
-        let written = if stage.sink { len } else { 0 };
-        Self { stage, len, written }
-    }
-
-    /// Number of slots, at least one.
-    #[inline(always)]
-    #[must_use]
-    #[allow(clippy::len_without_is_empty, reason = "a batch is never empty")]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Sequence of the first slot.
-    #[inline(always)]
-    #[must_use]
-    pub fn first_sequence(&self) -> u64 {
-        self.stage.taken
-    }
-
-    /// The lanes to read, and the lane to write.
-    #[inline(always)]
-    pub fn parts(&mut self) -> (Views<'_, R>, Writer<'_, W>) {
-        let Stage { reads, out, taken, .. } = &*self.stage;
-        // SAFETY: `look` synchronised with the cursors of everyone who writes these lanes (of
-        // lanes further up by way of those in between), and found them behind `taken + len`.
-        // This stage has not released the slots while the borrow of `self` lives, so the
-        // producer, and with it every writer, stays away from them.
-        let views = unsafe { R::views(reads, *taken, self.len) };
-        // SAFETY: this stage is the lane's only writer (`writes` makes one stage for one lane),
-        // and `&mut self` admits no second `Writer`. The slots are not published, as `taken` is
-        // not below the cursor. Readers of the last round have released them: the producer has
-        // claimed these sequences since, after it saw the cursors of the last readers, and this
-        // stage synchronised with the producer.
-        let writer = unsafe { Writer::new(out, *taken, self.len, 0, &mut self.written) };
-        (views, writer)
-    }
-
-    /// The lanes to read.
-    #[inline(always)]
-    #[must_use]
-    pub fn reads(&self) -> Views<'_, R> {
-        // SAFETY: as in `parts`.
-        unsafe { R::views(&self.stage.reads, self.stage.taken, self.len) }
-    }
-
-    /// Takes the first `count` slots: the next [`Stage::poll_ahead`] starts behind them. They
-    /// stay this stage's until [`Stage::release`].
-    ///
-    /// # Panics
-    ///
-    /// If `count` is more than [`len`](Self::len), or than was written by a stage that writes.
-    #[inline]
-    pub fn take(self, count: usize) {
-        assert!(count <= self.written, "only {} of {count} slots are written", self.written);
-        self.stage.taken += count as u64;
-    }
-
-    /// Hands on the first `count` slots (and what was taken before them), and gives back those
-    /// of the lanes it has read.
-    ///
-    /// # Panics
-    ///
-    /// If `count` is more than [`len`](Self::len), or than was written by a stage that writes.
-    #[inline]
-    pub fn publish(mut self, count: usize) {
-        self.advance(count);
-    }
-
-    /// Hands on all of the batch; of a stage that writes, all that is written.
-    #[inline]
-    pub fn finish(self) {
-        let written = self.written;
-        self.publish(written);
-    }
-
-    /// Hands on the first `count` slots, and goes on with the rest: the slot at `count` is at 0
-    /// from now on. The producers may use their slots again at once.
-    ///
-    /// # Panics
-    ///
-    /// As [`publish`](Self::publish).
-    #[inline]
-    pub fn advance(&mut self, count: usize) {
-        assert!(count <= self.written, "only {} of {count} slots are written", self.written);
-        if count > 0 {
-            self.len -= count;
-            self.written -= count;
-            self.stage.taken += count as u64;
-            self.stage.hand_on(self.stage.taken);
-        }
-    }
-}
-
-impl<R: Lanes, W: Slot> fmt::Debug for Batch<'_, R, W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch")
-            .field("first_sequence", &self.first_sequence())
-            .field("len", &self.len)
-            .field("written", &self.written)
-            .finish()
     }
 }

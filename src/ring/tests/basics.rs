@@ -92,6 +92,33 @@ fn a_batch_dropped_without_publish_comes_again() {
 }
 
 #[test]
+fn extending_stops_at_the_end_of_the_values_or_of_the_slots() {
+    //  written before, values, then put
+    let cases = [(0, 3, 3), (0, 4, 4), (0, 9, 4), (2, 1, 1), (2, 2, 2), (2, 3, 2), (4, 1, 0)];
+    for (before, count, put) in cases {
+        // At every place in the ring, so that it wraps in between too.
+        let (mut producer, mut sink, _) = one_to_one(4);
+        for round in 0..4 {
+            let mut claim = producer.try_claim(4).unwrap().unwrap();
+            (0..before).for_each(|value| claim.push(value));
+            let mut values = 10..10 + count;
+            assert_eq!(claim.extend(values.by_ref()), put, "{before} + {count}, round {round}");
+            assert_eq!(values.start, 10 + put as u64, "nothing is taken out in vain");
+            claim.finish();
+            let mut expected: Vec<u64> = (0..before).collect();
+            expected.extend(10..10 + put as u64);
+            assert_eq!(drain(&mut sink, usize::MAX), expected, "{before} + {count}");
+            assert!(put_one(&mut producer), "the next round starts one further");
+            assert_eq!(drain(&mut sink, usize::MAX), [0]);
+        }
+    }
+}
+
+fn put_one(producer: &mut Producer<u64>) -> bool {
+    producer.try_publish(0).is_ok()
+}
+
+#[test]
 #[should_panic(expected = "slots are written in order")]
 fn a_gap_in_a_claim_panics() {
     let (mut producer, _sink, _) = one_to_one(4);
