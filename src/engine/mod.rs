@@ -130,7 +130,7 @@ impl Engine {
                 let step = self.settle.step(sequence, commands, verdicts, &mut self.buffer);
                 let count = match step {
                     Step::Done => commands.len(),
-                    Step::LaneFull(count) => count,
+                    Step::LaneFull(count) | Step::Paused(count) => count,
                 };
                 self.buffer.drain(sequence, count, sink);
                 settled += count;

@@ -140,6 +140,11 @@ impl Accounts {
         self.attributes[index as usize].id
     }
 
+    /// As created, without `closed`.
+    pub(super) fn flags(&self, index: u32) -> AccountFlags {
+        self.attributes[index as usize].flags
+    }
+
     pub(super) fn ledger(&self, index: u32) -> u32 {
         self.attributes[index as usize].ledger
     }

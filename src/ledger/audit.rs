@@ -104,6 +104,7 @@ impl Ledger {
                 add(record.debit_index, record.credit_index, record.amount);
             }
         }
+        self.check_queues();
         for hold in holds {
             add(hold.owner, hold.market, hold.amount);
         }

@@ -82,6 +82,8 @@ impl Ledger {
 
     /// Puts everything back to where it was before the chain.
     pub(crate) fn undo_chain(&mut self) {
+        // Nothing waited in line before the chain.
+        self.queues.forget_stirred();
         while let Some(before) = self.notes.pop() {
             self.undo(&before);
         }

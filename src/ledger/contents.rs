@@ -35,6 +35,14 @@ struct TransferRecord {
 
 const _: () = assert!(size_of::<TransferRecord>() == 112);
 
+/// A queued payment: its place in [`Section::PendingTransfers`], and its kind.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+struct QueuedRecord {
+    place: u32,
+    is_urgent: u32,
+}
+
 /// What the ledger holds besides.
 #[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
@@ -58,6 +66,18 @@ impl Ledger {
         sink.section(Section::SettledTransfers, settled.iter().map(record));
         let pending = self.transfers.pending();
         sink.section(Section::PendingTransfers, pending.iter().map(record));
+        for (place, &slot) in (0..).zip(&pending) {
+            places[slot as usize] = place;
+        }
+        let queued: Vec<QueuedRecord> = self
+            .queues
+            .in_order_of_arrival()
+            .map(|slot| QueuedRecord {
+                place: places[slot as usize],
+                is_urgent: u32::from(self.queues.is_urgent(slot)),
+            })
+            .collect();
+        sink.section(Section::QueuedTransfers, queued.into_iter());
         let last_timestamp = self.last_timestamp;
         let besides = LedgerRecord { last_timestamp, ..LedgerRecord::default() };
         sink.section(Section::Ledger, std::iter::once(besides));
@@ -91,6 +111,20 @@ impl Ledger {
         })?;
         source.section(Section::PendingTransfers, |first, records: &[TransferRecord]| {
             self.restore_transfers(Section::PendingTransfers, settled, first, records)
+        })?;
+        source.section(Section::QueuedTransfers, |first, records: &[QueuedRecord]| {
+            for (index, record) in (first..).zip(records) {
+                let slot = settled as u64 + u64::from(record.place);
+                let is_held = slot < self.transfers.slots() as u64;
+                let slot = slot as u32;
+                let waits = is_held
+                    && self.transfers.hot(slot).state == State::Queued
+                    && !self.queues.holds(slot);
+                Misfit::unless(waits, Section::QueuedTransfers, index, "no queued payment")?;
+                let Hot { debit_index, amount, .. } = *self.transfers.hot(slot);
+                self.queues.join(debit_index, slot, amount, record.is_urgent != 0);
+            }
+            Ok(())
         })?;
         source.section(Section::Ledger, |_, records: &[LedgerRecord]| {
             self.last_timestamp = records[0].last_timestamp;
@@ -148,7 +182,7 @@ impl Ledger {
             let Some(state) = State::of_record(record.state) else {
                 return Err(Misfit { section, index, what: "no state of a transfer" });
             };
-            let is_pending = state == State::Pending;
+            let is_pending = state.is_open();
             let belongs = is_pending == (section == Section::PendingTransfers);
             Misfit::unless(belongs, section, index, "a state of the other kind of transfers")?;
             let is_paid = state != State::Spent;

@@ -43,12 +43,17 @@ impl Ledger {
         if slot != NO_INDEX {
             return self.repeat(transfer, slot, own);
         }
-        let resolves = transfer
-            .flags
-            .has(TransferFlags::POST_PENDING_TRANSFER.with(TransferFlags::VOID_PENDING_TRANSFER));
+        let resolves =
+            TransferFlags::POST_PENDING_TRANSFER.with(TransferFlags::VOID_PENDING_TRANSFER);
         let result = match verdict.refusal() {
             Some(status) => Err(status),
-            None if resolves => self.resolve(command, transfer, hash, in_chain),
+            None if transfer.flags.has(resolves.with(TransferFlags::QUEUE)) => {
+                if transfer.flags.has(TransferFlags::QUEUE) {
+                    self.pay_or_wait(command, transfer, verdict, hash)
+                } else {
+                    self.resolve(command, transfer, hash, in_chain)
+                }
+            }
             None => self.pay(command, transfer, verdict, hash, in_chain),
         };
         match result {
@@ -196,6 +201,9 @@ impl Ledger {
             let credits_posted = credit.credits_posted + amount;
             self.set_balances(credit_index, Balances { credits_posted, ..credit });
             self.transfers.enqueue(slot);
+            if amount > 0 {
+                self.stir(credit_index);
+            }
         }
         if spend_index != NO_INDEX {
             self.spends[spend_index as usize].count(amount, own);
@@ -249,7 +257,7 @@ fn balanced(transfer: &Transfer, debit: &Balances, credit: &Balances) -> u128 {
 
 /// Pending plus posted plus `amount`: the debits of one account and the credits of the other.
 #[inline(always)]
-fn check_overflows(
+pub(super) fn check_overflows(
     is_pending: bool,
     debit: &Balances,
     credit: &Balances,

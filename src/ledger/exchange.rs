@@ -195,7 +195,3 @@ impl Ledger {
         self.set_balances(index, balances);
     }
 }
-
-impl Ledger {
-    fn stir(&mut self, _index: u32) {}
-}

@@ -22,7 +22,10 @@ mod chain;
 mod contents;
 mod create;
 mod exchange;
+mod queues;
+mod release;
 mod repeat;
+mod resolution;
 mod resolve;
 mod spend;
 mod timers;
@@ -30,8 +33,9 @@ mod transfers;
 
 use crate::table::{Array, EngineError, NO_INDEX};
 use crate::types::{
-    AMOUNT_MAX, Account, AccountPolicy, Command, NANOSECONDS_PER_SECOND, PendingStatus, Rules,
-    Status, TIMESTAMP_MAX, Transfer, TransferBody, TransferFlags, Verdict,
+    AMOUNT_MAX, Account, AccountFlags, AccountPolicy, Command, EventBody, EventKind,
+    NANOSECONDS_PER_SECOND, PendingStatus, QueueBody, QueueStatus, Rules, SettledBy, Status,
+    TIMESTAMP_MAX, Transfer, TransferBody, TransferEvent, TransferFlags, Verdict,
 };
 
 pub(crate) use exchange::{Hold, TradeAccounts, TradeAmounts};
@@ -40,6 +44,8 @@ pub(crate) use timers::Timers;
 use accounts::{Accounts, Balances};
 use audit::Audit;
 use chain::{Before, Notes};
+use queues::Queues;
+use resolution::Resolution;
 use spend::SpendWindow;
 use transfers::{Cold, Hot, State, Transfers};
 
@@ -49,6 +55,8 @@ pub(crate) struct Ledger {
     accounts: Accounts,
     transfers: Transfers,
     timers: Timers,
+    queues: Queues,
+    resolution: Resolution,
     /// By the indices that risk gives to accounts' policies.
     spends: Array<SpendWindow>,
     spend_count: usize,
@@ -60,7 +68,26 @@ pub(crate) struct Ledger {
     audit: Audit,
 }
 
-/// When a pending transfer expires, if ever.
+/// Where settle tells what happens, as long as there is room.
+pub(crate) trait Tell {
+    /// Whether one more event can be told in this step.
+    fn may_tell(&self) -> bool;
+
+    /// Tells an event. There must be room.
+    fn tell(&mut self, kind: EventKind, body: EventBody);
+}
+
+/// How far a call came that can be taken up again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Progress {
+    /// To its end.
+    Done,
+    /// To where nothing more could be told. Called again, it goes on there.
+    Stopped,
+}
+
+/// When a pending or queued transfer expires, if ever.
 fn expires_at(record: &Hot) -> Option<u64> {
     // Created with a timeout only if this is at most TIMESTAMP_MAX.
     (record.timeout != 0)
@@ -75,6 +102,8 @@ impl Ledger {
         Ok(Ledger {
             accounts: Accounts::new(accounts)?,
             timers: Timers::new(transfers.capacity())?,
+            queues: Queues::new(accounts, transfers.capacity())?,
+            resolution: Resolution::new(accounts)?,
             transfers,
             spends: Array::new("policies", policies, SpendWindow::NONE)?,
             spend_count: 0,
@@ -94,11 +123,14 @@ impl Ledger {
         self.accounts.grow(accounts)?;
         self.spends.grow("policies", policies, SpendWindow::NONE)?;
         let transfers = self.transfers.configure(rules, self.now)?;
+        self.queues.grow(accounts, transfers)?;
+        self.resolution.grow(accounts)?;
         self.timers.grow(transfers)
     }
 
     pub(crate) fn bytes(&self) -> u64 {
         let records = self.accounts.bytes() + self.transfers.bytes() + self.timers.bytes();
+        let records = records + self.queues.bytes() + self.resolution.bytes();
         records + self.spends.bytes() + self.notes.bytes()
     }
 
@@ -139,7 +171,12 @@ impl Ledger {
     /// Lets the transfer that [`Ledger::first_due`] spoke of expire; gives its id.
     pub(crate) fn expire_first(&mut self, now: u64) -> u128 {
         let slot = self.timers.pop(now).expect("one is due");
-        self.let_go(slot);
+        if self.transfers.hot(slot).state == State::Queued {
+            self.leave_queue(slot);
+            self.give_back(slot, self.transfers.hot(slot).amount, 1);
+        } else {
+            self.let_go(slot);
+        }
         self.transfers.settle(slot, State::Expired, now);
         self.check_totals();
         self.transfers.hot(slot).id
@@ -180,6 +217,12 @@ impl Ledger {
         credit.credits_pending -= record.amount;
         credit.credits_posted += posted;
         self.set_balances(record.credit_index, credit);
+        if posted < record.amount {
+            self.stir(record.debit_index);
+        }
+        if posted > 0 {
+            self.stir(record.credit_index);
+        }
     }
 
     /// What voiding or expiry undoes besides the balances.

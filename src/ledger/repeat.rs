@@ -103,12 +103,25 @@ impl Ledger {
     }
 
     fn show_body(&self, slot: u32) -> TransferBody {
-        let pending_status = match self.transfers.hot(slot).state {
+        let hot = self.transfers.hot(slot);
+        if hot.flags.has(TransferFlags::QUEUE) {
+            let queue_status = match hot.state {
+                State::Queued => QueueStatus::Queued,
+                State::Cancelled => QueueStatus::Cancelled,
+                State::Expired => QueueStatus::Expired,
+                State::Dropped => QueueStatus::Dropped,
+                _ => QueueStatus::Settled,
+            };
+            let transfer = self.show(slot);
+            let queue_status = queue_status as u8;
+            return TransferBody { transfer, queue_status, ..TransferBody::default() };
+        }
+        let pending_status = match hot.state {
             State::Pending => PendingStatus::Pending as u8,
             State::Posted => PendingStatus::Posted as u8,
             State::Voided => PendingStatus::Voided as u8,
             State::Expired => PendingStatus::Expired as u8,
-            State::Done | State::Spent | State::Forgotten => 0,
+            _ => 0,
         };
         TransferBody { transfer: self.show(slot), pending_status, ..TransferBody::default() }
     }

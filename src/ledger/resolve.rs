@@ -20,7 +20,7 @@ impl Ledger {
         }
         let pending = *self.transfers.hot(pending_slot);
         let pending_cold = *self.transfers.cold(pending_slot);
-        if pending.state == State::Done {
+        if pending.state == State::Done || pending.flags.has(TransferFlags::QUEUE) {
             return Err(Status::PendingTransferNotPending);
         }
         let amount = self.check_resolution(transfer, &pending, is_post)?;

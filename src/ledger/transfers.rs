@@ -34,6 +34,19 @@ pub(super) enum State {
     Spent = 6,
     /// No longer found; waits in the queue for its slot to be freed.
     Forgotten = 7,
+    /// Waits in a queue.
+    Queued = 8,
+    /// Waited in a queue, and was taken out.
+    Cancelled = 9,
+    /// Waited in a queue, and could not settle any more.
+    Dropped = 10,
+}
+
+impl State {
+    /// Whether it has not come to its end.
+    pub(super) const fn is_open(self) -> bool {
+        matches!(self, State::Pending | State::Queued)
+    }
 }
 
 impl State {
@@ -46,6 +59,9 @@ impl State {
             4 => State::Voided,
             5 => State::Expired,
             6 => State::Spent,
+            8 => State::Queued,
+            9 => State::Cancelled,
+            10 => State::Dropped,
             _ => return None,
         })
     }
@@ -230,7 +246,7 @@ impl Transfers {
 
     fn is_forgotten(&self, slot: u32, now: u64) -> bool {
         self.retention_ns != 0
-            && self.hot(slot).state != State::Pending
+            && !self.hot(slot).state.is_open()
             && self.cold(slot).settled_at.saturating_add(self.retention_ns) <= now
     }
 
@@ -353,7 +369,7 @@ impl Transfers {
         }
     }
 
-    /// Gives a pending transfer its end, at the engine's timestamp `settled_at`.
+    /// Gives a pending or queued transfer its end, at the engine's timestamp `settled_at`.
     pub(super) fn settle(&mut self, slot: u32, state: State, settled_at: u64) {
         self.hot[slot as usize].state = state;
         self.cold[slot as usize].settled_at = settled_at;
@@ -394,9 +410,9 @@ impl Transfers {
         settled
     }
 
-    /// Slots of all pending transfers, in order of creation.
+    /// Slots of all pending and queued transfers, in order of creation.
     pub(super) fn pending(&self) -> Vec<u32> {
-        let is_pending = |&slot: &u32| self.hot(slot).state == State::Pending;
+        let is_pending = |&slot: &u32| self.hot(slot).state.is_open();
         let mut pending: Vec<u32> = (0..self.fresh).filter(is_pending).collect();
         pending.sort_unstable_by_key(|&slot| self.hot(slot).timestamp);
         pending

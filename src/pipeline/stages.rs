@@ -231,12 +231,12 @@ impl Run for SettleStage {
                 let put = lanes.put();
                 let done = match step {
                     Step::Done => length,
-                    Step::LaneFull(done) => done,
+                    Step::LaneFull(done) | Step::Paused(done) => done,
                 };
                 if done > 0 {
                     batch.publish(done);
                 }
-                let worked = done > 0 || put > 0;
+                let worked = done > 0 || put > 0 || matches!(step, Step::Paused(_));
                 Ok(if worked { Progress::Worked } else { Progress::Idle })
             }
         }

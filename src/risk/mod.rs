@@ -161,11 +161,27 @@ impl Risk {
             }
             let hash = hashes[index % HASHES_KEPT];
             match command.op() {
-                Op::CreateTransfer => verdict(index, self.judge_transfer(command, hash)),
+                Op::CreateTransfer => {
+                    let mut judged = self.judge_transfer(command, hash);
+                    let queueing = TransferFlags::QUEUE.with(TransferFlags::URGENT);
+                    if command.body.transfer().flags.has(queueing)
+                        && judged.detail & Verdict::BEFORE_ID == 0
+                    {
+                        // A window does not begin within a chain.
+                        let in_chain = command.header.batch_index > 0
+                            && index > 0
+                            && commands.at(index - 1).is_linked();
+                        if let Some(status) = shape::of_queueing(command.body.transfer(), in_chain)
+                        {
+                            judged.refusal = status as u16;
+                        }
+                    }
+                    verdict(index, judged);
+                }
                 Op::CreateAccount => {
                     self.judge_account(command, hash[0], index, &mut chain, &mut verdict);
                 }
-                Op::LookupAccount => {
+                Op::LookupAccount | Op::LookupQueue => {
                     let account = self.directory.find(hash[0], command.body.lookup().id);
                     verdict(index, Verdict { debit_index: account, ..Verdict::default() });
                 }
@@ -182,8 +198,10 @@ impl Risk {
                 | Op::AmendOrder
                 | Op::CancelOrder
                 | Op::LookupOrder
+                | Op::ResolveQueues
+                | Op::CancelQueuedTransfer
+                | Op::RequeueTransfer
                 | Op::Pulse => verdict(index, Verdict::default()),
-                op => unreachable!("{op:?} is not built, so that no client can send it"),
             }
         }
         assert!(chain.is_none(), "a window never ends within a chain");
@@ -201,7 +219,9 @@ impl Risk {
                 let order = command.body.order();
                 [order.base_account_id, order.quote_account_id]
             }
-            Op::CreateAccount | Op::LookupAccount => [command.body.lookup().id; 2],
+            Op::CreateAccount | Op::LookupAccount | Op::LookupQueue => {
+                [command.body.lookup().id; 2]
+            }
             _ => return [0; 2],
         };
         ids.map(|id| self.directory.fetch_slot(id))

@@ -115,6 +115,14 @@ pub(super) fn of_transfer(command: &Command, imports: Imports) -> Option<Status>
     of_id(transfer.id)
 }
 
+/// What `queue` and `urgent` exclude: all else, and each other's absence. Comes right after the id.
+#[cold]
+pub(super) fn of_queueing(transfer: &Transfer, in_chain: bool) -> Option<Status> {
+    let others = transfer.flags.without(TransferFlags::QUEUE).without(TransferFlags::URGENT);
+    let is_plain = transfer.flags.has(TransferFlags::QUEUE) && others == TransferFlags::NONE;
+    (in_chain || !is_plain).then_some(Status::FlagsAreMutuallyExclusive)
+}
+
 const POST: TransferFlags = TransferFlags::POST_PENDING_TRANSFER;
 const VOID: TransferFlags = TransferFlags::VOID_PENDING_TRANSFER;
 const BALANCING: TransferFlags =
@@ -157,7 +165,7 @@ pub(super) fn of_payment(transfer: &Transfer) -> Option<Status> {
         Some(Status::AccountsMustBeDifferent)
     } else if transfer.pending_id != 0 {
         Some(Status::PendingIdMustBeZero)
-    } else if transfer.timeout != 0 && !is_pending {
+    } else if transfer.timeout != 0 && !is_pending && !transfer.flags.has(TransferFlags::QUEUE) {
         Some(Status::TimeoutReservedForPendingTransfer)
     } else if transfer.flags.has(CLOSING) && !is_pending {
         Some(Status::ClosingTransferMustBePending)

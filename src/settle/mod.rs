@@ -5,28 +5,33 @@
 //!             ├─▶ chain by chain ──▶ ledger ──▶ outcome
 //!   verdicts ─┘             │           └─────▶ event (what came of it, bodies of look-ups)
 //!                           └─▶ exchange ──▶ books
+//!
+//!   of each command or chain:   expiries ─▶ releases ─▶ execution ─▶ releases ─▶ outcomes
 //! ```
 //!
 //! # Invariants
 //!
 //! * A command has exactly one outcome, and its events are put before it.
 //! * A step that finds no room for an event stops before what would bring it about: called again with
-//!   the same command, it goes on from there, and nothing happens twice.
+//!   the same command, it goes on from there, and nothing happens twice. So neither the size of the
+//!   events lane nor where steps end shows anywhere but in the time it takes.
 //! * Outcomes depend on the commands and verdicts before, on nothing else.
 
 mod exchange;
 mod orders;
+mod teller;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Progress, Tell};
 use crate::table::EngineError;
 use crate::types::{
-    Account, AccountFlags, Command, ContentsSink, ContentsSource, Event, EventBody, EventKind, Op,
-    Outbox, Outcome, Rules, Section, Side, Status, Step, TransferEvent, Verdict, Window,
+    Account, AccountFlags, BATCH_COMMANDS_MAX, Command, ContentsSink, ContentsSource, EventBody,
+    EventKind, Op, Outbox, Outcome, Rules, Section, Side, Status, Step, TransferEvent, Verdict,
+    Window,
 };
-use exchange::{Exchange, Report};
-use orders::Reporter;
+use exchange::Exchange;
+use teller::Teller;
 
 /// How many commands ahead slots are fetched, and how many ahead records.
 const SLOTS_AHEAD: usize = 16;
@@ -36,6 +41,24 @@ const NEIGHBOURS_AHEAD: usize = 4;
 /// Hashes kept from the fetch to the use; more than are in flight.
 const HASHES_KEPT: usize = 32;
 const _: () = assert!(HASHES_KEPT.is_power_of_two() && SLOTS_AHEAD < HASHES_KEPT);
+
+/// Most events that one step tells: then others on the thread have their turn.
+const EVENTS_PER_STEP: usize = 4096;
+
+/// What comes next of the command or chain under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// None is under way.
+    Between,
+    /// What is due expires.
+    Expiring,
+    /// What that lets settle from queues does.
+    ReleasingBefore,
+    /// It is executed.
+    Executing,
+    /// What that lets settle from queues does; then its outcomes are there.
+    ReleasingAfter,
+}
 
 /// What settle holds besides its rooms.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -56,6 +79,9 @@ pub struct Settle {
     bodies_put: u8,
     /// Hashes of the ids of the commands that come next, by index in the window.
     hashes: [u32; HASHES_KEPT],
+    stage: Stage,
+    /// Outcomes of the command or chain under way, once it is executed.
+    outcomes: Box<[Outcome]>,
 }
 
 impl Settle {
@@ -71,6 +97,8 @@ impl Settle {
             last_event_number: 0,
             bodies_put: 0,
             hashes: [0; HASHES_KEPT],
+            stage: Stage::Between,
+            outcomes: vec![Outcome::default(); BATCH_COMMANDS_MAX].into_boxed_slice(),
         })
     }
 
@@ -87,7 +115,7 @@ impl Settle {
     /// How much memory it takes, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        self.ledger.bytes() + self.exchange.bytes()
+        self.ledger.bytes() + self.exchange.bytes() + size_of_val(&*self.outcomes) as u64
     }
 
     /// Timestamp at which the next pending transfer expires, if any does.
@@ -160,42 +188,132 @@ impl Settle {
             self.fetch_records(commands, verdicts, index);
         }
         let mut index = 0;
+        let mut left = EVENTS_PER_STEP;
         while index < count {
             self.fetch_ahead(commands, verdicts, index);
             let command = commands.at(index);
-            let sequence = first_sequence + index as u64;
-            if !self.begin_event(sequence, commands, index, outbox) {
-                return Step::LaneFull(index);
-            }
-            if command.is_linked() {
-                index = self.settle_chain(commands, verdicts, index, outbox);
-                continue;
-            }
-            if command.op() == Op::CreateTransfer {
+            // Nearly all commands stand alone, at a time when nothing is due, and stir nobody.
+            if self.stage == Stage::Between
+                && !command.is_linked()
+                && self.begin_event(command.header.timestamp)
+            {
                 let hash = self.hashes[index % HASHES_KEPT];
                 let verdict = verdicts.at(index);
-                let answer = self.ledger.create_transfer(command, verdict, hash, false);
-                if answer.0.spends_id() {
-                    self.ledger.spend_id(command, hash);
-                }
-                outbox.set_outcome(index, outcome(command, answer));
-            } else {
-                let verdict = verdicts.at(index);
-                let settled = match command.op() {
-                    Op::PlaceOrder | Op::AmendOrder | Op::CancelOrder => {
-                        let hash = self.hashes[index % HASHES_KEPT];
-                        self.settle_order(sequence, command, verdict, hash, outbox)
+                let settled = if command.op() == Op::CreateTransfer {
+                    Some(create_transfer(&mut self.ledger, command, verdict, hash))
+                } else {
+                    let sequence = first_sequence + index as u64;
+                    let numbers = &mut self.last_event_number;
+                    let mut teller = Teller::new(sequence, command, 0, outbox, numbers, &mut left);
+                    let bodies_put = &mut self.bodies_put;
+                    let (ledger, exchange) = (&mut self.ledger, &mut self.exchange);
+                    match command.op() {
+                        Op::PlaceOrder | Op::AmendOrder | Op::CancelOrder => {
+                            orders::settle(ledger, exchange, command, verdict, hash, &mut teller)
+                        }
+                        _ => execute(ledger, exchange, bodies_put, command, verdict, &mut teller),
                     }
-                    _ => self.settle_other(sequence, command, verdict, outbox),
                 };
-                match settled {
-                    Some(outcome) => outbox.set_outcome(index, outcome),
-                    None => return Step::LaneFull(index),
-                }
+                self.stage = match settled {
+                    Some(outcome) if !self.ledger.is_stirred() => {
+                        outbox.set_outcome(index, outcome);
+                        index += 1;
+                        continue;
+                    }
+                    Some(outcome) => {
+                        self.outcomes[0] = outcome;
+                        Stage::ReleasingAfter
+                    }
+                    None => Stage::Executing,
+                };
             }
-            index += 1;
+            match self.settle_unit(first_sequence, commands, verdicts, index, outbox, &mut left) {
+                Some(end) => index = end,
+                None if outbox.events_free() == 0 => return Step::LaneFull(index),
+                None => return Step::Paused(index),
+            }
         }
         Step::Done
+    }
+
+    /// Settles the command or linked chain at `start`, from where it was left. Returns where it
+    /// ends, or `None`: nothing more can be told now.
+    #[cold]
+    fn settle_unit<O: Outbox>(
+        &mut self,
+        first_sequence: u64,
+        commands: &(impl Window<Command> + ?Sized),
+        verdicts: &(impl Window<Verdict> + ?Sized),
+        start: usize,
+        outbox: &mut O,
+        left: &mut usize,
+    ) -> Option<usize> {
+        let mut end = start + 1;
+        while !commands.at(end - 1).ends_chain() {
+            end += 1;
+        }
+        let began_at = commands.at(start).header.timestamp;
+        // What happens before a chain and after it belongs to its last member, and goes out before
+        // the outcome of its first.
+        let (last, lead) = (commands.at(end - 1), end - 1 - start);
+        let sequence = first_sequence + (end - 1) as u64;
+        loop {
+            let Settle { ledger, exchange, last_event_number, bodies_put, .. } = self;
+            let mut teller = Teller::new(sequence, last, lead, outbox, last_event_number, left);
+            let progress = match self.stage {
+                Stage::Between | Stage::Expiring => {
+                    self.stage = Stage::Expiring;
+                    expire_due(ledger, exchange, began_at, &mut teller)
+                }
+                Stage::ReleasingBefore => ledger.release(began_at, &mut teller),
+                Stage::Executing if lead > 0 || last.is_linked() => {
+                    self.execute_chain(commands, verdicts, start, end);
+                    Progress::Done
+                }
+                Stage::Executing => {
+                    let (hash, verdict) = (self.hashes[start % HASHES_KEPT], verdicts.at(start));
+                    let settled = match last.op() {
+                        Op::CreateTransfer => Some(create_transfer(ledger, last, verdict, hash)),
+                        Op::PlaceOrder | Op::AmendOrder | Op::CancelOrder => {
+                            orders::settle(ledger, exchange, last, verdict, hash, &mut teller)
+                        }
+                        _ => execute(ledger, exchange, bodies_put, last, verdict, &mut teller),
+                    };
+                    match settled {
+                        Some(outcome) => {
+                            self.outcomes[0] = outcome;
+                            Progress::Done
+                        }
+                        None => Progress::Stopped,
+                    }
+                }
+                Stage::ReleasingAfter => ledger.release(last.header.timestamp, &mut teller),
+            };
+            if progress == Progress::Stopped {
+                return None;
+            }
+            self.stage = match self.stage {
+                Stage::Between | Stage::Expiring => Stage::ReleasingBefore,
+                Stage::ReleasingBefore => {
+                    let is_quiet = self.begin_event(began_at);
+                    debug_assert!(is_quiet, "what was due has expired");
+                    Stage::Executing
+                }
+                Stage::Executing => Stage::ReleasingAfter,
+                Stage::ReleasingAfter => break,
+            };
+        }
+        self.stage = Stage::Between;
+        if self.outcomes[0].status == Status::Queued as u16 && self.ledger.has_settled(last.id()) {
+            self.outcomes[0].status = Status::Created as u16;
+        }
+        for index in start..end {
+            outbox.set_outcome(index, self.outcomes[index - start]);
+            if index > start {
+                self.fetch_ahead(commands, verdicts, index);
+            }
+        }
+        Some(end)
     }
 
     /// Fetches for the commands that come a little after `index`.
@@ -254,19 +372,11 @@ impl Settle {
         }
     }
 
-    /// Lets time pass up to an event: what is due expires, in one order. False: there is no room for
-    /// what that brings about; called again, it goes on from there.
+    /// Lets time pass up to an event at `now`, and forgets what is old enough. `false`: something may
+    /// be due, which has to expire first, and nothing happened.
     #[inline(always)]
-    fn begin_event(
-        &mut self,
-        sequence: u64,
-        commands: &(impl Window<Command> + ?Sized),
-        index: usize,
-        outbox: &mut impl Outbox,
-    ) -> bool {
-        let now = commands.at(index).header.timestamp;
-        let is_quiet = self.ledger.sleeps_at(now) && self.exchange.sleeps_at(now);
-        if !is_quiet && !self.expire_due(sequence, commands, index, outbox) {
+    fn begin_event(&mut self, now: u64) -> bool {
+        if !(self.ledger.sleeps_at(now) && self.exchange.sleeps_at(now)) {
             return false;
         }
         self.ledger.begin_event(now);
@@ -274,74 +384,31 @@ impl Settle {
         true
     }
 
-    #[cold]
-    fn expire_due(
-        &mut self,
-        sequence: u64,
-        commands: &(impl Window<Command> + ?Sized),
-        index: usize,
-        outbox: &mut impl Outbox,
-    ) -> bool {
-        let now = commands.at(index).header.timestamp;
-        // What happens before a chain belongs to its last member, and goes before the first outcome.
-        let mut last = index;
-        while !commands.at(last).ends_chain() {
-            last += 1;
-        }
-        let lead = last - index;
-        let sequence = sequence + lead as u64;
-        let (command, last_number) = (commands.at(last), &mut self.last_event_number);
-        let report = &mut Reporter { outbox, sequence, lead: lead as u16, command, last_number };
-        loop {
-            let transfer = self.ledger.first_due(now);
-            let order = self.exchange.first_due(now);
-            if transfer.is_none() && order.is_none() {
-                return true;
-            }
-            if report.is_full() {
-                return false;
-            }
-            if order.is_some_and(|order| transfer.is_none_or(|transfer| order < transfer)) {
-                self.exchange.expire_first(&mut self.ledger, now, report);
-            } else {
-                let id = self.ledger.expire_first(now);
-                let body = TransferEvent { id, ..TransferEvent::default() };
-                report.put(EventKind::TransferExpired, EventBody::of_transfer_event(body));
-            }
-        }
-    }
-
-    /// Settles the linked chain that begins at `start`: all of it or nothing. Returns where it
-    /// ends.
-    #[cold]
-    fn settle_chain(
+    /// Executes the linked chain from `start` up to `end`: all of it or nothing.
+    fn execute_chain(
         &mut self,
         commands: &(impl Window<Command> + ?Sized),
         verdicts: &(impl Window<Verdict> + ?Sized),
         start: usize,
-        outbox: &mut impl Outbox,
-    ) -> usize {
+        end: usize,
+    ) {
         let is_transfers = commands.at(start).op() == Op::CreateTransfer;
         let mut broken = false;
-        let mut index = start;
-        loop {
-            if index > start {
-                self.fetch_ahead(commands, verdicts, index);
-            }
+        for index in start..end {
             let (command, verdict) = (commands.at(index), verdicts.at(index));
-            let hash = self.hashes[index % HASHES_KEPT];
+            let hash = self.ledger.fetch_slot(command.id());
             let own = command.header.timestamp;
             let answer = if command.is_linked() && command.ends_batch() {
                 (Status::LinkedEventChainOpen, own)
             } else if !is_transfers {
                 // Risk knew what becomes of the chain before it handed it on.
-                self.create_account(commands, verdict, index)
+                create_account(&mut self.ledger, commands, verdict, index)
             } else if broken {
                 (Status::LinkedEventFailed, own)
             } else {
                 self.ledger.create_transfer(command, verdict, hash, true)
             };
-            outbox.set_outcome(index, outcome(command, answer));
+            self.outcomes[index - start] = outcome(command, answer);
             if is_transfers && answer.0 != Status::Created && !broken {
                 broken = true;
                 self.ledger.undo_chain();
@@ -351,105 +418,163 @@ impl Settle {
                 for earlier in start..index {
                     let command = commands.at(earlier);
                     let failed = (Status::LinkedEventFailed, command.header.timestamp);
-                    outbox.set_outcome(earlier, outcome(command, failed));
+                    self.outcomes[earlier - start] = outcome(command, failed);
                 }
-            }
-            index += 1;
-            if command.ends_chain() {
-                break;
             }
         }
         self.ledger.commit_chain();
-        index
     }
+}
 
-    /// Settles what is no transfer. `None`: there is no room for its event, and nothing happened.
-    fn settle_other(
-        &mut self,
-        sequence: u64,
-        command: &Command,
-        verdict: &Verdict,
-        outbox: &mut impl Outbox,
-    ) -> Option<Outcome> {
-        let looks_up = matches!(command.op(), Op::LookupAccount | Op::LookupTransfer);
-        if looks_up && outbox.events_free() == 0 {
-            return None;
+/// Lets expire what is due at `now`, orders and transfers in one order.
+fn expire_due<O: Outbox>(
+    ledger: &mut Ledger,
+    exchange: &mut Exchange,
+    now: u64,
+    teller: &mut Teller<'_, O>,
+) -> Progress {
+    loop {
+        let transfer = ledger.first_due(now);
+        let order = exchange.first_due(now);
+        if transfer.is_none() && order.is_none() {
+            return Progress::Done;
         }
-        let own = command.header.timestamp;
-        let status = match command.op() {
-            Op::CreateAccount => {
-                let answer = self.create_account(std::slice::from_ref(command), verdict, 0);
-                return Some(outcome(command, answer));
-            }
-            Op::LookupAccount => match verdict.debit_index {
-                Verdict::NONE => Status::NotFound,
-                index => {
-                    let body = EventBody::of_account(self.ledger.show_account(index));
-                    outbox.put_event(&event(sequence, command, EventKind::AccountBody, body));
-                    Status::Found
-                }
-            },
-            Op::LookupTransfer => match self.ledger.find_transfer(command.id()) {
-                None => Status::NotFound,
-                Some(found) => {
-                    let body = EventBody::of_transfer(found);
-                    outbox.put_event(&event(sequence, command, EventKind::TransferBody, body));
-                    Status::Found
-                }
-            },
-            Op::SetAccountPolicy => {
-                let refusal = verdict.refusal();
-                if refusal.is_none() && verdict.extra_index != Verdict::NONE {
-                    let policy = command.body.account_policy();
-                    self.ledger.set_spend(verdict.extra_index, policy, own);
-                }
-                refusal.unwrap_or(Status::Ok)
-            }
-            Op::SetLedgerPolicy | Op::SetPairPolicy => verdict.refusal().unwrap_or(Status::Ok),
-            Op::Pulse => Status::Ok,
-            Op::CreateMarket => {
-                let answer = self.exchange.create_market(command.body.market(), verdict, own);
-                return Some(outcome(command, answer));
-            }
-            Op::LookupOrder | Op::LookupMarket => {
-                self.look_up_exchange(sequence, command, verdict, outbox)?
-            }
-            op => unreachable!("{op:?} is not built, so that no client can send it"),
-        };
-        Some(Outcome::of(command, status))
+        if !teller.may_tell() {
+            return Progress::Stopped;
+        }
+        if order.is_some_and(|order| transfer.is_none_or(|transfer| order < transfer)) {
+            exchange.expire_first(ledger, now, teller);
+        } else {
+            let id = ledger.expire_first(now);
+            let body = TransferEvent { id, ..TransferEvent::default() };
+            teller.tell(EventKind::TransferExpired, EventBody::of_transfer_event(body));
+        }
     }
+}
 
-    /// What became of the `create_account` at `index`: risk has decided, but for flags as they are
-    /// now.
-    fn create_account(
-        &mut self,
-        commands: &(impl Window<Command> + ?Sized),
-        verdict: &Verdict,
-        index: usize,
-    ) -> (Status, u64) {
-        let command = commands.at(index);
-        let account = command.body.account();
-        match verdict.refusal() {
-            None => {
-                let timestamp = timestamp_of(command);
-                let opened = self.ledger.open_account(account, timestamp);
-                assert_eq!(opened, verdict.debit_index, "risk counts accounts as settle does");
-                (Status::Created, timestamp)
-            }
-            Some(Status::Exists) => {
-                let existing = if verdict.detail & Verdict::TAKEN_IN_CHAIN != 0 {
-                    let taken_by = commands.at(index - verdict.extra_index as usize);
-                    Account { timestamp: timestamp_of(taken_by), ..*taken_by.body.account() }
-                } else {
-                    self.ledger.show_account(verdict.debit_index)
-                };
-                match difference(account, &existing) {
-                    Some(status) => (status, command.header.timestamp),
-                    None => (Status::Exists, existing.timestamp),
-                }
-            }
-            Some(status) => (status, command.header.timestamp),
+/// Executes a transfer that stands in no chain; `hash` is that of its id.
+#[inline(always)]
+fn create_transfer(
+    ledger: &mut Ledger,
+    command: &Command,
+    verdict: &Verdict,
+    hash: u32,
+) -> Outcome {
+    let answer = ledger.create_transfer(command, verdict, hash, false);
+    if answer.0.spends_id() {
+        ledger.spend_id(command, hash);
+    }
+    outcome(command, answer)
+}
+
+/// Executes a command that stands in no chain and is neither a transfer nor about an order. `None`:
+/// nothing more can be told; with the same command again it goes on.
+fn execute<O: Outbox>(
+    ledger: &mut Ledger,
+    exchange: &mut Exchange,
+    bodies_put: &mut u8,
+    command: &Command,
+    verdict: &Verdict,
+    teller: &mut Teller<'_, O>,
+) -> Option<Outcome> {
+    let own = command.header.timestamp;
+    let looks_up = matches!(command.op(), Op::LookupAccount | Op::LookupTransfer | Op::LookupQueue);
+    if looks_up && !teller.may_tell() {
+        return None;
+    }
+    let status = match command.op() {
+        Op::CreateAccount => {
+            let answer = create_account(ledger, std::slice::from_ref(command), verdict, 0);
+            return Some(outcome(command, answer));
         }
+        Op::LookupAccount => match verdict.debit_index {
+            Verdict::NONE => Status::NotFound,
+            index => {
+                let body = EventBody::of_account(ledger.show_account(index));
+                teller.show(EventKind::AccountBody, body);
+                Status::Found
+            }
+        },
+        Op::LookupTransfer => match ledger.find_transfer(command.id()) {
+            None => Status::NotFound,
+            Some(found) => {
+                teller.show(EventKind::TransferBody, EventBody::of_transfer(found));
+                Status::Found
+            }
+        },
+        Op::LookupQueue => match verdict.debit_index {
+            Verdict::NONE => Status::AccountNotFound,
+            index => {
+                teller.show(EventKind::QueueBody, EventBody::of_queue(ledger.show_queue(index)));
+                Status::Found
+            }
+        },
+        Op::CancelQueuedTransfer => ledger.cancel_queued(command.id()),
+        Op::RequeueTransfer => {
+            let requeue = command.body.requeue();
+            ledger.requeue(requeue.id, requeue.urgent != 0)
+        }
+        Op::ResolveQueues => match command.body.resolve_queues().ledger {
+            0 => Status::LedgerMustNotBeZero,
+            number => match ledger.resolve_queues(number, own, teller)? {
+                Ok((count, amount)) => {
+                    return Some(Outcome::of(command, Status::Ok).with_settled(count, amount));
+                }
+                Err(status) => status,
+            },
+        },
+        Op::SetAccountPolicy => {
+            let refusal = verdict.refusal();
+            if refusal.is_none() && verdict.extra_index != Verdict::NONE {
+                ledger.set_spend(verdict.extra_index, command.body.account_policy(), own);
+            }
+            refusal.unwrap_or(Status::Ok)
+        }
+        Op::SetLedgerPolicy | Op::SetPairPolicy => verdict.refusal().unwrap_or(Status::Ok),
+        Op::Pulse => Status::Ok,
+        Op::CreateMarket => {
+            let answer = exchange.create_market(command.body.market(), verdict, own);
+            return Some(outcome(command, answer));
+        }
+        Op::LookupOrder => orders::look_up_order(ledger, exchange, command, teller)?,
+        Op::LookupMarket => orders::look_up_market(exchange, bodies_put, verdict, teller)?,
+        Op::CreateTransfer | Op::PlaceOrder | Op::AmendOrder | Op::CancelOrder => {
+            unreachable!("they are executed elsewhere")
+        }
+    };
+    Some(Outcome::of(command, status))
+}
+
+/// What became of the `create_account` at `index`: risk has decided, but for flags as they are
+/// now.
+fn create_account(
+    ledger: &mut Ledger,
+    commands: &(impl Window<Command> + ?Sized),
+    verdict: &Verdict,
+    index: usize,
+) -> (Status, u64) {
+    let command = commands.at(index);
+    let account = command.body.account();
+    match verdict.refusal() {
+        None => {
+            let timestamp = timestamp_of(command);
+            let opened = ledger.open_account(account, timestamp);
+            assert_eq!(opened, verdict.debit_index, "risk counts accounts as settle does");
+            (Status::Created, timestamp)
+        }
+        Some(Status::Exists) => {
+            let existing = if verdict.detail & Verdict::TAKEN_IN_CHAIN != 0 {
+                let taken_by = commands.at(index - verdict.extra_index as usize);
+                Account { timestamp: timestamp_of(taken_by), ..*taken_by.body.account() }
+            } else {
+                ledger.show_account(verdict.debit_index)
+            };
+            match difference(account, &existing) {
+                Some(status) => (status, command.header.timestamp),
+                None => (Status::Exists, existing.timestamp),
+            }
+        }
+        Some(status) => (status, command.header.timestamp),
     }
 }
 
@@ -476,15 +601,4 @@ fn difference(sent: &Account, existing: &Account) -> Option<Status> {
 #[inline(always)]
 fn outcome(command: &Command, (status, timestamp): (Status, u64)) -> Outcome {
     Outcome { timestamp, ..Outcome::of(command, status) }
-}
-
-fn event(sequence: u64, command: &Command, kind: EventKind, body: EventBody) -> Event {
-    Event {
-        sequence,
-        timestamp: command.header.timestamp,
-        session: command.header.session,
-        kind: kind as u8,
-        body,
-        ..Event::default()
-    }
 }

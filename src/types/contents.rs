@@ -64,6 +64,8 @@ sections! {
     PendingTransfers = 8 "pending transfers",
     /// What the ledger holds besides: one record.
     Ledger = 9 "ledger",
+    /// Queued payments in order of arrival, by their places among the pending transfers.
+    QueuedTransfers = 10 "queued transfers",
     /// Markets, in order of creation.
     Markets = 16 "markets",
     /// Orders that rest: by market, buys before sells, in the order in which they would trade.

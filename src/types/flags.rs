@@ -99,6 +99,10 @@ flags! {
         CLOSING_CREDIT = 7 "closing_credit",
         /// Brought in from another ledger, with its own timestamp.
         IMPORTED = 8 "imported",
+        /// Waits for funds instead of being refused.
+        QUEUE = 9 "queue",
+        /// Waits before those that are not.
+        URGENT = 10 "urgent",
     }
 }
 

@@ -158,10 +158,10 @@ impl Op {
         matches!(self, Op::CreateMarket | Op::LookupMarket)
     }
 
-    /// Whether the engine executes it. What is not built yet is unknown to clients.
+    /// Whether the engine executes it: all of them. What is not built is unknown to clients.
     #[must_use]
     pub const fn is_built(self) -> bool {
-        (self as u8) < Op::ResolveQueues as u8 || (self as u8) > Op::LookupQueue as u8
+        true
     }
 
     /// Whether clients may send it.

@@ -58,6 +58,9 @@ pub enum Step {
     /// The first so many commands have their outcome; the one after them waits for room in the
     /// events lane. Call again with a window that begins with it.
     LaneFull(usize),
+    /// The first so many commands have their outcome; the one after them brings about so much that
+    /// others on the thread have their turn first. Call again with a window that begins with it.
+    Paused(usize),
 }
 
 /// How many commands from the start of `commands`, at least `most` if there are as many, do not

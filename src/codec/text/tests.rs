@@ -289,7 +289,34 @@ fn what_is_wrong_with_a_line_is_named_with_its_column() {
         (r#"{"op":""}"#, "unknown op `` at column 7"),
         (r#"{"op":"pulse"}"#, "unknown op `pulse` at column 7"),
         (r#"{"op":"place_order"}"#, "missing field `side` at column 1"),
-        (r#"{"op":"resolve_queues"}"#, "unknown op `resolve_queues` at column 7"),
+        (r#"{"op":"resolve_queue"}"#, "unknown op `resolve_queue` at column 7"),
+        // Markets, orders and queued payments.
+        (r#"{"op":"place_order","id":1}"#, "missing field `side` at column 1"),
+        (r#"{"op":"place_order","side":"bid"}"#, "unknown name `bid` in field `side` at column 28"),
+        (
+            r#"{"op":"place_order","side":1}"#,
+            "field `side` must be a name, not a number at column 28",
+        ),
+        (
+            r#"{"op":"place_order","side":"buy","time_in_force":"day"}"#,
+            "unknown name `day` in field `time_in_force` at column 50",
+        ),
+        (
+            r#"{"op":"place_order","side":"buy","post_only":1}"#,
+            "field `post_only` must be true or false, not a number at column 46",
+        ),
+        (
+            r#"{"op":"lookup_market","id":4294967296}"#,
+            "field `id` is more than 4294967295 at column 28",
+        ),
+        (r#"{"op":"lookup_queue","id":1}"#, "unknown field `id` at column 22"),
+        (r#"{"op":"resolve_queues","ledger":"max"}"#, {
+            "field `ledger` must be an unsigned integer, not a string at column 33"
+        }),
+        (
+            r#"{"op":"requeue_transfer","id":1,"urgent":"true"}"#,
+            "field `urgent` must be true or false, not a string at column 42",
+        ),
         (r#"{"op":1}"#, "field `op` must be a name, not a number at column 7"),
         (r#"{"op":null}"#, "field `op` must be a name, not null at column 7"),
         (r#"{"op":"advance_clock","nanoseconds":1}"#, {
@@ -365,7 +392,7 @@ fn what_is_wrong_with_a_line_is_named_with_its_column() {
         (r#"{"op":"create_account","flags":["linked","pending"]}"#, {
             "unknown flag `pending` at column 42"
         }),
-        (r#"{"op":"create_transfer","flags":["queue"]}"#, "unknown flag `queue` at column 34"),
+        (r#"{"op":"create_transfer","flags":["queued"]}"#, "unknown flag `queued` at column 34"),
         (r#"{"op":"create_account","flags":["linked",1]}"#, {
             "field `flags` must be an array of names, not a number at column 42"
         }),

@@ -239,7 +239,7 @@ fn what_breaks_the_protocol_is_named() {
         ("kind", set(transfer, 8, 3), Violation::UnexpectedMessage(3)),
         ("second hello", set(transfer, 8, 1), Violation::UnexpectedMessage(1)),
         ("op 0", set(transfer, 9, 0), Violation::BadOp(0)),
-        ("unknown op", set(transfer, 9, 14), Violation::BadOp(14)),
+        ("unknown op", set(transfer, 9, 19), Violation::BadOp(19)),
         ("the engine's own op", set(transfer, 9, 18), Violation::BadOp(18)),
         ("count 0", set(transfer, 10, 0), Violation::BadCount(0)),
         ("count above the most", set(transfer, 11, 33), Violation::BadCount(8450)),

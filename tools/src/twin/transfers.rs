@@ -43,6 +43,14 @@ pub(super) fn spends_id(status: Status) -> bool {
         Status::ExceedsDebits,
         Status::RiskSpendAmountExceeded,
         Status::RiskSpendCountExceeded,
+        // Of orders alone.
+        Status::BaseAccountNotFound,
+        Status::QuoteAccountNotFound,
+        Status::BaseAccountAlreadyClosed,
+        Status::QuoteAccountAlreadyClosed,
+        Status::MarketClosed,
+        Status::WouldTake,
+        Status::WouldNotFill,
     ]
     .contains(&status)
 }

@@ -1,0 +1,390 @@
+//! Queued payments arrive, settle, and leave.
+//!
+//! ```text
+//!   something grew, or a head changed ──▶ the account is stirred ──▶ line
+//!   line ──▶ first account ──▶ head settles alone (release), or against the payee's head (offset),
+//!                              or is dropped, or waits: next account
+//! ```
+
+use super::create::check_overflows;
+use super::*;
+
+/// What can be done about the head of a queue.
+enum Way {
+    /// The account has the money.
+    Alone,
+    /// The payee's head pays it back, and together they settle.
+    With(u32),
+    /// It waits.
+    Not,
+}
+
+impl Ledger {
+    /// What an account has left, or a head that changed, may let it settle something.
+    #[inline(always)]
+    pub(crate) fn stir(&mut self, account: u32) {
+        if !self.queues.is_empty() {
+            self.queues.stir(account);
+        }
+    }
+
+    /// Whether [`Ledger::release`] has something to do.
+    #[inline(always)]
+    pub(crate) fn is_stirred(&self) -> bool {
+        self.queues.is_stirred()
+    }
+
+    /// A payment that waits where its account lacks funds. `Err` with [`Status::Queued`]: it does.
+    pub(super) fn pay_or_wait(
+        &mut self,
+        command: &Command,
+        transfer: &Transfer,
+        verdict: &Verdict,
+        hash: u32,
+    ) -> Result<u64, Status> {
+        let own = command.header.timestamp;
+        let (debit_index, credit_index) = (verdict.debit_index, verdict.credit_index);
+        if self.accounts.is_closed(debit_index) {
+            return Err(Status::DebitAccountAlreadyClosed);
+        }
+        if self.accounts.is_closed(credit_index) {
+            return Err(Status::CreditAccountAlreadyClosed);
+        }
+        let debit = *self.accounts.balances(debit_index);
+        let credit = *self.accounts.balances(credit_index);
+        let amount = transfer.amount;
+        let (debits, credits) = check_overflows(false, &debit, &credit, amount)?;
+        let expires_at = own + u64::from(transfer.timeout) * NANOSECONDS_PER_SECOND;
+        if transfer.timeout != 0 && expires_at > TIMESTAMP_MAX {
+            return Err(Status::OverflowsTimeout);
+        }
+        if verdict.detail & Verdict::CREDITS_LIMITED != 0 && credits > credit.debits_posted {
+            return Err(Status::ExceedsDebits);
+        }
+        let spend_index = match verdict.detail & Verdict::SPEND_LIMITED {
+            0 => NO_INDEX,
+            _ => verdict.extra_index,
+        };
+        if spend_index != NO_INDEX
+            && let Some(status) = self.spends[spend_index as usize].check(amount, own)
+        {
+            return Err(status);
+        }
+        if !self.transfers.has_room(self.now) {
+            return Err(Status::TransfersFull);
+        }
+
+        let is_urgent = transfer.flags.has(TransferFlags::URGENT);
+        let comes_after = self.queues.has_urgent(debit_index)
+            || (!is_urgent && self.queues.head(debit_index) != NO_INDEX);
+        let lacks = verdict.detail & Verdict::DEBITS_LIMITED != 0 && debits > debit.credits_posted;
+        let waits = comes_after || lacks;
+        let hot = Hot {
+            id: transfer.id,
+            amount,
+            timestamp: own,
+            debit_index,
+            credit_index,
+            timeout: transfer.timeout,
+            user_data_32: transfer.user_data_32,
+            flags: transfer.flags,
+            code: transfer.code,
+            state: if waits { State::Queued } else { State::Done },
+        };
+        let cold = Cold {
+            user_data_128: transfer.user_data_128,
+            user_data_64: transfer.user_data_64,
+            settled_at: own,
+            pending_slot: NO_INDEX,
+            spend_index,
+        };
+        let slot = self.transfers.insert(hash, hot, cold);
+        if spend_index != NO_INDEX {
+            self.spends[spend_index as usize].count(amount, own);
+        }
+        self.last_timestamp = own;
+        if !waits {
+            self.post(debit_index, credit_index, amount);
+            self.transfers.enqueue(slot);
+            if amount > 0 {
+                self.stir(credit_index);
+            }
+            return Ok(own);
+        }
+        self.queues.join(debit_index, slot, amount, is_urgent);
+        if transfer.timeout != 0 {
+            self.timers.add(slot, expires_at, self.now);
+        }
+        if self.queues.head(debit_index) == slot {
+            self.stir(debit_index);
+        }
+        Err(Status::Queued)
+    }
+
+    /// Whether the payment `id`, which had joined a queue, has settled by now.
+    pub(crate) fn has_settled(&mut self, id: u128) -> bool {
+        let slot = self.transfers.find(self.transfers.hash(id), id, self.now);
+        slot != NO_INDEX && self.transfers.hot(slot).state == State::Done
+    }
+
+    fn post(&mut self, debit_index: u32, credit_index: u32, amount: u128) {
+        let debit = *self.accounts.balances(debit_index);
+        let debits_posted = debit.debits_posted + amount;
+        self.set_balances(debit_index, Balances { debits_posted, ..debit });
+        let credit = *self.accounts.balances(credit_index);
+        let credits_posted = credit.credits_posted + amount;
+        self.set_balances(credit_index, Balances { credits_posted, ..credit });
+    }
+
+    /// Takes a payment out of its queue. Where it was the head, its account is stirred.
+    pub(super) fn leave_queue(&mut self, slot: u32) {
+        let Hot { debit_index, amount, .. } = *self.transfers.hot(slot);
+        let was_head = self.queues.head(debit_index) == slot;
+        self.queues.leave(debit_index, slot, amount);
+        if was_head {
+            self.stir(debit_index);
+        }
+    }
+
+    /// As [`Ledger::leave_queue`], with its timer, but stirring nobody.
+    pub(super) fn take_out(&mut self, slot: u32) {
+        let record = *self.transfers.hot(slot);
+        self.queues.leave(record.debit_index, slot, record.amount);
+        if expires_at(&record).is_some() {
+            self.timers.remove(slot);
+        }
+    }
+
+    /// Settles a queued payment, in the course of an event at `now`.
+    pub(super) fn settle_queued(&mut self, slot: u32, now: u64) {
+        let Hot { debit_index, credit_index, amount, .. } = *self.transfers.hot(slot);
+        self.take_out(slot);
+        self.post(debit_index, credit_index, amount);
+        self.transfers.settle(slot, State::Done, now);
+    }
+
+    /// Drops a queued payment, in the course of an event at `now`.
+    pub(super) fn drop_queued(
+        &mut self,
+        slot: u32,
+        status: Status,
+        now: u64,
+        teller: &mut impl Tell,
+    ) {
+        let Hot { id, amount, .. } = *self.transfers.hot(slot);
+        self.take_out(slot);
+        self.give_back(slot, amount, 1);
+        self.transfers.settle(slot, State::Dropped, now);
+        let event = TransferEvent { id, status: status as u16, ..TransferEvent::default() };
+        teller.tell(EventKind::TransferDropped, EventBody::of_transfer_event(event));
+    }
+
+    pub(super) fn tell_settled(&self, slot: u32, by: SettledBy, teller: &mut impl Tell) {
+        let id = self.transfers.hot(slot).id;
+        let event = TransferEvent { id, by: by as u8, ..TransferEvent::default() };
+        teller.tell(EventKind::TransferSettled, EventBody::of_transfer_event(event));
+    }
+
+    /// Settles what the queues of the accounts in line can settle, in the course of an event at
+    /// `now`. [`Progress::Stopped`]: call it again.
+    #[cold]
+    pub(crate) fn release(&mut self, now: u64, teller: &mut impl Tell) -> Progress {
+        if self.queues.untold != NO_INDEX {
+            if !teller.may_tell() {
+                return Progress::Stopped;
+            }
+            self.tell_settled(self.queues.untold, SettledBy::Offset, teller);
+            self.queues.untold = NO_INDEX;
+        }
+        loop {
+            if self.queues.current == NO_INDEX {
+                let Some(account) = self.queues.pop_stirred() else { break };
+                self.queues.current = account;
+            }
+            let account = self.queues.current;
+            loop {
+                let head = self.queues.head(account);
+                if head == NO_INDEX {
+                    break;
+                }
+                let way = self.way_of(head);
+                if matches!(way, Way::Not) {
+                    break;
+                }
+                if !teller.may_tell() {
+                    return Progress::Stopped;
+                }
+                if let Some(status) = self.obstacle(head) {
+                    self.drop_queued(head, status, now, teller);
+                    continue;
+                }
+                let payee = self.transfers.hot(head).credit_index;
+                self.settle_queued(head, now);
+                match way {
+                    Way::With(partner) => {
+                        self.settle_queued(partner, now);
+                        self.stir(payee);
+                        self.tell_settled(head, SettledBy::Offset, teller);
+                        if !teller.may_tell() {
+                            self.queues.untold = partner;
+                            return Progress::Stopped;
+                        }
+                        self.tell_settled(partner, SettledBy::Offset, teller);
+                    }
+                    _ => {
+                        self.stir(payee);
+                        self.tell_settled(head, SettledBy::Release, teller);
+                    }
+                }
+            }
+            self.queues.current = NO_INDEX;
+        }
+        self.check_totals();
+        Progress::Done
+    }
+
+    /// How the head of a queue would settle, if only money is asked for.
+    fn way_of(&self, head: u32) -> Way {
+        let Hot { debit_index, credit_index, amount, .. } = *self.transfers.hot(head);
+        let payer = self.accounts.balances(debit_index);
+        let debits = payer.debits_pending + payer.debits_posted;
+        if debits.checked_add(amount).is_some_and(|debits| debits <= payer.credits_posted) {
+            return Way::Alone;
+        }
+        let partner = self.queues.head(credit_index);
+        if partner == NO_INDEX {
+            return Way::Not;
+        }
+        let Hot { credit_index: paid_back, amount: back, .. } = *self.transfers.hot(partner);
+        let payee = self.accounts.balances(credit_index);
+        // `None`: something would overflow.
+        let fits = |account: &Balances, out: u128, into: u128| {
+            let debits = (account.debits_pending + account.debits_posted).checked_add(out)?;
+            (account.credits_pending + account.credits_posted).checked_add(into)?;
+            Some(debits <= account.credits_posted + into)
+        };
+        let both = paid_back == debit_index
+            && fits(payer, amount, back) == Some(true)
+            && fits(payee, back, amount) == Some(true);
+        if both { Way::With(partner) } else { Way::Not }
+    }
+
+    /// What keeps a payment that has the money from settling for good.
+    fn obstacle(&self, slot: u32) -> Option<Status> {
+        let Hot { debit_index, credit_index, amount, .. } = *self.transfers.hot(slot);
+        if self.accounts.is_closed(debit_index) {
+            return Some(Status::DebitAccountAlreadyClosed);
+        }
+        if self.accounts.is_closed(credit_index) {
+            return Some(Status::CreditAccountAlreadyClosed);
+        }
+        let payee = self.accounts.balances(credit_index);
+        // In an offset nothing overflows together, and so nothing alone.
+        if payee.credits_posted.checked_add(amount).is_none() {
+            return Some(Status::OverflowsCreditsPosted);
+        }
+        let credits = (payee.credits_pending + payee.credits_posted).checked_add(amount);
+        match credits {
+            None => Some(Status::OverflowsCredits),
+            Some(_) => self.exceeds_debits(slot).then_some(Status::ExceedsDebits),
+        }
+    }
+
+    /// Whether the payee's credits would exceed its debits, which they must not.
+    pub(super) fn exceeds_debits(&self, slot: u32) -> bool {
+        let Hot { credit_index, amount, .. } = *self.transfers.hot(slot);
+        let limits = AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS;
+        let payee = self.accounts.balances(credit_index);
+        self.accounts.flags(credit_index).has(limits)
+            && (payee.credits_pending + payee.credits_posted)
+                .checked_add(amount)
+                .is_none_or(|credits| credits > payee.debits_posted)
+    }
+
+    /// Slot of the queued payment `id`, or why there is none.
+    fn find_queued(&mut self, id: u128) -> Result<u32, Status> {
+        let slot = self.transfers.find(self.transfers.hash(id), id, self.now);
+        if slot == NO_INDEX || self.transfers.hot(slot).state == State::Spent {
+            return Err(Status::TransferNotFound);
+        }
+        if self.transfers.hot(slot).state != State::Queued {
+            return Err(Status::TransferNotQueued);
+        }
+        Ok(slot)
+    }
+
+    /// Takes the payment `id` out of its queue for good.
+    pub(crate) fn cancel_queued(&mut self, id: u128) -> Status {
+        let slot = match self.find_queued(id) {
+            Ok(slot) => slot,
+            Err(status) => return status,
+        };
+        let record = *self.transfers.hot(slot);
+        self.leave_queue(slot);
+        if expires_at(&record).is_some() {
+            self.timers.remove(slot);
+        }
+        self.give_back(slot, record.amount, 1);
+        self.transfers.settle(slot, State::Cancelled, self.now);
+        Status::Ok
+    }
+
+    /// Lets the payment `id` arrive anew, at the end of the urgent ones or of the others.
+    pub(crate) fn requeue(&mut self, id: u128, is_urgent: bool) -> Status {
+        let slot = match self.find_queued(id) {
+            Ok(slot) => slot,
+            Err(status) => return status,
+        };
+        let Hot { debit_index, amount, .. } = *self.transfers.hot(slot);
+        let head = self.queues.head(debit_index);
+        self.queues.leave(debit_index, slot, amount);
+        self.queues.join(debit_index, slot, amount, is_urgent);
+        if self.queues.head(debit_index) != head {
+            self.stir(debit_index);
+        }
+        Status::Ok
+    }
+
+    /// The queue of an account, as a look-up shows it.
+    pub(crate) fn show_queue(&self, account: u32) -> QueueBody {
+        let (count, amount) = self.queues.sum(account);
+        let head_id = match self.queues.head(account) {
+            NO_INDEX => 0,
+            head => self.transfers.hot(head).id,
+        };
+        QueueBody { amount, head_id, count, ..QueueBody::default() }
+    }
+
+    /// Checks that the queues are well formed and at rest, in builds with assertions.
+    ///
+    /// # Panics
+    ///
+    /// If they are not: a bug in this room.
+    pub(super) fn check_queues(&self) {
+        assert!(!self.queues.is_stirred() && self.queues.current == NO_INDEX, "queues rest");
+        let mut waiting = 0;
+        for account in 0..self.queues.accounts() {
+            let (mut count, mut sum) = (0, 0_u128);
+            let mut slot = self.queues.head(account);
+            while slot != NO_INDEX {
+                let record = self.transfers.hot(slot);
+                assert_eq!(record.state, State::Queued, "what stands in a queue is queued");
+                assert_eq!(record.debit_index, account, "each stands in its own queue");
+                count += 1;
+                sum = sum.saturating_add(record.amount);
+                slot = self.queues.after(account, slot);
+            }
+            assert_eq!(self.queues.sum(account), (count, sum), "the sum of a queue");
+            waiting += count;
+            let head = self.queues.head(account);
+            if head != NO_INDEX && !matches!(self.way_of(head), Way::Not) {
+                panic!("the head of account {account}'s queue could settle");
+            }
+        }
+        let arrivals = self.queues.in_order_of_arrival().count() as u64;
+        assert_eq!(arrivals, waiting, "what waits has arrived");
+        let held = self.transfers.held(self.now);
+        let queued = held.filter(|&slot| self.transfers.hot(slot).state == State::Queued).count();
+        assert_eq!(queued as u64, waiting, "what is queued stands in a queue");
+    }
+}
