@@ -26,7 +26,7 @@ pub struct StageStatus {
     pub name: String,
     /// Sequence behind the last one it has handed on.
     pub released: u64,
-    /// How many published sequences it has still to hand on.
+    /// How many sequences it has still to hand on, of those before [`Monitor::published`].
     pub lag: u64,
 }
 
@@ -41,7 +41,8 @@ impl Monitor {
         self.core.slots
     }
 
-    /// Sequence behind the last one that was published.
+    /// Sequence behind the last one that was published; where several producers share the ring,
+    /// that was claimed.
     #[must_use]
     pub fn published(&self) -> u64 {
         // Relaxed, here and below: a number to look at; nothing is read on its strength.
@@ -68,7 +69,7 @@ impl Monitor {
         self.stages().into_iter().find(|status| status.name == name)
     }
 
-    /// How many slots are free: neither published nor still needed by the slowest stage.
+    /// How many slots are free: neither claimed nor still needed by the slowest stage.
     #[must_use]
     pub fn capacity_free(&self) -> usize {
         let lag = self.stages().iter().map(|status| status.lag).max().unwrap_or(0);

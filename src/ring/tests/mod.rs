@@ -5,6 +5,7 @@ mod crew;
 mod layout;
 mod properties;
 mod shared;
+mod waiting;
 
 use crate::ring::{Lanes, Poll, Slot, Stage};
 

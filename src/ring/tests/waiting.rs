@@ -1,0 +1,157 @@
+//! Waits of stages and of the one producer, under every strategy: they end when there is
+//! something, when there will be nothing any more, and when their time is over.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::ring::{Bell, ClaimError, Graph, Monitor, Poll, Producer, Stage, WaitStrategy, Waiter};
+
+const STRATEGIES: [WaitStrategy; 4] =
+    [WaitStrategy::BusySpin, WaitStrategy::Yield, WaitStrategy::Park, WaitStrategy::Phased];
+
+/// Longer than any of these waits takes, shorter than anyone waits for a test.
+const LONG: Duration = Duration::from_secs(60);
+
+type Sink = Stage<(u64,), ()>;
+
+/// Two stages side by side, each for a thread of its own.
+fn fan(slots: usize, strategy: WaitStrategy) -> (Producer<u64>, [Sink; 2], Monitor) {
+    let bell = || Bell::for_strategy(strategy);
+    let mut graph = Graph::<u64>::new(slots, 1).unwrap();
+    let input = graph.input();
+    let one = graph.stage("one").on(&bell()).reads((&input,)).sink();
+    let two = graph.stage("two").on(&bell()).reads((&input,)).sink();
+    let (mut producer, monitor) = graph.build(&bell()).unwrap();
+    producer.set_wait(strategy);
+    (producer, [one, two], monitor)
+}
+
+fn waiter(stage: &Sink, strategy: WaitStrategy) -> Waiter {
+    // Parked for as long as it takes: a wake-up that is lost makes the test fail.
+    Waiter::new(strategy, stage.bell().clone()).with_park_limit(LONG)
+}
+
+#[test]
+fn a_stage_waits_no_longer_than_its_time() {
+    for strategy in STRATEGIES {
+        let (_producer, [mut one, _two], _) = fan(4, strategy);
+        let mut waiter = waiter(&one, strategy);
+        for limit in [Duration::ZERO, Duration::from_millis(15)] {
+            let start = Instant::now();
+            let found = one.poll_within(4, &mut waiter, Some(limit)).unwrap();
+            assert!(matches!(found, Poll::Empty), "{strategy:?}");
+            assert!(start.elapsed() >= limit, "{strategy:?}: {:?}", start.elapsed());
+            assert!(start.elapsed() < LONG / 2, "{strategy:?}: {:?}", start.elapsed());
+        }
+    }
+}
+
+#[test]
+fn waiting_stages_are_woken_by_each_value_and_by_the_end() {
+    for strategy in STRATEGIES {
+        let start = Instant::now();
+        let (mut producer, stages, monitor) = fan(2, strategy);
+        let threads = stages.map(|mut stage| {
+            thread::spawn(move || {
+                let mut waiter = waiter(&stage, strategy);
+                let mut seen = Vec::new();
+                loop {
+                    match stage.poll_within(1, &mut waiter, None).unwrap() {
+                        Poll::Ready(batch) => {
+                            seen.push(*batch.reads().0.at(0));
+                            batch.finish();
+                        }
+                        Poll::Empty => panic!("there is no limit"),
+                        Poll::Ended => return seen,
+                    }
+                }
+            })
+        });
+        for value in 0..500 {
+            producer.publish(value).unwrap();
+            if value % 100 == 0 {
+                // Long enough for all to fall asleep.
+                thread::sleep(Duration::from_millis(2));
+            }
+        }
+        producer.close();
+        for thread in threads {
+            assert!(thread.join().unwrap().into_iter().eq(0..500), "{strategy:?}");
+        }
+        assert!(monitor.is_drained());
+        assert!(start.elapsed() < LONG / 2, "{strategy:?}: a wake-up was lost");
+    }
+}
+
+#[test]
+fn everyone_who_waits_learns_that_a_stage_is_gone() {
+    for strategy in STRATEGIES {
+        for panics in [false, true] {
+            let (mut producer, [mut one, two], monitor) = fan(1, strategy);
+            let start = Instant::now();
+            producer.publish(1).unwrap();
+            let reading = thread::spawn(move || {
+                let mut waiter = waiter(&one, strategy);
+                loop {
+                    match one.poll_within(1, &mut waiter, None) {
+                        Ok(Poll::Ready(batch)) => batch.finish(),
+                        Ok(_) => panic!("neither a limit nor an end"),
+                        Err(halted) => return halted,
+                    }
+                }
+            });
+            let writing = thread::spawn(move || producer.claim(1).unwrap_err());
+            thread::sleep(Duration::from_millis(2));
+            let leaving = thread::spawn(move || {
+                let _two = two;
+                assert!(!panics, "on purpose");
+            });
+            assert_eq!(leaving.join().is_err(), panics);
+            let halted = reading.join().unwrap();
+            assert_eq!(halted.by, "two", "{strategy:?}");
+            let expected = if panics { "it panicked" } else { "it went away before the end" };
+            assert_eq!(halted.message, expected, "{strategy:?}");
+            assert_eq!(writing.join().unwrap(), ClaimError::Halted(halted.clone()));
+            assert_eq!(monitor.halted(), Some(halted));
+            assert!(start.elapsed() < LONG / 2, "{strategy:?}: a wake-up was lost");
+        }
+    }
+}
+
+#[test]
+fn the_one_producer_waits_for_room_for_so_long() {
+    let limit = Duration::from_millis(15);
+    for strategy in STRATEGIES {
+        let (mut producer, [mut one, mut two], _) = fan(2, strategy);
+        producer.publish_all(&mut [1, 2].into_iter()).unwrap();
+        let start = Instant::now();
+        let error = producer.claim_within(1, limit).unwrap_err();
+        assert_eq!(error, ClaimError::TimedOut { asked: 1, limit }, "{strategy:?}");
+        assert!(start.elapsed() >= limit, "{strategy:?}");
+        assert_eq!(producer.publish_within(3, limit).unwrap_err().value, 3);
+        let writing = thread::spawn(move || {
+            let sequence = producer.publish_within(3, LONG).unwrap();
+            (producer, sequence)
+        });
+        thread::sleep(Duration::from_millis(2));
+        for stage in [&mut one, &mut two] {
+            let Poll::Ready(mut batch) = stage.poll(2).unwrap() else { panic!("two are there") };
+            // One slot is enough, before the batch ends.
+            batch.advance(1);
+        }
+        let (_producer, sequence) = writing.join().unwrap();
+        assert_eq!(sequence, 3);
+        assert!(start.elapsed() < LONG / 2, "{strategy:?}: a wake-up was lost");
+    }
+}
+
+#[test]
+fn the_last_look_comes_after_the_time_is_over() {
+    for strategy in STRATEGIES {
+        let mut waiter = Waiter::new(strategy, Bell::for_strategy(strategy));
+        let start = Instant::now();
+        let limit = Duration::from_millis(5);
+        let found = waiter.wait_for(Some(limit), || (start.elapsed() >= limit).then_some(7));
+        assert_eq!(found, Some(7), "{strategy:?}");
+    }
+}
