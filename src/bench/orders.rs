@@ -195,8 +195,7 @@ impl OrderLoad {
             for _ in 0..self.batch.min(left) {
                 commands.push(match kind {
                     0 => {
-                        let of = random.random_range(0..self.mix.new + self.mix.crossing);
-                        if of < self.mix.new {
+                        if self.is_new(&mut random, books.resting.len() as u64) {
                             self.new_order(&mut random, &mut books, &mut next_id, None)
                         } else {
                             self.crossing_order(&mut random, &mut books, &mut next_id)
@@ -227,6 +226,17 @@ impl OrderLoad {
             markets: self.markets.into(),
             orders: next_id as u64,
         }
+    }
+
+    /// Whether the next order is to rest, where `resting` do. A mix that is even keeps the depth: left
+    /// to chance alone, it would wander away.
+    fn is_new(&self, random: &mut Pcg64, resting: u64) -> bool {
+        let OrderMix { new, cancel, crossing, .. } = self.mix;
+        let slack = self.resting / 10 + self.batch as u64;
+        if new == cancel + crossing && resting.abs_diff(self.resting) > slack {
+            return resting < self.resting;
+        }
+        random.random_range(0..new + crossing) < new
     }
 
     fn accounts(&self) -> Vec<Command> {
