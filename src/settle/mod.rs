@@ -199,9 +199,12 @@ impl Settle {
             {
                 let hash = self.hashes[index % HASHES_KEPT];
                 let verdict = verdicts.at(index);
-                let settled = if command.op() == Op::CreateTransfer {
+                let settled = if command.header.op == Op::CreateTransfer as u8 {
                     Some(create_transfer(&mut self.ledger, command, verdict, hash))
                 } else {
+                    if command.is_of_order() {
+                        self.fetch_neighbours(commands, index + NEIGHBOURS_AHEAD);
+                    }
                     let sequence = first_sequence + index as u64;
                     let numbers = &mut self.last_event_number;
                     let mut teller = Teller::new(sequence, command, 0, outbox, numbers, &mut left);
@@ -330,21 +333,15 @@ impl Settle {
         if index + RECORDS_AHEAD < commands.len() {
             self.fetch_records(commands, verdicts, index + RECORDS_AHEAD);
         }
-        if index + NEIGHBOURS_AHEAD < commands.len() {
-            let ahead = index + NEIGHBOURS_AHEAD;
-            if matches!(commands.at(ahead).op(), Op::AmendOrder | Op::CancelOrder) {
-                self.exchange.fetch_neighbours(&self.ledger, self.hashes[ahead % HASHES_KEPT]);
-            }
-        }
     }
 
     #[inline(always)]
     fn fetch_slot(&mut self, commands: &(impl Window<Command> + ?Sized), index: usize) {
         let command = commands.at(index);
         let id = command.body.lookup().id;
-        self.hashes[index % HASHES_KEPT] = match command.op() {
-            Op::PlaceOrder | Op::AmendOrder | Op::CancelOrder => self.exchange.fetch_slot(id),
-            _ => self.ledger.fetch_slot(id),
+        self.hashes[index % HASHES_KEPT] = match command.is_of_order() {
+            false => self.ledger.fetch_slot(id),
+            true => self.exchange.fetch_slot(id),
         };
     }
 
@@ -357,18 +354,11 @@ impl Settle {
     ) {
         let command = commands.at(index);
         let hash = self.hashes[index % HASHES_KEPT];
-        match command.op() {
-            Op::CreateTransfer => {
-                let pending_id = command.body.transfer().pending_id;
-                self.ledger.fetch_records(hash, pending_id, verdicts.at(index));
-            }
-            Op::PlaceOrder => {
-                let buys = command.body.order().side == Side::Buy as u8;
-                let Verdict { debit_index, credit_index, .. } = *verdicts.at(index);
-                self.ledger.fetch_balances(if buys { credit_index } else { debit_index });
-            }
-            Op::AmendOrder | Op::CancelOrder => self.exchange.fetch_record(hash),
-            _ => {}
+        if command.header.op == Op::CreateTransfer as u8 {
+            let pending_id = command.body.transfer().pending_id;
+            self.ledger.fetch_records(hash, pending_id, verdicts.at(index));
+        } else if command.is_of_order() {
+            self.fetch_order(command, verdicts.at(index), hash);
         }
     }
 

@@ -78,6 +78,34 @@ pub(super) fn look_up_market<O: Outbox>(
     Some(Status::Found)
 }
 
+impl Settle {
+    /// Brings closer what an order that comes soon will touch.
+    pub(super) fn fetch_order(&self, command: &Command, verdict: &Verdict, hash: u32) {
+        if command.op() == Op::PlaceOrder {
+            let buys = command.body.order().side == Side::Buy as u8;
+            let pays = if buys { verdict.credit_index } else { verdict.debit_index };
+            self.ledger.fetch_balances(pays);
+        } else {
+            self.exchange.fetch_record(hash);
+        }
+    }
+
+    /// Brings closer what stands around the order that the command at `index` takes out of its place,
+    /// if it does.
+    pub(super) fn fetch_neighbours(
+        &self,
+        commands: &(impl Window<Command> + ?Sized),
+        index: usize,
+    ) {
+        if index < commands.len()
+            && commands.at(index).is_of_order()
+            && commands.at(index).op() != Op::PlaceOrder
+        {
+            self.exchange.fetch_neighbours(&self.ledger, self.hashes[index % HASHES_KEPT]);
+        }
+    }
+}
+
 #[inline(always)]
 fn outcome_of(command: &Command, answer: &Answer) -> Outcome {
     let outcome = outcome(command, (answer.status, answer.timestamp));

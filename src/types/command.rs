@@ -163,6 +163,16 @@ impl Command {
         }
     }
 
+    /// Whether it places, amends or cancels an order. Asks only for the number: a quick test for what
+    /// is none.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_of_order(&self) -> bool {
+        const FIRST: u8 = Op::PlaceOrder as u8;
+        const { assert!(Op::AmendOrder as u8 == FIRST + 1 && Op::CancelOrder as u8 == FIRST + 2) };
+        self.header.op.wrapping_sub(FIRST) <= 2
+    }
+
     /// Whether it is the last of its batch.
     #[inline]
     #[must_use]
