@@ -213,3 +213,47 @@ impl fmt::Display for JournalReport {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Options, Reader, Waker, Wanted, recover};
+
+    #[test]
+    fn what_was_measured_is_in_the_journal_and_both_figures_in_the_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(&folder.path().join("data")).unwrap();
+        let options = Options { segment_bytes: 2 * 1024 * 1024, ..Options::default() };
+        let recovered = recover(&dir, &Wanted::default(), &options, |_| {}).unwrap();
+        let waker: Waker = std::sync::Arc::new(|| {});
+        let mut writer = Writer::open(&dir, &recovered, options, &waker).unwrap();
+        let loads = [(1, 1, 20), (100, 4, 30), (8192, 2, 3)]
+            .map(|(batch, depth, count)| JournalLoad { batch, depth, count });
+        let report = journal(&dir, &mut writer, &loads, 2).unwrap();
+        writer.close().unwrap();
+
+        let report = serde_json::to_value(&report).unwrap();
+        let points = report["points"].as_array().unwrap();
+        assert_eq!(points.len(), loads.len());
+        for figures in points.iter().chain([&report]) {
+            for name in ["bytes_per_second", "raw_bytes_per_second"] {
+                assert!(figures[name].as_f64().unwrap() > 0.0, "{name} in {figures}");
+            }
+            for name in ["latency_ns", "raw_latency_ns"] {
+                assert!(figures[name]["p50"].as_u64().unwrap() > 0, "{name} in {figures}");
+            }
+        }
+        assert_eq!(report["latency_ns"], points[0]["latency_ns"]);
+        assert_eq!(report["bytes_per_second"], points[2]["bytes_per_second"]);
+
+        let mut reader = Reader::open(&dir, None).unwrap();
+        while reader.next_entry().unwrap().is_some() {}
+        assert_eq!(reader.batches(), 2 * (20 + 30 + 3));
+        let names: Vec<String> = std::fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.contains("raw"))
+            .collect();
+        assert!(names.is_empty(), "{names:?}");
+    }
+}
