@@ -7,5 +7,6 @@ pub mod placed;
 pub mod scenario;
 pub mod script;
 pub mod simulation;
+pub mod stress;
 pub mod subjects;
 pub mod twin;
