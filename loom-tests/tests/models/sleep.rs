@@ -6,7 +6,7 @@ use loom::thread;
 use ringfence::ring::{Bell, Graph, Poll, WaitStrategy, Waiter};
 
 use crate::support::{
-    Found, Sink, check, double, end_if_some, look, one_to_one_on, put_next, until,
+    Found, Sink, check, double, end_if_some, look, numbered, one_to_one_on, put_next, until,
 };
 
 fn parking(bell: &Bell) -> Waiter {
@@ -178,5 +178,51 @@ fn a_bell_rung_by_hand_wakes_for_work_outside_the_ring() {
         let mut waiter = parking(&bell);
         until(&mut waiter, || end_if_some((done.load(Relaxed) == 1).then_some(())));
         ringer.join().unwrap();
+    });
+}
+
+/// Two slots, both full; two producers that wait for room by sleeping on the bell they share.
+fn two_sleeping_producers(release: fn(&mut Sink)) {
+    let mut graph = Graph::<u64>::new(2, 1).unwrap();
+    let input = graph.input();
+    let mut sink = graph.stage("sink").on(&Bell::silent()).reads((&input,)).sink();
+    let (mut one, _) = graph.build_shared().unwrap();
+    for value in 1..=2 {
+        one.try_publish(value).unwrap();
+    }
+    let other = one.clone();
+    let threads = [one, other].map(|mut producer| {
+        thread::spawn(move || {
+            let mut waiter = parking(&producer.bell().clone());
+            until(&mut waiter, || end_if_some(producer.try_publish(3).ok()));
+            producer
+        })
+    });
+    release(&mut sink);
+    let _producers = threads.map(|thread| thread.join().unwrap());
+    assert_eq!(take_one(&mut sink), Some(3));
+    assert_eq!(take_one(&mut sink), Some(3));
+}
+
+/// Forbidden: a release that makes room for two wakes one producer only, or one that announces
+/// its sleep meanwhile is passed over.
+#[test]
+fn one_release_wakes_all_producers_that_sleep() {
+    check(2, || {
+        two_sleeping_producers(|sink| {
+            look(sink, numbered);
+        });
+    });
+}
+
+/// Forbidden: the first of two releases uses up the announcement that the second producer relies
+/// on.
+#[test]
+fn two_releases_wake_two_producers() {
+    check(2, || {
+        two_sleeping_producers(|sink| {
+            assert_eq!(take_one(sink), Some(1));
+            assert_eq!(take_one(sink), Some(2));
+        });
     });
 }
