@@ -71,6 +71,18 @@ fn a_batch_longer_than_the_ring_is_refused_and_not_waited_for() {
 }
 
 #[test]
+fn a_claim_knows_how_much_it_holds_and_has_handed_on() {
+    let (mut producer, _sink, _) = one_to_one(4);
+    assert!(producer.try_claim(0).unwrap().unwrap().is_empty());
+    let mut claim = producer.try_claim(3).unwrap().unwrap();
+    assert_eq!((claim.len(), claim.is_empty(), claim.published()), (3, false, 0));
+    claim.push(1);
+    claim.push(2);
+    claim.publish(2);
+    assert_eq!((claim.len(), claim.is_empty(), claim.published()), (3, false, 2));
+}
+
+#[test]
 fn a_dropped_claim_leaves_no_hole() {
     let (mut producer, mut sink, _) = one_to_one(4);
     {
