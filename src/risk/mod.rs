@@ -162,21 +162,13 @@ impl Risk {
             let hash = hashes[index % HASHES_KEPT];
             match command.op() {
                 Op::CreateTransfer => {
-                    let mut judged = self.judge_transfer(command, hash);
-                    let queueing = TransferFlags::QUEUE.with(TransferFlags::URGENT);
-                    if command.body.transfer().flags.has(queueing)
-                        && judged.detail & Verdict::BEFORE_ID == 0
-                    {
-                        // A window does not begin within a chain.
-                        let in_chain = command.header.batch_index > 0
+                    // A window does not begin within a chain.
+                    let in_chain = || {
+                        command.header.batch_index > 0
                             && index > 0
-                            && commands.at(index - 1).is_linked();
-                        if let Some(status) = shape::of_queueing(command.body.transfer(), in_chain)
-                        {
-                            judged.refusal = status as u16;
-                        }
-                    }
-                    verdict(index, judged);
+                            && commands.at(index - 1).is_linked()
+                    };
+                    verdict(index, self.judge_transfer(command, hash, in_chain));
                 }
                 Op::CreateAccount => {
                     self.judge_account(command, hash[0], index, &mut chain, &mut verdict);
@@ -234,7 +226,12 @@ impl Risk {
     }
 
     #[inline(always)]
-    fn judge_transfer(&mut self, command: &Command, hashes: [u32; 2]) -> Verdict {
+    fn judge_transfer(
+        &mut self,
+        command: &Command,
+        hashes: [u32; 2],
+        in_chain: impl FnOnce() -> bool,
+    ) -> Verdict {
         let transfer = command.body.transfer();
         let mut verdict = Verdict {
             debit_index: self.directory.find(hashes[0], transfer.debit_account_id),
@@ -257,6 +254,10 @@ impl Risk {
         if let Some(status) = shape::of_transfer(command, self.imports) {
             verdict.refusal = status as u16;
             verdict.detail |= Verdict::BEFORE_ID;
+        } else if transfer.flags.has(TransferFlags::QUEUE.with(TransferFlags::URGENT))
+            && let Some(status) = shape::of_queueing(transfer, in_chain())
+        {
+            verdict.refusal = status as u16;
         }
         verdict
     }

@@ -199,36 +199,29 @@ impl Settle {
             {
                 let hash = self.hashes[index % HASHES_KEPT];
                 let verdict = verdicts.at(index);
-                let settled = if command.header.op == Op::CreateTransfer as u8 {
-                    Some(create_transfer(&mut self.ledger, command, verdict, hash))
+                if command.header.op == Op::CreateTransfer as u8 {
+                    let answer = self.ledger.create_transfer(command, verdict, hash, false);
+                    if answer.0.spends_id() {
+                        self.ledger.spend_id(command, hash);
+                    }
+                    if !self.ledger.is_stirred() {
+                        outbox.set_outcome(index, outcome(command, answer));
+                        index += 1;
+                        continue;
+                    }
+                    self.outcomes[0] = outcome(command, answer);
+                    self.stage = Stage::ReleasingAfter;
                 } else {
                     if command.is_of_order() {
                         self.fetch_neighbours(commands, index + NEIGHBOURS_AHEAD);
                     }
                     let sequence = first_sequence + index as u64;
-                    let numbers = &mut self.last_event_number;
-                    let mut teller = Teller::new(sequence, command, 0, outbox, numbers, &mut left);
-                    let bodies_put = &mut self.bodies_put;
-                    let (ledger, exchange) = (&mut self.ledger, &mut self.exchange);
-                    match command.op() {
-                        Op::PlaceOrder | Op::AmendOrder | Op::CancelOrder => {
-                            orders::settle(ledger, exchange, command, verdict, hash, &mut teller)
-                        }
-                        _ => execute(ledger, exchange, bodies_put, command, verdict, &mut teller),
-                    }
-                };
-                self.stage = match settled {
-                    Some(outcome) if !self.ledger.is_stirred() => {
-                        outbox.set_outcome(index, outcome);
+                    if self.settle_other(sequence, command, verdict, hash, outbox, &mut left) {
+                        outbox.set_outcome(index, self.outcomes[0]);
                         index += 1;
                         continue;
                     }
-                    Some(outcome) => {
-                        self.outcomes[0] = outcome;
-                        Stage::ReleasingAfter
-                    }
-                    None => Stage::Executing,
-                };
+                }
             }
             match self.settle_unit(first_sequence, commands, verdicts, index, outbox, &mut left) {
                 Some(end) => index = end,
@@ -237,6 +230,38 @@ impl Settle {
             }
         }
         Step::Done
+    }
+
+    /// Executes what is no transfer and stands in no chain, as far as can be told; its outcome is then
+    /// the first of `outcomes`. Whether that is all there is to it.
+    #[inline(never)]
+    fn settle_other<O: Outbox>(
+        &mut self,
+        sequence: u64,
+        command: &Command,
+        verdict: &Verdict,
+        hash: u32,
+        outbox: &mut O,
+        left: &mut usize,
+    ) -> bool {
+        let Settle { ledger, exchange, last_event_number, bodies_put, .. } = self;
+        let mut teller = Teller::new(sequence, command, 0, outbox, last_event_number, left);
+        let settled = match command.op() {
+            Op::PlaceOrder | Op::AmendOrder | Op::CancelOrder => {
+                orders::settle(ledger, exchange, command, verdict, hash, &mut teller)
+            }
+            _ => execute(ledger, exchange, bodies_put, command, verdict, &mut teller),
+        };
+        let Some(outcome) = settled else {
+            self.stage = Stage::Executing;
+            return false;
+        };
+        self.outcomes[0] = outcome;
+        if self.ledger.is_stirred() {
+            self.stage = Stage::ReleasingAfter;
+            return false;
+        }
+        true
     }
 
     /// Settles the command or linked chain at `start`, from where it was left. Returns where it

@@ -1,5 +1,7 @@
 //! A command as it lies in the ring and in the journal.
 
+use std::mem::offset_of;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute, transmute_ref};
 
 use super::{
@@ -155,12 +157,14 @@ impl Command {
     #[inline]
     #[must_use]
     pub fn is_linked(&self) -> bool {
-        const { assert!(super::AccountFlags::LINKED.0 == TransferFlags::LINKED.0) };
-        match self.op() {
-            Op::CreateAccount => self.body.account().flags.has(super::AccountFlags::LINKED),
-            Op::CreateTransfer => self.body.transfer().flags.has(TransferFlags::LINKED),
-            _ => false,
-        }
+        // Flags of accounts and of transfers lie at one place, and only those two can be linked.
+        const {
+            assert!(super::AccountFlags::LINKED.0 == TransferFlags::LINKED.0);
+            assert!(offset_of!(Account, flags) == offset_of!(Transfer, flags));
+            assert!(Op::CreateAccount as u8 == 1 && Op::CreateTransfer as u8 == 2);
+        };
+        self.header.op <= Op::CreateTransfer as u8
+            && self.body.transfer().flags.has(TransferFlags::LINKED)
     }
 
     /// Whether it places, amends or cancels an order. Asks only for the number: a quick test for what
