@@ -19,6 +19,19 @@ pub(super) struct Entry {
 
 const _: () = assert!(size_of::<Entry>() == 32);
 
+/// The way from an id to its entry, as far as it was looked at ahead of time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trail {
+    pub(super) hash: u32,
+    /// Where the hash led when it was looked at: perhaps another account's index, or [`NO_INDEX`].
+    guess: u32,
+}
+
+impl Trail {
+    /// Of a command that names no account.
+    pub(super) const NONE: Trail = Trail { hash: 0, guess: NO_INDEX };
+}
+
 const VACANT: Entry = Entry { id: 0, ledger: 0, policy: NO_INDEX, flags: AccountFlags::NONE };
 
 #[derive(Debug)]
@@ -55,29 +68,34 @@ impl Directory {
         self.count
     }
 
-    /// Brings the slot of `id` closer and gives its hash.
+    /// Brings the slot of `id` closer and gives the way to it.
     #[inline(always)]
-    pub(super) fn fetch_slot(&self, id: u128) -> u32 {
+    pub(super) fn fetch_slot(&self, id: u128) -> Trail {
         let hash = self.hasher.hash(id);
         self.ids.prefetch(hash);
-        hash
+        Trail { hash, guess: NO_INDEX }
     }
 
-    /// Brings closer what is probably the entry with this hash.
+    /// Brings closer what is probably the entry at the end of `trail`, and remembers it.
     #[inline(always)]
-    pub(super) fn fetch_record(&self, hash: u32) {
-        prefetch(&self.entries, self.ids.guess(hash) as usize);
+    pub(super) fn fetch_record(&self, trail: &mut Trail) {
+        trail.guess = self.ids.guess(trail.hash);
+        prefetch(&self.entries, trail.guess as usize);
     }
 
-    /// Index of the account `id` with this hash, or [`NO_INDEX`].
+    /// Index of the account `id`, to which `trail` leads, or [`NO_INDEX`].
     #[inline(always)]
-    pub(super) fn find(&self, hash: u32, id: u128) -> u32 {
-        self.ids.find(hash, |index| self.entries[index as usize].id == id)
+    pub(super) fn find(&self, trail: Trail, id: u128) -> u32 {
+        // Since the guess, accounts may have come, and those of a failed chain may have gone.
+        if trail.guess < self.count && self.entries[trail.guess as usize].id == id {
+            return trail.guess;
+        }
+        self.ids.find(trail.hash, |index| self.entries[index as usize].id == id)
     }
 
     /// Index of the account `id`, or [`NO_INDEX`].
     pub(super) fn find_id(&self, id: u128) -> u32 {
-        self.find(self.hasher.hash(id), id)
+        self.find(Trail { hash: self.hasher.hash(id), guess: NO_INDEX }, id)
     }
 
     #[inline(always)]
@@ -117,12 +135,12 @@ impl Directory {
         Misfit::unless(fits, SECTION, first, "more than the capacity")?;
         let mut hashes = [0; RESTORED_AHEAD];
         for (ahead, account) in accounts.iter().take(RESTORED_AHEAD).enumerate() {
-            hashes[ahead] = self.fetch_slot(account.id);
+            hashes[ahead] = self.fetch_slot(account.id).hash;
         }
         for (place, account) in accounts.iter().enumerate() {
             let hash = hashes[place % RESTORED_AHEAD];
             if let Some(ahead) = accounts.get(place + RESTORED_AHEAD) {
-                hashes[place % RESTORED_AHEAD] = self.fetch_slot(ahead.id);
+                hashes[place % RESTORED_AHEAD] = self.fetch_slot(ahead.id).hash;
             }
             let added = self.add(hash, account);
             Misfit::unless(

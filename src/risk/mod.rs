@@ -26,7 +26,7 @@ use crate::types::{
     Transfer, TransferFlags, Verdict, Window,
 };
 
-use directory::Directory;
+use directory::{Directory, Trail};
 use markets::Markets;
 use policies::Policies;
 pub(crate) use shape::Imports;
@@ -34,9 +34,9 @@ pub(crate) use shape::Imports;
 /// How many commands ahead slots are fetched, and half as many ahead records.
 const SLOTS_AHEAD: usize = 16;
 const RECORDS_AHEAD: usize = 8;
-/// Hashes kept from the fetch to the use; more than are in flight.
-const HASHES_KEPT: usize = 32;
-const _: () = assert!(HASHES_KEPT.is_power_of_two() && SLOTS_AHEAD < HASHES_KEPT);
+/// Trails kept from the fetch to the use; more than are in flight.
+const TRAILS_KEPT: usize = 32;
+const _: () = assert!(TRAILS_KEPT.is_power_of_two() && SLOTS_AHEAD < TRAILS_KEPT);
 
 /// The risk stage's state.
 #[derive(Debug)]
@@ -139,27 +139,27 @@ impl Risk {
         mut verdict: impl FnMut(usize, Verdict),
     ) {
         let count = commands.len();
-        let mut hashes = [[0_u32; 2]; HASHES_KEPT];
+        let mut trails = [[Trail::NONE; 2]; TRAILS_KEPT];
         for index in 0..count.min(SLOTS_AHEAD) {
-            hashes[index % HASHES_KEPT] = self.fetch_slots(commands.at(index));
+            trails[index % TRAILS_KEPT] = self.fetch_slots(commands.at(index));
         }
         for index in 0..count.min(RECORDS_AHEAD) {
-            self.fetch_records(hashes[index % HASHES_KEPT]);
+            self.fetch_records(&mut trails[index % TRAILS_KEPT]);
         }
         let mut chain: Option<Chain> = None;
         for index in 0..count {
             if index + SLOTS_AHEAD < count {
                 let ahead = index + SLOTS_AHEAD;
-                hashes[ahead % HASHES_KEPT] = self.fetch_slots(commands.at(ahead));
+                trails[ahead % TRAILS_KEPT] = self.fetch_slots(commands.at(ahead));
             }
             if index + RECORDS_AHEAD < count {
-                self.fetch_records(hashes[(index + RECORDS_AHEAD) % HASHES_KEPT]);
+                self.fetch_records(&mut trails[(index + RECORDS_AHEAD) % TRAILS_KEPT]);
             }
             let command = commands.at(index);
             if command.header.batch_index == 0 {
                 self.imports = Imports::of_batch(command);
             }
-            let hash = hashes[index % HASHES_KEPT];
+            let trail = trails[index % TRAILS_KEPT];
             match command.op() {
                 Op::CreateTransfer => {
                     // A window does not begin within a chain.
@@ -168,16 +168,16 @@ impl Risk {
                             && index > 0
                             && commands.at(index - 1).is_linked()
                     };
-                    verdict(index, self.judge_transfer(command, hash, in_chain));
+                    verdict(index, self.judge_transfer(command, trail, in_chain));
                 }
                 Op::CreateAccount => {
-                    self.judge_account(command, hash[0], index, &mut chain, &mut verdict);
+                    self.judge_account(command, trail[0], index, &mut chain, &mut verdict);
                 }
                 Op::LookupAccount | Op::LookupQueue => {
-                    let account = self.directory.find(hash[0], command.body.lookup().id);
+                    let account = self.directory.find(trail[0], command.body.lookup().id);
                     verdict(index, Verdict { debit_index: account, ..Verdict::default() });
                 }
-                Op::PlaceOrder => verdict(index, self.judge_order(command, hash)),
+                Op::PlaceOrder => verdict(index, self.judge_order(command, trail)),
                 Op::CreateMarket => verdict(index, self.create_market(command)),
                 Op::LookupMarket => verdict(index, self.find_market(command.body.lookup().id)),
                 Op::SetAccountPolicy => verdict(index, self.set_account_policy(command)),
@@ -199,9 +199,9 @@ impl Risk {
         assert!(chain.is_none(), "a window never ends within a chain");
     }
 
-    /// Brings closer the slots of the accounts that `command` names, and gives their hashes.
+    /// Brings closer the slots of the accounts that `command` names, and gives the ways to them.
     #[inline(always)]
-    fn fetch_slots(&self, command: &Command) -> [u32; 2] {
+    fn fetch_slots(&self, command: &Command) -> [Trail; 2] {
         let ids = match command.op() {
             Op::CreateTransfer => {
                 let transfer = command.body.transfer();
@@ -214,28 +214,28 @@ impl Risk {
             Op::CreateAccount | Op::LookupAccount | Op::LookupQueue => {
                 [command.body.lookup().id; 2]
             }
-            _ => return [0; 2],
+            _ => return [Trail::NONE; 2],
         };
         ids.map(|id| self.directory.fetch_slot(id))
     }
 
     #[inline(always)]
-    fn fetch_records(&self, hashes: [u32; 2]) {
-        self.directory.fetch_record(hashes[0]);
-        self.directory.fetch_record(hashes[1]);
+    fn fetch_records(&self, trails: &mut [Trail; 2]) {
+        self.directory.fetch_record(&mut trails[0]);
+        self.directory.fetch_record(&mut trails[1]);
     }
 
     #[inline(always)]
     fn judge_transfer(
         &mut self,
         command: &Command,
-        hashes: [u32; 2],
+        trails: [Trail; 2],
         in_chain: impl FnOnce() -> bool,
     ) -> Verdict {
         let transfer = command.body.transfer();
         let mut verdict = Verdict {
-            debit_index: self.directory.find(hashes[0], transfer.debit_account_id),
-            credit_index: self.directory.find(hashes[1], transfer.credit_account_id),
+            debit_index: self.directory.find(trails[0], transfer.debit_account_id),
+            credit_index: self.directory.find(trails[1], transfer.credit_account_id),
             ..Verdict::default()
         };
         let resolves = transfer
@@ -315,7 +315,7 @@ impl Risk {
     fn judge_account(
         &mut self,
         command: &Command,
-        hash: u32,
+        trail: Trail,
         index: usize,
         chain: &mut Option<Chain>,
         verdict: &mut impl FnMut(usize, Verdict),
@@ -335,7 +335,7 @@ impl Risk {
         } else if chain.as_ref().is_some_and(|chain| chain.broken) {
             Verdict { detail: Verdict::BEFORE_ID, ..Verdict::refused(Status::LinkedEventFailed) }
         } else {
-            self.create_account(command, account, hash, index, chain.as_ref())
+            self.create_account(command, account, trail, index, chain.as_ref())
         };
         verdict(index, judged);
         let Some(under_way) = chain else { return };
@@ -357,14 +357,14 @@ impl Risk {
         &mut self,
         command: &Command,
         account: &Account,
-        hash: u32,
+        trail: Trail,
         index: usize,
         chain: Option<&Chain>,
     ) -> Verdict {
         if let Some(status) = shape::of_account(command, self.imports) {
             return Verdict { detail: Verdict::BEFORE_ID, ..Verdict::refused(status) };
         }
-        let existing = self.directory.find(hash, account.id);
+        let existing = self.directory.find(trail, account.id);
         if existing != NO_INDEX {
             let repeat = Verdict { debit_index: existing, ..Verdict::refused(Status::Exists) };
             return match chain {
@@ -387,7 +387,7 @@ impl Risk {
         if timestamp <= self.last_account_timestamp {
             return Verdict::refused(Status::ImportedEventTimestampMustNotRegress);
         }
-        match self.directory.add(hash, account) {
+        match self.directory.add(trail.hash, account) {
             NO_INDEX => Verdict::refused(Status::AccountsFull),
             created => {
                 self.last_account_timestamp = timestamp;

@@ -43,11 +43,11 @@ impl Risk {
     }
 
     #[inline(always)]
-    pub(super) fn judge_order(&mut self, command: &Command, hashes: [u32; 2]) -> Verdict {
+    pub(super) fn judge_order(&mut self, command: &Command, trails: [Trail; 2]) -> Verdict {
         let order = command.body.order();
         let mut verdict = Verdict {
-            debit_index: self.directory.find(hashes[0], order.base_account_id),
-            credit_index: self.directory.find(hashes[1], order.quote_account_id),
+            debit_index: self.directory.find(trails[0], order.base_account_id),
+            credit_index: self.directory.find(trails[1], order.quote_account_id),
             extra_index: self.markets.find(order.market.into()),
             ..Verdict::default()
         };
