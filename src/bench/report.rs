@@ -82,11 +82,11 @@ pub struct SettleReport {
     /// What every measurement says; its transfers are the commands.
     #[serde(flatten)]
     pub report: Report,
-    /// Commands about orders in the load.
+    /// Commands in the load.
     pub commands: u64,
     /// Those, divided by the seconds.
     pub commands_per_second: f64,
-    /// What they brought about: trades.
+    /// What they brought about: trades, payments that settled later.
     pub events: u64,
     /// Those, divided by the seconds.
     pub events_per_second: f64,
@@ -116,9 +116,10 @@ impl fmt::Display for SettleReport {
         let text = report.to_string();
         let rest = text.split_once('\n').map_or("", |(_, rest)| rest);
         let (bench, batch, durability) = (report.bench, report.batch, report.durability);
+        let to = if *markets == 0 { String::new() } else { format!(" to {markets} markets") };
         writeln!(
             f,
-            "settle, {bench}: {commands} commands to {markets} markets in batches of {batch}, {durability}"
+            "settle, {bench}: {commands} commands{to} in batches of {batch}, {durability}"
         )?;
         writeln!(f, "  {events_per_second:.0} events a second")?;
         write!(f, "{}", rest.replacen("transfers", "commands", 1))

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::options::{DurabilityOption, ThreadOptions};
 use super::{Exit, Failure, store};
 use crate::bench::{
-    self, BenchError, JournalLoad, Kept, Load, Mix, OrderLoad, OrderMix, Report, Through,
+    self, BenchError, JournalLoad, Kept, Load, Mix, OrderLoad, OrderMix, QueueLoad, Report, Through,
 };
 use crate::gateway::Pace;
 use crate::journal::{Backend, Durability};
@@ -129,6 +129,13 @@ pub(super) struct SettleBench {
     /// Of a hundred commands, how many are NEW:CANCEL:AMEND:CROSSING, all for one lot
     #[arg(long, value_name = "SHARES", default_value = "50:40:0:10")]
     mix: OrderMix,
+    /// Instead of orders: payments that wait in queues, and then settle
+    #[arg(long, value_name = "N", conflicts_with_all = ["commands", "markets", "depth", "prices", "mix"], value_parser = clap::value_parser!(u64).range(1..=1 << 28))]
+    queued: Option<u64>,
+    /// Of a hundred accounts that owe queued payments, how many are in gridlock until the queues are
+    /// resolved; the others wait for money that comes in
+    #[arg(long, value_name = "PERCENT", default_value = "50", requires = "queued", value_parser = clap::value_parser!(u32).range(0..=100))]
+    gridlocked: u32,
     /// Commands in a batch; each batch is of one operation
     #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=BATCH_COMMANDS_MAX as i64))]
     batch: u16,
@@ -244,16 +251,7 @@ impl JournalBench {
 
 impl SettleBench {
     fn execute(self) -> Result<Exit, Failure> {
-        let orders = OrderLoad {
-            owners: self.accounts / 2,
-            markets: self.markets,
-            resting: self.depth,
-            prices: self.prices,
-            commands: self.commands,
-            batch: usize::from(self.batch),
-            mix: self.mix,
-        };
-        let load = orders.generate(self.seed);
+        let load = self.generate();
         let report = if self.fold {
             bench::settle_fold(&load, self.seed).map_err(Failure::operating)?
         } else {
@@ -267,6 +265,23 @@ impl SettleBench {
             println!("{report}");
         }
         Ok(Exit::Done)
+    }
+
+    fn generate(&self) -> Load {
+        if let Some(queued) = self.queued {
+            let (accounts, batch) = (self.accounts, usize::from(self.batch));
+            return QueueLoad { accounts, queued, gridlocked: self.gridlocked, batch }.generate();
+        }
+        let orders = OrderLoad {
+            owners: self.accounts / 2,
+            markets: self.markets,
+            resting: self.depth,
+            prices: self.prices,
+            commands: self.commands,
+            batch: usize::from(self.batch),
+            mix: self.mix,
+        };
+        orders.generate(self.seed)
     }
 }
 
