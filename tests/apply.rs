@@ -232,6 +232,18 @@ fn help_and_version_go_to_standard_output() {
 }
 
 #[test]
+fn a_standard_error_that_takes_nothing_changes_nothing() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("input.ndjson");
+    fs::write(&file, ACCOUNTS).unwrap();
+    for (arguments, status) in [(["apply", text(&file)], 0), (["apply", "/nowhere"], 1)] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ended = ringfence(&arguments).stdout(Stdio::null()).stderr(full).status().unwrap();
+        assert_eq!(ended.code(), Some(status));
+    }
+}
+
+#[test]
 fn a_start_with_smaller_tables_than_the_journal_says_is_refused_and_harms_nothing() {
     let folder = tempdir().unwrap();
     let dir = folder.path().join("data");

@@ -76,7 +76,7 @@ impl Apply {
         let mut settings = self.engine.settings(self.data_dir.is_some(), Arc::clone(&stop))?;
         let input = open_input(&self.input)?;
         if self.data_dir.is_none() {
-            eprintln!("ringfence: no --data-dir: nothing is journaled");
+            tell!("ringfence: no --data-dir: nothing is journaled");
         }
         let store = store::open(self.data_dir.as_deref(), &self.journaled, &self.engine)?;
         if let Some(dir) = &store.dir {
@@ -84,7 +84,7 @@ impl Apply {
         }
         let (tables_bytes, is_journaled) = (store.engine.memory_bytes(), store.journal.is_some());
         let memory = Memory::new(program_bytes, tables_bytes, &settings, is_journaled);
-        eprintln!("ringfence: {}", memory.line());
+        tell!("ringfence: {}", memory.line());
         let (first_sequence, dir) = (store.last_sequence + 1, store.dir);
 
         let clock = match self.clock {
@@ -113,14 +113,14 @@ impl Apply {
         }
         let (mut sink, log_failure) = finished.sink.finish();
         if let Some(failure) = log_failure {
-            eprintln!("ringfence: {failure}; the next start makes it whole");
+            tell!("ringfence: {failure}; the next start makes it whole");
         }
         drop(dir);
 
         let commands = finished.last_sequence + 1 - first_sequence;
         let (sequence, timestamp) = (finished.last_sequence, finished.last_timestamp);
-        eprintln!("{}", Summary::of(&finished.engine, commands, sequence, timestamp).line());
-        eprintln!("{}", counts_line(&finished.counts));
+        tell!("{}", Summary::of(&finished.engine, commands, sequence, timestamp).line());
+        tell!("{}", counts_line(&finished.counts));
         if let Some(error) = sink.take_failure() {
             return Err(Failure::Operating(format!("writing the outcomes: {error}")));
         }

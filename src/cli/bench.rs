@@ -1,8 +1,11 @@
 //! `ringfence bench`: measure.
 
+use std::fmt;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use super::options::{DurabilityOption, ThreadOptions};
 use super::{Exit, Failure, store};
@@ -164,14 +167,21 @@ impl LoadOptions {
         Load::generate(self.accounts, self.transfers, batch, self.mix, self.seed)
     }
 
-    fn print(&self, report: &Report) {
-        if self.json {
-            let line = serde_json::to_string(report).expect("a report can be written as JSON");
-            println!("{line}");
-        } else {
-            println!("{report}");
-        }
+    fn print(&self, report: &Report) -> Result<(), Failure> {
+        print(report, self.json)
     }
+}
+
+/// Prints a report as people or as programs read it.
+fn print(report: &(impl fmt::Display + Serialize), json: bool) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    let printed = if json {
+        let line = serde_json::to_string(report).expect("a report can be written as JSON");
+        writeln!(output, "{line}")
+    } else {
+        writeln!(output, "{report}")
+    };
+    printed.map_err(|error| Failure::operating(format_args!("writing the report: {error}")))
 }
 
 impl Bench {
@@ -183,7 +193,7 @@ impl Bench {
             Bench::Fold(FoldBench { load }) => {
                 let report =
                     bench::fold(&load.generate(), load.seed).map_err(Failure::operating)?;
-                load.print(&report);
+                load.print(&report)?;
                 Ok(Exit::Done)
             }
         }
@@ -223,7 +233,7 @@ impl PipelineBench {
         let load = self.load.generate();
         let (through, kept) = self.through.resolve(&load)?;
         let report = bench::pipeline(&load, self.load.seed, &through, kept).map_err(failure)?;
-        self.load.print(&report);
+        self.load.print(&report)?;
         Ok(Exit::Done)
     }
 }
@@ -239,12 +249,7 @@ impl JournalBench {
         let report = bench::journal(&dir, writer, &loads, usize::from(self.turns))
             .map_err(Failure::operating)?;
         journal.writer.close().map_err(Failure::operating)?;
-        if self.json {
-            let line = serde_json::to_string(&report).expect("a report can be written as JSON");
-            println!("{line}");
-        } else {
-            println!("{report}");
-        }
+        print(&report, self.json)?;
         Ok(Exit::Done)
     }
 }
@@ -258,12 +263,7 @@ impl SettleBench {
             let (through, kept) = self.through.resolve(&load)?;
             bench::settle_pipeline(&load, self.seed, &through, kept).map_err(failure)?
         };
-        if self.json {
-            let line = serde_json::to_string(&report).expect("a report can be written as JSON");
-            println!("{line}");
-        } else {
-            println!("{report}");
-        }
+        print(&report, self.json)?;
         Ok(Exit::Done)
     }
 

@@ -65,9 +65,9 @@ impl Failure {
         match self {
             // Where nobody reads it there is nobody to tell.
             Failure::Arguments(error) => drop(error.print()),
-            Failure::Usage(message) => eprintln!("ringfence: {message}"),
-            Failure::Operating(message) => eprintln!("ringfence: {message}"),
-            Failure::Bug(message) => eprintln!("ringfence: broken invariant: {message}"),
+            Failure::Usage(message) => tell!("ringfence: {message}"),
+            Failure::Operating(message) => tell!("ringfence: {message}"),
+            Failure::Bug(message) => tell!("ringfence: broken invariant: {message}"),
         }
     }
 }

@@ -45,7 +45,7 @@ impl Journal {
             Journal::Verify(at) => {
                 let summary = at.inspect()?;
                 if let Some(tail) = &summary.tail {
-                    eprintln!("ringfence: the next start cuts {tail}");
+                    tell!("ringfence: the next start cuts {tail}");
                 }
                 let seals = match (summary.seals, seal_of(&summary)) {
                     (Seals::Checked, Some(last)) => {
@@ -108,7 +108,7 @@ impl Where {
         let repaired = journal::repair(&dir, self.key.read()?).map_err(Failure::operating)?;
         note_unchecked(repaired.seals);
         for cut in &repaired.cuts {
-            eprintln!("ringfence: {cut}");
+            tell!("ringfence: {cut}");
         }
         print_line(&describe_repair(&repaired))
     }
@@ -128,7 +128,7 @@ impl Where {
         }
         output.flush().map_err(written)?;
         if let Some(tail) = reader.tail() {
-            eprintln!("ringfence: passed over {tail}");
+            tell!("ringfence: passed over {tail}");
         }
         Ok(())
     }

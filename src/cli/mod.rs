@@ -6,6 +6,15 @@
 //!   to standard error.
 //! * The exit status tells what happened: see [`Exit`].
 
+/// Says a line on standard error. Where nobody reads it there is nobody to tell, and no reason to
+/// panic as `eprintln!` does.
+macro_rules! tell {
+    ($($said:tt)*) => {{
+        use std::io::Write as _;
+        drop(writeln!(std::io::stderr(), $($said)*));
+    }};
+}
+
 mod apply;
 mod bench;
 mod config;

@@ -43,7 +43,7 @@ impl KeyOption {
 /// Says what a look at the journal does not prove.
 pub(super) fn note_unchecked(seals: Seals) {
     if seals == Seals::Unchecked {
-        eprintln!(
+        tell!(
             "ringfence: the journal is keyed: without --journal-key it is checked by checksum only"
         );
     }
@@ -194,7 +194,7 @@ impl ThreadOptions {
         let cores = available_parallelism().map_or(1, NonZero::get);
         let strategy = self.wait.strategy(placement, journaled, cores);
         if self.wait == Wait::BusySpin && strategy != WaitStrategy::BusySpin {
-            eprintln!("ringfence: more threads than cores would spin; they yield instead");
+            tell!("ringfence: more threads than cores would spin; they yield instead");
         }
         strategy
     }

@@ -80,7 +80,7 @@ impl Replay {
             print_balances(&engine, &mut output).map_err(written)?;
         }
         if self.outcomes || self.balances {
-            eprintln!("{}", summary.line());
+            tell!("{}", summary.line());
         } else {
             writeln!(output, "{}", summary.line()).map_err(written)?;
         }
@@ -127,14 +127,14 @@ impl Replay {
         }
         progress.finish();
         if let Some(tail) = reader.tail() {
-            eprintln!("ringfence: passed over {tail}");
+            tell!("ringfence: passed over {tail}");
         }
         Ok(())
     }
 }
 
 fn say(note: String) {
-    eprintln!("ringfence: {note}");
+    tell!("ringfence: {note}");
 }
 
 fn written(error: io::Error) -> Failure {

@@ -46,11 +46,11 @@ impl Run {
             given => given.to_vec(),
         };
         let memory = Memory::new(program_bytes, store.engine.memory_bytes(), &settings, true);
-        eprintln!("ringfence: {}", memory.line());
+        tell!("ringfence: {}", memory.line());
         let source = SocketSource::listen(&listen).map_err(Failure::operating)?;
         let settings = Settings { parker: Some(source.parker()), ..settings };
         let (first_sequence, dir) = (store.last_sequence + 1, store.dir);
-        eprintln!(
+        tell!(
             "ringfence: ready on {}, sequence {first_sequence}, {}",
             source.addresses().collect::<Vec<_>>().join(" and "),
             settings.placement
@@ -76,13 +76,13 @@ impl Run {
         }
         let (_, log_failure) = finished.sink.finish();
         if let Some(failure) = log_failure {
-            eprintln!("ringfence: {failure}; the next start makes it whole");
+            tell!("ringfence: {failure}; the next start makes it whole");
         }
         drop(dir);
         let commands = finished.last_sequence + 1 - first_sequence;
         let (sequence, timestamp) = (finished.last_sequence, finished.last_timestamp);
-        eprintln!("{}", Summary::of(&finished.engine, commands, sequence, timestamp).line());
-        eprintln!("{}", counts_line(&finished.counts));
+        tell!("{}", Summary::of(&finished.engine, commands, sequence, timestamp).line());
+        tell!("{}", counts_line(&finished.counts));
         Ok(Exit::Done)
     }
 }

@@ -114,7 +114,7 @@ impl Snapshot {
 }
 
 fn say(note: String) {
-    eprintln!("ringfence: {note}");
+    tell!("ringfence: {note}");
 }
 
 /// Writes the contents of `engine`, durably, under a temporary name.

@@ -133,14 +133,14 @@ fn open_log(dir: &DataDir, journal_id: [u8; 16], last_sequence: u64) -> Result<L
 }
 
 fn say(note: impl std::fmt::Display) {
-    eprintln!("ringfence: {note}");
+    tell!("ringfence: {note}");
 }
 
 /// Opens a directory to write, and says so if something faster is missing.
 fn open_dir(path: &Path, journal_io: Option<Backend>) -> Result<DataDir, Failure> {
     let dir = DataDir::open_with(path, journal_io).map_err(Failure::operating)?;
     if let Some(shortcoming) = dir.shortcoming() {
-        eprintln!("ringfence: {}: {shortcoming}", path.display());
+        tell!("ringfence: {}: {shortcoming}", path.display());
     }
     Ok(dir)
 }

@@ -34,7 +34,7 @@ impl Submit {
         let input = open_input(&self.input)?;
         let client = Client::connect_for(&self.connect, self.events).map_err(Failure::operating)?;
         let report = submit(input, &mut open_output()?, client);
-        eprintln!("{}", counts_line(&report.outcomes));
+        tell!("{}", counts_line(&report.outcomes));
         if let Some(error) = report.stopped {
             let unanswered = report.unanswered;
             return Err(Failure::Operating(format!("{error}; {unanswered} commands unanswered")));
