@@ -111,9 +111,10 @@ pub(super) mod sealed {
     use super::Place;
 
     pub trait Claims {
-        /// Takes the next `count` sequences, at most the ring's slots; `None` if their slots are
-        /// not all free. The producer has then synchronised with everyone who read these slots.
-        fn take(&mut self, place: &mut Place, count: usize) -> Option<u64>;
+        /// Takes the next `count` sequences; `None` if their slots are not all free as far as
+        /// `place` has looked. Of those it takes, the producer has synchronised with everyone who
+        /// read their slots.
+        fn take(&mut self, place: &Place, count: usize) -> Option<u64>;
 
         /// Says that the claim just taken is filled slot by slot, and may be forgotten meanwhile.
         fn open(&mut self, first: u64, count: usize);
@@ -135,15 +136,9 @@ pub(super) mod sealed {
 
 impl sealed::Claims for Alone {
     #[inline(always)]
-    fn take(&mut self, place: &mut Place, count: usize) -> Option<u64> {
-        let end = self.next + count as u64;
-        if end > place.limit {
-            place.look();
-            if end > place.limit {
-                return None;
-            }
-        }
-        Some(self.next)
+    fn take(&mut self, place: &Place, count: usize) -> Option<u64> {
+        // The limit is never behind what was claimed; a sum could overflow, a difference cannot.
+        (count as u64 <= place.limit - self.next).then_some(self.next)
     }
 
     #[inline(always)]
@@ -183,20 +178,19 @@ impl Shared {
 
 impl sealed::Claims for Shared {
     #[inline(always)]
-    fn take(&mut self, place: &mut Place, count: usize) -> Option<u64> {
+    fn take(&mut self, place: &Place, count: usize) -> Option<u64> {
         // Of a claim that was forgotten.
         self.give_up(place);
         let mut first = self.claimed;
         let mut pauses = CONTENDED_PAUSES;
         loop {
-            let end = first + count as u64;
-            if end > place.limit {
-                place.look();
-                // If the guess is too low, then the ring is all the fuller.
-                if end > place.limit {
-                    return None;
-                }
+            // If the guess is too low, then the ring is all the fuller. Others may have claimed
+            // past the limit that this producer knows.
+            let free = place.limit.saturating_sub(first);
+            if count as u64 > free {
+                return None;
             }
+            let end = first + count as u64;
             // A guess that fails brings the line here at once to be written: cheaper than to
             // load it first, and then to ask for it again.
             //

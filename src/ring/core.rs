@@ -134,11 +134,17 @@ impl Core {
         Bell::ring_all(&lock(&self.bells));
     }
 
+    /// Whether the ring was halted.
+    #[inline(always)]
+    pub(super) fn is_halted(&self) -> bool {
+        // Relaxed: see `halt`.
+        self.halted.load(Relaxed)
+    }
+
     /// The reason, if the ring was halted.
     #[inline(always)]
     pub(super) fn check(&self) -> Result<(), Halted> {
-        // Relaxed: see `halt`.
-        if self.halted.load(Relaxed) { Err(self.reason()) } else { Ok(()) }
+        if self.is_halted() { Err(self.reason()) } else { Ok(()) }
     }
 
     #[cold]

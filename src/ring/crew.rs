@@ -125,7 +125,8 @@ impl core::fmt::Debug for Worker {
 /// What a step found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
-    Worked,
+    /// So many slots were taken; [`usize::MAX`] for a large part of the ring.
+    Worked(usize),
     Idle,
     Ended,
 }
@@ -162,7 +163,13 @@ impl<R: Lanes, W: Slot, H: Handler<R, W>> Hand for Hosted<R, W, H> {
             Poll::Empty => {}
             Poll::Ended => return Ok(Step::Ended),
         }
-        Ok(if self.stage.taken() == before { Step::Idle } else { Step::Worked })
+        let taken = usize::try_from(self.stage.taken() - before).unwrap_or(usize::MAX);
+        Ok(match taken {
+            0 => Step::Idle,
+            // In a short ring such a batch cannot grow: the producer may be waiting for it.
+            slots if slots > self.stage.core().slots / 4 => Step::Worked(usize::MAX),
+            slots => Step::Worked(slots),
+        })
     }
 
     fn stop(&mut self, end: Result<(), &Halted>) {
@@ -278,18 +285,20 @@ fn work(mut worker: Worker) -> Result<(), Halted> {
         Ok(())
     });
     while end.is_ok() {
-        let (mut worked, mut running) = (false, false);
+        let (mut most, mut running) = (0, false);
         end = on_each(&mut worker.hands, |hand| {
             let step = hand.step()?;
-            worked |= step == Step::Worked;
+            if let Step::Worked(slots) = step {
+                most = most.max(slots);
+            }
             running |= step != Step::Ended;
             Ok(())
         });
         if !running {
             break;
         }
-        if worked {
-            waiter.reset();
+        if most > 0 {
+            waiter.worked(most);
         } else {
             waiter.wait();
         }

@@ -142,7 +142,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     ///
     /// [`ClaimError::BatchTooLong`] if the ring has fewer slots, [`ClaimError::Halted`] once the
     /// ring was halted.
-    #[inline]
+    #[inline(always)]
     pub fn try_claim(&mut self, count: usize) -> Result<Option<Claim<'_, T, C>>, ClaimError> {
         Ok(self.take(count)?.map(|first| Claim::new(self, first, count)))
     }
@@ -153,7 +153,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     ///
     /// [`ClaimError::BatchTooLong`] at once if the ring has fewer slots, [`ClaimError::Halted`]
     /// once the ring was halted.
-    #[inline]
+    #[inline(always)]
     pub fn claim(&mut self, count: usize) -> Result<Claim<'_, T, C>, ClaimError> {
         let first = self.take_waiting(count)?;
         Ok(Claim::new(self, first, count))
@@ -178,7 +178,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// # Errors
     ///
     /// The value, and why.
-    #[inline]
+    #[inline(always)]
     pub fn try_publish(&mut self, value: T) -> Result<u64, PublishError<T>> {
         match self.take(1) {
             Ok(Some(sequence)) => Ok(self.put(sequence, value)),
@@ -192,11 +192,11 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// # Errors
     ///
     /// The value, if the ring was halted.
-    #[inline]
+    #[inline(always)]
     pub fn publish(&mut self, value: T) -> Result<u64, PublishError<T>> {
-        match self.take_waiting(1) {
-            Ok(sequence) => Ok(self.put(sequence, value)),
-            Err(error) => Err(PublishError { value, halted: error.halted() }),
+        match self.take_known(1) {
+            Some(sequence) => Ok(self.put(sequence, value)),
+            None => self.publish_waiting(value, None),
         }
     }
 
@@ -206,7 +206,17 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     ///
     /// The value, if the ring was halted, or is still full.
     pub fn publish_within(&mut self, value: T, limit: Duration) -> Result<u64, PublishError<T>> {
-        match self.take_within(1, Some(limit)) {
+        self.publish_waiting(value, Some(limit))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn publish_waiting(
+        &mut self,
+        value: T,
+        limit: Option<Duration>,
+    ) -> Result<u64, PublishError<T>> {
+        match self.take_within(1, limit) {
             Ok(sequence) => Ok(self.put(sequence, value)),
             Err(error) => Err(PublishError { value, halted: error.halted() }),
         }
@@ -221,7 +231,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// # Errors
     ///
     /// [`ClaimError::Halted`] once the ring was halted.
-    #[inline]
+    #[inline(always)]
     pub fn try_publish_with(
         &mut self,
         fill: impl FnOnce(&mut T),
@@ -234,7 +244,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// # Errors
     ///
     /// [`ClaimError::Halted`] once the ring was halted.
-    #[inline]
+    #[inline(always)]
     pub fn publish_with(&mut self, fill: impl FnOnce(&mut T)) -> Result<u64, ClaimError> {
         Ok(self.claim(1)?.fill_one(fill))
     }
@@ -246,7 +256,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     ///
     /// [`ClaimError::BatchTooLong`] if the ring has fewer slots, [`ClaimError::Halted`] once the
     /// ring was halted; no value was taken then.
-    #[inline]
+    #[inline(always)]
     pub fn try_publish_all(
         &mut self,
         values: &mut impl ExactSizeIterator<Item = T>,
@@ -259,7 +269,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// # Errors
     ///
     /// As `try_publish_all`.
-    #[inline]
+    #[inline(always)]
     pub fn publish_all(
         &mut self,
         values: &mut impl ExactSizeIterator<Item = T>,
@@ -277,24 +287,51 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     pub fn close(self) {}
 
     /// Takes the next `count` sequences; `None` if they are not all free.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, count: usize) -> Result<Option<u64>, ClaimError> {
+        match self.take_known(count) {
+            Some(first) => Ok(Some(first)),
+            None => self.look_and_take(count),
+        }
+    }
+
+    /// As [`take`](Self::take), but `None` too where a look at the last readers is needed or
+    /// there is an error to tell: what nearly every claim takes, short enough to become a part of
+    /// its caller's loop.
+    #[inline(always)]
+    fn take_known(&mut self, count: usize) -> Option<u64> {
+        // More than the ring's slots are never free.
+        if self.place.core.is_halted() { None } else { self.claims.take(&self.place, count) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_and_take(&mut self, count: usize) -> Result<Option<u64>, ClaimError> {
         self.place.core.check()?;
         if count > self.slots.count() {
             return Err(ClaimError::BatchTooLong { asked: count, slots: self.slots.count() });
         }
-        Ok(self.claims.take(&mut self.place, count))
+        loop {
+            let known = self.place.limit;
+            self.place.look();
+            let first = self.claims.take(&self.place, count);
+            // Not full just because others were faster: readers may have gone on meanwhile.
+            if first.is_some() || self.place.limit == known {
+                return Ok(first);
+            }
+        }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_waiting(&mut self, count: usize) -> Result<u64, ClaimError> {
-        match self.take(count)? {
+        match self.take_known(count) {
             Some(first) => Ok(first),
             None => self.take_within(count, None),
         }
     }
 
     #[cold]
+    #[inline(never)]
     fn take_within(&mut self, count: usize, limit: Option<Duration>) -> Result<u64, ClaimError> {
         let mut waiter = self.waiter.another();
         waiter.wait_for(limit, || self.take(count).transpose()).unwrap_or_else(|| {
