@@ -12,7 +12,7 @@
 //! * The queue is ordered by `settled_at`; so what is to be forgotten stands in front.
 //! * A forgotten id is never answered for, whether its slot was freed already or not.
 
-use crate::table::{Array, EngineError, IdHasher, NO_INDEX, Table, prefetch};
+use crate::table::{Array, EngineError, IdHasher, NO_INDEX, Retention, Table, prefetch};
 use crate::types::{OrderStatus, Rules, Side, TimeInForce};
 
 /// What became of an order.
@@ -139,19 +139,14 @@ pub(crate) struct Orders {
     ids: Table,
     pub(super) orders: Array<Order>,
     rest: Array<Rest>,
-    /// Slots that are not open, oldest first, around the end.
-    queue: Array<u32>,
-    queue_first: usize,
-    queue_count: usize,
+    /// Slots that are not open.
+    queue: Retention,
     /// Slots from here on were never used.
     fresh: u32,
     /// The slot freed last; each free slot leads to the next in `after`.
     free: u32,
     /// How many slots hold something.
     used: usize,
-    retention_ns: u64,
-    /// Nothing in the queue is forgotten before this time.
-    forget_from: u64,
 }
 
 impl Order {
@@ -184,14 +179,10 @@ impl Orders {
             ids: Table::new("ids of orders", capacity)?,
             orders: Array::new(WHAT, capacity, NO_ORDER)?,
             rest: Array::new(WHAT, capacity, NO_REST)?,
-            queue: Array::new(WHAT, capacity, 0)?,
-            queue_first: 0,
-            queue_count: 0,
+            queue: Retention::new(WHAT, capacity, rules.retention_ns)?,
             fresh: 0,
             free: NO_INDEX,
             used: 0,
-            retention_ns: rules.retention_ns,
-            forget_from: u64::MAX,
         })
     }
 
@@ -202,14 +193,8 @@ impl Orders {
         self.ids.grow(capacity)?;
         self.orders.grow(WHAT, capacity, NO_ORDER)?;
         self.rest.grow(WHAT, capacity, NO_REST)?;
-        let mut queue = Array::new(WHAT, capacity, 0)?;
-        for place in 0..self.queue_count {
-            queue[place] = self.queue[self.place(place)];
-        }
-        self.queue = queue;
-        self.queue_first = 0;
-        self.retention_ns = rules.retention_ns;
-        self.look_at_first();
+        let settled_at = |slot: u32| self.rest[slot as usize].settled_at;
+        self.queue.configure(WHAT, capacity, rules.retention_ns, settled_at)?;
         Ok(capacity)
     }
 
@@ -238,9 +223,12 @@ impl Orders {
     /// Brings closer what is probably the record with this hash.
     #[inline(always)]
     pub(super) fn fetch_record(&self, hash: u32) {
-        let slot = self.guess(hash) as usize;
-        prefetch(&self.orders, slot);
-        prefetch(&self.rest, slot);
+        let slot = self.guess(hash);
+        // As for transfers: no hint about what is not there.
+        if slot != NO_INDEX {
+            prefetch(&self.orders, slot as usize);
+            prefetch(&self.rest, slot as usize);
+        }
     }
 
     #[inline(always)]
@@ -281,9 +269,7 @@ impl Orders {
     }
 
     fn is_forgotten(&self, slot: u32, now: u64) -> bool {
-        self.retention_ns != 0
-            && self.order(slot).state != State::Open
-            && self.rest(slot).settled_at.saturating_add(self.retention_ns) <= now
+        self.order(slot).state != State::Open && self.queue.is_over(self.rest(slot).settled_at, now)
     }
 
     /// Takes the id out of the table; its slot is freed when its turn comes in the queue.
@@ -301,7 +287,7 @@ impl Orders {
     /// Frees a few slots of forgotten ids.
     #[inline(always)]
     pub(super) fn forget_some(&mut self, now: u64) {
-        if now >= self.forget_from {
+        if self.queue.is_due(now) {
             for _ in 0..FREED_PER_EVENT {
                 self.forget_first(now);
             }
@@ -310,36 +296,19 @@ impl Orders {
 
     /// Frees the slot at the front of the queue, if it is forgotten at `now`.
     fn forget_first(&mut self, now: u64) -> bool {
-        if now < self.forget_from {
+        if !self.queue.is_due(now) {
             return false;
         }
-        let slot = self.queue[self.queue_first];
+        let slot = self.queue.ahead(0).expect("what is due is there");
         let Order { id, state, .. } = *self.order(slot);
         if state != State::Forgotten {
             self.forget(self.hasher.hash(id), slot);
         }
-        self.queue_first = self.place(1);
-        self.queue_count -= 1;
+        self.queue.pop(|slot| self.rest[slot as usize].settled_at);
         self.order_mut(slot).after = self.free;
         self.free = slot;
         self.used -= 1;
-        self.look_at_first();
         true
-    }
-
-    fn look_at_first(&mut self) {
-        self.forget_from = u64::MAX;
-        if self.retention_ns != 0 && self.queue_count != 0 {
-            let first = self.queue[self.queue_first];
-            self.forget_from = self.rest(first).settled_at.saturating_add(self.retention_ns);
-        }
-    }
-
-    /// Where the queue's entry number `place` is.
-    #[inline(always)]
-    fn place(&self, place: usize) -> usize {
-        let place = self.queue_first + place;
-        if place >= self.queue.len() { place - self.queue.len() } else { place }
     }
 
     /// Adds a record under an id that is not held; [`Orders::has_room`] said that it fits.
@@ -365,12 +334,7 @@ impl Orders {
     pub(super) fn settle(&mut self, slot: u32, state: State, settled_at: u64) {
         self.orders[slot as usize].state = state;
         self.rest[slot as usize].settled_at = settled_at;
-        let last = self.place(self.queue_count);
-        self.queue[last] = slot;
-        self.queue_count += 1;
-        if self.retention_ns != 0 && self.queue_count == 1 {
-            self.look_at_first();
-        }
+        self.queue.push(slot, |slot| self.rest[slot as usize].settled_at);
     }
 
     /// Slots of all that is held at `now`, in no particular order. Not for the hot path.

@@ -13,7 +13,7 @@
 //!   refused, resolved or expired it last. So what is to be forgotten stands in front.
 //! * A forgotten id is never answered for, whether its slot was freed already or not.
 
-use crate::table::{Array, EngineError, IdHasher, NO_INDEX, Table, prefetch};
+use crate::table::{Array, EngineError, IdHasher, NO_INDEX, Retention, Table, prefetch};
 use crate::types::{Rules, TransferFlags};
 
 /// What became of a transfer.
@@ -137,20 +137,14 @@ pub(super) struct Transfers {
     ids: Table,
     hot: Array<Hot>,
     cold: Array<Cold>,
-    /// Slots that are not pending, oldest first, around the end.
-    queue: Array<u32>,
-    queue_first: usize,
-    queue_count: usize,
+    /// Slots that are not pending.
+    queue: Retention,
     /// Slots from here on were never used.
     fresh: u32,
     /// The slot freed last; each free slot leads to the next in `debit_index`.
     free: u32,
     /// How many slots hold something.
     used: usize,
-    /// How long settled ids are remembered; 0: for ever.
-    retention_ns: u64,
-    /// Nothing in the queue is forgotten before this time.
-    forget_from: u64,
 }
 
 impl Transfers {
@@ -161,14 +155,10 @@ impl Transfers {
             ids: Table::new("ids of transfers", capacity)?,
             hot: Array::new(WHAT, capacity, NO_HOT)?,
             cold: Array::new(WHAT, capacity, NO_COLD)?,
-            queue: Array::new(WHAT, capacity, 0)?,
-            queue_first: 0,
-            queue_count: 0,
+            queue: Retention::new(WHAT, capacity, rules.retention_ns)?,
             fresh: 0,
             free: NO_INDEX,
             used: 0,
-            retention_ns: rules.retention_ns,
-            forget_from: u64::MAX,
         })
     }
 
@@ -179,14 +169,8 @@ impl Transfers {
         self.ids.grow(capacity)?;
         self.hot.grow(WHAT, capacity, NO_HOT)?;
         self.cold.grow(WHAT, capacity, NO_COLD)?;
-        let mut queue = Array::new(WHAT, capacity, 0)?;
-        for place in 0..self.queue_count {
-            queue[place] = self.queue[self.place(place)];
-        }
-        self.queue = queue;
-        self.queue_first = 0;
-        self.retention_ns = rules.retention_ns;
-        self.look_at_first();
+        let settled_at = |slot: u32| self.cold[slot as usize].settled_at;
+        self.queue.configure(WHAT, capacity, rules.retention_ns, settled_at)?;
         Ok(capacity)
     }
 
@@ -245,9 +229,7 @@ impl Transfers {
     }
 
     fn is_forgotten(&self, slot: u32, now: u64) -> bool {
-        self.retention_ns != 0
-            && !self.hot(slot).state.is_open()
-            && self.cold(slot).settled_at.saturating_add(self.retention_ns) <= now
+        !self.hot(slot).state.is_open() && self.queue.is_over(self.cold(slot).settled_at, now)
     }
 
     /// Takes the id out of the table; its slot is freed when its turn comes in the queue.
@@ -265,7 +247,7 @@ impl Transfers {
     /// Frees a few slots of forgotten ids.
     #[inline(always)]
     pub(super) fn forget_some(&mut self, now: u64) {
-        if now >= self.forget_from {
+        if self.queue.is_due(now) {
             for _ in 0..FREED_PER_EVENT {
                 self.forget_first(now);
             }
@@ -274,47 +256,30 @@ impl Transfers {
 
     /// Frees the slot at the front of the queue, if it is forgotten at `now`.
     fn forget_first(&mut self, now: u64) -> bool {
-        if now < self.forget_from {
+        if !self.queue.is_due(now) {
             return false;
         }
         self.fetch_next();
-        let slot = self.queue[self.queue_first];
+        let slot = self.queue.ahead(0).expect("what is due is there");
         let Hot { id, state, .. } = *self.hot(slot);
         if state != State::Forgotten {
             self.forget(self.hasher.hash(id), slot);
         }
-        self.queue_first = self.place(1);
-        self.queue_count -= 1;
+        self.queue.pop(|slot| self.cold[slot as usize].settled_at);
         self.release(slot);
-        self.look_at_first();
         true
     }
 
     /// Brings closer what will be forgotten next: old records are in no cache any more.
     #[inline(always)]
     fn fetch_next(&self) {
-        if self.queue_count > RECORDS_AHEAD {
-            let slot = self.queue[self.place(RECORDS_AHEAD)] as usize;
-            prefetch(&self.hot, slot);
-            prefetch(&self.cold, slot);
-            let slot = self.queue[self.place(IDS_AHEAD)];
-            self.ids.prefetch(self.hasher.hash(self.hot(slot).id));
+        if let (Some(slot), Some(sooner)) =
+            (self.queue.ahead(RECORDS_AHEAD), self.queue.ahead(IDS_AHEAD))
+        {
+            prefetch(&self.hot, slot as usize);
+            prefetch(&self.cold, slot as usize);
+            self.ids.prefetch(self.hasher.hash(self.hot(sooner).id));
         }
-    }
-
-    fn look_at_first(&mut self) {
-        self.forget_from = u64::MAX;
-        if self.retention_ns != 0 && self.queue_count != 0 {
-            let first = self.queue[self.queue_first];
-            self.forget_from = self.cold(first).settled_at.saturating_add(self.retention_ns);
-        }
-    }
-
-    /// Where the queue's entry number `place` is.
-    #[inline(always)]
-    fn place(&self, place: usize) -> usize {
-        let place = self.queue_first + place;
-        if place >= self.queue.len() { place - self.queue.len() } else { place }
     }
 
     /// Adds a record under an id that is not held; [`Transfers::has_room`] said that it fits.
@@ -353,20 +318,12 @@ impl Transfers {
     /// Puts a slot, no longer or never pending, at the end of the queue.
     #[inline(always)]
     pub(super) fn enqueue(&mut self, slot: u32) {
-        let last = self.place(self.queue_count);
-        self.queue[last] = slot;
-        self.queue_count += 1;
-        if self.retention_ns != 0 && self.queue_count == 1 {
-            self.look_at_first();
-        }
+        self.queue.push(slot, |slot| self.cold[slot as usize].settled_at);
     }
 
     /// Takes back the slot that was put into the queue last.
     pub(super) fn unenqueue(&mut self) {
-        self.queue_count -= 1;
-        if self.queue_count == 0 {
-            self.look_at_first();
-        }
+        self.queue.unpush();
     }
 
     /// Gives a pending or queued transfer its end, at the engine's timestamp `settled_at`.
@@ -401,8 +358,8 @@ impl Transfers {
     /// Slots of all that is held at `now` and not pending: in the order in which it is forgotten,
     /// by id where that is at one time.
     pub(super) fn settled(&self, now: u64) -> Vec<u32> {
-        let queue = (0..self.queue_count).map(|place| self.queue[self.place(place)]);
-        let mut settled: Vec<u32> = queue.filter(|&slot| self.is_held(slot, now)).collect();
+        let mut settled: Vec<u32> =
+            self.queue.iter().filter(|&slot| self.is_held(slot, now)).collect();
         let settled_at = |slot: &u32| self.cold(*slot).settled_at;
         for together in settled.chunk_by_mut(|one, other| settled_at(one) == settled_at(other)) {
             together.sort_unstable_by_key(|&slot| self.hot(slot).id);

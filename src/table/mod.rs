@@ -1,4 +1,5 @@
-//! Memory of fixed size: arrays allocated at start, and the hash table that leads from ids into them.
+//! Memory of fixed size: arrays allocated at start, the hash table that leads from ids into them, and
+//! the queue that says which ids are forgotten next.
 //!
 //! ```text
 //!   id ──hash──▶ [ fingerprint | index ]  8 bytes a slot ──▶ record in an Array
@@ -7,7 +8,7 @@
 //!
 //! # Invariants
 //!
-//! * Nothing here allocates after [`Array::new`], [`Table::new`] and their `grow`.
+//! * Nothing here allocates after [`Array::new`], [`Table::new`], [`Retention::new`] and their growth.
 //! * Every page is written to when it is allocated, so that no run meets a page fault.
 //! * What a table answers never depends on its key, its size or the order of insertions.
 
@@ -16,12 +17,14 @@ mod error;
 mod hash;
 mod index;
 mod prefetch;
+mod retention;
 
 pub use array::Array;
 pub use error::EngineError;
 pub use hash::IdHasher;
 pub use index::Table;
 pub use prefetch::prefetch;
+pub use retention::Retention;
 
 /// No index: what index fields hold where they lead nowhere.
 pub const NO_INDEX: u32 = u32::MAX;
