@@ -117,66 +117,31 @@ impl Ledger {
         if is_imported {
             self.check_imported(transfer, verdict)?;
         }
-        if self.accounts.is_closed(debit_index) {
-            return Err(Status::DebitAccountAlreadyClosed);
-        }
-        if self.accounts.is_closed(credit_index) {
-            return Err(Status::CreditAccountAlreadyClosed);
-        }
+        self.check_open(debit_index, credit_index)?;
         let debit = *self.accounts.balances(debit_index);
         let credit = *self.accounts.balances(credit_index);
         let amount = balanced(transfer, &debit, &credit);
         let is_pending = flags.has(TransferFlags::PENDING);
         let (debits, credits) = check_overflows(is_pending, &debit, &credit, amount)?;
-        let expires_at = match transfer.timeout {
-            0 => None,
-            timeout => {
-                let expires_at = own + u64::from(timeout) * NANOSECONDS_PER_SECOND;
-                if expires_at > TIMESTAMP_MAX {
-                    return Err(Status::OverflowsTimeout);
-                }
-                Some(expires_at)
-            }
-        };
+        let expires_at = expiry(transfer, own)?;
         if verdict.detail & Verdict::DEBITS_LIMITED != 0 && debits > debit.credits_posted {
             return Err(Status::ExceedsCredits);
         }
         if verdict.detail & Verdict::CREDITS_LIMITED != 0 && credits > credit.debits_posted {
             return Err(Status::ExceedsDebits);
         }
-        let spend_index = match verdict.detail & Verdict::SPEND_LIMITED {
-            0 => NO_INDEX,
-            _ => verdict.extra_index,
-        };
-        if spend_index != NO_INDEX
-            && let Some(status) = self.spends[spend_index as usize].check(amount, own)
-        {
-            return Err(status);
-        }
+        let spend_index = self.check_spend(verdict, amount, own)?;
         if !self.transfers.has_room(self.now) {
             return Err(Status::TransfersFull);
         }
 
         let timestamp = if is_imported { transfer.timestamp } else { own };
         let hot = Hot {
-            id: transfer.id,
-            amount,
             timestamp,
-            debit_index,
-            credit_index,
-            timeout: transfer.timeout,
-            user_data_32: transfer.user_data_32,
-            flags,
-            code: transfer.code,
             state: if is_pending { State::Pending } else { State::Done },
+            ..hot_record(transfer, verdict, amount)
         };
-        let cold = Cold {
-            user_data_128: transfer.user_data_128,
-            user_data_64: transfer.user_data_64,
-            settled_at: own,
-            pending_slot: NO_INDEX,
-            spend_index,
-        };
+        let cold = cold_record(transfer, own, spend_index);
         let slot = self.transfers.insert(hash, hot, cold);
         if in_chain {
             self.note(slot, NO_INDEX, spend_index);
@@ -212,6 +177,36 @@ impl Ledger {
         Ok(timestamp)
     }
 
+    /// Whether both accounts of a payment may take part in it.
+    #[inline(always)]
+    pub(super) fn check_open(&self, debit_index: u32, credit_index: u32) -> Result<(), Status> {
+        if self.accounts.is_closed(debit_index) {
+            return Err(Status::DebitAccountAlreadyClosed);
+        }
+        if self.accounts.is_closed(credit_index) {
+            return Err(Status::CreditAccountAlreadyClosed);
+        }
+        Ok(())
+    }
+
+    /// Whether the debit account's spend window has room for `amount` at `own`. Gives the window's
+    /// index, or [`NO_INDEX`].
+    #[inline(always)]
+    pub(super) fn check_spend(
+        &self,
+        verdict: &Verdict,
+        amount: u128,
+        own: u64,
+    ) -> Result<u32, Status> {
+        if verdict.detail & Verdict::SPEND_LIMITED == 0 {
+            return Ok(NO_INDEX);
+        }
+        match self.spends[verdict.extra_index as usize].check(amount, own) {
+            Some(status) => Err(status),
+            None => Ok(verdict.extra_index),
+        }
+    }
+
     /// Notes what the transfer in `slot`, not yet executed, finds.
     pub(super) fn note(&mut self, slot: u32, pending_slot: u32, spend_index: u32) {
         let Hot { debit_index, credit_index, .. } = *self.transfers.hot(slot);
@@ -237,6 +232,44 @@ impl Ledger {
             last_timestamp: self.last_timestamp,
         };
         self.notes.push(before);
+    }
+}
+
+/// When a payment taken in at `own` expires, if ever.
+#[inline(always)]
+pub(super) fn expiry(transfer: &Transfer, own: u64) -> Result<Option<u64>, Status> {
+    if transfer.timeout == 0 {
+        return Ok(None);
+    }
+    let expires_at = own + u64::from(transfer.timeout) * NANOSECONDS_PER_SECOND;
+    if expires_at > TIMESTAMP_MAX { Err(Status::OverflowsTimeout) } else { Ok(Some(expires_at)) }
+}
+
+/// What is kept of a payment of `amount`, but for its timestamp and state.
+#[inline(always)]
+pub(super) fn hot_record(transfer: &Transfer, verdict: &Verdict, amount: u128) -> Hot {
+    Hot {
+        id: transfer.id,
+        amount,
+        debit_index: verdict.debit_index,
+        credit_index: verdict.credit_index,
+        timeout: transfer.timeout,
+        user_data_32: transfer.user_data_32,
+        flags: transfer.flags,
+        code: transfer.code,
+        ..transfers::NO_HOT
+    }
+}
+
+/// The rest of what is kept of a payment that was taken in at `own`.
+#[inline(always)]
+pub(super) fn cold_record(transfer: &Transfer, own: u64, spend_index: u32) -> Cold {
+    Cold {
+        user_data_128: transfer.user_data_128,
+        user_data_64: transfer.user_data_64,
+        settled_at: own,
+        spend_index,
+        ..transfers::NO_COLD
     }
 }
 

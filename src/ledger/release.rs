@@ -6,7 +6,7 @@
 //!                              or is dropped, or waits: next account
 //! ```
 
-use super::create::check_overflows;
+use super::create::{check_overflows, cold_record, expiry, hot_record};
 use super::*;
 
 /// What can be done about the head of a queue.
@@ -44,32 +44,16 @@ impl Ledger {
     ) -> Result<u64, Status> {
         let own = command.header.timestamp;
         let (debit_index, credit_index) = (verdict.debit_index, verdict.credit_index);
-        if self.accounts.is_closed(debit_index) {
-            return Err(Status::DebitAccountAlreadyClosed);
-        }
-        if self.accounts.is_closed(credit_index) {
-            return Err(Status::CreditAccountAlreadyClosed);
-        }
+        self.check_open(debit_index, credit_index)?;
         let debit = *self.accounts.balances(debit_index);
         let credit = *self.accounts.balances(credit_index);
         let amount = transfer.amount;
         let (debits, credits) = check_overflows(false, &debit, &credit, amount)?;
-        let expires_at = own + u64::from(transfer.timeout) * NANOSECONDS_PER_SECOND;
-        if transfer.timeout != 0 && expires_at > TIMESTAMP_MAX {
-            return Err(Status::OverflowsTimeout);
-        }
+        let expires_at = expiry(transfer, own)?;
         if verdict.detail & Verdict::CREDITS_LIMITED != 0 && credits > credit.debits_posted {
             return Err(Status::ExceedsDebits);
         }
-        let spend_index = match verdict.detail & Verdict::SPEND_LIMITED {
-            0 => NO_INDEX,
-            _ => verdict.extra_index,
-        };
-        if spend_index != NO_INDEX
-            && let Some(status) = self.spends[spend_index as usize].check(amount, own)
-        {
-            return Err(status);
-        }
+        let spend_index = self.check_spend(verdict, amount, own)?;
         if !self.transfers.has_room(self.now) {
             return Err(Status::TransfersFull);
         }
@@ -80,24 +64,11 @@ impl Ledger {
         let lacks = verdict.detail & Verdict::DEBITS_LIMITED != 0 && debits > debit.credits_posted;
         let waits = comes_after || lacks;
         let hot = Hot {
-            id: transfer.id,
-            amount,
             timestamp: own,
-            debit_index,
-            credit_index,
-            timeout: transfer.timeout,
-            user_data_32: transfer.user_data_32,
-            flags: transfer.flags,
-            code: transfer.code,
             state: if waits { State::Queued } else { State::Done },
+            ..hot_record(transfer, verdict, amount)
         };
-        let cold = Cold {
-            user_data_128: transfer.user_data_128,
-            user_data_64: transfer.user_data_64,
-            settled_at: own,
-            pending_slot: NO_INDEX,
-            spend_index,
-        };
+        let cold = cold_record(transfer, own, spend_index);
         let slot = self.transfers.insert(hash, hot, cold);
         if spend_index != NO_INDEX {
             self.spends[spend_index as usize].count(amount, own);
@@ -112,7 +83,7 @@ impl Ledger {
             return Ok(own);
         }
         self.queues.join(debit_index, slot, amount, is_urgent);
-        if transfer.timeout != 0 {
+        if let Some(expires_at) = expires_at {
             self.timers.add(slot, expires_at, self.now);
         }
         if self.queues.head(debit_index) == slot {
