@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::codec::text;
+use crate::codec::text::Printer;
 use crate::engine::Sink;
 use crate::types::{Event, Outcome};
 
@@ -10,26 +10,18 @@ use crate::types::{Event, Outcome};
 const GATHERED_BYTES: usize = 256 * 1024;
 
 /// Writes one line for each outcome, and if asked for each event.
-pub struct TextLines<W> {
-    output: W,
-    gathered: Vec<u8>,
-    bodies: Vec<Event>,
-    /// Whether numbered events are printed too.
-    events: bool,
-    failed: Option<io::Error>,
-}
+pub struct TextLines<W>(Printer<W>);
 
 impl<W: Write> TextLines<W> {
     /// Writes to `output`. `events`: numbered events are written too.
     pub fn new(output: W, events: bool) -> TextLines<W> {
-        let gathered = Vec::with_capacity(2 * GATHERED_BYTES);
-        TextLines { output, gathered, bodies: Vec::new(), events, failed: None }
+        TextLines(Printer::new(output, GATHERED_BYTES, events))
     }
 
     /// Whether the output could no longer be written.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.failed.is_some()
+        self.0.has_failed()
     }
 
     /// Writes what has gathered.
@@ -38,36 +30,17 @@ impl<W: Write> TextLines<W> {
     ///
     /// If this or an earlier write failed.
     pub fn finish(&mut self) -> io::Result<()> {
-        self.write();
-        self.failed.take().map_or(Ok(()), Err)
-    }
-
-    fn write(&mut self) {
-        if self.failed.is_none() {
-            let written = self.output.write_all(&self.gathered).and_then(|()| self.output.flush());
-            self.failed = written.err();
-        }
-        self.gathered.clear();
+        self.0.write();
+        self.0.take_failure().map_or(Ok(()), Err)
     }
 }
 
 impl<W: Write> Sink for TextLines<W> {
     fn event(&mut self, event: &Event) {
-        if !event.kind().is_numbered() {
-            self.bodies.push(*event);
-        } else if self.events {
-            text::encode_event(event, &mut self.gathered);
-            if self.gathered.len() >= GATHERED_BYTES {
-                self.write();
-            }
-        }
+        self.0.event(event);
     }
 
     fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
-        text::encode_outcome(sequence, outcome, &self.bodies, &mut self.gathered);
-        self.bodies.clear();
-        if self.gathered.len() >= GATHERED_BYTES {
-            self.write();
-        }
+        self.0.outcome(sequence, outcome);
     }
 }

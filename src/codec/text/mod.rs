@@ -3,7 +3,7 @@
 //! ```text
 //!   chunks ──Lines──▶ line ──Decoder──▶ commands of one batch, unstamped
 //!                                └────▶ Malformed: what is wrong with the line, and where
-//!   outcome, event, malformed line ──encode_…──▶ one line
+//!   outcome, event, malformed line ──encode_…──▶ one line ──Printer──▶ output
 //! ```
 //!
 //! # Invariants
@@ -18,6 +18,7 @@ mod encode;
 mod fields;
 mod lines;
 mod malformed;
+mod printer;
 mod settlement;
 
 pub use decode::{Clock, Decoder, Input};
@@ -26,6 +27,7 @@ pub use encode::{
 };
 pub use lines::{LINE_BYTES_MAX, Line, Lines};
 pub use malformed::Malformed;
+pub use printer::Printer;
 pub use settlement::encode_event;
 
 #[cfg(test)]
