@@ -173,7 +173,9 @@ impl Bell {
         }
     }
 
-    #[inline]
+    /// A call of its own: the fence costs more, and where nobody parks the loops of producers stay
+    /// short.
+    #[inline(never)]
     fn ring_some(bells: &[Self]) {
         order::ring_fence();
         for bell in bells {

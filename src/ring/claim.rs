@@ -25,6 +25,7 @@ impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
     #[inline(always)]
     pub(super) fn new(producer: &'a mut Producer<T, C>, first: u64, len: usize) -> Self {
         producer.claims.open(first, len);
+        producer.slots.ask_ahead(first, len, producer.place.limit);
         Self { producer, first, len, published: 0, written: 0 }
     }
 

@@ -48,7 +48,20 @@ impl<C: sealed::Claims> Claims for C {}
 #[derive(Debug)]
 pub struct Alone {
     /// Everything before this sequence is published; what the cursor says.
-    pub(super) next: u64,
+    next: u64,
+    /// Before this sequence, a single slot can be taken and published without a look at anything
+    /// but `next` and the halt: it is free, and nobody is to be woken. At most [`Place::limit`].
+    until: u64,
+}
+
+impl Alone {
+    pub(super) fn new(first_sequence: u64) -> Self {
+        Self { next: first_sequence, until: first_sequence }
+    }
+
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
 }
 
 /// The way of one of several producers: what it does not publish is skipped.
@@ -116,6 +129,16 @@ pub(super) mod sealed {
         /// read their slots.
         fn take(&mut self, place: &Place, count: usize) -> Option<u64>;
 
+        /// Takes the next sequence, if that needs no more than a glance; most single values get
+        /// theirs so. [`publish_simply`](Self::publish_simply) follows, or nothing.
+        fn take_simply(&mut self, place: &Place) -> Option<u64>;
+
+        /// Hands the slot `sequence`, just taken simply, to the stages.
+        fn publish_simply(&mut self, place: &Place, sequence: u64);
+
+        /// The slots before `until` need no more than a glance, as far as the caller knows.
+        fn ease(&mut self, place: &Place, until: u64);
+
         /// Says that the claim just taken is filled slot by slot, and may be forgotten meanwhile.
         fn open(&mut self, first: u64, count: usize);
 
@@ -139,6 +162,24 @@ impl sealed::Claims for Alone {
     fn take(&mut self, place: &Place, count: usize) -> Option<u64> {
         // The limit is never behind what was claimed; a sum could overflow, a difference cannot.
         (count as u64 <= place.limit - self.next).then_some(self.next)
+    }
+
+    #[inline(always)]
+    fn take_simply(&mut self, place: &Place) -> Option<u64> {
+        (!place.core.is_halted() && self.next < self.until).then_some(self.next)
+    }
+
+    #[inline(always)]
+    fn publish_simply(&mut self, place: &Place, sequence: u64) {
+        self.next = sequence + 1;
+        place.node.publish(self.next, &[]);
+    }
+
+    #[inline(always)]
+    fn ease(&mut self, place: &Place, until: u64) {
+        if place.wakes.is_empty() {
+            self.until = until.min(place.limit);
+        }
     }
 
     #[inline(always)]
@@ -211,6 +252,19 @@ impl sealed::Claims for Shared {
             }
         }
     }
+
+    #[inline(always)]
+    fn take_simply(&mut self, _: &Place) -> Option<u64> {
+        None
+    }
+
+    #[inline(always)]
+    fn publish_simply(&mut self, _: &Place, _: u64) {
+        unreachable!("several producers take nothing simply");
+    }
+
+    #[inline(always)]
+    fn ease(&mut self, _: &Place, _: u64) {}
 
     #[inline(always)]
     fn open(&mut self, first: u64, count: usize) {

@@ -61,7 +61,7 @@ impl<T: Slot> Graph<T> {
         let core = Core::new(slots, first_sequence);
         let input = Lane {
             core: Arc::clone(&core),
-            slots: Arc::new(Slots::new(slots, pages)),
+            slots: Slots::new(slots, pages),
             // The producer keeps its bell itself: it is known at `build` only.
             writer: Node::new("producer", first_sequence, Bell::silent()),
         };
@@ -95,7 +95,7 @@ impl<T: Slot> Graph<T> {
         let producer = Producer::new(
             Arc::clone(&self.core),
             Arc::clone(&self.input.writer),
-            Arc::clone(&self.input.slots),
+            self.input.slots.clone(),
             gates,
             bell.clone(),
         );
@@ -116,7 +116,7 @@ impl<T: Slot> Graph<T> {
         let producer = SharedProducer::new_shared(
             Arc::clone(&self.core),
             Arc::clone(&self.input.writer),
-            Arc::clone(&self.input.slots),
+            self.input.slots.clone(),
             marks,
             gates,
             bell,
@@ -270,19 +270,19 @@ impl<T: Slot, R: Lanes> StageBuilder<'_, T, R> {
     /// The stage writes a lane of its own, with values of type `W`: the lane's only writer.
     pub fn writes<W: Slot>(self) -> (Stage<R, W>, Lane<W>) {
         let core = Arc::clone(&self.graph.core);
-        let slots = Arc::new(Slots::new(core.slots, self.graph.pages));
-        let stage = self.declare(Arc::clone(&slots), false);
+        let slots = Slots::new(core.slots, self.graph.pages);
+        let stage = self.declare(slots.clone(), false);
         let lane = Lane { core, slots, writer: Arc::clone(stage.node()) };
         (stage, lane)
     }
 
     /// The stage writes no lane.
     pub fn sink(self) -> Stage<R, ()> {
-        let slots = Arc::new(Slots::new(self.graph.core.slots, Pages::Ordinary));
+        let slots = Slots::new(self.graph.core.slots, Pages::Ordinary);
         self.declare(slots, true)
     }
 
-    fn declare<W: Slot>(self, out: Arc<Slots<W>>, sink: bool) -> Stage<R, W> {
+    fn declare<W: Slot>(self, out: Slots<W>, sink: bool) -> Stage<R, W> {
         let Self { graph, name, bell, mut waits_for, held } = self;
         if waits_for.is_empty() {
             waits_for.push(Arc::clone(&graph.input.writer));

@@ -19,7 +19,7 @@ use crate::sync::Arc;
 /// A handle gives no access to slots; only the batches of a stage that reads the lane do.
 pub struct Lane<T> {
     pub(super) core: Arc<Core>,
-    pub(super) slots: Arc<Slots<T>>,
+    pub(super) slots: Slots<T>,
     /// Who writes the lane.
     pub(super) writer: Arc<Node>,
 }
@@ -28,7 +28,7 @@ impl<T> Clone for Lane<T> {
     fn clone(&self) -> Self {
         Self {
             core: Arc::clone(&self.core),
-            slots: Arc::clone(&self.slots),
+            slots: self.slots.clone(),
             writer: Arc::clone(&self.writer),
         }
     }

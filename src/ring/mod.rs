@@ -171,6 +171,7 @@
 //! * Nothing unwritten is published, nothing unpublished can be read, and a ring whose parts go
 //!   away says so to the others.
 
+mod ahead;
 mod batch;
 mod bell;
 mod claim;

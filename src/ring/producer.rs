@@ -50,7 +50,7 @@ use crate::sync::Arc;
 /// [`set_wait`](Self::set_wait). A thread that steps the ring's stages itself must not wait for
 /// room: it would wait for itself.
 pub struct Producer<T: Slot, C: Claims = Alone> {
-    pub(super) slots: Arc<Slots<T>>,
+    pub(super) slots: Slots<T>,
     pub(super) place: Place,
     pub(super) claims: C,
     waiter: Waiter,
@@ -66,11 +66,11 @@ impl<T: Slot> Producer<T> {
     pub(super) fn new(
         core: Arc<Core>,
         node: Arc<Node>,
-        slots: Arc<Slots<T>>,
+        slots: Slots<T>,
         gates: Gates,
         bell: Bell,
     ) -> Self {
-        let claims = Alone { next: core.first_sequence };
+        let claims = Alone::new(core.first_sequence);
         let waiter = Waiter::new(WaitStrategy::default(), bell);
         Self { slots, place: Place::new(core, node, gates), claims, waiter }
     }
@@ -78,7 +78,7 @@ impl<T: Slot> Producer<T> {
     /// Sequence that the next published slot gets.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
-        self.claims.next
+        self.claims.next()
     }
 }
 
@@ -86,7 +86,7 @@ impl<T: Slot> SharedProducer<T> {
     pub(super) fn new_shared(
         core: Arc<Core>,
         node: Arc<Node>,
-        slots: Arc<Slots<T>>,
+        slots: Slots<T>,
         marks: Arc<Marks>,
         gates: Gates,
         bell: Bell,
@@ -100,7 +100,7 @@ impl<T: Slot> SharedProducer<T> {
 impl<T: Slot> Clone for SharedProducer<T> {
     fn clone(&self) -> Self {
         Self {
-            slots: Arc::clone(&self.slots),
+            slots: self.slots.clone(),
             place: self.place.clone(),
             claims: self.claims.clone(),
             waiter: self.waiter.another(),
@@ -180,6 +180,9 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// The value, and why.
     #[inline(always)]
     pub fn try_publish(&mut self, value: T) -> Result<u64, PublishError<T>> {
+        if let Some(sequence) = self.claims.take_simply(&self.place) {
+            return Ok(self.put_simply(sequence, value));
+        }
         match self.take(1) {
             Ok(Some(sequence)) => Ok(self.put(sequence, value)),
             Ok(None) => Err(PublishError { value, halted: None }),
@@ -194,6 +197,9 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// The value, if the ring was halted.
     #[inline(always)]
     pub fn publish(&mut self, value: T) -> Result<u64, PublishError<T>> {
+        if let Some(sequence) = self.claims.take_simply(&self.place) {
+            return Ok(self.put_simply(sequence, value));
+        }
         match self.take_known(1) {
             Some(sequence) => Ok(self.put(sequence, value)),
             None => self.publish_waiting(value, None),
@@ -343,16 +349,36 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// Fills the one slot `sequence`, just taken, and publishes it.
     #[inline(always)]
     fn put(&mut self, sequence: u64, value: T) -> u64 {
+        let old = self.replace(sequence, value);
+        let asked_until = self.slots.ask_ahead(sequence, 1, self.place.limit);
+        self.claims.publish(&self.place, sequence, 1);
+        self.claims.ease(&self.place, asked_until);
+        // Only now: should this drop panic, the ring has no hole.
+        drop(old);
+        sequence
+    }
+
+    /// As [`put`](Self::put), for a slot taken simply.
+    #[inline(always)]
+    fn put_simply(&mut self, sequence: u64, value: T) -> u64 {
+        let old = self.replace(sequence, value);
+        if const { Slots::<T>::ASKS_FOR_EACH } {
+            self.slots.ask_ahead(sequence, 1, self.place.limit);
+        }
+        self.claims.publish_simply(&self.place, sequence);
+        drop(old); // as in `put`
+        sequence
+    }
+
+    /// Puts `value` into the one slot `sequence`, just taken, and returns what was there.
+    #[inline(always)]
+    fn replace(&mut self, sequence: u64, value: T) -> T {
         let mut written = 0;
         // SAFETY: `take` gave this slot to this producer, which is borrowed mutably and has not
         // published it. The last readers have released it in the round before: `Claims::take`
         // synchronised with their cursors.
         let writer = unsafe { Writer::new(&self.slots, sequence, 1, 0, &mut written) };
-        let old = core::mem::replace(writer.into_slot(0), value);
-        self.claims.publish(&self.place, sequence, 1);
-        // Only now: should this drop panic, the ring has no hole.
-        drop(old);
-        sequence
+        core::mem::replace(writer.into_slot(0), value)
     }
 }
 

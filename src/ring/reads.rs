@@ -53,7 +53,7 @@ pub(super) mod sealed {
 macro_rules! lanes {
     ($($T:ident $place:tt),*) => {
         impl<$($T: Slot),*> sealed::Lanes for ($($T,)*) {
-            type Held = ($(Arc<Slots<$T>>,)*);
+            type Held = ($(Slots<$T>,)*);
             type Views<'a> = ($(View<'a, $T>,)*);
 
             #[inline(always)]
@@ -68,8 +68,8 @@ macro_rules! lanes {
             type Lanes = ($($T,)*);
 
             #[allow(clippy::unused_unit, reason = "the empty tuple holds nothing")]
-            fn hold(&self) -> ($(Arc<Slots<$T>>,)*) {
-                ($(Arc::clone(&self.$place.slots),)*)
+            fn hold(&self) -> ($(Slots<$T>,)*) {
+                ($(self.$place.slots.clone(),)*)
             }
 
             #[allow(unused_mut, unused_variables, reason = "the empty tuple calls nothing")]

@@ -16,7 +16,8 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 use std::alloc::{alloc, dealloc, handle_alloc_error};
 
-use crate::sync::{Padded, Trackers};
+use super::ahead::{ask_for_lines, slots_per_line};
+use crate::sync::{Arc, Padded, Trackers};
 
 /// How the memory of a ring's lanes is cut into pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,21 +34,39 @@ pub enum Pages {
 /// A huge page of x86-64 and of AArch64 with base pages of 4 KiB.
 const HUGE_PAGE_BYTES: usize = 2 * 1024 * 1024;
 
-/// The slots of one lane.
+/// The slots of one lane, shared by all that have to do with it.
+///
+/// Start and mask are copied into every handle, so that whoever uses one finds a slot without
+/// asking anywhere else.
 pub struct Slots<T> {
     base: NonNull<T>,
     mask: usize,
+    memory: Arc<Memory<T>>,
+}
+
+impl<T> Clone for Slots<T> {
+    fn clone(&self) -> Self {
+        Self { base: self.base, mask: self.mask, memory: Arc::clone(&self.memory) }
+    }
+}
+
+// SAFETY: a handle hands out `&T` on several threads at once (`T: Sync`) and, to the one claim or
+// batch that owns a slot, `&mut T`, from where a `T` can be moved to that thread (`T: Send`). The
+// last handle drops the `T`s, on whatever thread it is (`T: Send`). What `base` points to lives
+// as long as `memory`, which each handle holds.
+unsafe impl<T: Send + Sync> Send for Slots<T> {}
+// SAFETY: as above; a `&Slots` can be cloned, and does nothing else that a handle of another
+// thread could not do.
+unsafe impl<T: Send + Sync> Sync for Slots<T> {}
+
+/// The memory behind the handles.
+struct Memory<T> {
+    base: NonNull<T>,
+    count: usize,
     layout: Layout,
     trackers: Trackers,
     owns: PhantomData<T>,
 }
-
-// SAFETY: the slots are owned by `Slots`, which is only a pointer to them; moving it to another
-// thread moves the `T`s, which `T: Send` allows.
-unsafe impl<T: Send> Send for Slots<T> {}
-// SAFETY: a `&Slots` hands out `&T` on several threads at once (`T: Sync`) and, to the one claim
-// or batch that owns a slot, `&mut T`, from where a `T` can be moved to that thread (`T: Send`).
-unsafe impl<T: Send + Sync> Sync for Slots<T> {}
 
 impl<T: Default> Slots<T> {
     /// Allocates `count` slots, a power of two, and fills them with defaults.
@@ -81,7 +100,10 @@ impl<T: Default> Slots<T> {
             // SAFETY: nobody else knows the block yet; `slot` is aligned for `T` and writable.
             unsafe { slot.write(T::default()) };
         }
-        Self { base, mask: count - 1, layout, trackers: Trackers::new(count), owns: PhantomData }
+        let trackers = Trackers::new(count);
+        let memory = Memory { base, count, layout, trackers, owns: PhantomData };
+        #[allow(clippy::arc_with_non_send_sync, reason = "sent and shared by way of `Slots` alone")]
+        Self { base, mask: count - 1, memory: Arc::new(memory) }
     }
 }
 
@@ -125,16 +147,33 @@ impl<T> Slots<T> {
         self.raw(first, len)
     }
 
+    /// Whether each slot has a line of its own to be asked for.
+    pub(super) const ASKS_FOR_EACH: bool = slots_per_line(core::mem::size_of::<T>()) == 1;
+
+    /// Asks for the cache lines that are written some time after the `count` slots from sequence
+    /// `first` on; those before `limit` are free. Returns where the next line begins, before which
+    /// there is no more to ask for.
+    #[inline(always)]
+    pub(super) fn ask_ahead(&self, first: u64, count: usize, limit: u64) -> u64 {
+        ask_for_lines(self.base, self.mask, first, count, limit);
+        if Self::ASKS_FOR_EACH {
+            return u64::MAX;
+        }
+        let last = const { slots_per_line(core::mem::size_of::<T>()) as u64 - 1 };
+        ((first + count as u64 - 1) | last) + 1
+    }
+
     #[inline(always)]
     fn raw(&self, first: u64, len: usize) -> RawSpan<'_, T> {
         debug_assert!(len <= self.count());
-        RawSpan { base: self.base, mask: self.mask, first, len, trackers: &self.trackers }
+        let trackers = &self.memory.trackers;
+        RawSpan { base: self.base, mask: self.mask, first, len, trackers }
     }
 }
 
-impl<T> Drop for Slots<T> {
+impl<T> Drop for Memory<T> {
     fn drop(&mut self) {
-        for index in 0..=self.mask {
+        for index in 0..self.count {
             // SAFETY: `index` is inside the block.
             let slot = unsafe { self.base.add(index) };
             // SAFETY: every slot holds a valid `T`, and `&mut self` says that nobody uses it.
@@ -149,8 +188,6 @@ impl<T> Drop for Slots<T> {
 
 /// Slots that its holder may use: how (read or write) was settled when it was made.
 ///
-/// Pointer and mask are copied out of `Slots`, so that the optimiser keeps them in registers
-/// while slots are written.
 pub(super) struct RawSpan<'a, T> {
     base: NonNull<T>,
     mask: usize,

@@ -40,7 +40,7 @@ pub struct Stage<R: Lanes, W: Slot = ()> {
     /// Whose cursors bound what this stage may take; at least one.
     upstream: Box<[Arc<Node>]>,
     pub(super) reads: R::Held,
-    pub(super) out: Arc<Slots<W>>,
+    pub(super) out: Slots<W>,
     /// A sink has no lane to fill before it hands on.
     pub(super) sink: bool,
     /// Everything before this sequence is handed on; what the cursor says.
@@ -101,7 +101,7 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
         node: Arc<Node>,
         upstream: Box<[Arc<Node>]>,
         reads: R::Held,
-        out: Arc<Slots<W>>,
+        out: Slots<W>,
         sink: bool,
     ) -> Self {
         let first = core.first_sequence;
