@@ -2,24 +2,25 @@
 //!
 //! A Release here without its Acquire there (or the other way round) buys nothing, so they are
 //! listed side by side. Building with `--cfg weaken="NAME"` makes the one of that name `Relaxed`
-//! (or leaves the fence out); a model in `loom-tests` must then fail. Models also take the name
-//! from the variable `WEAKEN`, so that one build serves them all. Orderings that are not listed
-//! here are `Relaxed`, and say at their place why that is enough.
+//! (or leaves the fence out); a model in `loom-tests` must then fail. Models, and other builds with
+//! `--cfg weaken="named"`, also take the name from the variable `WEAKEN`, so that one build serves
+//! all names. Orderings that are not listed here are `Relaxed`, and say at their place why that is
+//! enough.
 
 use crate::sync::Ordering::{self, Acquire, Relaxed, Release, SeqCst};
 use crate::sync::fence;
 
 /// Whether the ordering of this name is weakened.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, weaken = "named")))]
 macro_rules! weakened {
     ($name:tt) => {
         cfg!(weaken = $name)
     };
 }
-#[cfg(loom)]
+#[cfg(any(loom, weaken = "named"))]
 macro_rules! weakened {
     ($name:tt) => {
-        cfg!(weaken = $name) || crate::sync::weakened() == Some($name)
+        cfg!(weaken = $name) || crate::sync::weakens($name)
     };
 }
 

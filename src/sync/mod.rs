@@ -38,12 +38,15 @@ pub use std::{
     thread,
 };
 
-/// Name of the ordering that this run of the models weakens, from the variable `WEAKEN`.
-#[cfg(loom)]
-pub(crate) fn weakened() -> Option<&'static str> {
-    static NAME: std::sync::LazyLock<Option<String>> =
-        std::sync::LazyLock::new(|| std::env::var("WEAKEN").ok());
-    NAME.as_deref()
+/// Whether this run weakens the ordering `name`, as the variable `WEAKEN` says: one of the models,
+/// or the stress run under ThreadSanitizer.
+#[cfg(any(loom, weaken = "named"))]
+pub(crate) fn weakens(name: &str) -> bool {
+    // Each thread asks for itself: what one read for all would need an ordering of its own.
+    std::thread_local! {
+        static WEAKENED: Option<String> = std::env::var("WEAKEN").ok();
+    }
+    WEAKENED.with(|weakened| weakened.as_deref() == Some(name))
 }
 
 /// Locks `mutex`, also if a thread panicked while holding it.
