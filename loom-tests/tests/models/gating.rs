@@ -1,9 +1,9 @@
 //! When a slot may be written again: the producer waits for the last reader of the round before.
 
 use loom::thread;
-use ringfence::ring::{Bell, Graph, Poll};
+use ringfence::ring::{Bell, Graph, Poll, WaitStrategy};
 
-use crate::support::{check, double, look, numbered, one_to_one, put_next};
+use crate::support::{check, double, look, numbered, one_to_one, one_to_one_on, put_next};
 
 /// Forbidden: the producer writes a slot that the stage still reads.
 #[test]
@@ -130,4 +130,44 @@ fn a_slot_that_is_taken_but_not_released_stays() {
             batch.publish(len);
         }
     });
+}
+
+/// Two slots, both full and taken as one batch, which is handed on slot by slot while the
+/// producer sleeps until `count` of them are free.
+fn handed_on_slot_by_slot(count: usize) {
+    let bell = Bell::new();
+    let (mut producer, mut sink) = one_to_one_on(2, &bell, &Bell::silent());
+    producer.set_wait(WaitStrategy::Park);
+    put_next(&mut producer);
+    put_next(&mut producer);
+    let produce = thread::spawn(move || {
+        let mut claim = producer.claim(count).unwrap();
+        for sequence in claim.first_sequence()..3 + count as u64 {
+            claim.push(sequence);
+        }
+        claim.finish();
+        producer
+    });
+    let Poll::Ready(mut batch) = sink.poll(2).unwrap() else { panic!("two are there") };
+    assert_eq!(*batch.reads().0.at(0), 1);
+    batch.advance(1);
+    assert_eq!((batch.first_sequence(), *batch.reads().0.at(0)), (2, 2));
+    batch.advance(1);
+    drop(batch);
+    drop(produce.join().unwrap());
+    look(&mut sink, numbered);
+    assert_eq!(sink.released(), 3 + count as u64);
+}
+
+/// Forbidden: a part of a batch is handed on, and the producer that sleeps for one slot sleeps on.
+#[test]
+fn a_part_of_a_batch_wakes_the_producer() {
+    check(None, || handed_on_slot_by_slot(1));
+}
+
+/// Forbidden: the first part, too small for what the producer waits for, uses up its wake-up; or
+/// is taken for enough, and the slot that is still read is written.
+#[test]
+fn a_part_that_is_too_small_leaves_the_producer_to_be_woken_by_the_next() {
+    check(None, || handed_on_slot_by_slot(2));
 }

@@ -13,3 +13,4 @@ mod shutdown;
 mod sleep;
 mod visibility;
 mod weakenings;
+mod workers;

@@ -1,9 +1,11 @@
 //! Several producers: claims, publication in any order, what was skipped.
 
+use std::mem;
+
 use loom::thread;
 use ringfence::ring::{Bell, Graph, Poll, SharedProducer, WaitStrategy, Waiter};
 
-use crate::support::{Sink, check, look, look_until_ended, numbered, until};
+use crate::support::{Found, Sink, check, look, look_until_ended, numbered, until};
 
 fn many_to_one(slots: usize, stage: &Bell) -> (SharedProducer<u64>, Sink) {
     let mut graph = Graph::<u64>::new(slots, 1).unwrap();
@@ -147,5 +149,69 @@ fn the_last_producer_to_go_ends_the_ring() {
         drop(one);
         beside.join().unwrap();
         stage.join().unwrap();
+    });
+}
+
+/// Forbidden: the stage sleeps for ever at a claim that was forgotten, though its producer has
+/// claimed again; or it sees what was written into it.
+#[test]
+fn a_forgotten_claim_is_skipped_by_the_next_one() {
+    check(2, || {
+        let bell = Bell::new();
+        let (mut one, mut sink) = many_to_one(4, &bell);
+        let mut other = one.clone();
+        let forgetful = thread::spawn(move || {
+            let mut forgotten = one.try_claim(1).unwrap().unwrap();
+            forgotten.push(7);
+            mem::forget(forgotten);
+            assert!(put_sequence(&mut one));
+            one
+        });
+        let beside = thread::spawn(move || {
+            assert!(put_sequence(&mut other));
+            other
+        });
+        let mut waiter = Waiter::new(WaitStrategy::Park, bell);
+        let mut taken = 0;
+        until(&mut waiter, || match sink.poll(usize::MAX).unwrap() {
+            Poll::Ready(batch) => {
+                taken += batch.len();
+                numbered(batch);
+                if taken == 2 { Found::End(()) } else { Found::Work }
+            }
+            Poll::Empty | Poll::Ended => Found::Nothing,
+        });
+        assert_eq!(sink.released(), 4);
+        let _producers = (forgetful.join().unwrap(), beside.join().unwrap());
+    });
+}
+
+/// Forbidden: a claim is forgotten and its producer goes away, and the stage, or a producer that
+/// sleeps for the room that it takes, sleeps on; or that producer writes the slot while the
+/// forgetful one may.
+#[test]
+fn a_forgotten_claim_is_skipped_when_its_producer_goes_away() {
+    check(2, || {
+        let bell = Bell::new();
+        let (mut one, mut sink) = many_to_one(1, &bell);
+        one.set_wait(WaitStrategy::Park);
+        let mut other = one.clone();
+        // Claimed first, so that it is the other one that has to wait.
+        mem::forget(one.try_claim(1).unwrap().unwrap());
+        let forgetful = thread::spawn(move || drop(one));
+        let waiting = thread::spawn(move || {
+            assert_eq!(other.publish(2), Ok(2));
+        });
+        let mut waiter = Waiter::new(WaitStrategy::Park, bell);
+        let mut taken = 0;
+        until(&mut waiter, || {
+            look_until_ended(&mut sink, |batch| {
+                taken += batch.len();
+                numbered(batch);
+            })
+        });
+        assert_eq!((taken, sink.released()), (1, 3));
+        forgetful.join().unwrap();
+        waiting.join().unwrap();
     });
 }
