@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use ringfence::engine::Engine;
-use ringfence::replay::Discard;
+use ringfence::node::replay::Discard;
 use ringfence::types::{
     Account, BATCH_COMMANDS_MAX, Capacities, Command, NANOSECONDS_PER_SECOND, Rules, Transfer,
     TransferFlags, stamp_batch,

@@ -5,13 +5,13 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use ringfence::bench::{LatencySink, MemorySource, Pace, Stamps};
 use ringfence::bench::{Load, Mix};
 use ringfence::engine::Engine;
-use ringfence::gateway::{Intake, MemorySource, Pace, Progress, Source, SourceError};
 use ringfence::journal::{self, DataDir, Durability, Options, Wanted, Writer};
-use ringfence::observe::Stamps;
-use ringfence::pipeline::{self, Journal, LateBell, Parts, Placement, Settings};
-use ringfence::publish::{LatencySink, Sink};
+use ringfence::node::gateway::{Intake, Progress, Source, SourceError};
+use ringfence::node::pipeline::{self, Journal, LateBell, Parts, Placement, Settings};
+use ringfence::node::publish::Sink;
 use ringfence::ring::WaitStrategy;
 use ringfence::types::{Event, Outcome, Rules};
 

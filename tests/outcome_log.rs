@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ringfence::engine::Sink;
-use ringfence::outcomes::{LogEntry, LogReader};
-use ringfence::replay::TextLines;
+use ringfence::journal::outcomes::{LogEntry, LogReader};
+use ringfence::node::replay::TextLines;
 use support::{SMALL, apply, ringfence, run, run_on, text};
 use tempfile::tempdir;
 

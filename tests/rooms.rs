@@ -1,54 +1,46 @@
-//! The rooms of the house may use only what stands before them: this reads the imports.
+//! Which room of a crate may use which other: this reads the imports.
+//!
+//! Between crates the compiler keeps the order; inside one this test does.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each room, and the rooms that it may use beside itself.
-const ROOMS: &[(&str, &[&str])] = &[
-    ("types", &[]),
-    ("sync", &[]),
-    ("table", &[]),
-    ("ring", &["sync"]),
-    ("codec", &["types"]),
-    ("journal", &["types"]),
-    ("risk", &["types", "table"]),
-    ("ledger", &["types", "table"]),
-    ("book", &["types", "table"]),
-    ("settle", &["types", "table", "ledger", "book"]),
-    ("engine", &["types", "table", "ledger", "risk", "settle"]),
-    ("outcomes", &["types"]),
-    ("client", &["types", "codec", "observe"]),
-    ("observe", &["types", "sync"]),
-    ("replay", &["types", "journal", "codec", "engine"]),
-    ("gateway", &["types", "codec", "ring", "observe", "client"]),
-    ("publish", &["types", "codec", "ring", "observe", "outcomes", "gateway"]),
+/// For each crate: its rooms, and the rooms of the same crate that each may use beside itself.
+/// A room is a folder or a file in the crate's root.
+const CRATES: &[(&str, &[(&str, &[&str])])] = &[
+    (
+        "src/engine",
+        &[
+            ("table", &[]),
+            ("risk", &["table"]),
+            ("ledger", &["table"]),
+            ("book", &["table"]),
+            ("settle", &["table", "ledger", "book"]),
+        ],
+    ),
+    (
+        "src/node",
+        &[
+            ("gauge", &[]),
+            ("gateway", &["gauge"]),
+            ("publish", &["gauge", "gateway"]),
+            ("pipeline", &["gauge", "gateway", "publish"]),
+            ("replay", &[]),
+        ],
+    ),
+    ("src", &[("bench", &[]), ("cli", &["bench"])]),
 ];
 
-/// Rooms that are pure functions of the command stream: no threads, files, clocks or chance.
-const PURE: &[&str] = &["types", "table", "risk", "ledger", "book", "settle", "engine"];
-const IMPURE: &[&str] = &[
-    "std::thread",
-    "std::fs",
-    "std::io",
-    "std::net",
-    "std::time",
-    "std::env",
-    "std::sync",
-    "HashMap",
-    "HashSet",
-    "rand::",
-    "getrandom",
-];
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
+fn sources(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(path).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        if path.is_dir() || path.extension().is_some_and(|extension| extension == "rs") {
             files.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
         }
     }
     files
@@ -66,42 +58,71 @@ fn is_test(path: &Path) -> bool {
         || path.components().any(|part| part.as_os_str() == "tests")
 }
 
+fn first_word(text: &str) -> String {
+    text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+/// What stands first behind each `crate::`, inside braces too.
 fn rooms_used(code: &str) -> BTreeSet<String> {
-    code.split("crate::")
-        .skip(1)
-        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
-        .collect()
+    let mut used = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        let Some(group) = rest.strip_prefix('{') else {
+            used.insert(first_word(rest));
+            continue;
+        };
+        let (mut depth, mut item_start) = (0, 0);
+        for (at, c) in group.char_indices() {
+            if depth == 0 && matches!(c, ',' | '}') {
+                used.insert(first_word(&group[item_start..at]));
+                item_start = at + 1;
+            }
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                _ => {}
+            }
+        }
+    }
+    used.remove("");
+    used
 }
 
 #[test]
 fn rooms_use_only_what_stands_before_them() {
-    for (room, allowed) in ROOMS {
-        let files = sources(&Path::new("src").join(room));
-        assert!(!files.is_empty(), "there is no room {room}");
-        for path in files.iter().filter(|path| !is_test(path)) {
-            for used in rooms_used(&code(path)) {
-                let is_room = ROOMS.iter().any(|(name, _)| *name == used)
-                    || ["pipeline", "bench", "cli"].contains(&used.as_str());
-                assert!(
-                    !is_room || used == *room || allowed.contains(&used.as_str()),
-                    "{}: {room} may not use {used}",
-                    path.display()
-                );
+    for (folder, rooms) in CRATES {
+        for (room, allowed) in *rooms {
+            let mut path = Path::new(folder).join(room);
+            if !path.exists() {
+                path.set_extension("rs");
+            }
+            let files = sources(&path);
+            assert!(!files.is_empty(), "there is no room {room} in {folder}");
+            for path in files.iter().filter(|path| !is_test(path)) {
+                for used in rooms_used(&code(path)) {
+                    assert!(
+                        !rooms.iter().any(|(name, _)| *name == used)
+                            || used == *room
+                            || allowed.contains(&used.as_str()),
+                        "{}: {room} may not use {used}",
+                        path.display()
+                    );
+                }
             }
         }
     }
 }
 
 #[test]
-fn the_domain_knows_no_clock_no_chance_no_threads_and_no_files() {
-    for room in PURE {
-        for path in sources(&Path::new("src").join(room)) {
-            if is_test(&path) {
-                continue;
-            }
-            let code = code(&path);
-            for word in IMPURE {
-                assert!(!code.contains(word), "{}: {room} may not use {word}", path.display());
+fn every_folder_of_a_crate_is_a_room() {
+    for (folder, rooms) in CRATES {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_crate = path.join("Cargo.toml").exists();
+            if path.is_dir() && !is_crate && !path.ends_with("tests") {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                let listed = rooms.iter().any(|(room, _)| *room == name);
+                assert!(listed, "{}: say above what it may use", path.display());
             }
         }
     }
@@ -109,7 +130,8 @@ fn the_domain_knows_no_clock_no_chance_no_threads_and_no_files() {
 
 #[test]
 fn the_reader_of_imports_finds_them() {
-    let code = "use crate::types::Op;\nfn f() { crate::journal::go(); }";
+    let code = "use crate::types::Op;\nfn f() { crate::journal::go(); }\n\
+                use crate::{ring::{Bell, Graph}, table, Engine};\nuse crate::publish;";
     let used: Vec<String> = rooms_used(code).into_iter().collect();
-    assert_eq!(used, ["journal", "types"]);
+    assert_eq!(used, ["Engine", "journal", "publish", "ring", "table", "types"]);
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ringfence::engine::{Digest, Engine, Sink};
 use ringfence::journal::{Anchor, Directory, Snapshot, SnapshotWriter, WriteMode, snapshot_name};
-use ringfence::replay::engine_of;
+use ringfence::node::replay::engine_of;
 use ringfence::types::{
     Account, AccountPolicy, Capacities, Command, Event, LedgerPolicy, Lookup, Market, Outcome,
     PairPolicy, PlaceOrder, PolicyLimits, Rules, Side, Transfer, TransferFlags, stamp_batch,

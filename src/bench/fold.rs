@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
+use super::latency_histogram;
 use super::{Load, Report, SettleReport, round_trip_ns};
-use crate::engine::{Engine, EngineError, Sink};
-use crate::observe::OutcomeCounts;
-use crate::publish::latency_histogram;
-use crate::types::{Event, Outcome, Rules};
+use ringfence_engine::{Engine, EngineError, Sink};
+use ringfence_types::OutcomeCounts;
+use ringfence_types::{Event, Outcome, Rules};
 
 /// Keys of hash tables show nowhere; a fixed one makes runs alike.
 const HASH_KEY: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd1b5_4a32_d192_ed03];

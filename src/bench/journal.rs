@@ -11,12 +11,12 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::latency_histogram;
 use super::report::LatencyNs;
 use super::{Load, Mix, Raw};
-use crate::journal::format::{BODY_BYTES, FRAME_HEADER_BYTES};
-use crate::journal::{DataDir, Disk, JournalError, Writer};
-use crate::publish::latency_histogram;
-use crate::types::{Command, stamp_batch};
+use ringfence_journal::format::{BODY_BYTES, FRAME_HEADER_BYTES};
+use ringfence_journal::{DataDir, Disk, JournalError, Writer};
+use ringfence_types::{Command, stamp_batch};
 
 /// Different batches that a turn goes round and round.
 const BATCHES: usize = 8;
@@ -217,7 +217,7 @@ impl fmt::Display for JournalReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::{Options, Reader, Waker, Wanted, recover};
+    use ringfence_journal::{Options, Reader, Waker, Wanted, recover};
 
     #[test]
     fn what_was_measured_is_in_the_journal_and_both_figures_in_the_report() {

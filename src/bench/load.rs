@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use crate::types::{
+use ringfence_types::{
     AMOUNT_MAX, Account, BATCH_COMMANDS_MAX, Capacities, Command, Transfer, TransferFlags,
     stamp_batch,
 };

@@ -10,20 +10,26 @@
 
 mod fold;
 mod journal;
+mod latency_sink;
 mod load;
+mod memory_source;
 mod orders;
 mod probe;
 mod queues;
 mod raw;
 mod report;
+mod stamps;
 mod through;
 
 pub use fold::{fold, settle_fold};
 pub use journal::{JournalLoad, JournalPoint, JournalReport, journal};
+pub use latency_sink::{LatencySink, latency_histogram};
 pub use load::{Load, Mix};
+pub use memory_source::{MemorySource, Pace};
 pub use orders::{OrderLoad, OrderMix};
 pub use probe::round_trip_ns;
 pub use queues::QueueLoad;
 pub use raw::Raw;
 pub use report::{LatencyNs, Report, SettleReport};
+pub use stamps::Stamps;
 pub use through::{BenchError, Kept, Through, pipeline, settle_pipeline};

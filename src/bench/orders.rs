@@ -9,7 +9,7 @@ use rand_pcg::Pcg64;
 
 use super::Load;
 use super::load::stamp;
-use crate::types::{
+use ringfence_types::{
     Account, AmendOrder, BATCH_COMMANDS_MAX, Command, Lookup, Market, Op, PlaceOrder, Side,
     TimeInForce, Transfer,
 };

@@ -2,7 +2,7 @@
 
 use super::Load;
 use super::load::stamp;
-use crate::types::{
+use ringfence_types::{
     Account, AccountFlags, BATCH_COMMANDS_MAX, Command, ResolveQueues, Transfer, TransferFlags,
 };
 

@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
-use crate::journal::format::BLOCK_BYTES;
-use crate::journal::{Access, Buffer, DataDir, DiskFile, Files, JournalError, OpenFile};
-use crate::publish::latency_histogram;
+use super::latency_histogram;
+use ringfence_journal::format::BLOCK_BYTES;
+use ringfence_journal::{Access, Buffer, DataDir, DiskFile, Files, JournalError, OpenFile};
 
 /// The file that is written; a start removes it like a segment that was never finished.
 const NAME: &str = "0000000000.raw.new";

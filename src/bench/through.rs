@@ -5,16 +5,18 @@ use std::sync::atomic::AtomicBool;
 
 use hdrhistogram::Histogram;
 
+use super::LatencySink;
+use super::Stamps;
 use super::{LatencyNs, Load, Raw, Report, SettleReport, fold::rules, round_trip_ns};
-use crate::engine::Engine;
-use crate::gateway::{MemorySource, Pace};
-use crate::journal::format::{BLOCK_BYTES, BODY_BYTES, FRAME_HEADER_BYTES};
-use crate::journal::{DataDir, Disk, Durability, JournalError};
-use crate::observe::Stamps;
-use crate::pipeline::{self, Finished, Journal, Parts, PipelineError, Placement, Settings};
-use crate::publish::LatencySink;
-use crate::ring::WaitStrategy;
-use crate::types::{BATCH_COMMANDS_MAX, Command};
+use super::{MemorySource, Pace};
+use ringfence_engine::Engine;
+use ringfence_journal::format::{BLOCK_BYTES, BODY_BYTES, FRAME_HEADER_BYTES};
+use ringfence_journal::{DataDir, Disk, Durability, JournalError};
+use ringfence_node::pipeline::{
+    self, Finished, Journal, Parts, PipelineError, Placement, Settings,
+};
+use ringfence_ring::WaitStrategy;
+use ringfence_types::{BATCH_COMMANDS_MAX, Command};
 
 /// Slots of the events lane, as many as an engine has where nothing else is asked for.
 const EVENT_SLOTS: usize = 16 * 1024;
@@ -47,7 +49,7 @@ pub struct Kept {
 pub enum BenchError {
     /// The engine cannot be set up.
     #[error(transparent)]
-    Engine(#[from] crate::engine::EngineError),
+    Engine(#[from] ringfence_engine::EngineError),
     /// The pipeline stopped.
     #[error(transparent)]
     Pipeline(#[from] PipelineError),

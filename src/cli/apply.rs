@@ -13,9 +13,9 @@ use super::options::{ConfigFile, EngineOptions, JournaledOptions};
 use super::progress::Progress;
 use super::summary::{Summary, counts_line};
 use super::{Exit, Failure, signals, store};
-use crate::gateway::{Clock, InputThread, TextSource};
-use crate::pipeline::{self, Parts};
-use crate::publish::{Logged, TextSink};
+use ringfence_node::gateway::{Clock, InputThread, TextSource};
+use ringfence_node::pipeline::{self, Parts};
+use ringfence_node::publish::{Logged, TextSink};
 
 /// Arguments of `ringfence apply`.
 #[derive(Debug, Args)]

@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use super::options::{DurabilityOption, ThreadOptions};
 use super::{Exit, Failure, store};
+use crate::bench::Pace;
 use crate::bench::{
     self, BenchError, JournalLoad, Kept, Load, Mix, OrderLoad, OrderMix, QueueLoad, Report, Through,
 };
-use crate::gateway::Pace;
-use crate::journal::{Backend, Durability};
-use crate::pipeline::{PipelineError, Placement};
-use crate::types::{BATCH_COMMANDS_MAX, Capacities};
+use ringfence_journal::{Backend, Durability};
+use ringfence_node::pipeline::{PipelineError, Placement};
+use ringfence_types::{BATCH_COMMANDS_MAX, Capacities};
 
 /// What to measure.
 #[derive(Debug, Subcommand)]

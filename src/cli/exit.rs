@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::pipeline::PipelineError;
+use ringfence_node::pipeline::PipelineError;
 
 /// Exit statuses. Where more than one applies, the first of 101, 1, 3 and 4 is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

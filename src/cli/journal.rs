@@ -11,9 +11,9 @@ use serde::ser::{SerializeMap, Serializer};
 use super::options::{ConfigFile, KeyOption, note_unchecked};
 use super::progress::Progress;
 use super::{Exit, Failure};
-use crate::codec::text;
-use crate::journal::{self, DataDir, Entry, Reader, Repaired, Seals, Summary, inspect};
-use crate::types::Op;
+use ringfence_codec::text;
+use ringfence_journal::{DataDir, Entry, Reader, Repaired, Seals, Summary, inspect};
+use ringfence_types::Op;
 
 /// What to do with a journal. Only `repair` changes anything.
 #[derive(Debug, Subcommand)]
@@ -93,7 +93,8 @@ impl Where {
     /// Checks the snapshots too; what to say of them.
     fn check_snapshots(&self) -> Result<String, Failure> {
         let dir = self.open()?;
-        let sequences = journal::check_snapshots(dir.files()).map_err(Failure::operating)?;
+        let sequences =
+            ringfence_journal::check_snapshots(dir.files()).map_err(Failure::operating)?;
         Ok(match sequences.as_slice() {
             [] => String::new(),
             [one] => format!(", one snapshot of sequence {one}"),
@@ -105,7 +106,8 @@ impl Where {
         // Only to look: no journal is made where there was none.
         self.open()?;
         let dir = DataDir::open(&self.data_dir).map_err(Failure::operating)?;
-        let repaired = journal::repair(&dir, self.key.read()?).map_err(Failure::operating)?;
+        let repaired =
+            ringfence_journal::repair(&dir, self.key.read()?).map_err(Failure::operating)?;
         note_unchecked(repaired.seals);
         for cut in &repaired.cuts {
             tell!("ringfence: {cut}");

@@ -1,8 +1,7 @@
 //! How much memory a start takes: all that this process will take, for nothing grows later.
 
-use crate::gateway::InputThread;
-use crate::journal;
-use crate::pipeline::Settings;
+use ringfence_node::gateway::InputThread;
+use ringfence_node::pipeline::Settings;
 
 /// What this process holds before it allocates anything of size, in bytes: its code, its stacks,
 /// the allocator's own. 0 where the system does not tell.
@@ -31,7 +30,7 @@ impl Memory {
         settings: &Settings,
         is_journaled: bool,
     ) -> Memory {
-        let journal = if is_journaled { journal::WRITER_BYTES } else { 0 };
+        let journal = if is_journaled { ringfence_journal::WRITER_BYTES } else { 0 };
         Memory {
             program: program_bytes,
             tables: tables_bytes,

@@ -76,7 +76,7 @@ fn version() -> &'static str {
             "{} (commit {}, journal format {})",
             env!("CARGO_PKG_VERSION"),
             env!("RINGFENCE_COMMIT"),
-            crate::journal::FORMAT_VERSION
+            ringfence_journal::FORMAT_VERSION
         )
     })
 }

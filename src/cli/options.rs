@@ -10,10 +10,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::Failure;
-use crate::journal::{Backend, DataDir, Durability, Key, SEGMENT_BYTES_MIN, Seals};
-use crate::pipeline::{Cores, Placement, Settings, Wait};
-use crate::ring::WaitStrategy;
-use crate::types::BATCH_COMMANDS_MAX;
+use ringfence_journal::{Backend, DataDir, Durability, Key, SEGMENT_BYTES_MIN, Seals};
+use ringfence_node::pipeline::{Cores, Placement, Settings, Wait};
+use ringfence_ring::WaitStrategy;
+use ringfence_types::BATCH_COMMANDS_MAX;
 
 /// Options of every command that reads a data directory.
 #[derive(Debug, Args)]

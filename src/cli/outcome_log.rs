@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::codec::text;
-use crate::engine::Sink;
-use crate::outcomes::{Frame, Log, LogEntry, LogError, LogReader};
-use crate::types::{Event, Outcome};
+use ringfence_codec::text;
+use ringfence_engine::Sink;
+use ringfence_journal::outcomes::{Frame, Log, LogEntry, LogError, LogReader};
+use ringfence_types::{Event, Outcome};
 
 /// Puts the outcomes that the log lacks into it, as a replay gives them.
 pub(super) struct Remake {
@@ -176,8 +176,8 @@ fn show(entry: &LogEntry) -> String {
     match entry {
         LogEntry::Event(event) => format!("an event of kind {}", event.kind),
         LogEntry::Outcome(sequence, outcome) => {
-            if crate::types::Status::from_number(outcome.status).is_none()
-                || crate::types::Op::from_number(outcome.op).is_none()
+            if ringfence_types::Status::from_number(outcome.status).is_none()
+                || ringfence_types::Op::from_number(outcome.op).is_none()
             {
                 return format!("an outcome with status {}", outcome.status);
             }

@@ -10,11 +10,11 @@ use super::outcome_log::Compare;
 use super::progress::Progress;
 use super::summary::Summary;
 use super::{Exit, Failure};
-use crate::codec::text;
-use crate::engine::{Engine, Sink};
-use crate::journal::{self, Anchor, DataDir, Reader};
-use crate::outcomes::LogReader;
-use crate::replay::{self, Discard, Replayer, Restored, TextLines};
+use ringfence_codec::text;
+use ringfence_engine::{Engine, Sink};
+use ringfence_journal::outcomes::LogReader;
+use ringfence_journal::{Anchor, DataDir, Reader};
+use ringfence_node::replay::{self, Discard, Replayer, Restored, TextLines};
 
 /// Arguments of `ringfence replay`.
 #[derive(Debug, Args)]
@@ -100,7 +100,7 @@ impl Replay {
     }
 
     fn compare(&self, dir: &DataDir) -> Result<Compare, Failure> {
-        let first = journal::first_segment(dir.files()).map_err(Failure::operating)?;
+        let first = ringfence_journal::first_segment(dir.files()).map_err(Failure::operating)?;
         let log = LogReader::open(dir.path(), first.journal_id).map_err(Failure::operating)?;
         Ok(Compare::new(log, dir.is_held().map_err(Failure::operating)?))
     }

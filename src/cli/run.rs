@@ -10,10 +10,10 @@ use super::options::{ConfigFile, EngineOptions, JournaledOptions};
 use super::progress::Progress;
 use super::summary::{Summary, counts_line};
 use super::{Exit, Failure, signals, store};
-use crate::client::Address;
-use crate::gateway::SocketSource;
-use crate::pipeline::{self, Parts, Settings};
-use crate::publish::{Logged, SocketSink};
+use ringfence_codec::Address;
+use ringfence_node::gateway::SocketSource;
+use ringfence_node::pipeline::{self, Parts, Settings};
+use ringfence_node::publish::{Logged, SocketSink};
 
 /// Arguments of `ringfence run`.
 #[derive(Debug, Args)]

@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::options::{ConfigFile, KeyOption, note_unchecked};
 use super::progress::Progress;
 use super::{Exit, Failure, priority};
-use crate::engine::{Digest, Engine};
-use crate::journal::{self, Anchor, DataDir, Reader, Snapshot as SnapshotFile, SnapshotWriter};
-use crate::replay::{self, Discard, Replayer};
+use ringfence_engine::{Digest, Engine};
+use ringfence_journal::{Anchor, DataDir, Reader, Snapshot as SnapshotFile, SnapshotWriter};
+use ringfence_node::replay::{self, Discard, Replayer};
 
 /// Arguments of `ringfence snapshot`.
 #[derive(Debug, Args)]
@@ -57,7 +57,7 @@ impl Snapshot {
         let dir = DataDir::open_to_read(&self.data_dir).map_err(Failure::operating)?;
         // One at a time: held until the end.
         let _lock = dir.lock_snapshots().map_err(Failure::operating)?;
-        journal::remove_unfinished_snapshots(dir.files()).map_err(Failure::operating)?;
+        ringfence_journal::remove_unfinished_snapshots(dir.files()).map_err(Failure::operating)?;
         match self.make(&dir)? {
             Some(made) => {
                 let line = serde_json::to_string(&made).expect("strings can be written as JSON");
@@ -100,8 +100,8 @@ impl Snapshot {
 
     fn retire(&self, dir: &DataDir) -> Result<(), Failure> {
         let Some(keep) = self.keep else { return Ok(()) };
-        let retired =
-            journal::retire(dir, keep, self.archive.as_deref(), say).map_err(Failure::operating)?;
+        let retired = ringfence_journal::retire(dir, keep, self.archive.as_deref(), say)
+            .map_err(Failure::operating)?;
         if retired.good_snapshots < 2 {
             say("nothing is retired before there are two good snapshots".to_owned());
         }
@@ -132,7 +132,7 @@ fn write(dir: &DataDir, engine: &Engine, anchor: &Anchor) -> Result<Made, Failur
         accounts: engine.account_count().to_string(),
         transfers: engine.transfer_count().to_string(),
         digest: digest.to_string(),
-        file: journal::snapshot_name(anchor.last_sequence),
+        file: ringfence_journal::snapshot_name(anchor.last_sequence),
         file_bytes: file_bytes.to_string(),
     })
 }

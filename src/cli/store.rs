@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::options::{EngineOptions, JournaledOptions};
 use super::outcome_log::Remake;
 use super::{Failure, progress::Progress};
-use crate::engine::Engine;
-use crate::journal::{
-    self, Backend, DataDir, Disk, Durability, Options, Recovered, Waker, Wanted, Writer,
+use ringfence_engine::Engine;
+use ringfence_journal::outcomes::Log;
+use ringfence_journal::{
+    Backend, DataDir, Disk, Durability, Options, Recovered, Waker, Wanted, Writer,
 };
-use crate::outcomes::Log;
-use crate::pipeline::{Journal, LateBell};
-use crate::replay::{self, Replayer};
-use crate::types::Capacities;
+use ringfence_node::pipeline::{Journal, LateBell};
+use ringfence_node::replay::{self, Replayer};
+use ringfence_types::Capacities;
 
 /// The state to go on from, and the journal to go on with.
 pub(super) struct Store {
@@ -51,8 +51,8 @@ pub(super) fn open(
         if engine.outcome_log {
             return Err(Failure::Usage("--outcome-log needs --data-dir".to_owned()));
         }
-        let engine =
-            Engine::new(&journal::rules_of_a_new_journal(&wanted)).map_err(Failure::operating)?;
+        let engine = Engine::new(&ringfence_journal::rules_of_a_new_journal(&wanted))
+            .map_err(Failure::operating)?;
         let (journal, log, dir) = (None, None, None);
         return Ok(Store { engine, journal, last_sequence: 0, last_timestamp: 0, log, dir });
     };
@@ -84,9 +84,9 @@ fn recover(
     options: &Options,
     keeps_log: bool,
 ) -> Result<(Engine, Recovered, Option<Log>), Failure> {
-    let is_new = journal::is_new(dir.files()).map_err(Failure::operating)?;
+    let is_new = ringfence_journal::is_new(dir.files()).map_err(Failure::operating)?;
     let log = if keeps_log && !is_new {
-        let first = journal::first_segment(dir.files()).map_err(Failure::operating)?;
+        let first = ringfence_journal::first_segment(dir.files()).map_err(Failure::operating)?;
         Some(open_log(dir, first.journal_id, u64::MAX)?)
     } else {
         None
@@ -102,13 +102,14 @@ fn recover(
     let mut replayer = Replayer::starting(begin, Remake::new(log), u64::MAX);
     let mut progress = Progress::new();
     let mut refused = None;
-    let recovered = journal::recover_after(dir, anchor.as_ref(), wanted, options, |entry| {
-        if refused.is_none() {
-            refused = replayer.apply(&entry).err();
-        }
-        progress.tick(replayer.commands());
-    })
-    .map_err(Failure::operating)?;
+    let recovered =
+        ringfence_journal::recover_after(dir, anchor.as_ref(), wanted, options, |entry| {
+            if refused.is_none() {
+                refused = replayer.apply(&entry).err();
+            }
+            progress.tick(replayer.commands());
+        })
+        .map_err(Failure::operating)?;
     progress.finish();
     if let Some(error) = refused {
         return Err(Failure::operating(error));
@@ -172,7 +173,7 @@ pub(super) fn create_new(
         ..Wanted::default()
     };
     let recovered =
-        journal::recover(&dir, &wanted, &options, |_| {}).map_err(Failure::operating)?;
+        ringfence_journal::recover(&dir, &wanted, &options, |_| {}).map_err(Failure::operating)?;
     if recovered.last_sequence > 0 {
         let text =
             format!("{} holds commands already: a bench needs a new journal", path.display());

@@ -8,7 +8,7 @@ use super::apply::{open_input, open_output};
 use super::options::ConfigFile;
 use super::summary::counts_line;
 use super::{Exit, Failure};
-use crate::client::{Address, Client, submit};
+use ringfence_client::{Address, Client, submit};
 
 /// Arguments of `ringfence submit`.
 #[derive(Debug, Args)]

@@ -7,10 +7,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use super::Address;
-use crate::codec::wire::{
+use ringfence_codec::wire::{
     Hello, Reply, ReplyDecoder, ServerError, Violation, encode_batch, encode_hello,
 };
-use crate::types::{BATCH_COMMANDS_MAX, Command, Event, Outcome};
+use ringfence_types::{BATCH_COMMANDS_MAX, Command, Event, Outcome};
 
 /// Why there is no session, or no session any more.
 #[derive(Debug, thiserror::Error)]

@@ -5,11 +5,11 @@ use std::sync::mpsc::{self, RecvError, SyncSender, TryRecvError, TrySendError};
 use std::thread::{self, JoinHandle};
 
 use super::{Answer, Client, ClientError, Receiver, Sender, Told};
-use crate::codec::text::{
+use ringfence_codec::text::{
     Clock, Decoder, Input, Line, Lines, Malformed, encode_event, encode_malformed, encode_outcome,
 };
-use crate::observe::OutcomeCounts;
-use crate::types::{BATCH_COMMANDS_MAX, Command};
+use ringfence_types::OutcomeCounts;
+use ringfence_types::{BATCH_COMMANDS_MAX, Command};
 
 /// What [`submit`] did.
 #[derive(Debug, Default)]

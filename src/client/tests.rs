@@ -8,10 +8,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::*;
-use crate::codec::wire::{
+use ringfence_codec::wire::{
     ErrorCode, Hello, ReplyEncoder, Request, RequestDecoder, encode_error, encode_hello,
 };
-use crate::types::*;
+use ringfence_types::*;
 
 /// Long enough for anything that happens at all.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -182,7 +182,7 @@ fn answers_and_malformed_lines_stand_in_the_order_of_the_input() {
 #[test]
 fn a_line_that_is_too_long_is_answered_in_its_place() {
     let mut input = b"{\"op\":\"lookup_account\"}\n".to_vec();
-    input.resize(input.len() + crate::codec::text::LINE_BYTES_MAX + 1, b' ');
+    input.resize(input.len() + ringfence_codec::text::LINE_BYTES_MAX + 1, b' ');
     input.extend_from_slice(b"\n{\"op\":\"lookup_account\"}");
     let (output, report) = submitted(Toy::Good, input);
     let lines: Vec<_> = output.lines().collect();

@@ -1,20 +1,24 @@
 //! Where settle puts outcomes and events of a chunk until they are given out in order.
 
-use super::Sink;
-use crate::types::{Event, Outbox, Outcome};
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::Sink;
+use ringfence_types::{Event, Outbox, Outcome};
 
 /// Events that are held before settle has to stop.
 const EVENTS: usize = 64;
 
 #[derive(Debug)]
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     outcomes: Box<[Outcome]>,
     events: Vec<Event>,
 }
 
 impl Buffer {
     /// Room for `outcomes` outcomes.
-    pub(super) fn new(outcomes: usize) -> Buffer {
+    pub(crate) fn new(outcomes: usize) -> Buffer {
         let outcomes = vec![Outcome::default(); outcomes].into_boxed_slice();
         Buffer { outcomes, events: Vec::with_capacity(EVENTS) }
     }
@@ -22,7 +26,7 @@ impl Buffer {
     /// Gives out the first `count` outcomes, the first of which is of command `first_sequence`, and
     /// the events, each before the outcome of its command.
     #[inline]
-    pub(super) fn drain(&mut self, first_sequence: u64, count: usize, sink: &mut impl Sink) {
+    pub(crate) fn drain(&mut self, first_sequence: u64, count: usize, sink: &mut impl Sink) {
         let mut events = self.events.iter().peekable();
         for (sequence, outcome) in (first_sequence..).zip(&self.outcomes[..count]) {
             while let Some(event) = events.next_if(|event| event.goes_before() <= sequence) {

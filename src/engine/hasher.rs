@@ -1,7 +1,9 @@
 //! The digest of contents as they come.
 
-use super::Digest;
-use crate::types::{ContentsSink, Record, Section};
+use alloc::vec::Vec;
+
+use crate::Digest;
+use ringfence_types::{ContentsSink, Record, Section};
 
 /// Small pieces are gathered: the hash is fast only on long ones.
 const GATHERED_BYTES: usize = 64 * 1024;

@@ -19,7 +19,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::error::Fault;
 use super::seal::{Key, Seal};
-use crate::types::{BATCH_COMMANDS_MAX, Body, Op, Rules};
+use ringfence_types::{BATCH_COMMANDS_MAX, Body, Op, Rules};
 
 /// Version of the format that this program writes.
 pub const FORMAT_VERSION: u32 = 1;

@@ -5,7 +5,7 @@ use super::error::JournalError;
 use super::files::Files;
 use super::seal::{Key, Seal, Seals};
 use super::walk::{Entry, Start, Tail, Walk};
-use crate::types::{Op, Rules};
+use ringfence_types::{Op, Rules};
 
 /// What a journal holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

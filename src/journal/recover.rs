@@ -14,7 +14,7 @@ use super::seal::Seals;
 use super::trim::{fill_block, zero_behind};
 use super::walk::{Anchor, Entry, Start, Tail, Walk};
 use super::writer::{Options, Position, Writer};
-use crate::types::{Capacities, RULES_VERSION, Rules};
+use ringfence_types::{Capacities, RULES_VERSION, Rules};
 
 /// What a start asks for of all that decides outcomes. `None`: as in the journal, and for a new
 /// journal the default.

@@ -28,7 +28,7 @@ use super::seal::{Key, Seal, Seals};
 use super::sliding::Sliding;
 use super::snapshot::{Snapshot, snapshots};
 use super::writer::Position;
-use crate::types::{BATCH_COMMANDS_MAX, Body, Command, Header, Rules, TIMESTAMP_MAX};
+use ringfence_types::{BATCH_COMMANDS_MAX, Body, Command, Header, Rules, TIMESTAMP_MAX};
 
 /// One thing that a journal holds, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub enum Entry<'a> {
         first_sequence: u64,
         /// Timestamp of the first command, in nanoseconds.
         first_timestamp: u64,
-        /// The commands, 1 to [`crate::types::BATCH_COMMANDS_MAX`].
+        /// The commands, 1 to [`ringfence_types::BATCH_COMMANDS_MAX`].
         commands: &'a [Command],
     },
     /// A closing frame: everything before it was durable.

@@ -27,7 +27,7 @@ use super::format::{
 };
 use super::seal::{Key, Seal};
 use super::storage::{Completion, Operation, Storage};
-use crate::types::{BATCH_COMMANDS_MAX, Command, Rules, Window};
+use ringfence_types::{BATCH_COMMANDS_MAX, Command, Rules, Window};
 
 /// Buffers: one to fill, the others on their way.
 const BUFFERS: usize = 6;

@@ -58,7 +58,7 @@ impl WaitStrategy {
 /// Waits for one thread, whatever it hosts.
 ///
 /// ```
-/// # use ringfence::ring::{Bell, WaitStrategy, Waiter};
+/// # use ringfence_ring::{Bell, WaitStrategy, Waiter};
 /// # let mut work = 3;
 /// # let mut step = || { work -= 1; work > 0 };
 /// let bell = Bell::new();

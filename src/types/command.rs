@@ -1,6 +1,6 @@
 //! A command as it lies in the ring and in the journal.
 
-use std::mem::offset_of;
+use core::mem::offset_of;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute, transmute_ref};
 

@@ -11,7 +11,7 @@
 //!   sections, byte for byte, and restoring them gives an engine that answers the same.
 //! * Records have no padding that is not a field, so their bytes can be hashed and kept as they are.
 
-use std::fmt;
+use core::fmt;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use ringfence::engine::{self, Digest, Engine};
-use ringfence::gateway::{Intake, Progress, Source, SourceError};
 use ringfence::journal::{self, DataDir, Disk, Durability, Options, Reader, Waker, Wanted, Writer};
-use ringfence::pipeline::{self, Journal, LateBell, Parts, Placement, Settings};
-use ringfence::publish::Sink;
-use ringfence::replay::{Discard, Replayer};
+use ringfence::node::gateway::{Intake, Progress, Source, SourceError};
+use ringfence::node::pipeline::{self, Journal, LateBell, Parts, Placement, Settings};
+use ringfence::node::publish::Sink;
+use ringfence::node::replay::{Discard, Replayer};
 use ringfence::ring::{Bell, WaitStrategy};
 use ringfence::types::{Event, Outcome, Rules};
 

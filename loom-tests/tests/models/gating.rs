@@ -1,7 +1,7 @@
 //! When a slot may be written again: the producer waits for the last reader of the round before.
 
 use loom::thread;
-use ringfence::ring::{Bell, Graph, Poll, WaitStrategy};
+use ringfence_ring::{Bell, Graph, Poll, WaitStrategy};
 
 use crate::support::{check, double, look, numbered, one_to_one, one_to_one_on, put_next};
 

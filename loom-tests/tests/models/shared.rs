@@ -3,7 +3,7 @@
 use std::mem;
 
 use loom::thread;
-use ringfence::ring::{Bell, Graph, Poll, SharedProducer, WaitStrategy, Waiter};
+use ringfence_ring::{Bell, Graph, Poll, SharedProducer, WaitStrategy, Waiter};
 
 use crate::support::{Found, Sink, check, look, look_until_ended, numbered, until};
 

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use loom::thread;
-use ringfence::ring::{Bell, ClaimError, Graph, Halted, Poll, WaitStrategy, Waiter};
+use ringfence_ring::{Bell, ClaimError, Graph, Halted, Poll, WaitStrategy, Waiter};
 
 use crate::support::{
     Found, check, double, end_if_some, look_until_ended, numbered, one_to_one, one_to_one_on,

@@ -3,7 +3,7 @@
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use loom::thread;
-use ringfence::ring::{Bell, Graph, Poll, WaitStrategy, Waiter};
+use ringfence_ring::{Bell, Graph, Poll, WaitStrategy, Waiter};
 
 use crate::support::{
     Found, Sink, check, double, end_if_some, look, numbered, one_to_one_on, put_next, until,

@@ -1,7 +1,7 @@
 //! Bounds, and the shortest ways to put values in and take them out.
 
 use loom::model::Builder;
-use ringfence::ring::{Batch, Bell, Graph, Lanes, Poll, Producer, Slot, Stage, Waiter};
+use ringfence_ring::{Batch, Bell, Graph, Lanes, Poll, Producer, Slot, Stage, Waiter};
 
 /// Explores `model` with at most `preemptions` preemptions of a thread that could go on; `None`:
 /// without a limit. `LOOM_MAX_PREEMPTIONS` overrides it.

@@ -1,7 +1,7 @@
 //! What a stage may read once it sees a cursor: publication, chains, diamonds.
 
 use loom::{cell::UnsafeCell, sync::Arc, thread};
-use ringfence::ring::{Bell, Graph, Poll};
+use ringfence_ring::{Bell, Graph, Poll};
 
 use crate::support::{check, double, look, numbered, one_to_one, put_next};
 

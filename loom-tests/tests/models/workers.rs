@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use loom::thread;
-use ringfence::ring::{
+use ringfence_ring::{
     Batch, Bell, ClaimError, Graph, Halted, Monitor, Poll, SharedProducer, WaitStrategy, Waiter,
 };
 

@@ -9,7 +9,7 @@ use super::Malformed;
 use super::fields::{Fields, Name, Names};
 use super::malformed::quoted;
 use super::settlement;
-use crate::types::{
+use ringfence_types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, BATCH_COMMANDS_MAX, Command, Frozen,
     LedgerPolicy, Lookup, Op, PairPolicy, PolicyLimits, TIMESTAMP_MAX, Transfer, TransferFlags,
 };

@@ -4,7 +4,7 @@
 //! quotes, and only the text of an error needs escapes.
 
 use super::settlement;
-use crate::types::{
+use ringfence_types::{
     Account, AccountFlags, AccountPolicy, Command, Event, EventKind, Frozen, LedgerPolicy, Op,
     Outcome, PairPolicy, PendingStatus, PolicyLimits, QueueStatus, Transfer, TransferBody,
     TransferFlags,

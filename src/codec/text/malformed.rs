@@ -35,12 +35,12 @@ impl Malformed {
         Malformed { what, column: None }
     }
 
-    /// An `advance_clock` that would set the clock beyond [`crate::types::TIMESTAMP_MAX`].
+    /// An `advance_clock` that would set the clock beyond [`ringfence_types::TIMESTAMP_MAX`].
     #[must_use]
     pub fn clock_out_of_range() -> Malformed {
         let what = format!(
             "`advance_clock` would set the clock beyond {} nanoseconds",
-            crate::types::TIMESTAMP_MAX
+            ringfence_types::TIMESTAMP_MAX
         );
         Malformed { what, column: None }
     }

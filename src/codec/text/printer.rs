@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{encode_event, encode_outcome};
-use crate::types::{Event, Outcome};
+use ringfence_types::{Event, Outcome};
 
 /// Writes one line for each outcome, and if asked for each numbered event.
 ///

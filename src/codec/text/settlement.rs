@@ -4,7 +4,7 @@ use super::Malformed;
 use super::encode::{narrow, narrow_if_set, number, put, wide, wide_if_set};
 use super::fields::{Fields, Name, Names};
 use super::malformed::quoted;
-use crate::types::{
+use ringfence_types::{
     AmendOrder, CancelReason, Command, Event, EventKind, LevelsBody, Market, Op, OrderBody,
     OrderCancelled, OrderStatus, Outcome, PlaceOrder, QueueBody, RequeueTransfer, ResolveQueues,
     SettledBy, Side, Status, TimeInForce, Trade, TransferEvent,

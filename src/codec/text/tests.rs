@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::*;
-use crate::types::*;
+use ringfence_types::*;
 
 fn decode(line: &str) -> Result<Vec<Command>, String> {
     let mut batch = vec![Command::pulse()];

@@ -3,7 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::Violation;
-use crate::types::{BATCH_COMMANDS_MAX, Body};
+use ringfence_types::{BATCH_COMMANDS_MAX, Body};
 
 /// Longest message, in bytes: a full batch.
 pub const MESSAGE_BYTES_MAX: usize = HEADER_BYTES + BATCH_COMMANDS_MAX * size_of::<Body>();

@@ -5,7 +5,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::frame::{self, Frames, HEADER_BYTES, Header, kind};
 use super::hello;
 use super::{ErrorCode, Hello, Violation};
-use crate::types::{
+use ringfence_types::{
     BATCH_COMMANDS_MAX, CancelReason, Event, EventKind, Op, OrderStatus, Outcome, PendingStatus,
     QueueStatus, SettledBy, Side, Status, TimeInForce,
 };

@@ -4,7 +4,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use super::frame::{self, Frames, Header, kind};
 use super::{Hello, Violation, hello};
-use crate::types::{
+use ringfence_types::{
     AccountPolicy, BATCH_COMMANDS_MAX, Body, Command, Frozen, LedgerPolicy, Op, PairPolicy,
     PolicyLimits, Side, TimeInForce,
 };
@@ -47,7 +47,7 @@ impl Request<'_> {
             Request::Hello(_) => (0, &[][..]),
             Request::Batch { op, bodies } => (op as u8, bodies),
         };
-        let header = crate::types::Header { session, op, ..Default::default() };
+        let header = ringfence_types::Header { session, op, ..Default::default() };
         bodies.iter().map(move |body| Command { header, body: *body })
     }
 }

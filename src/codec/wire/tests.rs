@@ -4,7 +4,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::*;
-use crate::types::*;
+use ringfence_types::*;
 
 const ASK: Hello = Hello { batch_commands_max: 0, in_flight_commands_max: 1000, events: false };
 const GRANT: Hello =

@@ -1,7 +1,7 @@
 //! What breaks the protocol.
 
 use super::{MESSAGE_BYTES_MAX, PROTOCOL_VERSION};
-use crate::types::BATCH_COMMANDS_MAX;
+use ringfence_types::BATCH_COMMANDS_MAX;
 
 /// Why the engine ends a session, as it tells the client. Numbers never change; new ones are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::{Rng, RngExt};
 
 use super::SECTOR_BYTES;
-use crate::journal::format::BLOCK_BYTES;
+use crate::format::BLOCK_BYTES;
 
 const SECTORS: usize = BLOCK_BYTES / SECTOR_BYTES;
 

@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use crate::journal::blocking::Blocking;
-use crate::journal::error::JournalError;
-use crate::journal::files::Files;
-use crate::journal::storage::{Completion, OPERATIONS_MAX, Operation, Storage};
+use crate::blocking::Blocking;
+use crate::error::JournalError;
+use crate::files::Files;
+use crate::storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 
 /// Storage whose operations are done late, in any order, and are lost if it is dropped before.
 pub struct Shuffled<F: Files> {

@@ -2,10 +2,10 @@
 
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
-use crate::journal::error::Fault;
-use crate::journal::format::BLOCK_BYTES;
-use crate::journal::walk::Anchor;
-use crate::types::Rules;
+use crate::error::Fault;
+use crate::format::BLOCK_BYTES;
+use crate::walk::Anchor;
+use ringfence_types::Rules;
 
 /// Version of the format that this program writes.
 pub const SNAPSHOT_VERSION: u32 = 1;
@@ -68,7 +68,7 @@ pub struct SnapshotHeader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct SectionEntry {
-    /// A [`crate::types::Section`], by its number.
+    /// A [`ringfence_types::Section`], by its number.
     pub section: u32,
     /// Length of one record, in bytes.
     pub record_bytes: u32,
@@ -86,7 +86,7 @@ pub struct SectionEntry {
 pub struct PieceHeader {
     /// CRC-32C of the seed and all that follows this field, up to the end of the piece's last block.
     pub checksum: u32,
-    /// A [`crate::types::Section`], by its number.
+    /// A [`ringfence_types::Section`], by its number.
     pub section: u32,
     /// Length of one record, in bytes.
     pub record_bytes: u32,

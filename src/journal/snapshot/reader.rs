@@ -7,10 +7,10 @@ use super::format::{
     records_per_piece, snapshot_name,
 };
 use super::writer::temporary_name;
-use crate::journal::buffer::Buffer;
-use crate::journal::error::{Fault, JournalError};
-use crate::journal::files::{Access, Files, OpenFile};
-use crate::types::{ContentsSource, Misfit, Record, Section};
+use crate::buffer::Buffer;
+use crate::error::{Fault, JournalError};
+use crate::files::{Access, Files, OpenFile};
+use ringfence_types::{ContentsSource, Misfit, Record, Section};
 
 /// Why a snapshot does not give contents back.
 #[derive(Debug, thiserror::Error)]

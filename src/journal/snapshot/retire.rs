@@ -12,10 +12,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Snapshot, SnapshotHeader, snapshot_name, snapshots};
-use crate::journal::directory::DataDir;
-use crate::journal::error::JournalError;
-use crate::journal::files::Files;
-use crate::journal::format::{segment_name, segment_of_name};
+use crate::directory::DataDir;
+use crate::error::JournalError;
+use crate::files::Files;
+use crate::format::{segment_name, segment_of_name};
 
 /// What was taken out, by name, in that order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

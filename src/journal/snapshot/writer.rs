@@ -4,11 +4,11 @@ use super::format::{
     HEADER_BYTES, PIECE_BYTES, PIECE_HEADER_BYTES, PieceHeader, SECTIONS_MAX, SectionEntry,
     SnapshotHeader, records_per_piece, snapshot_name,
 };
-use crate::journal::buffer::Buffer;
-use crate::journal::error::JournalError;
-use crate::journal::files::{Files, OpenFile};
-use crate::journal::walk::Anchor;
-use crate::types::{ContentsSink, Record, Section};
+use crate::buffer::Buffer;
+use crate::error::JournalError;
+use crate::files::{Files, OpenFile};
+use crate::walk::Anchor;
+use ringfence_types::{ContentsSink, Record, Section};
 
 /// Takes an engine's contents and writes them under a temporary name.
 pub struct SnapshotWriter<F: Files> {

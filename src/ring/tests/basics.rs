@@ -1,6 +1,6 @@
 //! Publication, gating, release and the ends of a ring, on one thread, step by step.
 
-use crate::ring::{Bell, ClaimError, Graph, Halted, Monitor, Poll, Producer, Stage};
+use crate::{Bell, ClaimError, Graph, Halted, Monitor, Poll, Producer, Stage};
 
 type Sink = Stage<(u64,), ()>;
 

@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use crate::ring::{
+use crate::{
     Batch, Bell, ClaimError, Crew, Graph, Halted, Handler, Monitor, Producer, Stage, WaitStrategy,
     Worker,
 };

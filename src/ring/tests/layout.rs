@@ -1,8 +1,8 @@
 //! Where things lie in memory.
 
 use super::drain;
-use crate::ring::{Bell, Graph, Pages, Poll};
 use crate::sync::Padded;
+use crate::{Bell, Graph, Pages, Poll};
 
 #[test]
 fn padded_values_lie_128_bytes_apart() {

@@ -7,7 +7,7 @@ mod properties;
 mod shared;
 mod waiting;
 
-use crate::ring::{Lanes, Poll, Slot, Stage};
+use crate::{Lanes, Poll, Slot, Stage};
 
 /// Chance that a test can repeat: the same seed, the same numbers.
 struct Dice(u64);

@@ -2,7 +2,7 @@
 //! what is free, sequences of pollers, drains; for one producer and for a shared one alike.
 
 use super::{Dice, ended};
-use crate::ring::{Bell, ClaimError, Claims, Graph, Monitor, Poll, Producer, Stage};
+use crate::{Bell, ClaimError, Claims, Graph, Monitor, Poll, Producer, Stage};
 
 /// A chain of two stages: `last` waits for `first`.
 struct Chain {

@@ -8,9 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Dice, drain, ended};
-use crate::ring::{
-    Bell, ClaimError, Graph, Monitor, Poll, SharedProducer, Stage, WaitStrategy, Waiter,
-};
+use crate::{Bell, ClaimError, Graph, Monitor, Poll, SharedProducer, Stage, WaitStrategy, Waiter};
 
 type Sink = Stage<(u64,), ()>;
 

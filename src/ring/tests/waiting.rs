@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::ring::{Bell, ClaimError, Graph, Monitor, Poll, Producer, Stage, WaitStrategy, Waiter};
+use crate::{Bell, ClaimError, Graph, Monitor, Poll, Producer, Stage, WaitStrategy, Waiter};
 
 const STRATEGIES: [WaitStrategy; 4] =
     [WaitStrategy::BusySpin, WaitStrategy::Yield, WaitStrategy::Park, WaitStrategy::Phased];

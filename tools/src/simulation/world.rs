@@ -8,7 +8,7 @@ use ringfence::journal::{
     Durability, Entry, Files as _, JournalError, Key, Options, Reader, Recovered,
     SEGMENT_BYTES_MIN, Wanted, Writer, inspect_files, recover_files,
 };
-use ringfence::replay::Replayer;
+use ringfence::node::replay::Replayer;
 use ringfence::types::{Command, Event, Lookup, Outcome, chains_up_to, stamp_batch};
 
 use super::Report;

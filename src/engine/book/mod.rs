@@ -1,0 +1,254 @@
+//! Order books: who stands where, by price and then by time. Knows no money.
+//!
+//! ```text
+//!   id ──▶ Order ◀──▶ Level ◀──▶ best price of its side of its market
+//!          64 bytes   48 bytes   levels.rs
+//! ```
+//!
+//! All markets share one pool of orders and one of levels, allocated at start: an order has at most one
+//! level, so neither can run out before the other. An order leaves its book, or gets smaller, in
+//! O(1); it joins the best price in O(1), another in a few steps down a tree of 16-byte nodes.
+//!
+//! # Invariants
+//!
+//! * An open order that rests is in the queue of the level of its price; nothing else is.
+//! * Whoever calls keeps the book uncrossed: it matches before it rests.
+
+mod levels;
+#[cfg(test)]
+mod naive;
+mod orders;
+#[cfg(test)]
+mod tests;
+
+use crate::table::{EngineError, NO_INDEX, prefetch};
+use ringfence_types::{Rules, Side};
+
+pub(crate) use levels::Level;
+pub(crate) use orders::{NO_ORDER, NO_REST, Order, Rest, State};
+
+use levels::Levels;
+use orders::Orders;
+
+/// The books of all markets, and every order that is remembered.
+#[derive(Debug)]
+pub(crate) struct Books {
+    orders: Orders,
+    levels: Levels,
+    markets: usize,
+}
+
+impl Books {
+    pub(crate) fn new(rules: &Rules) -> Result<Books, EngineError> {
+        let markets = EngineError::check_capacity("markets", rules.capacities.markets)?;
+        let orders = Orders::new(rules)?;
+        let levels = Levels::new(markets, orders.capacity())?;
+        Ok(Books { orders, levels, markets })
+    }
+
+    /// Takes over later rules, at the time `now`. Not for the hot path.
+    pub(crate) fn configure(&mut self, rules: &Rules, now: u64) -> Result<(), EngineError> {
+        let asked = rules.capacities.markets;
+        self.markets = EngineError::check_growth("markets", self.markets, asked)?;
+        let orders = self.orders.configure(rules, now)?;
+        self.levels.grow(self.markets, orders)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.orders.bytes() + self.levels.bytes()
+    }
+
+    /// How many orders can be held.
+    pub(crate) fn capacity(&self) -> usize {
+        self.orders.capacity()
+    }
+
+    /// Brings closer where `id` would be found and gives its hash.
+    #[inline(always)]
+    pub(crate) fn fetch_slot(&self, id: u128) -> u32 {
+        self.orders.fetch_slot(id)
+    }
+
+    /// Brings closer what is probably the record with this hash.
+    #[inline(always)]
+    pub(crate) fn fetch_record(&self, hash: u32) {
+        self.orders.fetch_record(hash);
+    }
+
+    /// Brings closer what surrounds the order with this hash, itself fetched before, and gives it. It
+    /// may be another one.
+    #[inline(always)]
+    pub(crate) fn fetch_neighbours(&self, hash: u32) -> Option<&Order> {
+        let order = self.orders.orders.get(self.orders.guess(hash) as usize)?;
+        self.levels.prefetch(order.level);
+        self.fetch_order(order.before);
+        self.fetch_order(order.after);
+        Some(order)
+    }
+
+    /// Brings an order closer.
+    #[inline(always)]
+    pub(crate) fn fetch_order(&self, slot: u32) {
+        prefetch(&self.orders.orders, slot as usize);
+    }
+
+    #[inline(always)]
+    pub(crate) fn hash(&self, id: u128) -> u32 {
+        self.orders.hash(id)
+    }
+
+    /// The slot of the order or spent id with this hash, or [`NO_INDEX`]; one that is forgotten at
+    /// `now` is not found.
+    #[inline(always)]
+    pub(crate) fn find(&mut self, hash: u32, id: u128, now: u64) -> u32 {
+        self.orders.find(hash, id, now)
+    }
+
+    #[inline(always)]
+    pub(crate) fn order(&self, slot: u32) -> &Order {
+        self.orders.order(slot)
+    }
+
+    #[inline(always)]
+    pub(crate) fn rest(&self, slot: u32) -> &Rest {
+        self.orders.rest(slot)
+    }
+
+    #[inline(always)]
+    pub(crate) fn rest_mut(&mut self, slot: u32) -> &mut Rest {
+        self.orders.rest_mut(slot)
+    }
+
+    /// Says whether a timer runs for an order.
+    pub(crate) fn set_timed(&mut self, slot: u32, timed: bool) {
+        self.orders.order_mut(slot).timed = timed;
+    }
+
+    /// Marks an order, or takes its mark off: scratch of whoever looks ahead.
+    pub(crate) fn mark(&mut self, slot: u32, marked: bool) {
+        self.orders.order_mut(slot).marked = marked;
+    }
+
+    /// Whether one more order can be held at `now`.
+    #[inline(always)]
+    pub(crate) fn has_room(&mut self, now: u64) -> bool {
+        self.orders.has_room(now)
+    }
+
+    /// Frees a few slots of forgotten ids.
+    #[inline(always)]
+    pub(crate) fn forget_some(&mut self, now: u64) {
+        self.orders.forget_some(now);
+    }
+
+    /// Adds an open order that does not rest yet, under an id that is not held;
+    /// [`Books::has_room`] said that it fits.
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, hash: u32, order: Order, rest: Rest) -> u32 {
+        self.orders.insert(hash, order, rest)
+    }
+
+    /// Gives an order that does not rest its end, or remembers a spent id, at the engine's timestamp
+    /// `settled_at`.
+    #[inline(always)]
+    pub(crate) fn settle(&mut self, slot: u32, state: State, settled_at: u64) {
+        debug_assert!(state == State::Spent || self.order(slot).level == NO_INDEX);
+        self.orders.settle(slot, state, settled_at);
+    }
+
+    /// Puts an open order into its book, behind all of its price.
+    #[inline]
+    pub(crate) fn rest_order(&mut self, slot: u32) {
+        self.levels.append(&mut self.orders.orders, slot);
+    }
+
+    /// Takes a resting order out of its book.
+    #[inline]
+    pub(crate) fn take_out(&mut self, slot: u32) {
+        self.levels.take_out(&mut self.orders.orders, slot);
+    }
+
+    /// Takes `lots` off an order, fewer than remain of it if it rests.
+    #[inline(always)]
+    pub(crate) fn reduce(&mut self, slot: u32, lots: u64) {
+        let order = self.orders.order_mut(slot);
+        order.remaining -= lots;
+        if order.level != NO_INDEX {
+            debug_assert!(order.remaining > 0, "what rests has something left");
+            let level = order.level;
+            self.levels.reduce(level, lots);
+        }
+    }
+
+    /// Gives an order that does not rest another price.
+    pub(crate) fn set_price(&mut self, slot: u32, price: u64) {
+        debug_assert!(self.order(slot).level == NO_INDEX, "the level has the price");
+        self.orders.order_mut(slot).price = price;
+    }
+
+    /// The level with the best price of a side, if it has any.
+    #[inline(always)]
+    pub(crate) fn best(&self, market: u32, side: Side) -> Option<&Level> {
+        let best = self.levels.best(market, side);
+        (best != NO_INDEX).then(|| self.levels.level(best))
+    }
+
+    /// The levels of a side, the best price first.
+    pub(crate) fn levels(&self, market: u32, side: Side) -> impl Iterator<Item = &Level> {
+        let mut next = self.levels.best(market, side);
+        core::iter::from_fn(move || {
+            let level = (next != NO_INDEX).then(|| self.levels.level(next))?;
+            next = self.levels.worse(next);
+            Some(level)
+        })
+    }
+
+    /// The slot of the order that stands behind a resting one in its side of the book, or
+    /// [`NO_INDEX`].
+    #[inline(always)]
+    pub(crate) fn next(&self, slot: u32) -> u32 {
+        let order = self.order(slot);
+        if order.after() != NO_INDEX {
+            return order.after();
+        }
+        match self.levels.worse(order.level) {
+            NO_INDEX => NO_INDEX,
+            worse => self.levels.level(worse).first,
+        }
+    }
+
+    /// Slots of a side's orders, in the order in which they would trade.
+    pub(crate) fn resting(&self, market: u32, side: Side) -> impl Iterator<Item = u32> {
+        let mut next = self.best(market, side).map_or(NO_INDEX, |level| level.first);
+        core::iter::from_fn(move || {
+            let slot = (next != NO_INDEX).then_some(next)?;
+            next = self.next(slot);
+            Some(slot)
+        })
+    }
+
+    /// Slots of all that is held at `now`, in no particular order. Not for the hot path.
+    pub(crate) fn held(&self, now: u64) -> impl Iterator<Item = u32> {
+        self.orders.held(now)
+    }
+
+    /// Checks everything that must always be true, from the records themselves. Slow.
+    ///
+    /// # Panics
+    ///
+    /// If something is not as it must be: a bug in this room.
+    pub(crate) fn check_in_full(&self, now: u64) {
+        let mut resting = 0;
+        for market in 0..self.markets as u32 {
+            for side in [Side::Buy, Side::Sell] {
+                self.levels.check_side(&self.orders.orders, market, side);
+                resting += self.resting(market, side).count();
+            }
+            let bid = self.best(market, Side::Buy).map(|level| level.price);
+            let ask = self.best(market, Side::Sell).map(|level| level.price);
+            assert!(bid.zip(ask).is_none_or(|(bid, ask)| bid < ask), "a book is never crossed");
+        }
+        let open = self.held(now).filter(|&slot| self.order(slot).state == State::Open).count();
+        assert_eq!(resting, open, "between commands exactly the open orders rest");
+    }
+}

@@ -1,0 +1,168 @@
+//! Risk and settle as one: commands in, outcomes and events out.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use core::fmt;
+
+use crate::buffer::Buffer;
+use crate::hasher::ContentsHasher;
+use crate::risk::Risk;
+use crate::settle::Settle;
+use crate::table::EngineError;
+use ringfence_types::{
+    Account, BATCH_COMMANDS_MAX, Command, ContentsSink, ContentsSource, Event, Outcome, Rules,
+    Step, Verdict, chains_up_to,
+};
+
+/// Commands that are judged, then settled, at a time: few enough to stay in the cache.
+const CHUNK_COMMANDS: usize = 256;
+
+/// What takes an engine's answers.
+pub trait Sink {
+    /// The next event. The outcome of its command follows.
+    fn event(&mut self, event: &Event);
+
+    /// The outcome of the command `sequence`.
+    fn outcome(&mut self, sequence: u64, outcome: &Outcome);
+}
+
+/// A hash of all that an engine holds; shows as 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Risk and settle on one thread.
+#[derive(Debug)]
+pub struct Engine {
+    risk: Risk,
+    settle: Settle,
+    verdicts: Box<[Verdict]>,
+    buffer: Buffer,
+}
+
+impl Engine {
+    /// An engine before its first command, with all memory that it will use.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`], if there is not so much memory.
+    pub fn new(rules: &Rules) -> Result<Engine, EngineError> {
+        Ok(Engine::from_parts(Risk::new(rules)?, Settle::new(rules)?))
+    }
+
+    /// Takes over later rules: the tables grow. Not for the hot path.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`], if there is not so much memory, or the rules would shrink a table.
+    pub fn configure(&mut self, rules: &Rules) -> Result<(), EngineError> {
+        self.risk.configure(rules)?;
+        self.settle.configure(rules)
+    }
+
+    /// Its two halves, to be run by two stages.
+    #[must_use]
+    pub fn into_parts(self) -> (Risk, Settle) {
+        (self.risk, self.settle)
+    }
+
+    /// An engine of two halves that have seen the same commands.
+    #[must_use]
+    pub fn from_parts(risk: Risk, settle: Settle) -> Engine {
+        // A chunk may end with a chain that is as long as a batch.
+        let most = CHUNK_COMMANDS + BATCH_COMMANDS_MAX;
+        let verdicts = vec![Verdict::default(); most].into_boxed_slice();
+        Engine { risk, settle, verdicts, buffer: Buffer::new(most) }
+    }
+
+    /// Applies stamped commands, the first of which has the sequence `first_sequence`: one batch or
+    /// more, or a part of one that does not cut a chain. Allocates nothing.
+    pub fn apply(&mut self, first_sequence: u64, commands: &[Command], sink: &mut impl Sink) {
+        let mut done = 0;
+        while done < commands.len() {
+            let rest = &commands[done..];
+            let chunk = &rest[..chains_up_to(rest, CHUNK_COMMANDS)];
+            let verdicts = &mut self.verdicts;
+            self.risk.step(chunk, |index, verdict| verdicts[index] = verdict);
+            let mut settled = 0;
+            while settled < chunk.len() {
+                let sequence = first_sequence + (done + settled) as u64;
+                let (commands, verdicts) =
+                    (&chunk[settled..], &self.verdicts[settled..chunk.len()]);
+                let step = self.settle.step(sequence, commands, verdicts, &mut self.buffer);
+                let count = match step {
+                    Step::Done => commands.len(),
+                    Step::LaneFull(count) | Step::Paused(count) => count,
+                };
+                self.buffer.drain(sequence, count, sink);
+                settled += count;
+            }
+            done += chunk.len();
+        }
+    }
+
+    /// A hash of its contents in a canonical order. Slow: it reads everything.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        if cfg!(debug_assertions) {
+            self.settle.check_in_full();
+        }
+        let mut hasher = ContentsHasher::new();
+        self.contents(&mut hasher);
+        hasher.finish()
+    }
+
+    /// All that it holds, in canonical order: what decides all that it will answer, but for
+    /// [`Engine::event_timestamp`] and the rules. Only between two batches.
+    pub fn contents(&self, sink: &mut impl ContentsSink) {
+        self.risk.contents(sink);
+        self.settle.contents(sink);
+    }
+
+    /// Takes over, before its first command, what [`Engine::contents`] gave; `now` is what
+    /// [`Engine::event_timestamp`] said then.
+    ///
+    /// # Errors
+    ///
+    /// What the source says, or a [`ringfence_types::Misfit`] for what can be no part of an engine's
+    /// contents. The engine is then of no use.
+    pub fn restore<S: ContentsSource>(&mut self, now: u64, source: &mut S) -> Result<(), S::Error> {
+        self.risk.restore(source)?;
+        self.settle.restore(now, source)
+    }
+
+    /// Timestamp of the last event, of a chain that of its first member, in nanoseconds: up to here
+    /// all that was due has happened. 0 before the first.
+    #[must_use]
+    pub fn event_timestamp(&self) -> u64 {
+        self.settle.event_timestamp()
+    }
+
+    /// All accounts in order of creation, as `lookup_account` shows them now.
+    pub fn accounts(&self) -> impl Iterator<Item = Account> {
+        self.settle.ledger().accounts()
+    }
+
+    /// How many accounts there are.
+    #[must_use]
+    pub fn account_count(&self) -> u64 {
+        self.settle.ledger().account_count()
+    }
+
+    /// How many transfers are remembered; spent ids are none.
+    #[must_use]
+    pub fn transfer_count(&self) -> u64 {
+        self.settle.ledger().transfer_count()
+    }
+
+    /// How much memory its tables take, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.risk.memory_bytes() + self.settle.memory_bytes()
+    }
+}

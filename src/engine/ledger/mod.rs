@@ -1,0 +1,254 @@
+//! Double-entry ledger: balances change only here, and only in equal pairs.
+//!
+//! ```text
+//!   begin_event(t) ──▶ what is due expires, what is old is forgotten
+//!   Command, Verdict ──▶ create_transfer ──▶ status
+//!                          ├─ debit one account, credit another, same amount
+//!                          └─ a note of how to undo it, inside a chain
+//! ```
+//!
+//! # Invariants
+//!
+//! * Per ledger, debits equal credits after every call, posted as well as pending.
+//! * A call changes both accounts or neither; a chain changes all that it names or nothing.
+//! * A refused transfer changes nothing but, for some refusals, the set of spent ids.
+//! * Pending plus posted never passes 2^128 − 1 on either side of an account.
+//! * The result depends on prior commands alone: no clock, I/O, randomness or
+//!   thread identity, so replaying the journal rebuilds the same bytes.
+
+mod accounts;
+mod audit;
+mod chain;
+mod contents;
+mod create;
+mod exchange;
+mod queues;
+mod release;
+mod repeat;
+mod resolution;
+mod resolve;
+mod spend;
+mod timers;
+mod transfers;
+
+use crate::table::{Array, EngineError, NO_INDEX};
+use ringfence_types::{
+    AMOUNT_MAX, Account, AccountFlags, AccountPolicy, Command, EventBody, EventKind,
+    NANOSECONDS_PER_SECOND, PendingStatus, QueueBody, QueueStatus, Rules, SettledBy, Status,
+    TIMESTAMP_MAX, Transfer, TransferBody, TransferEvent, TransferFlags, Verdict,
+};
+
+pub(crate) use exchange::{Hold, TradeAccounts, TradeAmounts};
+pub(crate) use timers::Timers;
+
+use accounts::{Accounts, Balances};
+use audit::Audit;
+use chain::{Before, Notes};
+use queues::Queues;
+use resolution::Resolution;
+use spend::SpendWindow;
+use transfers::{Cold, Hot, State, Transfers};
+
+/// Accounts, transfers, spent ids, expiry and spend windows.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    accounts: Accounts,
+    transfers: Transfers,
+    timers: Timers,
+    queues: Queues,
+    resolution: Resolution,
+    /// By the indices that risk gives to accounts' policies.
+    spends: Array<SpendWindow>,
+    spend_count: usize,
+    notes: Notes,
+    /// The timestamp of the event under way: of a chain, that of its first member.
+    now: u64,
+    /// Timestamp of the transfer created last.
+    last_timestamp: u64,
+    audit: Audit,
+}
+
+/// Where settle tells what happens, as long as there is room.
+pub(crate) trait Tell {
+    /// Whether one more event can be told in this step.
+    fn may_tell(&self) -> bool;
+
+    /// Tells an event. There must be room.
+    fn tell(&mut self, kind: EventKind, body: EventBody);
+}
+
+/// How far a call came that can be taken up again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Progress {
+    /// To its end.
+    Done,
+    /// To where nothing more could be told. Called again, it goes on there.
+    Stopped,
+}
+
+/// When a pending or queued transfer expires, if ever.
+fn expires_at(record: &Hot) -> Option<u64> {
+    // Created with a timeout only if this is at most TIMESTAMP_MAX.
+    (record.timeout != 0)
+        .then(|| record.timestamp + u64::from(record.timeout) * NANOSECONDS_PER_SECOND)
+}
+
+impl Ledger {
+    pub(crate) fn new(rules: &Rules) -> Result<Ledger, EngineError> {
+        let accounts = EngineError::check_capacity("accounts", rules.capacities.accounts)?;
+        let policies = EngineError::check_capacity("policies", rules.capacities.policies)?;
+        let transfers = Transfers::new(rules)?;
+        Ok(Ledger {
+            accounts: Accounts::new(accounts)?,
+            timers: Timers::new(transfers.capacity())?,
+            queues: Queues::new(accounts, transfers.capacity())?,
+            resolution: Resolution::new(accounts)?,
+            transfers,
+            spends: Array::new("policies", policies, SpendWindow::NONE)?,
+            spend_count: 0,
+            notes: Notes::new()?,
+            now: 0,
+            last_timestamp: 0,
+            audit: Audit::default(),
+        })
+    }
+
+    pub(crate) fn configure(&mut self, rules: &Rules) -> Result<(), EngineError> {
+        let capacities = &rules.capacities;
+        let before = self.accounts.capacity();
+        let accounts = EngineError::check_growth("accounts", before, capacities.accounts)?;
+        let before = self.spends.len();
+        let policies = EngineError::check_growth("policies", before, capacities.policies)?;
+        self.accounts.grow(accounts)?;
+        self.spends.grow("policies", policies, SpendWindow::NONE)?;
+        let transfers = self.transfers.configure(rules, self.now)?;
+        self.queues.grow(accounts, transfers)?;
+        self.resolution.grow(accounts)?;
+        self.timers.grow(transfers)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        let records = self.accounts.bytes() + self.transfers.bytes() + self.timers.bytes();
+        let records = records + self.queues.bytes() + self.resolution.bytes();
+        records + self.spends.bytes() + self.notes.bytes()
+    }
+
+    pub(crate) fn account_count(&self) -> u64 {
+        self.accounts.count() as u64
+    }
+
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        self.timers.next_due()
+    }
+
+    /// Timestamp of the event under way or just over: up to here all that was due has expired.
+    pub(crate) fn event_timestamp(&self) -> u64 {
+        self.now
+    }
+
+    /// Lets time pass up to `now`, the timestamp of the event that follows (of a chain, that of its
+    /// first member), before which all that is due has expired: what is old enough is forgotten.
+    #[inline(always)]
+    pub(crate) fn begin_event(&mut self, now: u64) {
+        self.now = now;
+        self.transfers.forget_some(now);
+    }
+
+    /// Whether no transfer expires at `now`: what nearly every event learns at once.
+    #[inline(always)]
+    pub(crate) fn sleeps_at(&self, now: u64) -> bool {
+        self.timers.sleeps_at(now)
+    }
+
+    /// When the transfer that expires first at `now` does, and when it was created; `None` where none is
+    /// due.
+    pub(crate) fn first_due(&mut self, now: u64) -> Option<(u64, u64)> {
+        let (expires_at, slot) = self.timers.peek(now)?;
+        Some((expires_at, self.transfers.hot(slot).timestamp))
+    }
+
+    /// Lets the transfer that [`Ledger::first_due`] spoke of expire; gives its id.
+    pub(crate) fn expire_first(&mut self, now: u64) -> u128 {
+        let slot = self.timers.pop(now).expect("one is due");
+        if self.transfers.hot(slot).state == State::Queued {
+            self.leave_queue(slot);
+            self.give_back(slot, self.transfers.hot(slot).amount, 1);
+        } else {
+            self.let_go(slot);
+        }
+        self.transfers.settle(slot, State::Expired, now);
+        self.check_totals();
+        self.transfers.hot(slot).id
+    }
+
+    /// Opens the account that has the next index, and gives that.
+    pub(crate) fn open_account(&mut self, account: &Account, timestamp: u64) -> u32 {
+        let index = self.accounts.count() as u32;
+        self.accounts.open(account, timestamp);
+        index
+    }
+
+    /// The account with this index, as a look-up shows it.
+    pub(crate) fn show_account(&self, index: u32) -> Account {
+        self.accounts.show(index)
+    }
+
+    /// All accounts in order of creation, as look-ups show them.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = Account> {
+        (0..self.accounts.count() as u32).map(|index| self.accounts.show(index))
+    }
+
+    /// Begins the spend window of the policy with this index anew.
+    pub(crate) fn set_spend(&mut self, index: u32, policy: &AccountPolicy, set_at: u64) {
+        self.spends[index as usize] = SpendWindow::new(policy, set_at);
+        self.spend_count = self.spend_count.max(index as usize + 1);
+    }
+
+    /// Takes a pending transfer out of the pending balances of its accounts, posting `posted` of
+    /// it.
+    fn release_pending(&mut self, slot: u32, posted: u128) {
+        let record = *self.transfers.hot(slot);
+        let mut debit = *self.accounts.balances(record.debit_index);
+        debit.debits_pending -= record.amount;
+        debit.debits_posted += posted;
+        self.set_balances(record.debit_index, debit);
+        let mut credit = *self.accounts.balances(record.credit_index);
+        credit.credits_pending -= record.amount;
+        credit.credits_posted += posted;
+        self.set_balances(record.credit_index, credit);
+        if posted < record.amount {
+            self.stir(record.debit_index);
+        }
+        if posted > 0 {
+            self.stir(record.credit_index);
+        }
+    }
+
+    /// What voiding or expiry undoes besides the balances.
+    fn reopen(&mut self, slot: u32) {
+        let record = *self.transfers.hot(slot);
+        if record.flags.has(TransferFlags::CLOSING_DEBIT) {
+            self.accounts.set_closed(record.debit_index, false);
+        }
+        if record.flags.has(TransferFlags::CLOSING_CREDIT) {
+            self.accounts.set_closed(record.credit_index, false);
+        }
+    }
+
+    /// Gives back to the spend window that counted the pending transfer in `slot`, if any did.
+    fn give_back(&mut self, slot: u32, amount: u128, count: u64) {
+        let spend = self.transfers.cold(slot).spend_index;
+        if spend != NO_INDEX {
+            let counted_at = self.transfers.hot(slot).timestamp;
+            self.spends[spend as usize].give_back(amount, count, counted_at);
+        }
+    }
+
+    #[inline(always)]
+    fn set_balances(&mut self, index: u32, after: Balances) {
+        let balances = self.accounts.balances_mut(index);
+        self.audit.change(balances, &after);
+        *balances = after;
+    }
+}

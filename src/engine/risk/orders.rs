@@ -1,0 +1,111 @@
+//! What risk has to say of markets and orders: all that needs no balance, no book and no earlier order.
+
+use super::markets::Entry;
+use super::*;
+use ringfence_types::{PlaceOrder, Side};
+
+impl Risk {
+    /// Decides whether a market comes into being.
+    #[cold]
+    pub(super) fn create_market(&mut self, command: &Command) -> Verdict {
+        let market = command.body.market();
+        let ids = [market.base_account_id, market.quote_account_id, market.fee_account_id];
+        let accounts = ids.map(|id| self.directory.find_id(id));
+        let entry = Entry::new(market, accounts);
+        if let Err((status, existing)) = self.markets.check(&entry) {
+            return Verdict { debit_index: existing, ..Verdict::refused(status) };
+        }
+        if accounts.contains(&NO_INDEX) {
+            return Verdict::refused(Status::AccountNotFound);
+        }
+        let [base, quote, fee] = accounts.map(|index| *self.directory.entry(index));
+        if base.ledger != market.base_ledger
+            || quote.ledger != market.quote_ledger
+            || fee.ledger != market.quote_ledger
+        {
+            return Verdict::refused(Status::AccountHasDifferentLedger);
+        }
+        let limits = AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS
+            .with(AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS);
+        if [base, quote, fee].iter().any(|account| account.flags.has(limits)) {
+            return Verdict::refused(Status::AccountMustNotHaveLimits);
+        }
+        if !self.markets.add(entry) {
+            return Verdict::refused(Status::MarketsFull);
+        }
+        let [debit_index, credit_index, extra_index] = accounts;
+        Verdict { debit_index, credit_index, extra_index, ..Verdict::default() }
+    }
+
+    /// Where a look-up of a market leads.
+    pub(super) fn find_market(&self, id: u128) -> Verdict {
+        Verdict { debit_index: self.markets.find(id), ..Verdict::default() }
+    }
+
+    #[inline(always)]
+    pub(super) fn judge_order(&mut self, command: &Command, trails: [Trail; 2]) -> Verdict {
+        let order = command.body.order();
+        let mut verdict = Verdict {
+            debit_index: self.directory.find(trails[0], order.base_account_id),
+            credit_index: self.directory.find(trails[1], order.quote_account_id),
+            extra_index: self.markets.find(order.market.into()),
+            ..Verdict::default()
+        };
+        let refused = shape::of_id(order.id);
+        if refused.is_some() {
+            verdict.detail |= Verdict::BEFORE_ID;
+        }
+        let refused = refused.or_else(|| self.object_to_order(command, order, &mut verdict));
+        verdict.refusal = refusal(refused);
+        verdict
+    }
+
+    /// What risk has against an order, in the order of the statuses.
+    #[inline(always)]
+    fn object_to_order(
+        &self,
+        command: &Command,
+        order: &PlaceOrder,
+        verdict: &mut Verdict,
+    ) -> Option<Status> {
+        if verdict.extra_index == NO_INDEX {
+            return Some(Status::MarketNotFound);
+        }
+        let market = self.markets.entry(verdict.extra_index);
+        let refused = shape::of_order(order, market.tick, market.taker_fee);
+        if refused.is_some() {
+            return refused;
+        }
+        if verdict.debit_index == NO_INDEX {
+            return Some(Status::BaseAccountNotFound);
+        }
+        if verdict.credit_index == NO_INDEX {
+            return Some(Status::QuoteAccountNotFound);
+        }
+        let base = self.directory.entry(verdict.debit_index);
+        let quote = self.directory.entry(verdict.credit_index);
+        if base.ledger != market.base_ledger {
+            return Some(Status::BaseAccountHasDifferentLedger);
+        }
+        if quote.ledger != market.quote_ledger {
+            return Some(Status::QuoteAccountHasDifferentLedger);
+        }
+        if market.owns(verdict.debit_index) || market.owns(verdict.credit_index) {
+            return Some(Status::AccountBelongsToMarket);
+        }
+        let flags = base.flags.with(quote.flags);
+        if flags.has(AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS) {
+            return Some(Status::AccountMustNotLimitCredits);
+        }
+        let buys = order.side == Side::Buy as u8;
+        let (payer, receiver) = if buys { (quote, base) } else { (base, quote) };
+        if payer.flags.has(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS) {
+            verdict.detail |= Verdict::DEBITS_LIMITED;
+        }
+        if self.policies.is_empty() {
+            return None;
+        }
+        let ledgers = [market.base_ledger, market.quote_ledger];
+        self.policies.judge_order(ledgers, payer.policy, receiver.policy, command.header.timestamp)
+    }
+}

@@ -1,0 +1,210 @@
+//! The bytes of an outcome log.
+
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
+
+use ringfence_types::{Event, Outcome};
+
+/// Version of the format that this program writes.
+pub const LOG_VERSION: u32 = 1;
+/// What a file begins with.
+pub const LOG_MAGIC: [u8; 8] = *b"RINGOUTC";
+/// The header of a file and that of a frame, in bytes.
+pub const HEADER_BYTES: usize = 64;
+/// Payload at which a frame is closed, in bytes.
+pub const FRAME_OUTCOME_BYTES: usize = 256 * 1024;
+/// Longest payload of a frame that a reader takes, in bytes.
+pub const PAYLOAD_BYTES_MAX: usize = 2 * FRAME_OUTCOME_BYTES;
+
+const _: () = assert!(size_of::<FileHeader>() == HEADER_BYTES);
+const _: () = assert!(size_of::<FrameHeader>() == HEADER_BYTES);
+
+/// The start of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct FileHeader {
+    /// `RINGOUTC`.
+    pub magic: [u8; 8],
+    /// [`LOG_VERSION`] of the program that wrote it.
+    pub version: u32,
+    /// CRC-32C of the header with this field zero.
+    pub checksum: u32,
+    /// Identity of the journal.
+    pub journal_id: [u8; 16],
+    /// Sequence of its first outcome.
+    pub first_sequence: u64,
+    /// Sequence of the last outcome of the file before, 0 if there is none. Less than
+    /// `first_sequence − 1` where outcomes in between could not be made again.
+    pub follows: u64,
+    /// Zero.
+    pub reserved: [u8; 16],
+}
+
+/// The start of a frame: outcomes of consecutive commands, then events, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct FrameHeader {
+    /// CRC-32C of the journal's identity, bytes 4 to 63, and the payload.
+    pub checksum: u32,
+    /// Outcomes.
+    pub outcomes: u32,
+    /// Sequence of the first outcome; where there is none, of the command that the events belong to.
+    pub first_sequence: u64,
+    /// Events.
+    pub events: u32,
+    /// Zero.
+    pub reserved: [u8; 44],
+}
+
+impl FileHeader {
+    pub(super) fn new(journal_id: [u8; 16], first_sequence: u64, follows: u64) -> FileHeader {
+        let mut header = FileHeader {
+            magic: LOG_MAGIC,
+            version: LOG_VERSION,
+            checksum: 0,
+            journal_id,
+            first_sequence,
+            follows,
+            reserved: [0; 16],
+        };
+        header.checksum = crc32c::crc32c(header.as_bytes());
+        header
+    }
+
+    /// What is wrong with it, as the header of a file with this name in this journal.
+    pub(super) fn check(&self, journal_id: &[u8; 16], first_sequence: u64) -> Result<(), String> {
+        let sum = crc32c::crc32c(FileHeader { checksum: 0, ..*self }.as_bytes());
+        if self.magic != LOG_MAGIC {
+            return Err("the file does not begin as an outcome log does".to_owned());
+        }
+        if self.version != LOG_VERSION {
+            return Err(format!("version {} of the format, expected {LOG_VERSION}", self.version));
+        }
+        if self.checksum != sum {
+            return Err(format!("checksum {:#010x}, expected {sum:#010x}", self.checksum));
+        }
+        if self.journal_id != *journal_id {
+            return Err("the log of another journal".to_owned());
+        }
+        if self.first_sequence != first_sequence {
+            let found = self.first_sequence;
+            return Err(format!("begins with sequence {found}, expected {first_sequence}"));
+        }
+        Ok(())
+    }
+}
+
+impl FrameHeader {
+    /// Length of what follows the header, in bytes.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        self.outcomes as usize * size_of::<Outcome>() + self.events as usize * size_of::<Event>()
+    }
+
+    pub(super) fn sum(&self, journal_id: &[u8; 16], payload: &[u8]) -> u32 {
+        let sum = crc32c::crc32c_append(crc32c::crc32c(journal_id), &self.as_bytes()[4..]);
+        crc32c::crc32c_append(sum, payload)
+    }
+}
+
+/// Outcomes and events that gather until they are written. Holds its memory from the start on.
+#[derive(Debug)]
+pub struct Frame {
+    first_sequence: u64,
+    outcomes: Vec<Outcome>,
+    events: Vec<Event>,
+}
+
+impl Frame {
+    /// An empty frame.
+    #[must_use]
+    pub fn new() -> Frame {
+        Frame {
+            first_sequence: 0,
+            outcomes: Vec::with_capacity(FRAME_OUTCOME_BYTES / size_of::<Outcome>() + 1),
+            events: Vec::with_capacity(FRAME_OUTCOME_BYTES / size_of::<Event>() + 1),
+        }
+    }
+
+    /// Whether it holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.outcomes.is_empty() && self.events.is_empty()
+    }
+
+    /// Whether it is time to write it.
+    #[inline]
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        size_of_val(&self.outcomes[..]) + size_of_val(&self.events[..]) >= FRAME_OUTCOME_BYTES
+    }
+
+    /// Sequence of the first outcome, or of the command that its events belong to.
+    #[must_use]
+    pub fn first_sequence(&self) -> u64 {
+        self.first_sequence
+    }
+
+    /// Sequence of the last outcome; where it has none, of the one before.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.first_sequence + self.outcomes.len() as u64 - 1
+    }
+
+    /// Adds an event. The outcome of its command follows.
+    #[inline]
+    pub fn event(&mut self, event: &Event) {
+        if self.is_empty() {
+            self.first_sequence = event.goes_before();
+        }
+        self.events.push(Event { session: 0, ..*event });
+    }
+
+    /// Adds the outcome of the command `sequence`, the next one.
+    #[inline]
+    pub fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
+        if self.is_empty() {
+            self.first_sequence = sequence;
+        }
+        self.outcomes.push(Outcome { session: 0, ..*outcome });
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.outcomes.clear();
+        self.events.clear();
+    }
+
+    /// Its bytes, header included, appended to `out`.
+    pub(super) fn encode(&self, journal_id: &[u8; 16], out: &mut Vec<u8>) {
+        let start = out.len();
+        let mut header = FrameHeader {
+            outcomes: self.outcomes.len() as u32,
+            first_sequence: self.first_sequence,
+            events: self.events.len() as u32,
+            ..FrameHeader::new_zeroed()
+        };
+        out.extend_from_slice(header.as_bytes());
+        out.extend_from_slice(self.outcomes.as_bytes());
+        out.extend_from_slice(self.events.as_bytes());
+        header.checksum = header.sum(journal_id, &out[start + HEADER_BYTES..]);
+        out[start..start + 4].copy_from_slice(&header.checksum.to_le_bytes());
+    }
+}
+
+impl Default for Frame {
+    fn default() -> Frame {
+        Frame::new()
+    }
+}
+
+/// The name of the log's file that begins with the outcome `first_sequence`.
+#[must_use]
+pub fn log_name(first_sequence: u64) -> String {
+    format!("{first_sequence:020}.outcomes")
+}
+
+/// The first sequence in the name of a file of the log, if it is one.
+pub(super) fn log_of_name(name: &str) -> Option<u64> {
+    let sequence = name.strip_suffix(".outcomes")?.parse().ok()?;
+    (log_name(sequence) == name && sequence > 0).then_some(sequence)
+}

@@ -1,0 +1,148 @@
+//! The way into the ring.
+
+use crossbeam::channel::{Sender, TrySendError};
+
+use super::SourceError;
+use ringfence_ring::{Bell, ClaimError, Producer};
+use ringfence_types::{BATCH_COMMANDS_MAX, Body, Command, Header, Op, TIMESTAMP_MAX};
+
+/// Commands of a large batch that are handed on while the rest is still being copied.
+const PART_COMMANDS: usize = 512;
+
+/// Something that a source has to say between two commands: publish passes it on in its place.
+#[derive(Debug)]
+pub struct Notice<N> {
+    /// Sequence of the command that it comes after.
+    pub after: u64,
+    /// What it says.
+    pub what: N,
+}
+
+/// Stamps batches and copies them into the ring.
+pub struct Intake<N> {
+    producer: Producer<Command>,
+    notices: Sender<Notice<N>>,
+    publish: Bell,
+    last_sequence: u64,
+    last_timestamp: u64,
+}
+
+impl<N> Intake<N> {
+    /// An intake that goes on after the command `last_sequence`, stamped `last_timestamp`. What is
+    /// said beside the commands goes to `notices`, and `publish` is rung for it.
+    #[must_use]
+    pub fn new(
+        producer: Producer<Command>,
+        notices: Sender<Notice<N>>,
+        publish: Bell,
+        last_sequence: u64,
+        last_timestamp: u64,
+    ) -> Intake<N> {
+        Intake { producer, notices, publish, last_sequence, last_timestamp }
+    }
+
+    /// Takes a batch of `length` commands of one operation in: the first is stamped
+    /// `max(previous + 1, clock_ns)`, the others follow 1 ns apart. Returns the sequence of the
+    /// first one, or `None`, and nothing happened, where the ring has no room for all of them.
+    ///
+    /// # Errors
+    ///
+    /// If the ring was halted.
+    ///
+    /// # Panics
+    ///
+    /// If `length` is 0 or more than [`BATCH_COMMANDS_MAX`], or the clock passed
+    /// [`TIMESTAMP_MAX`].
+    #[inline]
+    pub fn submit<'a>(
+        &mut self,
+        op: Op,
+        session: u16,
+        clock_ns: u64,
+        length: usize,
+        body: impl Fn(usize) -> &'a Body,
+    ) -> Result<Option<u64>, SourceError> {
+        assert!((1..=BATCH_COMMANDS_MAX).contains(&length));
+        let first_timestamp = clock_ns.max(self.last_timestamp + 1);
+        assert!(
+            self.has_time_for(clock_ns, length),
+            "the clock reads {clock_ns} ns, past the last timestamp there is"
+        );
+        let mut claim = match self.producer.try_claim(length) {
+            Ok(Some(claim)) => claim,
+            Ok(None) => return Ok(None),
+            Err(ClaimError::Halted(halted)) => return Err(SourceError::Halted(halted)),
+            Err(error) => {
+                unreachable!(
+                    "the ring holds two of the longest batches, and nothing waits: {error}"
+                )
+            }
+        };
+        let first_sequence = claim.first_sequence();
+        let mut published = 0;
+        for index in 0..length {
+            let header = Header {
+                timestamp: first_timestamp + index as u64,
+                session,
+                batch_length: length as u16,
+                batch_index: index as u16,
+                op: op as u8,
+                reserved: 0,
+            };
+            let command = Command { header, body: *body(index) };
+            let ends_chain = command.ends_chain();
+            claim.set(index, command);
+            // A chain is handed on whole: risk needs its end to know what becomes of its start.
+            if index + 1 - published >= PART_COMMANDS && ends_chain {
+                published = index + 1;
+                claim.publish(published);
+            }
+        }
+        claim.finish();
+        self.last_sequence = first_sequence + length as u64 - 1;
+        self.last_timestamp = first_timestamp + length as u64 - 1;
+        Ok(Some(first_sequence))
+    }
+
+    /// Whether a batch of `length` commands that is stamped now is stamped within
+    /// [`TIMESTAMP_MAX`].
+    #[inline]
+    #[must_use]
+    pub fn has_time_for(&self, clock_ns: u64, length: usize) -> bool {
+        let first_timestamp = clock_ns.max(self.last_timestamp + 1);
+        first_timestamp <= TIMESTAMP_MAX + 1 - length as u64
+    }
+
+    /// Whether the ring has room for the longest batch there is.
+    #[must_use]
+    pub fn has_room_for_a_batch(&mut self) -> bool {
+        self.producer.capacity_free() >= BATCH_COMMANDS_MAX
+    }
+
+    /// Says something after the last command taken in. Where too much was said that publish has
+    /// not yet passed on, it is handed back.
+    pub fn notify(&mut self, what: N) -> Result<(), N> {
+        let notice = Notice { after: self.last_sequence, what };
+        match self.notices.try_send(notice) {
+            Ok(()) => {
+                self.publish.ring();
+                Ok(())
+            }
+            Err(TrySendError::Full(notice) | TrySendError::Disconnected(notice)) => {
+                Err(notice.what)
+            }
+        }
+    }
+
+    /// Sequence of the last command taken in, 0 if there was none.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// Timestamp of the last command taken in, 0 if there was none.
+    #[must_use]
+    pub fn last_timestamp(&self) -> u64 {
+        self.last_timestamp
+    }
+}

@@ -1,0 +1,94 @@
+//! Where commands come in: text, sockets, memory.
+//!
+//! ```text
+//!   Source ──▶ Intake ──▶ commands lane
+//!     │           stamps, claims, copies, publishes whole batches
+//!     └────────▶ notices: what the source has to say between two commands
+//! ```
+//!
+//! # Invariants
+//!
+//! * A batch enters the ring whole or not at all; where there is no room the source keeps it.
+//! * Timestamps are the only thing that the gateway adds that decides outcomes.
+//! * Nothing here blocks: a source that would wait for its input reports that it is idle.
+
+mod clock;
+mod intake;
+mod poller;
+mod pulse;
+mod session;
+mod sockets;
+mod stream;
+mod text;
+
+pub use clock::Clock;
+pub use intake::{Intake, Notice};
+pub use poller::Poller;
+pub use pulse::PULSE_AFTER;
+pub use session::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session, SessionNotice};
+pub use sockets::SocketSource;
+pub use stream::Stream;
+pub use text::{InputThread, TextNotice, TextSource};
+
+use std::io;
+
+use crate::Gauge;
+use ringfence_ring::{Bell, Halted};
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Something was done.
+    Worked,
+    /// There was nothing to do.
+    Idle,
+    /// There never will be anything to do again.
+    Ended,
+}
+
+/// Why a source can take nothing more in.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The ring was halted; who did it says why.
+    #[error(transparent)]
+    Halted(#[from] Halted),
+    /// A socket that the engine cannot do without failed.
+    #[error("{operation} {address}: {error}")]
+    Socket {
+        /// What was tried.
+        operation: &'static str,
+        /// Where.
+        address: String,
+        /// Why it failed.
+        error: io::Error,
+    },
+}
+
+/// What feeds the pipeline.
+pub trait Source: Send {
+    /// What it has to say beside the commands, in their order: see [`Notice`].
+    type Notice: Send;
+
+    /// Takes in a bounded amount of what there is and hands it to `intake`, without waiting.
+    /// [`Progress::Ended`] says that nothing will follow.
+    ///
+    /// # Errors
+    ///
+    /// If the input can no longer be read, or the ring was halted.
+    fn step(&mut self, intake: &mut Intake<Self::Notice>) -> Result<Progress, SourceError>;
+
+    /// Takes in nothing new from now on; what was begun is finished.
+    fn stop(&mut self);
+
+    /// Tells the source which bell wakes the thread that steps it, and which one publish's.
+    /// Called once, before the start.
+    fn attach(&mut self, own: Bell, publish: Bell) {
+        drop((own, publish));
+    }
+
+    /// Shows the source when settle has something to do next, as a timestamp; [`u64::MAX`] where it
+    /// has nothing. Called once, before the start.
+    fn watch(&mut self, due: Gauge) {
+        drop(due);
+    }
+}

@@ -1,0 +1,55 @@
+//! Where outcomes leave: text, sockets, counters.
+//!
+//! # Invariants
+//!
+//! * Publish decides nothing: it waits until a command is durable and settled, then sends.
+//! * Events stand before the outcome of the command in whose course they happened, notices
+//!   between the commands between which they were given.
+
+mod logged;
+mod sockets;
+mod text;
+
+pub use logged::Logged;
+pub use sockets::SocketSink;
+pub use text::TextSink;
+
+use ringfence_ring::Bell;
+use ringfence_types::{Event, Outcome};
+
+/// What takes the outcomes that leave the pipeline.
+pub trait Sink: Send {
+    /// What the source says beside the commands.
+    type Notice: Send;
+
+    /// Something that the source had to say here.
+    fn notice(&mut self, notice: Self::Notice);
+
+    /// The next event.
+    fn event(&mut self, event: &Event);
+
+    /// The outcome of command `sequence`; its events have come before.
+    fn outcome(&mut self, sequence: u64, outcome: &Outcome);
+
+    /// Called before the outcomes of each turn.
+    fn turn_begins(&mut self) {}
+
+    /// Called after each turn; `idle` says that nothing more is there to publish at the moment,
+    /// so that what has gathered should leave. Returns whether anything left.
+    fn turn_ends(&mut self, idle: bool) -> bool;
+
+    /// Whether it has room for more outcomes.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// Tells the sink which bell wakes the gateway. Called once, before the start.
+    fn attach(&mut self, gateway: Bell) {
+        drop(gateway);
+    }
+
+    /// Whether all that it was given has left.
+    fn is_drained(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,147 @@
+//! Entries of a journal into an engine.
+
+use super::{ReplayError, Restored};
+use ringfence_engine::{Engine, Sink};
+use ringfence_journal::Entry;
+use ringfence_types::{Command, Event, Outcome, RULES_VERSION};
+
+/// Forgets outcomes and events: who recovers wants the state alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Discard;
+
+impl Sink for Discard {
+    fn event(&mut self, _: &Event) {}
+
+    fn outcome(&mut self, _: u64, _: &Outcome) {}
+}
+
+/// Applies a journal's entries, in their order, up to a sequence.
+pub struct Replayer<S> {
+    /// There once the first entry, the rules, was applied.
+    engine: Option<Engine>,
+    /// Version of the rules that hold now.
+    rules_version: u32,
+    /// What outcomes and events go to.
+    pub sink: S,
+    until: u64,
+    commands: u64,
+    last_sequence: u64,
+    last_timestamp: u64,
+    is_done: bool,
+}
+
+impl<S: Sink> Replayer<S> {
+    /// A replayer at the start of a journal, that stops after the command `until`, or before the
+    /// linked chain that goes beyond it.
+    pub fn new(sink: S, until: u64) -> Replayer<S> {
+        Replayer {
+            engine: None,
+            rules_version: RULES_VERSION,
+            sink,
+            until,
+            commands: 0,
+            last_sequence: 0,
+            last_timestamp: 0,
+            is_done: false,
+        }
+    }
+
+    /// A replayer behind a snapshot, or without one at the start of a journal.
+    pub fn starting(start: Option<Restored>, sink: S, until: u64) -> Replayer<S> {
+        let new = Replayer::new(sink, until);
+        let Some(Restored { engine, anchor }) = start else { return new };
+        Replayer {
+            engine: Some(engine),
+            rules_version: anchor.rules.version,
+            last_sequence: anchor.last_sequence,
+            last_timestamp: anchor.last_timestamp,
+            is_done: anchor.last_sequence >= until,
+            ..new
+        }
+    }
+
+    /// Applies one entry.
+    ///
+    /// # Errors
+    ///
+    /// If an engine cannot be set up under the journal's rules, or commands were taken in under rules
+    /// that this program does not have.
+    ///
+    /// # Panics
+    ///
+    /// If commands come before the rules: the journal's reader lets no such pass.
+    pub fn apply(&mut self, entry: &Entry<'_>) -> Result<(), ReplayError> {
+        match entry {
+            Entry::Rules(rules) => {
+                match &mut self.engine {
+                    None => self.engine = Some(Engine::new(rules)?),
+                    Some(engine) => engine.configure(rules)?,
+                }
+                self.rules_version = rules.version;
+            }
+            Entry::Batch { first_sequence, commands, .. } => {
+                if self.rules_version != RULES_VERSION {
+                    let (journaled, program) = (self.rules_version, RULES_VERSION);
+                    let sequence = *first_sequence;
+                    return Err(ReplayError::RulesVersion { sequence, journaled, program });
+                }
+                let count = self.wanted(*first_sequence, commands);
+                if let Some(last) = commands[..count].last() {
+                    let engine = self.engine.as_mut().expect("a journal begins with its rules");
+                    engine.apply(*first_sequence, &commands[..count], &mut self.sink);
+                    self.commands += count as u64;
+                    self.last_sequence = first_sequence + count as u64 - 1;
+                    self.last_timestamp = last.header.timestamp;
+                }
+                self.is_done = count < commands.len() || self.last_sequence == self.until;
+            }
+            Entry::Mark { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// How many of `commands` lie before the end.
+    fn wanted(&self, first_sequence: u64, commands: &[Command]) -> usize {
+        let mut count = match self.until.checked_sub(first_sequence) {
+            None => 0,
+            Some(beyond_first) => usize::try_from(beyond_first)
+                .map_or(commands.len(), |beyond_first| {
+                    commands.len().min(beyond_first.saturating_add(1))
+                }),
+        };
+        while count > 0 && !commands[count - 1].ends_chain() {
+            count -= 1;
+        }
+        count
+    }
+
+    /// Whether nothing that follows is wanted.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    /// How many commands were applied.
+    #[must_use]
+    pub fn commands(&self) -> u64 {
+        self.commands
+    }
+
+    /// Sequence and timestamp of the last command applied, 0 if there was none.
+    #[must_use]
+    pub fn last(&self) -> (u64, u64) {
+        (self.last_sequence, self.last_timestamp)
+    }
+
+    /// The engine, if the journal had rules.
+    #[must_use]
+    pub fn engine(&self) -> Option<&Engine> {
+        self.engine.as_ref()
+    }
+
+    /// The engine and the sink.
+    #[must_use]
+    pub fn into_parts(self) -> (Option<Engine>, S) {
+        (self.engine, self.sink)
+    }
+}
