@@ -41,7 +41,7 @@ pub enum Input {
 /// Decodes lines, one at a time.
 ///
 /// ```
-/// use ringfence::codec::text::{Clock, Decoder, Input};
+/// use ringfence_codec::text::{Clock, Decoder, Input};
 /// let decoder = Decoder::new(Clock::System);
 /// let mut batch = Vec::new();
 /// let line = br#"{"op":"lookup_account","id":"7"}"#;

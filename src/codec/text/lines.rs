@@ -18,7 +18,7 @@ pub enum Line<'a> {
 /// whatever comes.
 ///
 /// ```
-/// use ringfence::codec::text::{Line, Lines};
+/// use ringfence_codec::text::{Line, Lines};
 /// let mut lines = Lines::new();
 /// let mut chunk = &b"one\ntw"[..];
 /// assert_eq!(lines.next(&mut chunk), Some((1, Line::Text(b"one"))));
