@@ -1,10 +1,10 @@
 //! Connections of clients: what the gateway, which reads from them, and publish, which writes to them,
 //! share.
 
-mod session;
+mod shared;
 mod stream;
 
-pub use session::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session};
+pub use shared::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session};
 pub(crate) use stream::Listener;
 pub use stream::Stream;
 
