@@ -36,6 +36,8 @@
 
 pub mod bench;
 pub mod cli;
+#[cfg(doctest)]
+mod readmes;
 
 pub use ringfence_client as client;
 pub use ringfence_codec as codec;
