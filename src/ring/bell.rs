@@ -21,7 +21,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::order;
-use super::wait::WaitStrategy;
+use super::strategy::WaitStrategy;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::{Arc, AtomicBool, Condvar, Mutex, Padded, lock};
 

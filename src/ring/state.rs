@@ -1,75 +1,20 @@
-//! What all parts of one ring share: cursors, the end, and the halt.
+//! What all parts of one ring share: its size, its end, and the halt.
 //!
 //! # Invariants
 //!
-//! * A cursor is the sequence *behind* the last one its owner handed on; it never goes back, and
-//!   only its owner stores it. (That of several producers is behind the last one they claimed;
-//!   what of it is handed on is in [`Marks`].)
-//! * A stage's cursor is at most the cursor of every node it waits for.
 //! * `end` and the halt are set once.
 
 use std::sync::OnceLock;
 
 use super::bell::Bell;
+use super::cursor::Cursor;
 use super::error::Halted;
 use super::marks::Marks;
-use super::order;
 use crate::sync::Ordering::Relaxed;
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Padded, lock};
-
-/// A cursor with its name, and whom to wake when it moves.
-pub struct Node {
-    pub(super) name: String,
-    /// The sequence behind the last one handed on.
-    pub(super) cursor: Padded<AtomicU64>,
-    /// Bells of those that wait for this cursor, without the owner's own. Set when the graph is
-    /// built; before that nothing moves.
-    pub(super) wakes: OnceLock<std::sync::Arc<[Bell]>>,
-    /// The owner's bell.
-    pub(super) bell: Bell,
-}
-
-impl Node {
-    pub(super) fn new(name: &str, first_sequence: u64, bell: Bell) -> Arc<Self> {
-        Arc::new(Self {
-            name: name.to_owned(),
-            cursor: Padded(AtomicU64::new(first_sequence)),
-            wakes: OnceLock::new(),
-            bell,
-        })
-    }
-
-    /// Hands on everything before `cursor`, and wakes who sleeps until then.
-    #[inline(always)]
-    pub(super) fn publish(&self, cursor: u64, wakes: &[Bell]) {
-        // Relaxed: only this thread writes it.
-        debug_assert!(cursor >= self.cursor.load(Relaxed), "a cursor never goes back");
-        self.cursor.store(cursor, order::publish());
-        Bell::ring_all(wakes);
-    }
-}
-
-/// The stages that nobody waits for: all others are ahead of them.
-pub struct Gates(Box<[Arc<Node>]>);
-
-impl Gates {
-    pub(super) fn new(nodes: Vec<Arc<Node>>) -> Self {
-        Self(nodes.into())
-    }
-
-    /// What all of them have handed on.
-    #[inline]
-    pub(super) fn released(&self) -> u64 {
-        let mut released = u64::MAX;
-        for node in &self.0 {
-            released = released.min(node.cursor.load(order::gate()));
-        }
-        released
-    }
-}
+use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, lock};
 
 /// State of the whole ring.
-pub struct Core {
+pub struct RingState {
     pub(super) slots: usize,
     pub(super) first_sequence: u64,
     /// Set together with `reason`.
@@ -92,14 +37,14 @@ pub enum Filled {
         /// The marks.
         marks: Arc<Marks>,
         /// Whose cursor it is.
-        producers: Arc<Node>,
+        producers: Arc<Cursor>,
     },
 }
 
 /// `end` of a ring that is still open.
 const OPEN: u64 = u64::MAX;
 
-impl Core {
+impl RingState {
     pub(super) fn new(slots: usize, first_sequence: u64) -> Arc<Self> {
         Arc::new(Self {
             slots,
