@@ -173,6 +173,13 @@ impl Bell {
         }
     }
 
+    /// Rings bells that are looked for only after the fence: one that is not found belongs to a
+    /// thread that will see, at its last look, what was stored before this call.
+    pub(super) fn ring_each<'a>(bells: impl Iterator<Item = &'a Self>) {
+        order::ring_fence();
+        bells.for_each(Self::wake);
+    }
+
     /// A call of its own: the fence costs more, and where nobody parks the loops of producers stay
     /// short.
     #[inline(never)]

@@ -7,9 +7,8 @@
 //!   claimed; what of it is handed on is in [`Marks`](super::marks::Marks).)
 //! * A stage's position is at most that of every cursor it waits for.
 
-use std::sync::OnceLock;
-
 use super::bell::Bell;
+use super::once::Once;
 use super::order;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::{Arc, AtomicU64, Padded};
@@ -22,7 +21,7 @@ pub struct Cursor {
     pub(super) position: Padded<AtomicU64>,
     /// Bells of those that wait for this cursor, without the owner's own. Set when the graph is
     /// built; before that nothing moves.
-    pub(super) wakes: OnceLock<std::sync::Arc<[Bell]>>,
+    pub(super) wakes: Once<std::sync::Arc<[Bell]>>,
     /// The owner's bell.
     pub(super) bell: Bell,
 }
@@ -32,7 +31,7 @@ impl Cursor {
         Arc::new(Self {
             name: name.to_owned(),
             position: Padded(AtomicU64::new(first_sequence)),
-            wakes: OnceLock::new(),
+            wakes: Once::new(),
             bell,
         })
     }

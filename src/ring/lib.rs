@@ -186,6 +186,7 @@ mod input_slots;
 mod lane;
 mod marks;
 mod monitor;
+mod once;
 mod order;
 mod producer;
 mod reads;

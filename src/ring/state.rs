@@ -2,30 +2,36 @@
 //!
 //! # Invariants
 //!
-//! * `end` and the halt are set once.
+//! * The end and the halt are set once; neither takes a lock.
 
-use std::sync::OnceLock;
+use core::iter;
 
 use super::bell::Bell;
 use super::cursor::Cursor;
 use super::error::Halted;
 use super::marks::Marks;
+use super::once::Once;
 use crate::sync::Ordering::Relaxed;
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, lock};
+use crate::sync::{Arc, AtomicU64};
 
 /// State of the whole ring.
 pub struct RingState {
     pub(super) slots: usize,
     pub(super) first_sequence: u64,
-    /// Set together with `reason`.
-    halted: AtomicBool,
+    /// Why the ring was halted, once it is.
+    halt: Once<Halted>,
     /// The sequence behind the last one there will be; `u64::MAX` while the producer lives.
     end: AtomicU64,
-    reason: Mutex<Option<Halted>>,
     /// Every bell of the ring, to be rung at the end and at a halt.
-    bells: Mutex<Vec<Bell>>,
+    bells: Once<Link>,
     /// How the input lane is filled; set when the graph is built, before anything moves.
-    pub(super) filled: OnceLock<Filled>,
+    pub(super) filled: Once<Filled>,
+}
+
+/// A bell, and the rest of the list.
+struct Link {
+    bell: Bell,
+    next: Once<Link>,
 }
 
 /// How the input lane is filled.
@@ -49,41 +55,47 @@ impl RingState {
         Arc::new(Self {
             slots,
             first_sequence,
-            halted: AtomicBool::new(false),
+            halt: Once::new(),
             end: AtomicU64::new(OPEN),
-            reason: Mutex::new(None),
-            bells: Mutex::new(Vec::new()),
-            filled: OnceLock::new(),
+            bells: Once::new(),
+            filled: Once::new(),
         })
     }
 
+    /// Adds `bell` to those that are rung at the end and at a halt.
     pub(super) fn add_bell(&self, bell: &Bell) {
-        let mut bells = lock(&self.bells);
-        if !bells.iter().any(|known| known.same(bell)) {
-            bells.push(bell.clone());
+        let mut place = &self.bells;
+        loop {
+            match place.get() {
+                Some(link) if link.bell.same(bell) => return,
+                Some(link) => place = &link.next,
+                None if place.set(Link { bell: bell.clone(), next: Once::new() }) => return,
+                // Another one was added here meanwhile.
+                None => {}
+            }
         }
+    }
+
+    /// Wakes all threads of the ring. No lock is held: what a parker does is not known here.
+    fn ring_bells(&self) {
+        let links = iter::successors(self.bells.get(), |link| {
+            let link: &Link = link;
+            link.next.get()
+        });
+        Bell::ring_each(links.map(|link| &link.bell));
     }
 
     /// Stops the ring. The first reason stays.
     #[cold]
     pub(super) fn halt(&self, by: &str, message: &str) {
-        {
-            let mut reason = lock(&self.reason);
-            if reason.is_none() {
-                *reason = Some(Halted { by: by.to_owned(), message: message.to_owned() });
-            }
-        }
-        // Relaxed: whoever sees the flag locks `reason` after it was unlocked above. Had that
-        // thread locked it before, its look at the flag would have come before this store.
-        self.halted.store(true, Relaxed);
-        Bell::ring_all(&lock(&self.bells));
+        self.halt.set(Halted { by: by.to_owned(), message: message.to_owned() });
+        self.ring_bells();
     }
 
     /// Whether the ring was halted.
     #[inline(always)]
     pub(super) fn is_halted(&self) -> bool {
-        // Relaxed: see `halt`.
-        self.halted.load(Relaxed)
+        self.halt.is_set()
     }
 
     /// The reason, if the ring was halted.
@@ -94,7 +106,7 @@ impl RingState {
 
     #[cold]
     fn reason(&self) -> Halted {
-        lock(&self.reason).clone().expect("the reason is set before the flag")
+        self.halt.get().expect("it is halted").clone()
     }
 
     /// Says that nothing comes at or after sequence `end`.
@@ -102,7 +114,7 @@ impl RingState {
         // Relaxed: the number says all; whoever has handed on everything before `end` has
         // synchronised with the cursors that led there.
         self.end.store(end, Relaxed);
-        Bell::ring_all(&lock(&self.bells));
+        self.ring_bells();
     }
 
     /// Whether everything before `cursor` was all there will ever be.
