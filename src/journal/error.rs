@@ -91,6 +91,14 @@ pub enum JournalError {
         /// The data directory.
         path: PathBuf,
     },
+    /// Files that are put away cannot go there.
+    #[error("the archive directory {} cannot be used: {reason}", path.display())]
+    NoArchive {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        reason: &'static str,
+    },
     /// A file that no key can be made of.
     #[error("{} is no key: it must hold from 1 to 65536 bytes, best 32 random ones", path.display())]
     BadKey {
@@ -240,6 +248,14 @@ pub enum Fault {
     Key,
     /// The keyed seal of a frame is not what the key makes of it: somebody without the key wrote it.
     Seal,
+}
+
+impl Fault {
+    /// Another journal's identity than this one's.
+    pub(super) fn foreign(expected: &[u8; 16], found: &[u8; 16]) -> Fault {
+        let [expected, found] = [*expected, *found].map(u128::from_be_bytes);
+        Fault::Foreign { expected, found }
+    }
 }
 
 impl fmt::Display for Fault {

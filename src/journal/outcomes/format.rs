@@ -88,8 +88,7 @@ impl LogFileHeader {
             return Err(Fault::Checksum { expected: sum, found: self.checksum });
         }
         if self.journal_id != *journal_id {
-            let [expected, found] = [*journal_id, self.journal_id].map(u128::from_be_bytes);
-            return Err(Fault::Foreign { expected, found });
+            return Err(Fault::foreign(journal_id, &self.journal_id));
         }
         if self.first_sequence != first_sequence {
             let (expected, found) = (first_sequence, self.first_sequence);
