@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// For each crate: its rooms, and the rooms of the same crate that each may use beside itself.
-/// A room is a folder or a file in the crate's root.
-const CRATES: &[(&str, &[(&str, &[&str])])] = &[
+/// A room, a folder or a file in its crate's root, and the rooms of that crate that it may use.
+type Room = (&'static str, &'static [&'static str]);
+
+/// The folder of each crate, and its rooms.
+const CRATES: &[(&str, &[Room])] = &[
     (
         "src/engine",
         &[
@@ -23,10 +25,18 @@ const CRATES: &[(&str, &[(&str, &[&str])])] = &[
         "src/node",
         &[
             ("gauge", &[]),
-            ("gateway", &["gauge"]),
-            ("publish", &["gauge", "gateway"]),
-            ("pipeline", &["gauge", "gateway", "publish"]),
+            ("poller", &[]),
+            ("session", &[]),
+            ("notice", &["session"]),
+            ("gateway", &["gauge", "poller", "session", "notice"]),
+            ("publish", &["gauge", "session", "notice"]),
             ("replay", &[]),
+            ("pipeline", &["gauge", "poller", "notice", "gateway", "publish"]),
+            ("options", &["pipeline"]),
+            ("memory", &["gateway", "pipeline"]),
+            ("error", &["pipeline", "replay"]),
+            ("recover", &["options", "pipeline", "replay"]),
+            ("node", &["options", "memory", "recover", "gateway", "publish", "pipeline"]),
         ],
     ),
     ("src", &[("bench", &[]), ("cli", &["bench"])]),

@@ -2,20 +2,20 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::options::{DurabilityOption, ThreadOptions};
-use super::{Exit, Failure, store};
+use super::{Exit, Failure, node};
 use crate::bench::Pace;
 use crate::bench::{
-    self, BenchError, JournalLoad, Kept, Load, Mix, OrderLoad, OrderMix, QueueLoad, Report, Through,
+    self, BenchError, JournalLoad, Load, Mix, OrderLoad, OrderMix, QueueLoad, Report, Through,
 };
-use ringfence_journal::{Backend, Durability};
-use ringfence_node::pipeline::{PipelineError, Placement};
-use ringfence_types::{BATCH_COMMANDS_MAX, Capacities};
+use ringfence_journal::{Backend, Wanted};
+use ringfence_node::{Node, Options};
+use ringfence_types::BATCH_COMMANDS_MAX;
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
@@ -201,8 +201,8 @@ impl Bench {
 }
 
 impl ThroughOptions {
-    /// How `load` goes through the pipeline, and the journal that it is written to.
-    fn resolve(&self, load: &Load) -> Result<(Through, Option<Kept>), Failure> {
+    /// How `load` goes through the pipeline, and the node that it goes through.
+    fn resolve(&self, load: &Load) -> Result<Through, Failure> {
         let pace = match self.rate {
             None if self.closed_loop => Pace::ClosedLoop,
             None => Pace::Flood,
@@ -211,28 +211,46 @@ impl ThroughOptions {
             }
             Some(rate) => return Err(Failure::Usage(format!("--rate {rate} is no rate"))),
         };
-        let mut placement = Placement::resolve(&self.threads.cores).map_err(Failure::Usage)?;
-        let wait = self.threads.wait_for(&placement, self.data_dir.is_some());
-        let kept = match &self.data_dir {
-            None => None,
-            Some(dir) => {
-                let durability = self.durability.into();
-                let (bytes, journal_io) = (self.segment_bytes, self.journal_io);
-                let (dir, journal) =
-                    store::create_new(dir, load.capacities(), durability, bytes, journal_io)?;
-                self.threads.place_near(&dir, &mut placement);
-                Some(Kept { dir, journal, durability })
-            }
+        let durability = self.durability.into();
+        let capacities = load.capacities();
+        let options = Options {
+            data_dir: self.data_dir.clone(),
+            wanted: Wanted {
+                accounts: Some(capacities.accounts),
+                transfers: Some(capacities.transfers),
+                policies: Some(capacities.policies),
+                markets: Some(capacities.markets),
+                orders: Some(capacities.orders),
+                retention_ns: None,
+            },
+            durability,
+            segment_bytes: Some(self.segment_bytes),
+            journal_io: self.journal_io,
+            ring_slots: self.ring_slots,
+            cores: self.threads.cores.clone(),
+            wait: self.threads.wait,
+            report: node::report(),
+            ..Options::default()
         };
-        Ok((Through { pace, placement, wait, ring_slots: self.ring_slots }, kept))
+        let node = Node::open(options)?;
+        if node.last_sequence() > 0 {
+            return Err(holds_commands(self.data_dir.as_deref().unwrap_or(Path::new(""))));
+        }
+        let durability = self.data_dir.is_some().then_some(durability);
+        Ok(Through { pace, node, durability })
     }
+}
+
+fn holds_commands(path: &Path) -> Failure {
+    let text = format!("{} holds commands already: a bench needs a new journal", path.display());
+    Failure::Usage(text)
 }
 
 impl PipelineBench {
     fn execute(self) -> Result<Exit, Failure> {
         let load = self.load.generate();
-        let (through, kept) = self.through.resolve(&load)?;
-        let report = bench::pipeline(&load, self.load.seed, &through, kept).map_err(failure)?;
+        let through = self.through.resolve(&load)?;
+        let report = bench::pipeline(&load, self.load.seed, through).map_err(failure)?;
         self.load.print(&report)?;
         Ok(Exit::Done)
     }
@@ -240,15 +258,16 @@ impl PipelineBench {
 
 impl JournalBench {
     fn execute(self) -> Result<Exit, Failure> {
-        let (bytes, journal_io) = (self.segment_bytes, self.journal_io);
-        let capacities = Capacities::default();
-        let (dir, mut journal) =
-            store::create_new(&self.data_dir, capacities, Durability::Sync, bytes, journal_io)?;
-        let loads = JOURNAL_LOADS.map(|(batch, depth, count)| JournalLoad { batch, depth, count });
-        let writer = &mut journal.writer;
-        let report = bench::journal(&dir, writer, &loads, usize::from(self.turns))
+        let opened = bench::new_journal(&self.data_dir, self.segment_bytes, self.journal_io)
             .map_err(Failure::operating)?;
-        journal.writer.close().map_err(Failure::operating)?;
+        let Some((dir, mut writer)) = opened else { return Err(holds_commands(&self.data_dir)) };
+        if let Some(shortcoming) = dir.shortcoming() {
+            tell!("ringfence: {}: {shortcoming}", self.data_dir.display());
+        }
+        let loads = JOURNAL_LOADS.map(|(batch, depth, count)| JournalLoad { batch, depth, count });
+        let report = bench::journal(&dir, &mut writer, &loads, usize::from(self.turns))
+            .map_err(Failure::operating)?;
+        writer.close().map_err(Failure::operating)?;
         print(&report, self.json)?;
         Ok(Exit::Done)
     }
@@ -260,8 +279,8 @@ impl SettleBench {
         let report = if self.fold {
             bench::settle_fold(&load, self.seed).map_err(Failure::operating)?
         } else {
-            let (through, kept) = self.through.resolve(&load)?;
-            bench::settle_pipeline(&load, self.seed, &through, kept).map_err(failure)?
+            let through = self.through.resolve(&load)?;
+            bench::settle_pipeline(&load, self.seed, through).map_err(failure)?
         };
         print(&report, self.json)?;
         Ok(Exit::Done)
@@ -287,7 +306,7 @@ impl SettleBench {
 
 fn failure(error: BenchError) -> Failure {
     match error {
-        BenchError::Pipeline(error @ PipelineError::Panicked { .. }) => error.into(),
-        other => Failure::operating(other),
+        BenchError::Node(error) => error.into(),
+        BenchError::Journal(error) => Failure::operating(error),
     }
 }

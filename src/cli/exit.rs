@@ -3,8 +3,6 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use ringfence_node::pipeline::PipelineError;
-
 /// Exit statuses. Where more than one applies, the first of 101, 1, 3 and 4 is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -68,15 +66,6 @@ impl Failure {
             Failure::Usage(message) => tell!("ringfence: {message}"),
             Failure::Operating(message) => tell!("ringfence: {message}"),
             Failure::Bug(message) => tell!("ringfence: broken invariant: {message}"),
-        }
-    }
-}
-
-impl From<PipelineError> for Failure {
-    fn from(error: PipelineError) -> Failure {
-        match error {
-            PipelineError::Panicked { .. } => Failure::Bug(error.to_string()),
-            other => Failure::Operating(other.to_string()),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::options::{ConfigFile, KeyOption, note_unchecked};
-use super::progress::Progress;
+use super::progress::ProgressLine;
 use super::{Exit, Failure};
 use ringfence_codec::text;
 use ringfence_journal::{DataDir, Entry, Reader, Repaired, Seals, Summary, inspect};
@@ -81,7 +81,7 @@ impl Where {
     }
 
     fn inspect(&self) -> Result<Summary, Failure> {
-        let mut progress = Progress::of("bytes checked");
+        let mut progress = ProgressLine::new("bytes checked");
         let summary =
             inspect(&self.open()?, self.key.read()?, |done| progress.tick(done.checked_bytes));
         progress.finish();

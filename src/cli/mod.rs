@@ -20,16 +20,14 @@ mod bench;
 mod config;
 mod exit;
 mod journal;
-mod memory;
+mod node;
 mod options;
-mod outcome_log;
 mod priority;
 mod progress;
 mod replay;
 mod run;
 mod signals;
 mod snapshot;
-mod store;
 mod submit;
 mod summary;
 

@@ -1,18 +1,13 @@
 //! Options that more than one command has.
 
-use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use super::Failure;
-use ringfence_journal::{Backend, DataDir, Durability, Key, SEGMENT_BYTES_MIN, Seals};
-use ringfence_node::pipeline::{Cores, Placement, Settings, Wait};
-use ringfence_ring::WaitStrategy;
+use ringfence_journal::{Backend, Durability, Key, SEGMENT_BYTES_MIN, Seals, Wanted};
+use ringfence_node::pipeline::{Cores, Wait};
 use ringfence_types::BATCH_COMMANDS_MAX;
 
 /// Options of every command that reads a data directory.
@@ -90,9 +85,10 @@ pub(super) struct EngineOptions {
     /// Slots of the lane for events and bodies of look-ups, a power of two
     #[arg(long, env = "RINGFENCE_EVENT_SLOTS", value_name = "N", default_value = "16384", value_parser = power_of_two)]
     pub event_slots: usize,
-    /// Bytes of one segment of the journal, a power of two, at least 2097152
-    #[arg(long, env = "RINGFENCE_SEGMENT_BYTES", value_name = "N", default_value = "67108864", value_parser = segment_bytes)]
-    pub segment_bytes: u64,
+    /// Bytes of a new segment of the journal, a power of two, at least 2097152 [default: as its last
+    /// segment, else 67108864]
+    #[arg(long, env = "RINGFENCE_SEGMENT_BYTES", value_name = "N", value_parser = segment_bytes)]
+    pub segment_bytes: Option<u64>,
     /// What writes the journal: io-uring, threads (direct writes that a thread waits for) or buffered
     /// [default: the first that works]
     #[arg(long, env = "RINGFENCE_JOURNAL_IO", value_name = "HOW", hide = true)]
@@ -180,36 +176,16 @@ fn retention(text: &str) -> Result<Duration, String> {
     }
 }
 
-impl ThreadOptions {
-    /// Places the journal's thread near the disk that `dir` lies on, unless cores were asked for.
-    pub(super) fn place_near(&self, dir: &DataDir, placement: &mut Placement) {
-        if self.cores == Cores::Auto {
-            // A failure costs speed alone here; the journal meets it again, and says so.
-            placement.bring_journal_near(|| dir.durable_write_ns().ok());
+impl JournaledOptions {
+    /// What is asked for; the rest is as the journal says.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted {
+            accounts: self.accounts,
+            transfers: self.transfers,
+            policies: self.policies,
+            markets: self.markets,
+            orders: self.orders,
+            retention_ns: self.retention.map(|retention| retention.as_nanos() as u64),
         }
-    }
-
-    /// How the threads of `placement` wait on this machine.
-    pub(super) fn wait_for(&self, placement: &Placement, journaled: bool) -> WaitStrategy {
-        let cores = available_parallelism().map_or(1, NonZero::get);
-        let strategy = self.wait.strategy(placement, journaled, cores);
-        if self.wait == Wait::BusySpin && strategy != WaitStrategy::BusySpin {
-            tell!("ringfence: more threads than cores would spin; they yield instead");
-        }
-        strategy
-    }
-}
-
-impl EngineOptions {
-    /// What these options mean for a run on this machine.
-    pub(super) fn settings(
-        &self,
-        journaled: bool,
-        stop: Arc<AtomicBool>,
-    ) -> Result<Settings, Failure> {
-        let placement = Placement::resolve(&self.threads.cores).map_err(Failure::Usage)?;
-        let wait = self.threads.wait_for(&placement, journaled);
-        let (ring_slots, event_slots) = (self.ring_slots, self.event_slots);
-        Ok(Settings { ring_slots, event_slots, wait, placement, parker: None, stop })
     }
 }

@@ -6,15 +6,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::options::{ConfigFile, KeyOption, note_unchecked};
-use super::outcome_log::Compare;
-use super::progress::Progress;
+use super::progress::ProgressLine;
 use super::summary::Summary;
 use super::{Exit, Failure};
 use ringfence_codec::text;
 use ringfence_engine::{Engine, Sink};
 use ringfence_journal::outcomes::LogReader;
 use ringfence_journal::{Anchor, DataDir, Reader};
-use ringfence_node::replay::{self, Discard, Replayer, Restored, TextLines};
+use ringfence_node::replay::{self, Compare, Discard, Replayer, Restored, TextLines};
 
 /// Arguments of `ringfence replay`.
 #[derive(Debug, Args)]
@@ -119,7 +118,7 @@ impl Replay {
         };
         let mut reader = reader.map_err(Failure::operating)?;
         note_unchecked(reader.seals());
-        let mut progress = Progress::new();
+        let mut progress = ProgressLine::new("commands");
         while !replayer.is_done() && !gives_up(&replayer.sink) {
             let Some(entry) = reader.next_entry().map_err(Failure::operating)? else { break };
             replayer.apply(&entry).map_err(Failure::operating)?;

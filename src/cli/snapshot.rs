@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::options::{ConfigFile, KeyOption, note_unchecked};
-use super::progress::Progress;
+use super::progress::ProgressLine;
 use super::{Exit, Failure, priority};
 use ringfence_engine::{Digest, Engine};
 use ringfence_journal::{
@@ -83,7 +83,7 @@ impl Snapshot {
         let mut reader = Reader::open_durable(dir.files(), from.as_ref(), self.key.read()?)
             .map_err(Failure::operating)?;
         note_unchecked(reader.seals());
-        let mut progress = Progress::new();
+        let mut progress = ProgressLine::new("commands");
         while let Some(entry) = reader.next_entry().map_err(Failure::operating)? {
             replayer.apply(&entry).map_err(Failure::operating)?;
             progress.tick(replayer.commands());

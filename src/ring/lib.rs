@@ -201,7 +201,7 @@ pub use crew::{Crew, Handler, Worker};
 pub use error::{ClaimError, FIRST_SEQUENCE_MAX, GraphError, Halted, PublishError};
 pub use graph::{Graph, StageBuilder};
 pub use lane::{Lane, View, Writer};
-pub use monitor::{Monitor, StageStatus};
+pub use monitor::{Monitor, StageCursor, StageStatus};
 pub use producer::{Producer, SharedProducer};
 pub use reads::{LaneRefs, Lanes, LanesOf, Slot, Views};
 pub use slots::Pages;

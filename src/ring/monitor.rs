@@ -30,6 +30,28 @@ pub struct StageStatus {
     pub lag: u64,
 }
 
+/// How far one stage is, readable from any thread.
+#[derive(Clone)]
+pub struct StageCursor {
+    node: Arc<Node>,
+}
+
+impl StageCursor {
+    /// Sequence behind the last one that the stage has handed on.
+    #[inline]
+    #[must_use]
+    pub fn released(&self) -> u64 {
+        // Relaxed: a number to look at; nothing is read on its strength.
+        self.node.cursor.load(Relaxed)
+    }
+}
+
+impl fmt::Debug for StageCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StageCursor").field("released", &self.released()).finish_non_exhaustive()
+    }
+}
+
 impl Monitor {
     pub(super) fn new(core: Arc<Core>, input: Arc<Node>, stages: Vec<Arc<Node>>) -> Self {
         Self { core, input, stages: stages.into_iter().collect() }
@@ -67,6 +89,14 @@ impl Monitor {
     #[must_use]
     pub fn stage(&self, name: &str) -> Option<StageStatus> {
         self.stages().into_iter().find(|status| status.name == name)
+    }
+
+    /// A look at the stage called `name` alone, that allocates nothing; at the first one, if several
+    /// have that name.
+    #[must_use]
+    pub fn cursor(&self, name: &str) -> Option<StageCursor> {
+        let node = self.stages.iter().find(|node| node.name == name)?;
+        Some(StageCursor { node: Arc::clone(node) })
     }
 
     /// How many slots are free: neither claimed nor still needed by the slowest stage.

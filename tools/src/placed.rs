@@ -242,10 +242,9 @@ fn compare_run(
         event_slots: way.event_slots,
         wait: way.wait,
         placement: way.placement(),
-        parker: None,
         stop: Arc::new(AtomicBool::new(false)),
     };
-    let finished = pipeline::run(parts, settings, |_| {}).expect("the pipeline runs to its end");
+    let finished = pipeline::run(parts, &settings, |_| {}).expect("the pipeline runs to its end");
     finished.sink.finish(batches, "the pipeline")?;
     let digest = finished.engine.digest();
     same_digest("the engine on one thread", folded(rules, batches), digest)?;

@@ -1,72 +1,21 @@
-//! The outcome log beside the journal: made again where it lacks something, and compared.
+//! The outcome log, compared with what a replay gives.
 
 use std::time::Duration;
 
 use ringfence_codec::text;
 use ringfence_engine::Sink;
-use ringfence_journal::outcomes::{Frame, Log, LogEntry, LogError, LogReader};
-use ringfence_types::{Event, Outcome};
-
-/// Puts the outcomes that the log lacks into it, as a replay gives them.
-pub(super) struct Remake {
-    log: Option<Log>,
-    frame: Frame,
-    /// The log has everything up to here.
-    has: u64,
-    failure: Option<LogError>,
-}
-
-impl Remake {
-    /// Goes on with `log`; without one it forgets everything.
-    pub(super) fn new(log: Option<Log>) -> Remake {
-        let has = log.as_ref().map_or(u64::MAX, Log::last_sequence);
-        Remake { log, frame: Frame::new(), has, failure: None }
-    }
-
-    /// The log, with all that was to be put into it.
-    pub(super) fn finish(mut self) -> Result<Option<Log>, LogError> {
-        self.write();
-        self.failure.map_or(Ok(self.log), Err)
-    }
-
-    fn write(&mut self) {
-        let Some(log) = &mut self.log else { return };
-        if self.failure.is_none() && !self.frame.is_empty() {
-            self.failure = log.append(&self.frame).err();
-        }
-        self.frame.clear();
-    }
-}
-
-impl Sink for Remake {
-    fn event(&mut self, event: &Event) {
-        if event.goes_before() > self.has {
-            self.frame.event(event);
-            if self.frame.is_full() {
-                self.write();
-            }
-        }
-    }
-
-    fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
-        if sequence > self.has {
-            self.frame.outcome(sequence, outcome);
-            if self.frame.is_full() {
-                self.write();
-            }
-        }
-    }
-}
+use ringfence_journal::outcomes::{LogEntry, LogError, LogReader};
+use ringfence_types::{Event, Op, Outcome, Status};
 
 /// Compares what a replay gives with what the log holds.
-pub(super) struct Compare {
+pub struct Compare {
     log: LogReader,
     /// What the log says next, if it was asked already.
     next: Option<LogEntry>,
     began: bool,
     last_sequence: u64,
     /// The first difference.
-    pub(super) difference: Option<String>,
+    difference: Option<String>,
     failure: Option<LogError>,
     /// An engine writes the log: it may end before the journal does.
     may_lag: bool,
@@ -75,7 +24,7 @@ pub(super) struct Compare {
 
 impl Compare {
     /// Compares with `log`, which an engine may be writing (`may_lag`).
-    pub(super) fn new(log: LogReader, may_lag: bool) -> Compare {
+    pub fn new(log: LogReader, may_lag: bool) -> Compare {
         Compare {
             log,
             next: None,
@@ -89,13 +38,13 @@ impl Compare {
     }
 
     /// Whether the comparison is over before the replay is.
-    pub(super) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.difference.is_some() || self.failure.is_some() || self.ended
     }
 
     /// What was found: the last sequence that is the same, or the first difference.
     /// The replay went up to `until`.
-    pub(super) fn finish(mut self, until: u64) -> Result<Result<u64, String>, LogError> {
+    pub fn finish(mut self, until: u64) -> Result<Result<u64, String>, LogError> {
         if !self.is_over() && !self.may_lag {
             // The log goes on where the journal has ended.
             if let Some(entry) = self.peek() {
@@ -176,8 +125,8 @@ fn show(entry: &LogEntry) -> String {
     match entry {
         LogEntry::Event(event) => format!("an event of kind {}", event.kind),
         LogEntry::Outcome(sequence, outcome) => {
-            if ringfence_types::Status::from_number(outcome.status).is_none()
-                || ringfence_types::Op::from_number(outcome.op).is_none()
+            if Status::from_number(outcome.status).is_none()
+                || Op::from_number(outcome.op).is_none()
             {
                 return format!("an outcome with status {}", outcome.status);
             }

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::stream::Stream;
-use ringfence_codec::wire::ErrorCode;
 
 /// Most sessions at a time.
 pub const SESSIONS_MAX: u16 = 1024;
@@ -26,7 +25,7 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn new(id: u16, stream: Stream) -> Session {
+    pub(crate) fn new(id: u16, stream: Stream) -> Session {
         Session {
             id,
             stream,
@@ -40,7 +39,7 @@ impl Session {
     // earlier or later, and bells see to it that it looks again.
 
     /// How many of its commands have been answered, as publish counts them.
-    pub(super) fn answered(&self) -> u64 {
+    pub(crate) fn answered(&self) -> u64 {
         self.answered.load(Ordering::Relaxed)
     }
 
@@ -50,7 +49,7 @@ impl Session {
     }
 
     /// Whether its client is known to be gone.
-    pub(super) fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
     }
 
@@ -60,7 +59,7 @@ impl Session {
     }
 
     /// Whether publish is done with it.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
     }
 
@@ -68,25 +67,4 @@ impl Session {
     pub fn set_ended(&self) {
         self.ended.store(true, Ordering::Relaxed);
     }
-}
-
-/// What the gateway tells publish about sessions, between their commands.
-#[derive(Debug)]
-pub enum SessionNotice {
-    /// A client has connected.
-    Opened(std::sync::Arc<Session>),
-    /// It has said hello, and wants one back.
-    Greeted {
-        /// Which session.
-        session: u16,
-        /// Whether it wants to be told of events.
-        events: bool,
-    },
-    /// Nothing more comes from it: what is owed is sent, then the connection is ended.
-    Ended {
-        /// Which session.
-        session: u16,
-        /// Why, if it was not the client's wish.
-        reason: Option<(ErrorCode, String)>,
-    },
 }

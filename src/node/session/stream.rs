@@ -4,14 +4,14 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixStream as BlockingUnixStream;
+use std::os::unix::net::{SocketAddr, UnixStream as BlockingUnixStream};
 use std::path::{Path, PathBuf};
 
 use mio::event::Source as _;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
 
-use super::SourceError;
+use super::SocketError;
 use ringfence_codec::Address;
 
 /// A connection that never blocks.
@@ -24,7 +24,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         match self {
             Stream::Unix(stream) => stream.register(registry, token, interest),
@@ -66,7 +66,7 @@ impl Write for &Stream {
 
 /// Where connections come in.
 #[derive(Debug)]
-pub(super) enum Listener {
+pub(crate) enum Listener {
     /// Its file is removed when it is dropped.
     Unix(UnixListener, PathBuf),
     Tcp(TcpListener),
@@ -75,7 +75,7 @@ pub(super) enum Listener {
 impl Listener {
     /// Listens at `address`. A socket file that a dead engine left is replaced; one behind which
     /// somebody listens, or a file of another kind, is an error.
-    pub(super) fn bind(address: &Address) -> Result<Listener, SourceError> {
+    pub(crate) fn bind(address: &Address) -> Result<Listener, SocketError> {
         let bound = match address {
             Address::Unix(path) => make_way(path)
                 .and_then(|()| UnixListener::bind(path))
@@ -86,7 +86,17 @@ impl Listener {
                     Ok(Listener::Tcp(TcpListener::from_std(listener)))
                 }),
         };
-        bound.map_err(|error| SourceError::Socket {
+        bound.map_err(|error| SocketError {
+            operation: "listening at",
+            address: address.to_string(),
+            error,
+        })
+    }
+
+    /// Checks what can be checked of `address` before anything is made there.
+    pub(crate) fn check(address: &Address) -> Result<(), SocketError> {
+        let Address::Unix(path) = address else { return Ok(()) };
+        SocketAddr::from_pathname(path).map(drop).map_err(|error| SocketError {
             operation: "listening at",
             address: address.to_string(),
             error,
@@ -94,7 +104,7 @@ impl Listener {
     }
 
     /// Where it listens, the port that the system chose included.
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         match self {
             Listener::Unix(_, path) => format!("unix:{}", path.display()),
             Listener::Tcp(listener) => listener
@@ -103,7 +113,7 @@ impl Listener {
         }
     }
 
-    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
             Listener::Unix(listener, _) => listener.register(registry, token, Interest::READABLE),
             Listener::Tcp(listener) => listener.register(registry, token, Interest::READABLE),
@@ -111,7 +121,7 @@ impl Listener {
     }
 
     /// The next connection that waits, if one does.
-    pub(super) fn accept(&self) -> io::Result<Option<Stream>> {
+    pub(crate) fn accept(&self) -> io::Result<Option<Stream>> {
         let accepted = match self {
             Listener::Unix(listener, _) => {
                 listener.accept().map(|(stream, _)| Stream::Unix(stream))

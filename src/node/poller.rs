@@ -19,10 +19,10 @@ const WATCHED: Token = Token(usize::MAX);
 
 /// A socket that is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ready {
-    pub(super) token: Token,
-    pub(super) readable: bool,
-    pub(super) writable: bool,
+pub(crate) struct Ready {
+    pub(crate) token: Token,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
 }
 
 /// An `epoll` that wakes for descriptors and for bells alike.
@@ -66,12 +66,12 @@ impl Poller {
         self.registry.register(&mut SourceFd(&number), WATCHED, Interest::READABLE)
     }
 
-    pub(super) fn registry(&self) -> &Registry {
+    pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
 
     /// Moves what has become ready, now or while the thread slept, to `ready`.
-    pub(super) fn take_ready(&self, ready: &mut Vec<Ready>) {
+    pub(crate) fn take_ready(&self, ready: &mut Vec<Ready>) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.poll(Duration::ZERO);
         ready.append(&mut inner.ready);

@@ -1,0 +1,110 @@
+//! What a node goes on from: the journal, and the state that it gives back.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::NodeError;
+use crate::options::{Message, Report};
+use crate::pipeline::{Journal, LateBell};
+use crate::replay::{self, Remake, Replayer};
+use ringfence_engine::Engine;
+use ringfence_journal::outcomes::Log;
+use ringfence_journal::{Backend, DataDir, Disk, Options, Recovered, Waker, Wanted, Writer};
+
+/// What a data directory holds.
+pub(crate) struct Kept {
+    pub(crate) engine: Engine,
+    pub(crate) recovered: Recovered,
+    /// The outcome log, with an outcome for every command so far.
+    pub(crate) log: Option<Log>,
+}
+
+/// Opens a directory to write, and says so if something faster is missing.
+pub(crate) fn open_dir(
+    path: &Path,
+    journal_io: Option<Backend>,
+    report: &mut Report,
+) -> Result<DataDir, NodeError> {
+    let dir = DataDir::open_with(path, journal_io)?;
+    if let Some(shortcoming) = dir.shortcoming() {
+        report(Message::Note(format!("{}: {shortcoming}", path.display())));
+    }
+    Ok(dir)
+}
+
+/// Recovers the state, and with `keeps_log` puts what the outcome log lacks into it on the way.
+pub(crate) fn recover(
+    dir: &DataDir,
+    wanted: &Wanted,
+    options: &Options,
+    keeps_log: bool,
+    report: &mut Report,
+) -> Result<Kept, NodeError> {
+    let is_new = ringfence_journal::is_new(dir.files())?;
+    let log = if keeps_log && !is_new {
+        let first = ringfence_journal::first_segment(dir.files())?;
+        Some(open_log(dir, first.journal_id, u64::MAX, report)?)
+    } else {
+        None
+    };
+    // Where the log ends before the newest snapshot, the replay has to begin before that too.
+    let until = log.as_ref().map_or(u64::MAX, Log::last_sequence);
+    let mut note = |note| report(Message::Note(note));
+    let mut begin = replay::newest_snapshot(dir, until, &mut note)?;
+    if begin.is_none() && log.is_some() {
+        begin = replay::oldest_snapshot_of_a_shortened_journal(dir, &mut note)?;
+    }
+    let anchor = begin.as_ref().map(|begin| begin.anchor);
+    let mut replayer = Replayer::starting(begin, Remake::new(log), u64::MAX);
+    let mut refused = None;
+    let recovered =
+        ringfence_journal::recover_after(dir, anchor.as_ref(), wanted, options, |entry| {
+            if refused.is_none() {
+                refused = replayer.apply(&entry).err();
+            }
+            report(Message::Replayed(replayer.commands()));
+        })?;
+    if let Some(error) = refused {
+        return Err(error.into());
+    }
+    let (engine, remade) = replayer.into_parts();
+    let engine = engine.expect("a recovered journal has rules");
+    let mut log = remade.finish()?;
+    if log.as_ref().is_some_and(|log| log.last_sequence() > recovered.last_sequence) {
+        // Without --durability sync outcomes may have left whose commands a power cut took.
+        drop(log);
+        open_log(dir, recovered.position.journal_id, recovered.last_sequence, report)?;
+        return recover(dir, wanted, options, keeps_log, report);
+    }
+    if keeps_log && is_new {
+        log = Some(open_log(dir, recovered.position.journal_id, 0, report)?);
+    }
+    for note in &recovered.notes {
+        report(Message::Note(note.clone()));
+    }
+    Ok(Kept { engine, recovered, log })
+}
+
+fn open_log(
+    dir: &DataDir,
+    journal_id: [u8; 16],
+    last_sequence: u64,
+    report: &mut Report,
+) -> Result<Log, NodeError> {
+    let note = |note| report(Message::Note(note));
+    Ok(Log::open(dir.path(), journal_id, last_sequence, note)?)
+}
+
+/// The writer that goes on where `recovered` ends.
+pub(crate) fn start_writer(
+    dir: &DataDir,
+    recovered: &Recovered,
+    options: Options,
+) -> Result<Journal<Disk>, NodeError> {
+    let bell = LateBell::default();
+    let rung = bell.clone();
+    let waker: Waker = Arc::new(move || rung.ring());
+    let writer = Writer::open(dir, recovered, options, &waker)?;
+    tracing::info!("journal: {}", writer.describe());
+    Ok(Journal { writer, bell })
+}
