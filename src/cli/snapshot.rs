@@ -10,7 +10,9 @@ use super::options::{ConfigFile, KeyOption, note_unchecked};
 use super::progress::ProgressLine;
 use super::{Exit, Failure, priority};
 use ringfence_engine::{Digest, Engine};
-use ringfence_journal::{Anchor, DataDir, Reader, Snapshot as SnapshotFile, SnapshotWriter};
+use ringfence_journal::{
+    Anchor, Archive, DataDir, Reader, Snapshot as SnapshotFile, SnapshotWriter,
+};
 use ringfence_node::replay::{self, Discard, Replayer};
 
 /// Arguments of `ringfence snapshot`.
@@ -22,7 +24,7 @@ pub(super) struct Snapshot {
     /// Delete all but the newest N snapshots (at least 2), and the segments that the second-newest covers
     #[arg(long, env = "RINGFENCE_KEEP", value_name = "N", value_parser = keep)]
     keep: Option<usize>,
-    /// Move to this directory what --keep would delete
+    /// Move to this directory, which must exist, what --keep would delete; nothing there is replaced
     #[arg(long, env = "RINGFENCE_ARCHIVE", value_name = "DIR", requires = "keep")]
     archive: Option<PathBuf>,
     #[command(flatten)]
@@ -58,6 +60,8 @@ impl Snapshot {
         // One at a time: held until the end.
         let _lock = dir.lock_snapshots().map_err(Failure::operating)?;
         ringfence_journal::remove_unfinished_snapshots(dir.files()).map_err(Failure::operating)?;
+        let archive = self.archive.as_deref().map(|archive| Archive::open(archive, &dir));
+        let archive = archive.transpose().map_err(Failure::operating)?;
         match self.make(&dir)? {
             Some(made) => {
                 let line = serde_json::to_string(&made).expect("strings can be written as JSON");
@@ -68,7 +72,7 @@ impl Snapshot {
             }
             None => say("nothing is durable that the newest snapshot does not cover".to_owned()),
         }
-        self.retire(&dir)?;
+        self.retire(&dir, archive.as_ref())?;
         Ok(Exit::Done)
     }
 
@@ -98,17 +102,14 @@ impl Snapshot {
         Ok(Some(made))
     }
 
-    fn retire(&self, dir: &DataDir) -> Result<(), Failure> {
+    fn retire(&self, dir: &DataDir, archive: Option<&Archive>) -> Result<(), Failure> {
         let Some(keep) = self.keep else { return Ok(()) };
-        let retired = ringfence_journal::retire(dir, keep, self.archive.as_deref(), say)
-            .map_err(Failure::operating)?;
+        let retired =
+            ringfence_journal::retire(dir, keep, archive, say).map_err(Failure::operating)?;
         if retired.good_snapshots < 2 {
             say("nothing is retired before there are two good snapshots".to_owned());
         }
-        let verb = if self.archive.is_some() { "moved" } else { "deleted" };
-        for name in retired.segments.iter().chain(&retired.snapshots) {
-            say(format!("{verb} {name}"));
-        }
+        retired.files.iter().for_each(|taken| say(taken.to_string()));
         Ok(())
     }
 }

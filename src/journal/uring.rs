@@ -545,7 +545,7 @@ mod tests {
         else {
             panic!("it is an error of the system");
         };
-        assert_eq!((operation, offset), ("write", BLOCK_BYTES as u64 + 100));
+        assert_eq!((operation, offset), ("write", Some(BLOCK_BYTES as u64 + 100)));
         assert_eq!(path, dir.files().path(&segment_name(1)));
         assert!(uring.complete().is_none());
     }

@@ -34,7 +34,7 @@ pub struct StageStatus {
 /// How far one stage is, readable from any thread.
 #[derive(Clone)]
 pub struct StageCursor {
-    node: Arc<Node>,
+    cursor: Arc<Cursor>,
 }
 
 impl StageCursor {
@@ -43,7 +43,7 @@ impl StageCursor {
     #[must_use]
     pub fn released(&self) -> u64 {
         // Relaxed: a number to look at; nothing is read on its strength.
-        self.node.cursor.load(Relaxed)
+        self.cursor.position.load(Relaxed)
     }
 }
 
@@ -97,8 +97,8 @@ impl Monitor {
     /// have that name.
     #[must_use]
     pub fn cursor(&self, name: &str) -> Option<StageCursor> {
-        let node = self.stages.iter().find(|node| node.name == name)?;
-        Some(StageCursor { node: Arc::clone(node) })
+        let stage = self.stages.iter().find(|stage| stage.name == name)?;
+        Some(StageCursor { cursor: Arc::clone(stage) })
     }
 
     /// How many slots are free: neither claimed nor still needed by the slowest stage.

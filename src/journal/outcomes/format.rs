@@ -2,6 +2,7 @@
 
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
+use crate::error::Fault;
 use ringfence_types::{Event, Outcome};
 
 /// Version of the format that this program writes.
@@ -15,13 +16,13 @@ pub const FRAME_OUTCOME_BYTES: usize = 256 * 1024;
 /// Longest payload of a frame that a reader takes, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 2 * FRAME_OUTCOME_BYTES;
 
-const _: () = assert!(size_of::<FileHeader>() == HEADER_BYTES);
-const _: () = assert!(size_of::<FrameHeader>() == HEADER_BYTES);
+const _: () = assert!(size_of::<LogFileHeader>() == HEADER_BYTES);
+const _: () = assert!(size_of::<LogFrameHeader>() == HEADER_BYTES);
 
 /// The start of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-pub struct FileHeader {
+pub struct LogFileHeader {
     /// `RINGOUTC`.
     pub magic: [u8; 8],
     /// [`LOG_VERSION`] of the program that wrote it.
@@ -42,7 +43,7 @@ pub struct FileHeader {
 /// The start of a frame: outcomes of consecutive commands, then events, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-pub struct FrameHeader {
+pub struct LogFrameHeader {
     /// CRC-32C of the journal's identity, bytes 4 to 63, and the payload.
     pub checksum: u32,
     /// Outcomes.
@@ -55,9 +56,9 @@ pub struct FrameHeader {
     pub reserved: [u8; 44],
 }
 
-impl FileHeader {
-    pub(super) fn new(journal_id: [u8; 16], first_sequence: u64, follows: u64) -> FileHeader {
-        let mut header = FileHeader {
+impl LogFileHeader {
+    pub(super) fn new(journal_id: [u8; 16], first_sequence: u64, follows: u64) -> LogFileHeader {
+        let mut header = LogFileHeader {
             magic: LOG_MAGIC,
             version: LOG_VERSION,
             checksum: 0,
@@ -70,30 +71,34 @@ impl FileHeader {
         header
     }
 
-    /// What is wrong with it, as the header of a file with this name in this journal.
-    pub(super) fn check(&self, journal_id: &[u8; 16], first_sequence: u64) -> Result<(), String> {
-        let sum = crc32c::crc32c(FileHeader { checksum: 0, ..*self }.as_bytes());
+    /// Checks it as the header of the file of this journal that is named by `first_sequence`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(super) fn check(&self, journal_id: &[u8; 16], first_sequence: u64) -> Result<(), Fault> {
+        let sum = crc32c::crc32c(LogFileHeader { checksum: 0, ..*self }.as_bytes());
         if self.magic != LOG_MAGIC {
-            return Err("the file does not begin as an outcome log does".to_owned());
+            return Err(Fault::Magic);
         }
         if self.version != LOG_VERSION {
-            return Err(format!("version {} of the format, expected {LOG_VERSION}", self.version));
+            return Err(Fault::Version { expected: LOG_VERSION, found: self.version });
         }
         if self.checksum != sum {
-            return Err(format!("checksum {:#010x}, expected {sum:#010x}", self.checksum));
+            return Err(Fault::Checksum { expected: sum, found: self.checksum });
         }
         if self.journal_id != *journal_id {
-            return Err("the log of another journal".to_owned());
+            return Err(Fault::foreign(journal_id, &self.journal_id));
         }
         if self.first_sequence != first_sequence {
-            let found = self.first_sequence;
-            return Err(format!("begins with sequence {found}, expected {first_sequence}"));
+            let (expected, found) = (first_sequence, self.first_sequence);
+            return Err(Fault::Sequence { expected, found });
         }
         Ok(())
     }
 }
 
-impl FrameHeader {
+impl LogFrameHeader {
     /// Length of what follows the header, in bytes.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
@@ -177,11 +182,11 @@ impl Frame {
     /// Its bytes, header included, appended to `out`.
     pub(super) fn encode(&self, journal_id: &[u8; 16], out: &mut Vec<u8>) {
         let start = out.len();
-        let mut header = FrameHeader {
+        let mut header = LogFrameHeader {
             outcomes: self.outcomes.len() as u32,
             first_sequence: self.first_sequence,
             events: self.events.len() as u32,
-            ..FrameHeader::new_zeroed()
+            ..LogFrameHeader::new_zeroed()
         };
         out.extend_from_slice(header.as_bytes());
         out.extend_from_slice(self.outcomes.as_bytes());

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use zerocopy::IntoBytes;
 
-use super::LogError;
-use super::format::{FileHeader, Frame, HEADER_BYTES, log_name};
+use super::format::{Frame, HEADER_BYTES, LogFileHeader, log_name};
 use super::reader::{LogReader, file_sequences};
+use crate::error::JournalError;
 
 /// Length at which the next file is begun, in bytes.
 const FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -31,13 +31,13 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// [`LogError::Io`].
+    /// [`JournalError::Io`].
     pub fn open(
         dir: &Path,
         journal_id: [u8; 16],
         last_sequence: u64,
         mut note: impl FnMut(String),
-    ) -> Result<Log, LogError> {
+    ) -> Result<Log, JournalError> {
         let mut reader = LogReader::open(dir, journal_id)?;
         let mut good: Option<(PathBuf, u64)> = None;
         let mut good_sequence = 0;
@@ -56,9 +56,9 @@ impl Log {
                     break;
                 }
                 Ok(false) => break,
-                Err(LogError::Damaged { path, offset, what }) => {
+                Err(JournalError::Damaged { path, offset, fault }) => {
                     note(format!(
-                        "outcome log: {} at byte {offset}: {what}; made again from sequence {} on",
+                        "outcome log: {} at byte {offset}: {fault}; made again from sequence {} on",
                         path.display(),
                         good_sequence + 1
                     ));
@@ -73,7 +73,8 @@ impl Log {
             if kept.as_ref() == Some(&path) {
                 break;
             }
-            fs::remove_file(&path).map_err(|error| LogError::io("remove", &path, 0, error))?;
+            fs::remove_file(&path)
+                .map_err(|error| JournalError::io_whole("remove", &path, error))?;
         }
         let mut log = Log {
             dir: dir.to_path_buf(),
@@ -88,7 +89,7 @@ impl Log {
                 .write(true)
                 .open(&path)
                 .and_then(|file| file.set_len(end).map(|()| file))
-                .map_err(|error| LogError::io("cut", &path, end, error))?;
+                .map_err(|error| JournalError::io("cut", &path, end, error))?;
             log.file = Some((path, file));
             log.offset = end;
         }
@@ -105,8 +106,8 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// [`LogError::Io`].
-    pub fn append(&mut self, frame: &Frame) -> Result<(), LogError> {
+    /// [`JournalError::Io`].
+    pub fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
         let follows = frame.first_sequence() == self.last_sequence + 1;
         if self.file.is_none() || !follows || self.offset >= FILE_BYTES {
             self.begin_file(frame.first_sequence())?;
@@ -115,15 +116,15 @@ impl Log {
         frame.encode(&self.journal_id, &mut self.bytes);
         let (path, file) = self.file.as_ref().expect("a file was begun");
         file.write_all_at(&self.bytes, self.offset)
-            .map_err(|error| LogError::io("write", path, self.offset, error))?;
+            .map_err(|error| JournalError::io("write", path, self.offset, error))?;
         self.offset += self.bytes.len() as u64;
         self.last_sequence = frame.last_sequence();
         Ok(())
     }
 
-    fn begin_file(&mut self, first_sequence: u64) -> Result<(), LogError> {
+    fn begin_file(&mut self, first_sequence: u64) -> Result<(), JournalError> {
         let path = self.dir.join(log_name(first_sequence));
-        let header = FileHeader::new(self.journal_id, first_sequence, self.last_sequence);
+        let header = LogFileHeader::new(self.journal_id, first_sequence, self.last_sequence);
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -131,7 +132,7 @@ impl Log {
             .mode(0o600)
             .open(&path)
             .and_then(|file| file.write_all_at(header.as_bytes(), 0).map(|()| file))
-            .map_err(|error| LogError::io("create", &path, 0, error))?;
+            .map_err(|error| JournalError::io_whole("create", &path, error))?;
         self.file = Some((path, file));
         self.offset = HEADER_BYTES as u64;
         Ok(())

@@ -14,12 +14,15 @@
 //! * Nothing of it depends on who was connected: sessions are zero.
 //! * Within a file sequences have no gap.
 
-mod error;
 mod format;
 mod log;
 mod reader;
 
-pub use error::LogError;
-pub use format::{FRAME_OUTCOME_BYTES, FileHeader, Frame, FrameHeader, LOG_VERSION, log_name};
+pub use format::{
+    FRAME_OUTCOME_BYTES, Frame, LOG_VERSION, LogFileHeader, LogFrameHeader, log_name,
+};
 pub use log::Log;
 pub use reader::{LogEntry, LogReader};
+
+/// What can go wrong with a log is what can go wrong with a journal.
+pub type LogError = super::JournalError;

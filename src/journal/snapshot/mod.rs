@@ -14,18 +14,20 @@
 //!   no part of another snapshot fits in.
 //! * What a snapshot covers was durable before it was written.
 
+mod archive;
 mod format;
 mod reader;
 mod retire;
 mod writer;
 
+pub use archive::{Archive, Taken, TakenOut};
 pub use format::{SNAPSHOT_VERSION, SnapshotHeader, snapshot_name, snapshot_of_name};
 pub use reader::{Snapshot, SnapshotError, SnapshotSource};
 pub use retire::{Retired, retire};
 pub use writer::SnapshotWriter;
 use writer::TEMPORARY_SUFFIX;
 
-use super::error::{Fault, JournalError};
+use super::error::JournalError;
 use super::files::Files;
 use super::walk::first_segment;
 
@@ -39,13 +41,7 @@ pub fn check_snapshots<F: Files>(files: &F) -> Result<Vec<u64>, JournalError> {
     let sequences = snapshots(files)?;
     for &sequence in &sequences {
         let snapshot = Snapshot::open(files, sequence)?;
-        let (expected, found) = (first_segment(files)?.journal_id, snapshot.header().journal_id);
-        if expected != found {
-            let (expected, found) = (u128::from_be_bytes(expected), u128::from_be_bytes(found));
-            let path = files.path(&snapshot_name(sequence));
-            let fault = Fault::Foreign { expected, found };
-            return Err(JournalError::Damaged { path, offset: 0, fault });
-        }
+        snapshot.check_identity(&first_segment(files)?.journal_id)?;
         snapshot.check()?;
     }
     Ok(sequences)

@@ -74,6 +74,19 @@ impl<F: Files> Snapshot<F> {
         &self.header
     }
 
+    /// Checks that it is of the journal `journal_id`.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Damaged`].
+    pub fn check_identity(&self, journal_id: &[u8; 16]) -> Result<(), JournalError> {
+        let found = &self.header.journal_id;
+        if found != journal_id {
+            return Err(self.damaged(0, Fault::foreign(journal_id, found)));
+        }
+        Ok(())
+    }
+
     /// What reads the contents.
     ///
     /// # Errors

@@ -1,36 +1,46 @@
 //! Takes out of the data directory what newer snapshots make dispensable.
 //!
+//! ```text
+//!   snapshots   20 ✓    30 ✓    40 ✗    50 ✓         ✓ whole, of this journal, and its place is in it
+//!   segments    1    2    3    4    5    6
+//!               └────────┘    │ the second-newest good one was made behind a batch of segment 4:
+//!               may go        │ with --keep 2 segments 1 to 3 and snapshot 20 go
+//! ```
+//!
 //! # Invariants
 //!
-//! * The second-newest good snapshot and all of the journal behind it stay: if the newest turns out
+//! * Only a snapshot counts that is whole, is of this journal, and was made behind a batch that stands
+//!   where the snapshot says. So what stays begins with a segment that is known to hold frames: the
+//!   last segment that is written to, and all after it, are never touched.
+//! * The second-newest such snapshot and all of the journal behind it stay: if the newest turns out
 //!   to be damaged, a start goes on from the one before.
 //! * Segments go one by one, the oldest first, each durably, so that what is left never has a gap.
+//! * What is not of this journal, or cannot be read, is left where it is.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::ops::ControlFlow;
 
-use super::{Snapshot, SnapshotHeader, snapshot_name, snapshots};
+use super::archive::{Archive, Taken, TakenOut};
+use super::{Snapshot, snapshot_name, snapshots};
+use crate::buffer::Buffer;
 use crate::directory::DataDir;
-use crate::error::JournalError;
-use crate::files::Files;
-use crate::format::{segment_name, segment_of_name};
+use crate::error::{Fault, JournalError};
+use crate::files::{Access, Files, OpenFile};
+use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name, segment_of_name};
+use crate::reader::Reader;
+use crate::walk::first_segment;
 
-/// What was taken out, by name, in that order.
+/// What was taken out, in that order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Retired {
-    /// Segments.
-    pub segments: Vec<String>,
-    /// Snapshots.
-    pub snapshots: Vec<String>,
+    /// Segments, then snapshots.
+    pub files: Vec<TakenOut>,
     /// How many good snapshots there were, up to as many as are kept.
     pub good_snapshots: usize,
 }
 
 /// Deletes all but the newest `keep` good snapshots, and the segments that the second-newest covers;
-/// or moves both to the directory `archive`, which is made if its parent exists. What is wrong with a
-/// snapshot goes to `note`; a damaged one counts for nothing and is not touched while it is newer.
+/// or moves both to `archive`. What is wrong with a snapshot goes to `note`; a damaged one counts for
+/// nothing.
 ///
 /// An engine on the directory is not disturbed: it writes to later segments.
 ///
@@ -44,105 +54,122 @@ pub struct Retired {
 pub fn retire(
     dir: &DataDir,
     keep: usize,
-    archive: Option<&Path>,
+    archive: Option<&Archive>,
     mut note: impl FnMut(String),
 ) -> Result<Retired, JournalError> {
     assert!(keep >= 2, "a damaged snapshot needs another one to fall back to");
     let files = dir.files();
-    let mut good: Vec<SnapshotHeader> = Vec::new();
+    let first = first_segment(files)?;
+    let mut good = Vec::new();
     for sequence in snapshots(files)?.into_iter().rev() {
+        // Of the two that decide what goes, the segment must be there.
+        let may_be_retired = good.len() >= 2;
+        match look(files, &first, sequence, may_be_retired) {
+            Ok(segment) => good.push(Good { sequence, segment }),
+            Err(error @ JournalError::Damaged { .. }) => {
+                note(format!("passed over a snapshot: {error}"));
+            }
+            Err(error) => return Err(error),
+        }
         if good.len() == keep {
             break;
-        }
-        let checked = Snapshot::open(files, sequence)
-            .and_then(|snapshot| snapshot.check().map(|()| *snapshot.header()));
-        match checked {
-            Ok(header) => good.push(header),
-            Err(error) => note(format!("passed over a snapshot: {error}")),
         }
     }
     let mut retired = Retired { good_snapshots: good.len(), ..Retired::default() };
     let Some(second_newest) = good.get(1) else { return Ok(retired) };
-    if let Some(archive) = archive {
-        make_archive(archive)?;
+    let mut take_out = |name: String| {
+        let taken = match archive {
+            Some(archive) => archive.take(dir, &name)?,
+            None => {
+                files.remove(&name)?;
+                files.sync_dir()?;
+                Taken::Deleted
+            }
+        };
+        retired.files.push(TakenOut { name, taken });
+        Ok::<_, JournalError>(())
+    };
+    let mut segments: Vec<u32> =
+        files.names()?.iter().filter_map(|name| segment_of_name(name)).collect();
+    segments.sort_unstable();
+    for segment in segments.into_iter().take_while(|&it| it < second_newest.segment) {
+        if let ControlFlow::Break(reason) = check_segment(files, &first, segment)? {
+            // Without a gap: what follows it stays too.
+            note(format!(
+                "left {} and what follows it where it is: {reason}",
+                segment_name(segment)
+            ));
+            break;
+        }
+        take_out(segment_name(segment))?;
     }
-    let mut covered: Vec<u32> = files
-        .names()?
-        .iter()
-        .filter_map(|name| segment_of_name(name))
-        .filter(|&segment| segment < second_newest.segment)
-        .collect();
-    covered.sort_unstable();
-    for segment in covered {
-        let name = segment_name(segment);
-        take_out(dir, &name, archive)?;
-        retired.segments.push(name);
-    }
-    if good.len() == keep {
-        let oldest_kept = good[keep - 1].last_sequence;
-        for sequence in snapshots(files)?.into_iter().filter(|&it| it < oldest_kept) {
-            let name = snapshot_name(sequence);
-            take_out(dir, &name, archive)?;
-            retired.snapshots.push(name);
+    if let Some(oldest_kept) = good.get(keep - 1) {
+        for sequence in snapshots(files)?.into_iter().filter(|&it| it < oldest_kept.sequence) {
+            match open_own(files, &first, sequence) {
+                Ok(_) => take_out(snapshot_name(sequence))?,
+                Err(error @ JournalError::Damaged { .. }) => {
+                    note(format!("left an old snapshot where it is: {error}"));
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(retired)
 }
 
-fn make_archive(archive: &Path) -> Result<(), JournalError> {
-    match DirBuilder::new().mode(0o700).create(archive) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(JournalError::io("create", archive, 0, error))
-        }
-        _ => Ok(()),
+/// A good snapshot, and the segment that holds the batch behind which it was made.
+#[derive(Debug, Clone, Copy)]
+struct Good {
+    sequence: u64,
+    segment: u32,
+}
+
+/// Opens a snapshot of the journal whose first segment is `first`.
+fn open_own<F: Files>(
+    files: &F,
+    first: &SegmentHeader,
+    sequence: u64,
+) -> Result<Snapshot<F>, JournalError> {
+    let snapshot = Snapshot::open(files, sequence)?;
+    snapshot.check_identity(&first.journal_id)?;
+    Ok(snapshot)
+}
+
+/// Reads all of a snapshot, and checks that the batch behind which it was made stands in the journal,
+/// or that its segment is retired where that `may_be_retired`. Gives the segment.
+fn look<F: Files>(
+    files: &F,
+    first: &SegmentHeader,
+    sequence: u64,
+    may_be_retired: bool,
+) -> Result<u32, JournalError> {
+    let snapshot = open_own(files, first, sequence)?;
+    snapshot.check()?;
+    let anchor = snapshot.header().anchor();
+    if anchor.segment >= first.segment || !may_be_retired {
+        Reader::open_durable(files, Some(&anchor), None)?;
     }
+    Ok(anchor.segment)
 }
 
-fn take_out(dir: &DataDir, name: &str, archive: Option<&Path>) -> Result<(), JournalError> {
-    let files = dir.files();
-    if let Some(archive) = archive {
-        let (from, to) = (files.path(name), archive.join(name));
-        if to.exists() {
-            let error = io::ErrorKind::AlreadyExists.into();
-            return Err(JournalError::io("create", to, 0, error));
+/// Whether a segment is of the journal whose first segment is `first`; if not, why.
+fn check_segment<F: Files>(
+    files: &F,
+    first: &SegmentHeader,
+    segment: u32,
+) -> Result<ControlFlow<Fault>, JournalError> {
+    let mut block = Buffer::new(SEGMENT_HEADER_BYTES);
+    let file = files.open(&segment_name(segment), Access::Read)?;
+    let filled = file.read_at(0, block.bytes_mut())?;
+    let read = match filled == SEGMENT_HEADER_BYTES {
+        true => SegmentHeader::read(block.bytes(), segment),
+        false => Err(Fault::CutShort),
+    };
+    Ok(match read {
+        Err(fault) => ControlFlow::Break(fault),
+        Ok(header) if header.journal_id != first.journal_id => {
+            ControlFlow::Break(Fault::foreign(&first.journal_id, &header.journal_id))
         }
-        match fs::rename(&from, &to) {
-            Ok(()) => {
-                sync_directory(archive)?;
-                return files.sync_dir();
-            }
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                copy_durably(&from, &to)?;
-                sync_directory(archive)?;
-            }
-            Err(error) => return Err(JournalError::io("rename", from, 0, error)),
-        }
-    }
-    files.remove(name)?;
-    files.sync_dir()
-}
-
-fn copy_durably(from: &Path, to: &Path) -> Result<(), JournalError> {
-    let mut temporary = to.as_os_str().to_owned();
-    temporary.push(".new");
-    let temporary = PathBuf::from(temporary);
-    let mut source = File::open(from).map_err(|error| JournalError::io("open", from, 0, error))?;
-    let copied = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)
-        .and_then(|mut copy| {
-            io::copy(&mut source, &mut copy)?;
-            copy.sync_all()
-        });
-    copied.map_err(|error| JournalError::io("write", &temporary, 0, error))?;
-    fs::rename(&temporary, to).map_err(|error| JournalError::io("rename", &temporary, 0, error))
-}
-
-fn sync_directory(path: &Path) -> Result<(), JournalError> {
-    File::open(path)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|error| JournalError::io("sync", path, 0, error))
+        Ok(_) => ControlFlow::Continue(()),
+    })
 }
