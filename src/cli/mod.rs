@@ -28,6 +28,7 @@ mod replay;
 mod run;
 mod signals;
 mod snapshot;
+mod stdio;
 mod submit;
 mod summary;
 
@@ -67,6 +68,27 @@ enum Command {
     Bench(bench::Bench),
 }
 
+impl Command {
+    fn execute(self) -> Result<Exit, Failure> {
+        // A server has nothing to say there.
+        let prints = !matches!(self, Command::Run(_));
+        if prints && stdio::output_was_closed() {
+            let text =
+                "standard output is closed: redirect it to /dev/null if nobody wants to see it";
+            return Err(Failure::Operating(text.to_owned()));
+        }
+        match self {
+            Command::Apply(command) => command.execute(),
+            Command::Run(command) => command.execute(),
+            Command::Submit(command) => command.execute(),
+            Command::Replay(command) => command.execute(),
+            Command::Snapshot(command) => command.execute(),
+            Command::Journal(command) => command.execute(),
+            Command::Bench(command) => command.execute(),
+        }
+    }
+}
+
 fn version() -> &'static str {
     static VERSION: OnceLock<String> = OnceLock::new();
     VERSION.get_or_init(|| {
@@ -83,15 +105,9 @@ fn version() -> &'static str {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let outcome = parse(arguments).and_then(|cli| match cli.command {
-        Command::Apply(command) => command.execute(),
-        Command::Run(command) => command.execute(),
-        Command::Submit(command) => command.execute(),
-        Command::Replay(command) => command.execute(),
-        Command::Snapshot(command) => command.execute(),
-        Command::Journal(command) => command.execute(),
-        Command::Bench(command) => command.execute(),
-    });
+    let outcome = signals::outlive_file_size_limit()
+        .and_then(|()| parse(arguments))
+        .and_then(|cli| cli.command.execute());
     match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -104,14 +120,7 @@ pub fn main() -> ExitCode {
 /// Reads the arguments; what they leave open comes from the environment, then from the
 /// configuration file, then from the defaults.
 fn parse(arguments: Vec<OsString>) -> Result<Cli, Failure> {
-    let matches = Cli::command().try_get_matches_from(&arguments).map_err(Failure::Arguments)?;
-    let matches = match config::arguments_from_file(&Cli::command(), &matches)? {
-        added if added.is_empty() => matches,
-        added => {
-            let all = arguments.into_iter().chain(added);
-            Cli::command().try_get_matches_from(all).map_err(Failure::Arguments)?
-        }
-    };
+    let matches = config::matches(Cli::command(), arguments)?;
     Cli::from_arg_matches(&matches).map_err(Failure::Arguments)
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::Failure;
-use ringfence_journal::{Backend, Durability, Key, SEGMENT_BYTES_MIN, Seals, Wanted};
+use ringfence_journal::{
+    Backend, Durability, Key, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, Seals, Wanted,
+};
 use ringfence_node::pipeline::{Cores, Wait};
 use ringfence_types::BATCH_COMMANDS_MAX;
 
@@ -83,7 +85,7 @@ pub(super) struct EngineOptions {
     #[arg(long, env = "RINGFENCE_RING_SLOTS", value_name = "N", default_value = "65536", value_parser = ring_slots)]
     pub ring_slots: usize,
     /// Slots of the lane for events and bodies of look-ups, a power of two
-    #[arg(long, env = "RINGFENCE_EVENT_SLOTS", value_name = "N", default_value = "16384", value_parser = power_of_two)]
+    #[arg(long, env = "RINGFENCE_EVENT_SLOTS", value_name = "N", default_value = "16384", value_parser = event_slots)]
     pub event_slots: usize,
     /// Bytes of a new segment of the journal, a power of two, at least 2097152 [default: as its last
     /// segment, else 67108864]
@@ -134,45 +136,55 @@ impl From<DurabilityOption> for Durability {
 
 /// Dense indices are 32 bits wide, and one of them means "none".
 const CAPACITY_MAX: u64 = 1 << 31;
+/// Fewest slots of the ring: two of the longest batches fit.
+const RING_SLOTS_MIN: u64 = 2 * BATCH_COMMANDS_MAX as u64;
 
-fn number(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "not a number".to_owned())
+/// A parser of whole numbers from `min` to `max`.
+pub(super) fn whole<T: TryFrom<u64>>(
+    min: u64,
+    max: u64,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| (min..=max).contains(number));
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| match max {
+            u64::MAX => format!("must be a whole number from {min} up"),
+            _ => format!("must be a whole number from {min} to {max}"),
+        })
+    }
 }
 
 fn capacity(text: &str) -> Result<u64, String> {
-    match number(text)? {
-        count @ 1..=CAPACITY_MAX => Ok(count),
-        _ => Err(format!("not between 1 and {CAPACITY_MAX}")),
-    }
+    whole(1, CAPACITY_MAX)(text)
 }
 
-fn power_of_two(text: &str) -> Result<usize, String> {
-    match number(text)? {
-        slots @ 1..=CAPACITY_MAX if slots.is_power_of_two() => Ok(slots as usize),
-        _ => Err(format!("not a power of two up to {CAPACITY_MAX}")),
-    }
+fn slots(min: u64, text: &str) -> Result<usize, String> {
+    whole(min, CAPACITY_MAX)(text)
+        .ok()
+        .filter(|slots: &usize| slots.is_power_of_two())
+        .ok_or_else(|| format!("must be a power of two from {min} to {CAPACITY_MAX}"))
 }
 
 pub(super) fn ring_slots(text: &str) -> Result<usize, String> {
-    let slots_min = 2 * BATCH_COMMANDS_MAX;
-    match power_of_two(text)? {
-        slots if slots >= slots_min => Ok(slots),
-        _ => Err(format!("fewer than {slots_min}: two of the longest batches must fit")),
-    }
+    slots(RING_SLOTS_MIN, text)
+}
+
+fn event_slots(text: &str) -> Result<usize, String> {
+    slots(1, text)
 }
 
 pub(super) fn segment_bytes(text: &str) -> Result<u64, String> {
-    match number(text)? {
-        bytes if bytes.is_power_of_two() && bytes >= SEGMENT_BYTES_MIN => Ok(bytes),
-        _ => Err(format!("not a power of two from {SEGMENT_BYTES_MIN} up")),
-    }
+    let bytes = text.parse().ok();
+    bytes.filter(|&bytes| ringfence_journal::check_segment_bytes(bytes).is_ok()).ok_or_else(|| {
+        format!("must be a power of two from {SEGMENT_BYTES_MIN} to {SEGMENT_BYTES_MAX}")
+    })
 }
 
 fn retention(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("must be a duration such as 36h or 30days: {error}"))?;
     match u64::try_from(duration.as_nanos()) {
         Ok(1..) => Ok(duration),
-        _ => Err("not between 1 ns and 584 years".to_owned()),
+        _ => Err("must be a duration from 1ns to 584years".to_owned()),
     }
 }
 

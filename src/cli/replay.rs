@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::options::{ConfigFile, KeyOption, note_unchecked};
+use super::options::{ConfigFile, KeyOption, note_unchecked, whole};
 use super::progress::ProgressLine;
 use super::summary::Summary;
 use super::{Exit, Failure};
 use ringfence_codec::text;
 use ringfence_engine::{Engine, Sink};
 use ringfence_journal::outcomes::LogReader;
-use ringfence_journal::{Anchor, DataDir, Reader};
+use ringfence_journal::{Anchor, DataDir, Reader, Snapshot};
 use ringfence_node::replay::{self, Compare, Discard, Replayer, Restored, TextLines};
 
 /// Arguments of `ringfence replay`.
@@ -34,8 +34,8 @@ pub(super) struct Replay {
     #[arg(long, conflicts_with = "outcomes")]
     check: bool,
     /// Stop after this command (before the linked chain, where it stands within one)
-    #[arg(long, value_name = "SEQUENCE", default_value_t = u64::MAX, hide_default_value = true)]
-    until: u64,
+    #[arg(long, value_name = "SEQUENCE", value_parser = whole::<u64>(0, u64::MAX))]
+    until: Option<u64>,
     #[command(flatten)]
     key: KeyOption,
     #[command(flatten)]
@@ -51,7 +51,7 @@ impl Replay {
                 .map_err(Failure::operating)?;
             let lines = TextLines::new(&mut output, self.events);
             let anchor = self.within_reach(&start)?;
-            let mut replayer = Replayer::starting(start, lines, self.until);
+            let mut replayer = Replayer::starting(start, lines, self.until());
             self.read(&dir, anchor.as_ref(), &mut replayer, TextLines::has_failed)?;
             replayer.sink.finish().map_err(written)?;
             end(replayer)?
@@ -59,19 +59,22 @@ impl Replay {
             let start = replay::oldest_snapshot_of_a_shortened_journal(&dir, say)
                 .map_err(Failure::operating)?;
             let anchor = self.within_reach(&start)?;
-            let mut replayer = Replayer::starting(start, self.compare(&dir)?, self.until);
+            let mut replayer = Replayer::starting(start, self.compare(&dir)?, self.until());
             self.read(&dir, anchor.as_ref(), &mut replayer, |_| false)?;
             let (engine, compare, summary) = end_with(replayer)?;
-            match compare.finish(self.until).map_err(Failure::operating)? {
+            match compare.finish(self.until()).map_err(Failure::operating)? {
                 Ok(last) => say(format!("the outcome log agrees up to sequence {last}")),
                 Err(difference) => return Err(Failure::Operating(difference)),
             }
             (engine, summary)
         } else {
             let start =
-                replay::newest_snapshot(&dir, self.until, say).map_err(Failure::operating)?;
+                replay::newest_snapshot(&dir, self.until(), say).map_err(Failure::operating)?;
+            if start.is_none() {
+                self.refuse_what_is_retired(&dir)?;
+            }
             let anchor = self.within_reach(&start)?;
-            let mut replayer = Replayer::starting(start, Discard, self.until);
+            let mut replayer = Replayer::starting(start, Discard, self.until());
             self.read(&dir, anchor.as_ref(), &mut replayer, |_| false)?;
             end(replayer)?
         };
@@ -86,15 +89,60 @@ impl Replay {
         Ok(Exit::Done)
     }
 
+    /// The last command that is wanted.
+    fn until(&self) -> u64 {
+        self.until.unwrap_or(u64::MAX)
+    }
+
     /// Where the replay begins; refused where that is behind its end.
     fn within_reach(&self, start: &Option<Restored>) -> Result<Option<Anchor>, Failure> {
         match start {
-            Some(start) if start.anchor.last_sequence > self.until => {
-                let (until, first) = (self.until, start.anchor.last_sequence);
-                let text = format!("--until {until}: the journal is kept from sequence {first} on");
-                Err(Failure::Operating(text))
+            Some(start) if start.anchor.last_sequence > self.until() => {
+                Err(self.retired(start.anchor.last_sequence))
             }
             _ => Ok(start.as_ref().map(|start| start.anchor)),
+        }
+    }
+
+    /// Refuses to begin with the first command where its segment is retired and a later end was
+    /// within reach.
+    fn refuse_what_is_retired(&self, dir: &DataDir) -> Result<(), Failure> {
+        let files = dir.files();
+        let first = ringfence_journal::first_segment(files).map_err(Failure::operating)?;
+        if first.segment == 1 || self.until.is_none() {
+            return Ok(());
+        }
+        let snapshots = ringfence_journal::snapshots(files).map_err(Failure::operating)?;
+        let is_kept = |&sequence: &u64| {
+            let snapshot = Snapshot::open(files, sequence);
+            snapshot.is_ok_and(|snapshot| snapshot.header().segment >= first.segment)
+        };
+        match snapshots.into_iter().find(is_kept) {
+            Some(earliest) if earliest > self.until() => Err(self.retired(earliest)),
+            // A snapshot that should have been taken is damaged; reading on tells which file is missing.
+            _ => Ok(()),
+        }
+    }
+
+    /// The end that is asked for lies before `earliest`, the first that can be had.
+    fn retired(&self, earliest: u64) -> Failure {
+        let until = self.until();
+        Failure::Operating(format!(
+            "--until {until}: what came before is retired, and the earliest snapshot is of sequence {earliest}: --until can be {earliest} or more"
+        ))
+    }
+
+    /// Says so where the replay did not end with the command that was asked for.
+    fn note_end<S: Sink>(&self, replayer: &Replayer<S>) {
+        let (last, _) = replayer.last();
+        match self.until {
+            Some(until) if last < until && replayer.is_done() => say(format!(
+                "--until {until} is within a linked chain: stopped before it, after sequence {last}"
+            )),
+            Some(until) if last < until => {
+                say(format!("--until {until}: the journal ends before that, with sequence {last}"));
+            }
+            _ => {}
         }
     }
 
@@ -127,6 +175,9 @@ impl Replay {
         progress.finish();
         if let Some(tail) = reader.tail() {
             tell!("ringfence: passed over {tail}");
+        }
+        if !gives_up(&replayer.sink) {
+            self.note_end(replayer);
         }
         Ok(())
     }

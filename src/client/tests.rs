@@ -158,10 +158,10 @@ fn answers_and_malformed_lines_stand_in_the_order_of_the_input() {
         r#"{"op":"lookup_account","id":-1}"#,
     );
     let expected = [
-        r#"{"line":1,"status":"malformed","error":"expected ident at column 2"}"#,
+        r#"{"line":1,"status":"malformed","error":"expected `{` or `[`, not `n` at column 1"}"#,
         r#"{"sequence":"1","op":"create_transfer","id":"11","status":"created","timestamp":"101"}"#,
         r#"{"sequence":"2","op":"create_transfer","id":"12","status":"exceeds_credits","timestamp":"102"}"#,
-        r#"{"line":4,"status":"malformed","error":"`advance_clock` needs a manual clock at column 7"}"#,
+        r#"{"line":4,"status":"malformed","error":"`advance_clock` needs a manual clock (apply --clock manual) at column 7"}"#,
         r#"{"sequence":"3","op":"lookup_account","id":"4","status":"found","timestamp":"103","account":{"id":"4","debits_pending":"0","debits_posted":"0","credits_pending":"0","credits_posted":"0","user_data_128":"0","user_data_64":"0","user_data_32":0,"ledger":978,"code":0,"flags":[],"timestamp":"0"}}"#,
         r#"{"sequence":"4","op":"lookup_account","id":"5","status":"not_found","timestamp":"104"}"#,
         r#"{"line":7,"status":"malformed","error":"field `id` must be an unsigned integer, not a number with sign, point or exponent at column 29"}"#,

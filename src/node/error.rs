@@ -14,6 +14,16 @@ pub enum NodeError {
     /// Options that cannot be met together, or on this machine.
     #[error("{0}")]
     Options(String),
+    /// Cores that this process may not use.
+    #[error("{0}")]
+    Cores(String),
+    /// There is no memory for the lanes: [`Options::ring_slots`](crate::Options::ring_slots) and
+    /// [`Options::event_slots`](crate::Options::event_slots) decide how much is needed.
+    #[error("no memory for the lanes: {bytes} bytes asked for")]
+    NoMemoryForLanes {
+        /// How much they take, in bytes.
+        bytes: u64,
+    },
     /// The engine's tables cannot be had.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -122,13 +122,14 @@ impl<'a> Fields<'a> {
         self.value(Name::Flags).map_or(Ok(0), |value| value.flags(from_name))
     }
 
-    /// What the name in field `name` stands for, if the field is there.
-    pub(super) fn named<T>(
+    /// That of `all` whose name is in field `name`, if the field is there.
+    pub(super) fn named<T: Copy>(
         &self,
         name: Name,
-        from_name: impl Fn(&str) -> Option<T>,
+        all: &[T],
+        name_of: impl Fn(T) -> &'static str,
     ) -> Result<Option<T>, Malformed> {
-        self.value(name).map(|value| value.named(from_name)).transpose()
+        self.value(name).map(|value| value.named(all, name_of)).transpose()
     }
 
     /// Field `name` is absent from the object, which starts at byte `start` of the line.

@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
 
 use super::Malformed;
 use super::fields::Fields;
-use super::malformed::quoted;
+use super::malformed::{described, quoted};
 use super::names::{Name, Names};
 use commands::command;
 use ringfence_types::{BATCH_COMMANDS_MAX, Command, Op, TIMESTAMP_MAX};
@@ -113,7 +113,9 @@ impl Decoder {
     fn advance_clock(&self, fields: &Fields, start: usize) -> Result<Input, Malformed> {
         if self.clock == Clock::System {
             let op = fields.value(Name::Op).expect("it was read");
-            return Err(op.malformed("`advance_clock` needs a manual clock".into()));
+            return Err(
+                op.malformed("`advance_clock` needs a manual clock (apply --clock manual)".into())
+            );
         }
         fields.allow(const { Names::of(&[Name::Op, Name::Nanoseconds]) })?;
         let Some(value) = fields.value(Name::Nanoseconds) else {
@@ -151,7 +153,11 @@ fn operation(fields: &Fields, start: usize) -> Result<Operation, Malformed> {
 /// A line that starts neither an object nor an array.
 fn neither(line: &str, start: usize) -> Malformed {
     match serde_json::from_str::<IgnoredAny>(line) {
-        Err(error) => Malformed::not_json(line, &error),
+        Err(_) => {
+            let first = line[start..].chars().next().expect("the line is not blank");
+            let what = format!("expected `{{` or `[`, not {}", described(first));
+            Malformed::at_byte(line, start, what)
+        }
         Ok(_) => Malformed::at_byte(line, start, "neither an object nor an array".into()),
     }
 }
