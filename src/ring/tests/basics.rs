@@ -217,6 +217,15 @@ fn a_closed_producer_ends_the_stage_after_the_last_value() {
 }
 
 #[test]
+fn a_ring_that_is_halted_has_no_end() {
+    let (producer, mut sink, monitor) = one_to_one(4);
+    monitor.halt("enough");
+    producer.close();
+    assert_eq!((monitor.end(), monitor.is_drained()), (None, false));
+    assert_eq!(sink.poll(1).unwrap_err().message, "enough");
+}
+
+#[test]
 fn a_stage_that_goes_away_halts_the_producer() {
     let (mut producer, sink, monitor) = one_to_one(4);
     drop(sink);
