@@ -18,7 +18,9 @@
 //!   the stage releases them: the producer waits for it.
 //! * A stage that goes away before the end halts the ring.
 
+use alloc::boxed::Box;
 use core::fmt;
+#[cfg(feature = "std")]
 use core::time::Duration;
 
 use super::barrier::Barrier;
@@ -30,6 +32,7 @@ use super::reads::{Lanes, Slot};
 use super::slots::Slots;
 use super::stage_slots::StageSlots;
 use super::state::RingState;
+#[cfg(feature = "std")]
 use super::waiter::Waiter;
 use crate::sync::{Arc, thread};
 
@@ -154,6 +157,7 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
     /// # Errors
     ///
     /// [`Halted`] once the ring was halted.
+    #[cfg(feature = "std")]
     pub fn poll_within(
         &mut self,
         most: usize,

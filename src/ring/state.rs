@@ -4,6 +4,7 @@
 //!
 //! * The end and the halt are set once; neither takes a lock.
 
+use alloc::borrow::ToOwned;
 use core::iter;
 
 use super::bell::Bell;

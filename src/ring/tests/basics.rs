@@ -1,6 +1,6 @@
 //! Publication, gating, release and the ends of a ring, on one thread, step by step.
 
-use crate::{Bell, ClaimError, Graph, Halted, Monitor, Poll, Producer, Stage};
+use crate::{Bell, ClaimError, Graph, Monitor, Poll, Producer, Stage};
 
 type Sink = Stage<(u64,), ()>;
 
@@ -232,20 +232,6 @@ fn a_stage_that_goes_away_halts_the_producer() {
     let Err(ClaimError::Halted(halted)) = producer.try_claim(1) else { panic!("halted") };
     assert_eq!(halted.by, "sink");
     assert_eq!(monitor.halted(), Some(halted));
-}
-
-#[test]
-fn a_stage_that_panics_is_named_to_the_others() {
-    let (mut producer, mut sink, monitor) = one_to_one(4);
-    assert!(put(&mut producer, &[1]));
-    let thread = std::thread::spawn(move || {
-        let _batch = sink.poll(1);
-        panic!("on purpose");
-    });
-    assert!(thread.join().is_err());
-    let expected = Halted { by: "sink".into(), message: "it panicked".into() };
-    assert_eq!(producer.try_claim(1).unwrap_err(), ClaimError::Halted(expected.clone()));
-    assert_eq!(monitor.halted(), Some(expected));
 }
 
 #[test]
