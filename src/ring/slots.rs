@@ -160,7 +160,7 @@ impl<T> Slots<T> {
             return u64::MAX;
         }
         let last = const { slots_per_line(core::mem::size_of::<T>()) as u64 - 1 };
-        ((first + count as u64 - 1) | last) + 1
+        (first + count as u64 + last) & !last
     }
 
     #[inline(always)]

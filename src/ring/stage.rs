@@ -189,7 +189,16 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
             }
         }
         let len = usize::try_from(there).map_or(most, |there| there.min(most));
-        Ok(if len == 0 { Found::Nothing } else { Found::Slots(len) })
+        if len == 0 { self.seek_nothing() } else { Ok(Found::Slots(len)) }
+    }
+
+    /// What there is for a stage that asks for no slots: the end, if it has come.
+    #[cold]
+    fn seek_nothing(&mut self) -> Result<Found, Halted> {
+        Ok(match self.seek(1)? {
+            Found::End => Found::End,
+            Found::Nothing | Found::Slots(_) => Found::Nothing,
+        })
     }
 
     /// Finds out how far the stage may go, and jumps over what was skipped in front of it.
