@@ -17,6 +17,11 @@
 //!   comes after its last, however the ring ended, unless the handler itself panicked.
 //! * A handler that panics halts the ring with its message. No thread outlives its crew.
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::any::Any;
 use core::time::Duration;
 use std::io;

@@ -7,6 +7,11 @@
 //!   claimed; what of it is handed on is in [`Marks`](super::marks::Marks).)
 //! * A stage's position is at most that of every cursor it waits for.
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use super::bell::Bell;
 use super::once::Once;
 use super::order;
@@ -21,7 +26,7 @@ pub struct Cursor {
     pub(super) position: Padded<AtomicU64>,
     /// Bells of those that wait for this cursor, without the owner's own. Set when the graph is
     /// built; before that nothing moves.
-    pub(super) wakes: Once<std::sync::Arc<[Bell]>>,
+    pub(super) wakes: Once<alloc::sync::Arc<[Bell]>>,
     /// The owner's bell.
     pub(super) bell: Bell,
 }

@@ -3,6 +3,9 @@
 //! A stage can only wait for what was declared before it, so there is no cycle; the producer
 //! comes last, when the last readers that gate it are known.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::bell::Bell;
@@ -16,6 +19,7 @@ use super::reads::{LaneRefs, Lanes, LanesOf, Slot};
 use super::slots::{Pages, Slots};
 use super::stage::Stage;
 use super::state::{Filled, RingState};
+use super::strategy::WaitStrategy;
 use crate::sync::Arc;
 
 /// A ring under construction, whose producer puts in values of type `T`.
@@ -80,7 +84,7 @@ impl<T: Slot> Graph<T> {
         StageBuilder {
             graph: self,
             name: name.to_owned(),
-            bell: Bell::new(),
+            bell: Bell::for_strategy(WaitStrategy::default()),
             waits_for: Vec::new(),
             held: (),
         }
