@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringfence_codec::text;
-use ringfence_engine::Sink;
+use ringfence_engine::OutcomeSink;
 use ringfence_journal::outcomes::{Frame, Log, LogEntry, LogError, LogReader};
 use ringfence_types::{Event, Outcome};
 
@@ -38,7 +38,7 @@ impl Remake {
     }
 }
 
-impl Sink for Remake {
+impl OutcomeSink for Remake {
     fn event(&mut self, event: &Event) {
         if event.goes_before() > self.has {
             self.frame.event(event);
@@ -188,7 +188,7 @@ fn show(entry: &LogEntry) -> String {
     }
 }
 
-impl Sink for Compare {
+impl OutcomeSink for Compare {
     fn event(&mut self, event: &Event) {
         self.compare(LogEntry::Event(Event { session: 0, ..*event }));
     }

@@ -31,6 +31,7 @@ mod spend;
 mod timers;
 mod transfers;
 
+use crate::emit::{Emit, Paused};
 use crate::table::{Array, EngineError, NO_INDEX};
 use ringfence_types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, Command, EventBody, EventKind,
@@ -66,25 +67,6 @@ pub(crate) struct Ledger {
     /// Timestamp of the transfer created last.
     last_timestamp: u64,
     audit: Audit,
-}
-
-/// Where settle tells what happens, as long as there is room.
-pub(crate) trait Tell {
-    /// Whether one more event can be told in this step.
-    fn may_tell(&self) -> bool;
-
-    /// Tells an event. There must be room.
-    fn tell(&mut self, kind: EventKind, body: EventBody);
-}
-
-/// How far a call came that can be taken up again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Progress {
-    /// To its end.
-    Done,
-    /// To where nothing more could be told. Called again, it goes on there.
-    Stopped,
 }
 
 /// When a pending or queued transfer expires, if ever.
