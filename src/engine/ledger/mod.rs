@@ -32,7 +32,7 @@ mod timers;
 mod transfers;
 
 use crate::emit::{Emit, Paused};
-use crate::table::{Array, EngineError, NO_INDEX};
+use crate::table::{Array, ColdPart, EngineError, HotPart, NO_INDEX};
 use ringfence_types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, Command, EventBody, EventKind,
     NANOSECONDS_PER_SECOND, PendingStatus, QueueBody, QueueStatus, Rules, SettledBy, Status,
@@ -80,7 +80,7 @@ impl Ledger {
     pub(crate) fn new(rules: &Rules) -> Result<Ledger, EngineError> {
         let accounts = EngineError::check_capacity("accounts", rules.capacities.accounts)?;
         let policies = EngineError::check_capacity("policies", rules.capacities.policies)?;
-        let transfers = Transfers::new(rules)?;
+        let transfers = Transfers::new(transfers::NAMES, rules.capacities.transfers, rules)?;
         Ok(Ledger {
             accounts: Accounts::new(accounts)?,
             timers: Timers::new(transfers.capacity())?,
@@ -104,7 +104,7 @@ impl Ledger {
         let policies = EngineError::check_growth("policies", before, capacities.policies)?;
         self.accounts.grow(accounts)?;
         self.spends.grow("policies", policies, SpendWindow::NONE)?;
-        let transfers = self.transfers.configure(rules, self.now)?;
+        let transfers = self.transfers.configure(capacities.transfers, rules, self.now)?;
         self.queues.grow(accounts, transfers)?;
         self.resolution.grow(accounts)?;
         self.timers.grow(transfers)
