@@ -10,7 +10,7 @@ use super::progress::ProgressLine;
 use super::summary::Summary;
 use super::{Exit, Failure};
 use ringfence_codec::text;
-use ringfence_engine::{Engine, Sink};
+use ringfence_engine::{Engine, OutcomeSink};
 use ringfence_journal::outcomes::LogReader;
 use ringfence_journal::{Anchor, DataDir, Reader, Snapshot};
 use ringfence_node::replay::{self, Compare, Discard, Replayer, Restored, TextLines};
@@ -133,7 +133,7 @@ impl Replay {
     }
 
     /// Says so where the replay did not end with the command that was asked for.
-    fn note_end<S: Sink>(&self, replayer: &Replayer<S>) {
+    fn note_end<S: OutcomeSink>(&self, replayer: &Replayer<S>) {
         let (last, _) = replayer.last();
         match self.until {
             Some(until) if last < until && replayer.is_done() => say(format!(
@@ -152,7 +152,7 @@ impl Replay {
         Ok(Compare::new(log, dir.is_held().map_err(Failure::operating)?))
     }
 
-    fn read<S: Sink>(
+    fn read<S: OutcomeSink>(
         &self,
         dir: &DataDir,
         anchor: Option<&Anchor>,
@@ -191,12 +191,12 @@ fn written(error: io::Error) -> Failure {
     Failure::Operating(format!("writing to standard output: {error}"))
 }
 
-fn end<S: Sink>(replayer: Replayer<S>) -> Result<(Engine, Summary), Failure> {
+fn end<S: OutcomeSink>(replayer: Replayer<S>) -> Result<(Engine, Summary), Failure> {
     let (engine, _, summary) = end_with(replayer)?;
     Ok((engine, summary))
 }
 
-fn end_with<S: Sink>(replayer: Replayer<S>) -> Result<(Engine, S, Summary), Failure> {
+fn end_with<S: OutcomeSink>(replayer: Replayer<S>) -> Result<(Engine, S, Summary), Failure> {
     let commands = replayer.commands();
     let (last_sequence, last_timestamp) = replayer.last();
     let (engine, sink) = replayer.into_parts();

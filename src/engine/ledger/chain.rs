@@ -92,7 +92,7 @@ impl Ledger {
     fn undo(&mut self, before: &Before) {
         let record = *self.transfers.hot(before.slot);
         if before.pending_slot != NO_INDEX {
-            self.transfers.unsettle(before.pending_slot, before.pending_settled_at);
+            self.transfers.unsettle(before.pending_slot, State::Pending, before.pending_settled_at);
             if expires_at(self.transfers.hot(before.pending_slot)).is_some() {
                 self.timers.restore(before.pending_slot);
             }

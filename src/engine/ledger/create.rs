@@ -9,15 +9,15 @@ impl Ledger {
     /// Brings closer what a transfer will touch; gives the hash of its id.
     #[inline(always)]
     pub(crate) fn fetch_slot(&self, id: u128) -> u32 {
-        self.transfers.fetch_slot(id)
+        self.transfers.prefetch_slot(id)
     }
 
     /// Brings closer the records of what [`Ledger::fetch_slot`] was called for.
     #[inline(always)]
     pub(crate) fn fetch_records(&self, hash: u32, pending_id: u128, verdict: &Verdict) {
-        self.transfers.fetch_record(hash);
+        self.transfers.prefetch_record(hash);
         if pending_id != 0 {
-            self.transfers.fetch_record(self.transfers.hash(pending_id));
+            self.transfers.prefetch_record(self.transfers.hash(pending_id));
         } else {
             self.accounts.prefetch(verdict.debit_index);
             self.accounts.prefetch(verdict.credit_index);
@@ -71,8 +71,8 @@ impl Ledger {
 
     /// Remembers that a refusal has spent the id of `command`.
     pub(crate) fn spend_id(&mut self, command: &Command, hash: u32) {
-        let hot = Hot { id: command.body.transfer().id, state: State::Spent, ..transfers::NO_HOT };
-        let cold = Cold { settled_at: command.header.timestamp, ..transfers::NO_COLD };
+        let hot = Hot { id: command.body.transfer().id, state: State::Spent, ..Hot::VACANT };
+        let cold = Cold { settled_at: command.header.timestamp, ..Cold::VACANT };
         assert!(self.transfers.has_room(self.now), "a refusal checked that its id fits");
         let slot = self.transfers.insert(hash, hot, cold);
         self.transfers.enqueue(slot);
@@ -257,7 +257,7 @@ pub(super) fn hot_record(transfer: &Transfer, verdict: &Verdict, amount: u128) -
         user_data_32: transfer.user_data_32,
         flags: transfer.flags,
         code: transfer.code,
-        ..transfers::NO_HOT
+        ..Hot::VACANT
     }
 }
 
@@ -269,7 +269,7 @@ pub(super) fn cold_record(transfer: &Transfer, own: u64, spend_index: u32) -> Co
         user_data_64: transfer.user_data_64,
         settled_at: own,
         spend_index,
-        ..transfers::NO_COLD
+        ..Cold::VACANT
     }
 }
 

@@ -31,7 +31,8 @@ mod spend;
 mod timers;
 mod transfers;
 
-use crate::table::{Array, EngineError, NO_INDEX};
+use crate::emit::{Emit, Paused};
+use crate::table::{Array, ColdPart, EngineError, HotPart, NO_INDEX};
 use ringfence_types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, Command, EventBody, EventKind,
     NANOSECONDS_PER_SECOND, PendingStatus, QueueBody, QueueStatus, Rules, SettledBy, Status,
@@ -68,25 +69,6 @@ pub(crate) struct Ledger {
     audit: Audit,
 }
 
-/// Where settle tells what happens, as long as there is room.
-pub(crate) trait Tell {
-    /// Whether one more event can be told in this step.
-    fn may_tell(&self) -> bool;
-
-    /// Tells an event. There must be room.
-    fn tell(&mut self, kind: EventKind, body: EventBody);
-}
-
-/// How far a call came that can be taken up again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Progress {
-    /// To its end.
-    Done,
-    /// To where nothing more could be told. Called again, it goes on there.
-    Stopped,
-}
-
 /// When a pending or queued transfer expires, if ever.
 fn expires_at(record: &Hot) -> Option<u64> {
     // Created with a timeout only if this is at most TIMESTAMP_MAX.
@@ -98,7 +80,7 @@ impl Ledger {
     pub(crate) fn new(rules: &Rules) -> Result<Ledger, EngineError> {
         let accounts = EngineError::check_capacity("accounts", rules.capacities.accounts)?;
         let policies = EngineError::check_capacity("policies", rules.capacities.policies)?;
-        let transfers = Transfers::new(rules)?;
+        let transfers = Transfers::new(transfers::NAMES, rules.capacities.transfers, rules)?;
         Ok(Ledger {
             accounts: Accounts::new(accounts)?,
             timers: Timers::new(transfers.capacity())?,
@@ -122,7 +104,7 @@ impl Ledger {
         let policies = EngineError::check_growth("policies", before, capacities.policies)?;
         self.accounts.grow(accounts)?;
         self.spends.grow("policies", policies, SpendWindow::NONE)?;
-        let transfers = self.transfers.configure(rules, self.now)?;
+        let transfers = self.transfers.configure(capacities.transfers, rules, self.now)?;
         self.queues.grow(accounts, transfers)?;
         self.resolution.grow(accounts)?;
         self.timers.grow(transfers)

@@ -140,31 +140,29 @@ impl Ledger {
         slot: u32,
         status: Status,
         now: u64,
-        teller: &mut impl Tell,
+        emitter: &mut impl Emit,
     ) {
         let Hot { id, amount, .. } = *self.transfers.hot(slot);
         self.take_out(slot);
         self.give_back(slot, amount, 1);
         self.transfers.settle(slot, State::Dropped, now);
         let event = TransferEvent { id, status: status as u16, ..TransferEvent::default() };
-        teller.tell(EventKind::TransferDropped, EventBody::of_transfer_event(event));
+        emitter.emit(EventKind::TransferDropped, EventBody::of_transfer_event(event));
     }
 
-    pub(super) fn tell_settled(&self, slot: u32, by: SettledBy, teller: &mut impl Tell) {
+    pub(super) fn emit_settled(&self, slot: u32, by: SettledBy, emitter: &mut impl Emit) {
         let id = self.transfers.hot(slot).id;
         let event = TransferEvent { id, by: by as u8, ..TransferEvent::default() };
-        teller.tell(EventKind::TransferSettled, EventBody::of_transfer_event(event));
+        emitter.emit(EventKind::TransferSettled, EventBody::of_transfer_event(event));
     }
 
     /// Settles what the queues of the accounts in line can settle, in the course of an event at
-    /// `now`. [`Progress::Stopped`]: call it again.
+    /// `now`.
     #[cold]
-    pub(crate) fn release(&mut self, now: u64, teller: &mut impl Tell) -> Progress {
+    pub(crate) fn release(&mut self, now: u64, emitter: &mut impl Emit) -> Result<(), Paused> {
         if self.queues.untold != NO_INDEX {
-            if !teller.may_tell() {
-                return Progress::Stopped;
-            }
-            self.tell_settled(self.queues.untold, SettledBy::Offset, teller);
+            emitter.make_sure_of_room()?;
+            self.emit_settled(self.queues.untold, SettledBy::Offset, emitter);
             self.queues.untold = NO_INDEX;
         }
         loop {
@@ -182,11 +180,9 @@ impl Ledger {
                 if matches!(way, Way::Not) {
                     break;
                 }
-                if !teller.may_tell() {
-                    return Progress::Stopped;
-                }
+                emitter.make_sure_of_room()?;
                 if let Some(status) = self.obstacle(head) {
-                    self.drop_queued(head, status, now, teller);
+                    self.drop_queued(head, status, now, emitter);
                     continue;
                 }
                 let payee = self.transfers.hot(head).credit_index;
@@ -195,23 +191,23 @@ impl Ledger {
                     Way::With(partner) => {
                         self.settle_queued(partner, now);
                         self.stir(payee);
-                        self.tell_settled(head, SettledBy::Offset, teller);
-                        if !teller.may_tell() {
+                        self.emit_settled(head, SettledBy::Offset, emitter);
+                        if !emitter.has_room() {
                             self.queues.untold = partner;
-                            return Progress::Stopped;
+                            return Err(Paused);
                         }
-                        self.tell_settled(partner, SettledBy::Offset, teller);
+                        self.emit_settled(partner, SettledBy::Offset, emitter);
                     }
                     _ => {
                         self.stir(payee);
-                        self.tell_settled(head, SettledBy::Release, teller);
+                        self.emit_settled(head, SettledBy::Release, emitter);
                     }
                 }
             }
             self.queues.current = NO_INDEX;
         }
         self.check_totals();
-        Progress::Done
+        Ok(())
     }
 
     /// How the head of a queue would settle, if only money is asked for.

@@ -112,17 +112,16 @@ impl Resolution {
 
 impl Ledger {
     /// Resolves the queues of `ledger`, in the course of an event at `now`. Gives how many payments
-    /// settled and their sum, which stops at 2^128 − 1; or that a balance would overflow. `None`:
-    /// nothing more could be told; call it again.
+    /// settled and their sum, which stops at 2^128 − 1; or that a balance would overflow.
     pub(crate) fn resolve_queues(
         &mut self,
         ledger: u32,
         now: u64,
-        teller: &mut impl Tell,
-    ) -> Option<Result<(u64, u128), Status>> {
+        emitter: &mut impl Emit,
+    ) -> Result<Result<(u64, u128), Status>, Paused> {
         if self.resolution.phase == Phase::Plan {
             if !self.plan(ledger) {
-                return Some(Err(Status::OverflowsBalances));
+                return Ok(Err(Status::OverflowsBalances));
             }
             self.resolution.phase = Phase::Drop;
             self.resolution.cursor = self.queues.oldest();
@@ -131,14 +130,14 @@ impl Ledger {
             while self.resolution.cursor != NO_INDEX {
                 let slot = self.resolution.cursor;
                 let closed = self.closed_status(slot).filter(|_| self.is_of(slot, ledger));
-                if closed.is_some() && !teller.may_tell() {
-                    return None;
+                if closed.is_some() {
+                    emitter.make_sure_of_room()?;
                 }
                 self.resolution.cursor = self.queues.newer(slot);
                 if let Some(status) = closed {
                     let account = self.transfers.hot(slot).debit_index;
                     let was_head = self.queues.head(account) == slot;
-                    self.drop_queued(slot, status, now, teller);
+                    self.drop_queued(slot, status, now, emitter);
                     if was_head {
                         self.stir(account);
                     }
@@ -150,12 +149,12 @@ impl Ledger {
         while self.resolution.cursor != NO_INDEX {
             let slot = self.resolution.cursor;
             let settles = self.is_of(slot, ledger) && self.queues.is_kept(slot);
-            if settles && !teller.may_tell() {
-                return None;
+            if settles {
+                emitter.make_sure_of_room()?;
             }
             self.resolution.cursor = self.queues.newer(slot);
             if settles {
-                self.settle_planned(slot, now, teller);
+                self.settle_planned(slot, now, emitter);
             }
         }
         self.resolution.phase = Phase::Plan;
@@ -167,16 +166,16 @@ impl Ledger {
             slot = self.queues.newer(slot);
         }
         self.check_totals();
-        Some(Ok((self.resolution.count, self.resolution.amount)))
+        Ok(Ok((self.resolution.count, self.resolution.amount)))
     }
 
-    fn settle_planned(&mut self, slot: u32, now: u64, teller: &mut impl Tell) {
+    fn settle_planned(&mut self, slot: u32, now: u64, emitter: &mut impl Emit) {
         let amount = self.transfers.hot(slot).amount;
         if self.exceeds_debits(slot) {
-            self.drop_queued(slot, Status::ExceedsDebits, now, teller);
+            self.drop_queued(slot, Status::ExceedsDebits, now, emitter);
         } else {
             self.settle_queued(slot, now);
-            self.tell_settled(slot, SettledBy::Resolution, teller);
+            self.emit_settled(slot, SettledBy::Resolution, emitter);
             self.resolution.count += 1;
             self.resolution.amount = self.resolution.amount.saturating_add(amount);
         }

@@ -1,7 +1,8 @@
 //! Placing orders: repeats, checks, hold.
 
 use super::*;
-use crate::book::{NO_ORDER, NO_REST, Rest};
+use crate::book::Rest;
+use crate::table::{ColdPart, HotPart};
 use ringfence_types::{Command, PlaceOrder, TIMESTAMP_MAX};
 
 impl Exchange {
@@ -31,7 +32,8 @@ impl Exchange {
         let mut status = refused.err()?;
         if status.spends_id() {
             if self.books.has_room(own) {
-                let spent = self.books.insert(hash, Order { id: order.id, ..NO_ORDER }, NO_REST);
+                let spent =
+                    self.books.insert(hash, Order { id: order.id, ..Order::VACANT }, Rest::VACANT);
                 self.books.settle(spent, State::Spent, own);
             } else {
                 status = Status::OrdersFull;
@@ -109,7 +111,7 @@ impl Exchange {
             state: State::Open,
             post_only: order.post_only != 0,
             limited,
-            ..NO_ORDER
+            ..Order::VACANT
         };
         if order.post_only != 0 && self.would_take(ledger, &placed) {
             return Err(Status::WouldTake);
