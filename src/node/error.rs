@@ -6,7 +6,6 @@ use crate::pipeline::Stopped;
 use crate::replay::ReplayError;
 use ringfence_engine::EngineError;
 use ringfence_journal::JournalError;
-use ringfence_journal::outcomes::LogError;
 
 /// Why a node cannot be opened, run or closed.
 #[derive(Debug, thiserror::Error)]
@@ -18,15 +17,12 @@ pub enum NodeError {
     /// The engine's tables cannot be had.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The journal cannot be read or written, or is damaged.
+    /// The journal, a snapshot or the outcome log cannot be read or written, or is damaged.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The state cannot be rebuilt from the journal.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// The outcome log cannot be read or written.
-    #[error(transparent)]
-    OutcomeLog(#[from] LogError),
     /// The system refuses a thread.
     #[error("starting a thread: {0}")]
     Thread(#[source] io::Error),

@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::Sink;
-use ringfence_journal::outcomes::{Frame, Log, LogError};
+use ringfence_journal::JournalError;
+use ringfence_journal::outcomes::{Frame, Log};
 use ringfence_ring::Bell;
 use ringfence_types::{Event, Outcome};
 
@@ -39,7 +40,7 @@ struct Beside {
     since: Option<Instant>,
     full: Sender<Frame>,
     empty: Receiver<Frame>,
-    thread: JoinHandle<Result<Log, LogError>>,
+    thread: JoinHandle<Result<Log, JournalError>>,
     /// The log has stopped.
     is_behind: bool,
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use ringfence_codec::text;
 use ringfence_engine::Sink;
-use ringfence_journal::outcomes::{LogEntry, LogError, LogReader};
+use ringfence_journal::JournalError;
+use ringfence_journal::outcomes::{LogEntry, LogReader};
 use ringfence_types::{Event, Op, Outcome, Status};
 
 /// Compares what a replay gives with what the log holds.
@@ -16,7 +17,7 @@ pub struct Compare {
     last_sequence: u64,
     /// The first difference.
     difference: Option<String>,
-    failure: Option<LogError>,
+    failure: Option<JournalError>,
     /// An engine writes the log: it may end before the journal does.
     may_lag: bool,
     ended: bool,
@@ -44,7 +45,7 @@ impl Compare {
 
     /// What was found: the last sequence that is the same, or the first difference.
     /// The replay went up to `until`.
-    pub fn finish(mut self, until: u64) -> Result<Result<u64, String>, LogError> {
+    pub fn finish(mut self, until: u64) -> Result<Result<u64, String>, JournalError> {
         if !self.is_over() && !self.may_lag {
             // The log goes on where the journal has ended.
             if let Some(entry) = self.peek() {
@@ -67,7 +68,7 @@ impl Compare {
     fn peek(&mut self) -> Option<LogEntry> {
         if self.next.is_none() && self.failure.is_none() {
             let mut next = self.log.next_entry();
-            if self.may_lag && matches!(next, Err(LogError::Damaged { .. })) {
+            if self.may_lag && matches!(next, Err(JournalError::Damaged { .. })) {
                 // A frame that was being written a moment ago.
                 std::thread::sleep(Duration::from_millis(200));
                 next = self.log.next_entry();

@@ -1,7 +1,8 @@
 //! The outcome log, made again where it lacks something.
 
 use ringfence_engine::Sink;
-use ringfence_journal::outcomes::{Frame, Log, LogError};
+use ringfence_journal::JournalError;
+use ringfence_journal::outcomes::{Frame, Log};
 use ringfence_types::{Event, Outcome};
 
 /// Puts the outcomes that the log lacks into it, as a replay gives them.
@@ -10,7 +11,7 @@ pub(crate) struct Remake {
     frame: Frame,
     /// The log has everything up to here.
     has: u64,
-    failure: Option<LogError>,
+    failure: Option<JournalError>,
 }
 
 impl Remake {
@@ -21,7 +22,7 @@ impl Remake {
     }
 
     /// The log, with all that was to be put into it.
-    pub(crate) fn finish(mut self) -> Result<Option<Log>, LogError> {
+    pub(crate) fn finish(mut self) -> Result<Option<Log>, JournalError> {
         self.write();
         self.failure.map_or(Ok(self.log), Err)
     }
