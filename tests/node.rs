@@ -13,7 +13,7 @@ use ringfence::node::publish::Sink;
 use ringfence::node::session::SocketError;
 use ringfence::node::{Message, Node, NodeError, Options};
 use ringfence::types::{Account, Command, Event, Outcome};
-use support::{ringfence, run_on, text};
+use support::{apply, ringfence, run_on, text};
 use tempfile::tempdir;
 
 /// Accounts of these ids, one a batch; then the end, or a failure.
@@ -161,4 +161,21 @@ fn a_socket_path_that_is_too_long_is_refused_before_a_journal_is_made() {
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("listening at unix:"), "{stderr}");
     assert!(!dir.exists());
+}
+
+#[test]
+fn a_start_whose_clock_is_behind_the_journal_says_by_how_much() {
+    let folder = tempdir().unwrap();
+    // A clock that stood at the year 2100 once.
+    let input = r#"{"op":"advance_clock","nanoseconds":4102444800000000000}
+{"op":"create_account","id":1,"ledger":1,"code":1}
+"#;
+    let first = apply(folder.path(), &[], input);
+    assert_eq!(first.status, 0, "{first:?}");
+    assert!(!first.stderr.contains("behind"), "a manual clock goes on from there: {first:?}");
+    let account = r#"{"op":"create_account","id":2,"ledger":1,"code":1}"#;
+    let second = run_on(&["apply", "--data-dir", text(folder.path()), "-"], account);
+    assert_eq!(second.status, 0, "{second:?}");
+    assert!(second.stderr.contains("the clock is 7"), "some 70 years: {second:?}");
+    assert!(second.stderr.contains("nothing expires"), "{second:?}");
 }

@@ -77,6 +77,7 @@ impl Apply {
             ClockOption::System => Clock::System,
             ClockOption::Manual => Clock::Manual(node.last_timestamp()),
         };
+        node::warn_of_clock(&node, clock);
         let input = InputThread::start(input)
             .map_err(|error| Failure::Operating(format!("starting a thread: {error}")))?;
         let source = TextSource::new(input, clock);

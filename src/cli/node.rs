@@ -3,13 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use super::options::{EngineOptions, JournaledOptions};
 use super::progress::ProgressLine;
 use super::summary::{Summary, counts_line};
 use super::{Failure, signals};
+use ringfence_node::gateway::Clock;
 use ringfence_node::{Message, Node, NodeError, Options, Report};
 use ringfence_types::OutcomeCounts;
+
+/// A clock that is further behind the journal's last timestamp than this is warned of.
+const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(1);
 
 /// Prints what a node tells: notes as lines, and how far it is on a terminal.
 pub(super) fn report() -> Report {
@@ -53,6 +58,18 @@ pub(super) fn open(
     let node = Node::open(options)?;
     tell!("ringfence: {}", memory_line(&node, program_bytes));
     Ok((node, stop))
+}
+
+/// Warns of a clock that is behind the journal: time then stands still for holds and windows.
+pub(super) fn warn_of_clock(node: &Node, clock: Clock) {
+    let behind = Duration::from_nanos(node.clock_behind_ns(clock));
+    if behind > CLOCK_BEHIND_MAX {
+        tell!(
+            "ringfence: the clock is {} behind the journal's last timestamp: until it has caught up, \
+             nothing expires and rate and spend windows stand still",
+            humantime::format_duration(Duration::from_secs(behind.as_secs()))
+        );
+    }
 }
 
 /// Closes a node that has run, and prints what it holds: `first_sequence` is where the run began.

@@ -8,7 +8,7 @@ use super::options::{ConfigFile, EngineOptions, JournaledOptions};
 use super::{Exit, Failure, node};
 use ringfence_codec::Address;
 use ringfence_node::Ran;
-use ringfence_node::gateway::SocketSource;
+use ringfence_node::gateway::{Clock, SocketSource};
 use ringfence_node::publish::SocketSink;
 
 /// Arguments of `ringfence run`.
@@ -37,6 +37,7 @@ impl Run {
         SocketSource::check(&listen).map_err(Failure::operating)?;
         let (node, stop) = node::open(Some(&self.data_dir), &self.journaled, &self.engine)?;
         let source = SocketSource::listen(&listen).map_err(Failure::operating)?;
+        node::warn_of_clock(&node, Clock::System);
         let first_sequence = node.last_sequence() + 1;
         tell!(
             "ringfence: ready on {}, sequence {first_sequence}, {}",

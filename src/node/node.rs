@@ -1,6 +1,6 @@
 //! One engine from open to close.
 
-use crate::gateway::Source;
+use crate::gateway::{Clock, Source};
 use crate::memory::Memory;
 use crate::options::{Message, Options, Report};
 use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Wait};
@@ -172,6 +172,15 @@ impl Node {
     #[must_use]
     pub fn last_timestamp(&self) -> u64 {
         self.last_timestamp
+    }
+
+    /// By how many nanoseconds `clock` is behind the last command's timestamp; 0 if it is not.
+    ///
+    /// Timestamps never go back: until the clock has caught up, commands are stamped 1 ns apart, so
+    /// that nothing expires and no window of a policy moves on.
+    #[must_use]
+    pub fn clock_behind_ns(&self, clock: Clock) -> u64 {
+        self.last_timestamp.saturating_sub(clock.read_ns())
     }
 
     /// The data directory, if there is one.

@@ -21,7 +21,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::order;
-use super::wait::WaitStrategy;
+use super::strategy::WaitStrategy;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::{Arc, AtomicBool, Condvar, Mutex, Padded, lock};
 
@@ -171,6 +171,13 @@ impl Bell {
         if !bells.is_empty() {
             Self::ring_some(bells);
         }
+    }
+
+    /// Rings bells that are looked for only after the fence: one that is not found belongs to a
+    /// thread that will see, at its last look, what was stored before this call.
+    pub(super) fn ring_each<'a>(bells: impl Iterator<Item = &'a Self>) {
+        order::ring_fence();
+        bells.for_each(Self::wake);
     }
 
     /// A call of its own: the fence costs more, and where nobody parks the loops of producers stay

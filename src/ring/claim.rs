@@ -3,8 +3,8 @@
 use core::fmt;
 
 use super::claims::{Alone, Claims};
-use super::lane::Writer;
-use super::producer::Producer;
+use super::input_slots::InputSlots;
+use super::lane::LaneWriter;
 use super::reads::Slot;
 
 /// Slots claimed by a producer, to be filled and published.
@@ -13,7 +13,7 @@ use super::reads::Slot;
 /// sees the slots behind the last published one, and none waits for them. Their sequences are
 /// given to the next claim if the producer is [`Alone`], and skipped if it shares its ring.
 pub struct Claim<'a, T: Slot, C: Claims = Alone> {
-    producer: &'a mut Producer<T, C>,
+    input: &'a mut InputSlots<T, C>,
     first: u64,
     len: usize,
     published: usize,
@@ -23,10 +23,10 @@ pub struct Claim<'a, T: Slot, C: Claims = Alone> {
 impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
     /// The `len` slots from `first` on, just taken.
     #[inline(always)]
-    pub(super) fn new(producer: &'a mut Producer<T, C>, first: u64, len: usize) -> Self {
-        producer.claims.open(first, len);
-        producer.slots.ask_ahead(first, len, producer.place.limit);
-        Self { producer, first, len, published: 0, written: 0 }
+    pub(super) fn new(input: &'a mut InputSlots<T, C>, first: u64, len: usize) -> Self {
+        input.claims.open(first, len);
+        input.slots.ask_ahead(first, len, input.place.limit);
+        Self { input, first, len, published: 0, written: 0 }
     }
 
     /// Number of slots.
@@ -59,13 +59,13 @@ impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
 
     /// Write access to the slots that are not published yet.
     #[inline(always)]
-    pub fn writer(&mut self) -> Writer<'_, T> {
-        let Self { producer, first, len, published, written } = self;
+    pub fn writer(&mut self) -> LaneWriter<'_, T> {
+        let Self { input, first, len, published, written } = self;
         // SAFETY: these slots were taken by this producer for this claim, which borrows it
-        // mutably, and `&mut self` admits no second `Writer`. The last readers have released them
+        // mutably, and `&mut self` admits no second `LaneWriter`. The last readers have released them
         // in the round before: `Claims::take` synchronised with their cursors. None behind the
         // first `published` is published.
-        unsafe { Writer::new(&producer.slots, *first, *len, *published, written) }
+        unsafe { LaneWriter::new(&input.slots, *first, *len, *published, written) }
     }
 
     /// Puts `value` into slot `offset`: the next one, or one written before and not published.
@@ -89,13 +89,13 @@ impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
     }
 
     /// Puts `values` into the next slots, until they or the slots end, and returns how many it
-    /// put; see [`Writer::extend`].
+    /// put; see [`LaneWriter::extend`].
     #[inline(always)]
     pub fn extend(&mut self, values: impl IntoIterator<Item = T>) -> usize {
         self.writer().extend(values)
     }
 
-    /// The slot `offset`, to be written in place; see [`Writer::slot`].
+    /// The slot `offset`, to be written in place; see [`LaneWriter::slot`].
     ///
     /// # Panics
     ///
@@ -115,7 +115,7 @@ impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
     pub fn publish(&mut self, count: usize) {
         assert!(count <= self.written, "only {} of {count} slots are written", self.written);
         if count > self.published {
-            let Producer { claims, place, .. } = &mut *self.producer;
+            let InputSlots { claims, place, .. } = &mut *self.input;
             claims.publish(place, self.first + self.published as u64, count - self.published);
             self.published = count;
         }
@@ -149,7 +149,7 @@ impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
 impl<T: Slot, C: Claims> Drop for Claim<'_, T, C> {
     #[inline(always)]
     fn drop(&mut self) {
-        let Producer { claims, place, .. } = &mut *self.producer;
+        let InputSlots { claims, place, .. } = &mut *self.input;
         claims.give_up(place);
     }
 }

@@ -26,8 +26,9 @@
 //! * The last producer that goes away closes the ring; all claims have ended then.
 
 use super::bell::Bell;
-use super::core::{Core, Gates, Node};
+use super::cursor::{Cursor, Gates};
 use super::marks::Marks;
+use super::state::RingState;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::{Arc, spin_loop, thread};
 
@@ -77,9 +78,9 @@ pub struct Shared {
 
 /// What a producer knows of its ring, whatever it puts in.
 pub struct Place {
-    pub(super) core: Arc<Core>,
+    pub(super) ring: Arc<RingState>,
     /// Alone: behind the last sequence published. Shared: behind the last one claimed.
-    pub(super) node: Arc<Node>,
+    pub(super) cursor: Arc<Cursor>,
     gates: Arc<Gates>,
     wakes: std::sync::Arc<[Bell]>,
     /// Everything before this sequence may be claimed, as far as this producer has looked.
@@ -87,23 +88,23 @@ pub struct Place {
 }
 
 impl Place {
-    pub(super) fn new(core: Arc<Core>, node: Arc<Node>, gates: Gates) -> Self {
-        let wakes = node.wakes.get().cloned().unwrap_or_default();
-        let limit = core.first_sequence + core.slots as u64;
-        Self { core, node, gates: Arc::new(gates), wakes, limit }
+    pub(super) fn new(ring: Arc<RingState>, cursor: Arc<Cursor>, gates: Gates) -> Self {
+        let wakes = cursor.wakes.get().cloned().unwrap_or_default();
+        let limit = ring.first_sequence + ring.slots as u64;
+        Self { ring, cursor, gates: Arc::new(gates), wakes, limit }
     }
 
     /// Reads the cursors of the last readers.
     pub(super) fn look(&mut self) {
-        self.limit = self.gates.released() + self.core.slots as u64;
+        self.limit = self.gates.released() + self.ring.slots as u64;
     }
 
     /// Says that this was the last of the ring's producers, and that `end` is the end.
-    fn leave(core: &Core, node: &Node, end: u64) {
+    fn leave(ring: &RingState, cursor: &Cursor, end: u64) {
         if thread::panicking() {
-            core.halt(&node.name, "it panicked");
+            ring.halt(&cursor.name, "it panicked");
         } else {
-            core.close(end);
+            ring.close(end);
         }
     }
 }
@@ -111,8 +112,8 @@ impl Place {
 impl Clone for Place {
     fn clone(&self) -> Self {
         Self {
-            core: Arc::clone(&self.core),
-            node: Arc::clone(&self.node),
+            ring: Arc::clone(&self.ring),
+            cursor: Arc::clone(&self.cursor),
             gates: Arc::clone(&self.gates),
             wakes: std::sync::Arc::clone(&self.wakes),
             limit: self.limit,
@@ -166,13 +167,13 @@ impl sealed::Claims for Alone {
 
     #[inline(always)]
     fn take_simply(&mut self, place: &Place) -> Option<u64> {
-        (!place.core.is_halted() && self.next < self.until).then_some(self.next)
+        (!place.ring.is_halted() && self.next < self.until).then_some(self.next)
     }
 
     #[inline(always)]
     fn publish_simply(&mut self, place: &Place, sequence: u64) {
         self.next = sequence + 1;
-        place.node.publish(self.next, &[]);
+        place.cursor.publish(self.next, &[]);
     }
 
     #[inline(always)]
@@ -188,7 +189,7 @@ impl sealed::Claims for Alone {
     #[inline(always)]
     fn publish(&mut self, place: &Place, first: u64, count: usize) {
         self.next = first + count as u64;
-        place.node.publish(self.next, &place.wakes);
+        place.cursor.publish(self.next, &place.wakes);
     }
 
     #[inline(always)]
@@ -199,14 +200,14 @@ impl sealed::Claims for Alone {
     }
 
     fn leave(&mut self, place: &Place) {
-        Place::leave(&place.core, &place.node, self.next);
+        Place::leave(&place.ring, &place.cursor, self.next);
     }
 }
 
 impl Shared {
-    pub(super) fn new(marks: Arc<Marks>, core: &Arc<Core>, node: &Arc<Node>) -> Self {
-        let closing = Arc::new(Closing { core: Arc::clone(core), node: Arc::clone(node) });
-        Self { marks, claimed: core.first_sequence, open: (0, 0), closing }
+    pub(super) fn new(marks: Arc<Marks>, ring: &Arc<RingState>, cursor: &Arc<Cursor>) -> Self {
+        let closing = Arc::new(Closing { ring: Arc::clone(ring), cursor: Arc::clone(cursor) });
+        Self { marks, claimed: ring.first_sequence, open: (0, 0), closing }
     }
 
     #[cold]
@@ -237,7 +238,7 @@ impl sealed::Claims for Shared {
             //
             // Relaxed: the cursor only shares out sequences. That the slots are free this
             // producer knows from the cursors of the last readers, and the stages go by the marks.
-            match place.node.cursor.compare_exchange_weak(first, end, Relaxed, Relaxed) {
+            match place.cursor.position.compare_exchange_weak(first, end, Relaxed, Relaxed) {
                 Ok(_) => {
                     self.claimed = end;
                     return Some(first);
@@ -287,7 +288,7 @@ impl sealed::Claims for Shared {
 
     fn claimed(&self, place: &Place) -> u64 {
         // Relaxed: a number to look at.
-        place.node.cursor.load(Relaxed)
+        place.cursor.position.load(Relaxed)
     }
 
     fn leave(&mut self, place: &Place) {
@@ -314,13 +315,13 @@ impl core::fmt::Debug for Shared {
 
 /// Closes the ring when the last of several producers drops it.
 struct Closing {
-    core: Arc<Core>,
-    node: Arc<Node>,
+    ring: Arc<RingState>,
+    cursor: Arc<Cursor>,
 }
 
 impl Drop for Closing {
     fn drop(&mut self) {
         // Relaxed: whatever the other producers did happened before they dropped their share.
-        Place::leave(&self.core, &self.node, self.node.cursor.load(Relaxed));
+        Place::leave(&self.ring, &self.cursor, self.cursor.position.load(Relaxed));
     }
 }

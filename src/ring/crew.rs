@@ -30,7 +30,8 @@ use super::error::Halted;
 use super::monitor::Monitor;
 use super::reads::{Lanes, Slot};
 use super::stage::{Poll, Stage};
-use super::wait::{WaitStrategy, Waiter};
+use super::strategy::WaitStrategy;
+use super::waiter::Waiter;
 
 /// What a worker does with the batches of a stage. A closure `FnMut(Batch<'_, R, W>)` will do;
 /// see [`Worker::run`].
@@ -167,7 +168,7 @@ impl<R: Lanes, W: Slot, H: Handler<R, W>> Hand for Hosted<R, W, H> {
         Ok(match taken {
             0 => Step::Idle,
             // In a short ring such a batch cannot grow: the producer may be waiting for it.
-            slots if slots > self.stage.core().slots / 4 => Step::Worked(usize::MAX),
+            slots if slots > self.stage.ring().slots / 4 => Step::Worked(usize::MAX),
             slots => Step::Worked(slots),
         })
     }
@@ -178,7 +179,7 @@ impl<R: Lanes, W: Slot, H: Handler<R, W>> Hand for Hosted<R, W, H> {
 
     fn halt(&self, message: &str) -> Halted {
         self.stage.halt(message);
-        self.stage.core().check().expect_err("it is halted now")
+        self.stage.ring().check().expect_err("it is halted now")
     }
 }
 

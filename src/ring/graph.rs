@@ -6,7 +6,7 @@
 use core::fmt;
 
 use super::bell::Bell;
-use super::core::{Core, Filled, Gates, Node};
+use super::cursor::{Cursor, Gates};
 use super::error::{FIRST_SEQUENCE_MAX, GraphError};
 use super::lane::Lane;
 use super::marks::Marks;
@@ -15,13 +15,14 @@ use super::producer::{Producer, SharedProducer};
 use super::reads::{LaneRefs, Lanes, LanesOf, Slot};
 use super::slots::{Pages, Slots};
 use super::stage::Stage;
+use super::state::{Filled, RingState};
 use crate::sync::Arc;
 
 /// A ring under construction, whose producer puts in values of type `T`.
 ///
 /// Dropped without [`build`](Self::build), it halts what was declared.
 pub struct Graph<T: Slot> {
-    core: Arc<Core>,
+    ring: Arc<RingState>,
     input: Lane<T>,
     pages: Pages,
     stages: Vec<Declared>,
@@ -30,9 +31,9 @@ pub struct Graph<T: Slot> {
 
 /// One stage, as the graph remembers it.
 struct Declared {
-    node: Arc<Node>,
+    cursor: Arc<Cursor>,
     /// Nodes whose cursors it looks at.
-    upstream: Vec<Arc<Node>>,
+    upstream: Vec<Arc<Cursor>>,
 }
 
 impl<T: Slot> Graph<T> {
@@ -58,14 +59,14 @@ impl<T: Slot> Graph<T> {
         if first_sequence > FIRST_SEQUENCE_MAX {
             return Err(GraphError::FirstSequenceTooHigh { first_sequence });
         }
-        let core = Core::new(slots, first_sequence);
+        let ring = RingState::new(slots, first_sequence);
         let input = Lane {
-            core: Arc::clone(&core),
+            ring: Arc::clone(&ring),
             slots: Slots::new(slots, pages),
             // The producer keeps its bell itself: it is known at `build` only.
-            writer: Node::new("producer", first_sequence, Bell::silent()),
+            writer: Cursor::new("producer", first_sequence, Bell::silent()),
         };
-        Ok(Self { core, input, pages, stages: Vec::new(), built: false })
+        Ok(Self { ring, input, pages, stages: Vec::new(), built: false })
     }
 
     /// The lane that the producer writes.
@@ -93,7 +94,7 @@ impl<T: Slot> Graph<T> {
     pub fn build(mut self, bell: &Bell) -> Result<(Producer<T>, Monitor), GraphError> {
         let gates = self.link(bell, Filled::InOrder)?;
         let producer = Producer::new(
-            Arc::clone(&self.core),
+            Arc::clone(&self.ring),
             Arc::clone(&self.input.writer),
             self.input.slots.clone(),
             gates,
@@ -110,11 +111,11 @@ impl<T: Slot> Graph<T> {
     /// [`GraphError::NoStage`] if there is none.
     pub fn build_shared(mut self) -> Result<(SharedProducer<T>, Monitor), GraphError> {
         let bell = Bell::crowd();
-        let marks = Arc::new(Marks::new(self.core.slots, self.core.first_sequence));
+        let marks = Arc::new(Marks::new(self.ring.slots, self.ring.first_sequence));
         let producers = Arc::clone(&self.input.writer);
         let gates = self.link(&bell, Filled::Marked { marks: Arc::clone(&marks), producers })?;
         let producer = SharedProducer::new_shared(
-            Arc::clone(&self.core),
+            Arc::clone(&self.ring),
             Arc::clone(&self.input.writer),
             self.input.slots.clone(),
             marks,
@@ -124,90 +125,90 @@ impl<T: Slot> Graph<T> {
         Ok((producer, self.monitor()))
     }
 
-    /// Tells every node whom to wake, and returns the last readers.
+    /// Tells every cursor whom to wake, and returns the last readers.
     fn link(&mut self, producer_bell: &Bell, filled: Filled) -> Result<Gates, GraphError> {
         if self.stages.is_empty() {
             return Err(GraphError::NoStage);
         }
-        self.core.add_bell(producer_bell);
+        self.ring.add_bell(producer_bell);
         let mut gates = Vec::new();
-        for Declared { node, .. } in &self.stages {
-            let waiting = self.waiting_for(node);
-            let mut bells: Vec<&Bell> = waiting.iter().map(|stage| &stage.node.bell).collect();
+        for Declared { cursor, .. } in &self.stages {
+            let waiting = self.waiting_for(cursor);
+            let mut bells: Vec<&Bell> = waiting.iter().map(|stage| &stage.cursor.bell).collect();
             if waiting.is_empty() {
-                gates.push(Arc::clone(node));
+                gates.push(Arc::clone(cursor));
                 bells.push(producer_bell);
             }
-            set_wakes(node, &bells, &node.bell);
+            set_wakes(cursor, &bells, &cursor.bell);
         }
         let first_readers = self.waiting_for(&self.input.writer);
-        let bells: Vec<&Bell> = first_readers.iter().map(|stage| &stage.node.bell).collect();
+        let bells: Vec<&Bell> = first_readers.iter().map(|stage| &stage.cursor.bell).collect();
         set_wakes(&self.input.writer, &bells, producer_bell);
-        assert!(self.core.filled.set(filled).is_ok(), "a graph is linked once");
+        assert!(self.ring.filled.set(filled), "a graph is linked once");
         self.built = true;
         Ok(Gates::new(gates))
     }
 
-    /// The stages that look at `node`'s cursor.
-    fn waiting_for(&self, node: &Arc<Node>) -> Vec<&Declared> {
-        let looks = |stage: &&Declared| stage.upstream.iter().any(|up| Arc::ptr_eq(up, node));
+    /// The stages that look at `cursor`.
+    fn waiting_for(&self, cursor: &Arc<Cursor>) -> Vec<&Declared> {
+        let looks = |stage: &&Declared| stage.upstream.iter().any(|up| Arc::ptr_eq(up, cursor));
         self.stages.iter().filter(looks).collect()
     }
 
     fn monitor(&self) -> Monitor {
         Monitor::new(
-            Arc::clone(&self.core),
+            Arc::clone(&self.ring),
             Arc::clone(&self.input.writer),
-            self.stages.iter().map(|stage| Arc::clone(&stage.node)).collect(),
+            self.stages.iter().map(|stage| Arc::clone(&stage.cursor)).collect(),
         )
     }
 
-    /// Whether `node` comes, directly or not, before `other`.
-    fn is_before(&self, node: &Arc<Node>, other: &Arc<Node>) -> bool {
-        let Some(other) = self.stages.iter().find(|stage| Arc::ptr_eq(&stage.node, other)) else {
+    /// Whether `cursor` comes, directly or not, before `other`.
+    fn is_before(&self, cursor: &Arc<Cursor>, other: &Arc<Cursor>) -> bool {
+        let Some(other) = self.stages.iter().find(|stage| Arc::ptr_eq(&stage.cursor, other)) else {
             return false; // the producer: nothing comes before it
         };
-        other.upstream.iter().any(|up| Arc::ptr_eq(up, node) || self.is_before(node, up))
+        other.upstream.iter().any(|up| Arc::ptr_eq(up, cursor) || self.is_before(cursor, up))
     }
 
-    /// Those of `nodes` that come before no other of them: to wait for these is to wait for all.
-    fn last_of(&self, nodes: &[Arc<Node>]) -> Vec<Arc<Node>> {
-        let mut last: Vec<Arc<Node>> = Vec::new();
-        for node in nodes {
-            let known = last.iter().any(|kept| Arc::ptr_eq(kept, node));
-            if !known && !nodes.iter().any(|other| self.is_before(node, other)) {
-                last.push(Arc::clone(node));
+    /// Those of `cursors` that come before no other of them: to wait for these is to wait for all.
+    fn last_of(&self, cursors: &[Arc<Cursor>]) -> Vec<Arc<Cursor>> {
+        let mut last: Vec<Arc<Cursor>> = Vec::new();
+        for cursor in cursors {
+            let known = last.iter().any(|kept| Arc::ptr_eq(kept, cursor));
+            if !known && !cursors.iter().any(|other| self.is_before(cursor, other)) {
+                last.push(Arc::clone(cursor));
             }
         }
         last
     }
 }
 
-/// Remembers the bells to ring when `node` moves: each once, not its own thread's, and none of
+/// Remembers the bells to ring when `cursor` moves: each once, not its own thread's, and none of
 /// threads that never sleep.
-fn set_wakes(node: &Node, bells: &[&Bell], own: &Bell) {
+fn set_wakes(cursor: &Cursor, bells: &[&Bell], own: &Bell) {
     let mut wakes: Vec<Bell> = Vec::new();
     for bell in bells {
         if bell.parks() && !bell.same(own) && !wakes.iter().any(|known| known.same(bell)) {
             wakes.push((*bell).clone());
         }
     }
-    assert!(node.wakes.set(wakes.into()).is_ok(), "a graph is linked once");
+    assert!(cursor.wakes.set(wakes.into()), "a graph is linked once");
 }
 
 impl<T: Slot> Drop for Graph<T> {
     fn drop(&mut self) {
         if !self.built {
-            self.core.halt("graph", "it was dropped before it was built");
+            self.ring.halt("graph", "it was dropped before it was built");
         }
     }
 }
 
 impl<T: Slot> fmt::Debug for Graph<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.stages.iter().map(|stage| stage.node.name.as_str()).collect();
+        let names: Vec<&str> = self.stages.iter().map(|stage| stage.cursor.name.as_str()).collect();
         f.debug_struct("Graph")
-            .field("slots", &self.core.slots)
+            .field("slots", &self.ring.slots)
             .field("stages", &names)
             .finish_non_exhaustive()
     }
@@ -220,7 +221,7 @@ pub struct StageBuilder<'g, T: Slot, R: Lanes> {
     graph: &'g mut Graph<T>,
     name: String,
     bell: Bell,
-    waits_for: Vec<Arc<Node>>,
+    waits_for: Vec<Arc<Cursor>>,
     held: R::Held,
 }
 
@@ -232,8 +233,8 @@ impl<'g, T: Slot> StageBuilder<'g, T, ()> {
     ///
     /// If a lane belongs to another ring.
     pub fn reads<H: LaneRefs>(mut self, lanes: H) -> StageBuilder<'g, T, LanesOf<H>> {
-        lanes.each(|core, writer| {
-            assert!(Arc::ptr_eq(core, &self.graph.core), "a stage reads lanes of its own ring");
+        lanes.each(|ring, writer| {
+            assert!(Arc::ptr_eq(ring, &self.graph.ring), "a stage reads lanes of its own ring");
             self.waits_for.push(Arc::clone(writer));
         });
         StageBuilder {
@@ -260,25 +261,25 @@ impl<T: Slot, R: Lanes> StageBuilder<'_, T, R> {
     /// If `stage` belongs to another ring.
     pub fn after<Q: Lanes, W: Slot>(mut self, stage: &Stage<Q, W>) -> Self {
         assert!(
-            Arc::ptr_eq(stage.core(), &self.graph.core),
+            Arc::ptr_eq(stage.ring(), &self.graph.ring),
             "a stage waits for stages of its own ring"
         );
-        self.waits_for.push(Arc::clone(stage.node()));
+        self.waits_for.push(Arc::clone(stage.cursor()));
         self
     }
 
     /// The stage writes a lane of its own, with values of type `W`: the lane's only writer.
     pub fn writes<W: Slot>(self) -> (Stage<R, W>, Lane<W>) {
-        let core = Arc::clone(&self.graph.core);
-        let slots = Slots::new(core.slots, self.graph.pages);
+        let ring = Arc::clone(&self.graph.ring);
+        let slots = Slots::new(ring.slots, self.graph.pages);
         let stage = self.declare(slots.clone(), false);
-        let lane = Lane { core, slots, writer: Arc::clone(stage.node()) };
+        let lane = Lane { ring, slots, writer: Arc::clone(stage.cursor()) };
         (stage, lane)
     }
 
     /// The stage writes no lane.
     pub fn sink(self) -> Stage<R, ()> {
-        let slots = Slots::new(self.graph.core.slots, Pages::Ordinary);
+        let slots = Slots::new(self.graph.ring.slots, Pages::Ordinary);
         self.declare(slots, true)
     }
 
@@ -288,17 +289,17 @@ impl<T: Slot, R: Lanes> StageBuilder<'_, T, R> {
             waits_for.push(Arc::clone(&graph.input.writer));
         }
         let upstream = graph.last_of(&waits_for);
-        let node = Node::new(&name, graph.core.first_sequence, bell);
-        graph.core.add_bell(&node.bell);
+        let cursor = Cursor::new(&name, graph.ring.first_sequence, bell);
+        graph.ring.add_bell(&cursor.bell);
         let stage = Stage::new(
-            Arc::clone(&graph.core),
-            Arc::clone(&node),
+            Arc::clone(&graph.ring),
+            Arc::clone(&cursor),
             upstream.clone().into(),
             held,
             out,
             sink,
         );
-        graph.stages.push(Declared { node, upstream });
+        graph.stages.push(Declared { cursor, upstream });
         stage
     }
 }

@@ -1,16 +1,17 @@
-//! A lane's handle, and the two ways to look at its slots: [`View`] to read, [`Writer`] to write.
+//! A lane's handle, and the two ways to look at its slots: [`View`] to read, [`LaneWriter`] to write.
 //!
 //! # Invariants
 //!
 //! * A `View` covers only slots that are published and not yet released by its stage.
-//! * A `Writer` covers only slots that its stage or claim owns alone, and counts how many of them
+//! * A `LaneWriter` covers only slots that its stage or claim owns alone, and counts how many of them
 //!   were written without a gap from the front: only those can be published.
 
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::core::{Core, Node};
+use super::cursor::Cursor;
 use super::slots::{RawSpan, Slots};
+use super::state::RingState;
 use crate::sync::Arc;
 
 /// Names a lane when stages are declared: whoever [`reads`](super::StageBuilder::reads) it waits
@@ -18,16 +19,16 @@ use crate::sync::Arc;
 ///
 /// A handle gives no access to slots; only the batches of a stage that reads the lane do.
 pub struct Lane<T> {
-    pub(super) core: Arc<Core>,
+    pub(super) ring: Arc<RingState>,
     pub(super) slots: Slots<T>,
     /// Who writes the lane.
-    pub(super) writer: Arc<Node>,
+    pub(super) writer: Arc<Cursor>,
 }
 
 impl<T> Clone for Lane<T> {
     fn clone(&self) -> Self {
         Self {
-            core: Arc::clone(&self.core),
+            ring: Arc::clone(&self.ring),
             slots: self.slots.clone(),
             writer: Arc::clone(&self.writer),
         }
@@ -142,7 +143,7 @@ impl<T: fmt::Debug> fmt::Debug for View<'_, T> {
 }
 
 /// Slots of one lane, to write: those of one batch or claim, from the front and without gaps.
-pub struct Writer<'a, T> {
+pub struct LaneWriter<'a, T> {
     span: RawSpan<'a, T>,
     /// Slots before this one are handed on already and belong to the readers.
     from: usize,
@@ -150,7 +151,7 @@ pub struct Writer<'a, T> {
     exclusive: PhantomData<&'a mut [T]>,
 }
 
-impl<'a, T> Writer<'a, T> {
+impl<'a, T> LaneWriter<'a, T> {
     /// The `len` slots from sequence `first` on, of which the first `from` are not to be touched.
     ///
     /// # Safety
@@ -282,9 +283,9 @@ impl<'a, T> Writer<'a, T> {
     }
 }
 
-impl<T> fmt::Debug for Writer<'_, T> {
+impl<T> fmt::Debug for LaneWriter<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer")
+        f.debug_struct("LaneWriter")
             .field("first_sequence", &self.span.first())
             .field("len", &self.len())
             .field("written", &self.written)

@@ -172,25 +172,31 @@
 //!   away says so to the others.
 
 mod ahead;
+mod barrier;
 mod batch;
 mod bell;
 mod claim;
 mod claims;
-mod core;
 #[cfg(not(loom))]
 mod crew;
+mod cursor;
 mod error;
 mod graph;
+mod input_slots;
 mod lane;
 mod marks;
 mod monitor;
+mod once;
 mod order;
 mod producer;
 mod reads;
 mod slots;
 mod stage;
+mod stage_slots;
+mod state;
+mod strategy;
 mod sync;
-mod wait;
+mod waiter;
 
 pub use batch::Batch;
 pub use bell::{Bell, Parker};
@@ -200,13 +206,14 @@ pub use claims::{Alone, Claims, Shared};
 pub use crew::{Crew, Handler, Worker};
 pub use error::{ClaimError, FIRST_SEQUENCE_MAX, GraphError, Halted, PublishError};
 pub use graph::{Graph, StageBuilder};
-pub use lane::{Lane, View, Writer};
+pub use lane::{Lane, LaneWriter, View};
 pub use monitor::{Monitor, StageCursor, StageStatus};
 pub use producer::{Producer, SharedProducer};
 pub use reads::{LaneRefs, Lanes, LanesOf, Slot, Views};
 pub use slots::Pages;
 pub use stage::{Poll, Stage};
-pub use wait::{PARK_LIMIT, WaitStrategy, Waiter};
+pub use strategy::WaitStrategy;
+pub use waiter::{PARK_LIMIT, Waiter};
 
 #[cfg(all(test, not(loom)))]
 mod tests;

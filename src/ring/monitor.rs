@@ -5,17 +5,18 @@
 
 use core::fmt;
 
-use super::core::{Core, Node};
+use super::cursor::Cursor;
 use super::error::Halted;
+use super::state::RingState;
 use crate::sync::Arc;
 use crate::sync::Ordering::Relaxed;
 
 /// Sequences, lags and the halt of a ring, readable from any thread. Clones watch the same ring.
 #[derive(Clone)]
 pub struct Monitor {
-    core: Arc<Core>,
-    input: Arc<Node>,
-    stages: std::sync::Arc<[Arc<Node>]>,
+    ring: Arc<RingState>,
+    input: Arc<Cursor>,
+    stages: std::sync::Arc<[Arc<Cursor>]>,
 }
 
 /// Where one stage stands.
@@ -33,7 +34,7 @@ pub struct StageStatus {
 /// How far one stage is, readable from any thread.
 #[derive(Clone)]
 pub struct StageCursor {
-    node: Arc<Node>,
+    cursor: Arc<Cursor>,
 }
 
 impl StageCursor {
@@ -42,7 +43,7 @@ impl StageCursor {
     #[must_use]
     pub fn released(&self) -> u64 {
         // Relaxed: a number to look at; nothing is read on its strength.
-        self.node.cursor.load(Relaxed)
+        self.cursor.position.load(Relaxed)
     }
 }
 
@@ -53,14 +54,14 @@ impl fmt::Debug for StageCursor {
 }
 
 impl Monitor {
-    pub(super) fn new(core: Arc<Core>, input: Arc<Node>, stages: Vec<Arc<Node>>) -> Self {
-        Self { core, input, stages: stages.into_iter().collect() }
+    pub(super) fn new(ring: Arc<RingState>, input: Arc<Cursor>, stages: Vec<Arc<Cursor>>) -> Self {
+        Self { ring, input, stages: stages.into_iter().collect() }
     }
 
     /// Number of slots of the ring.
     #[must_use]
     pub fn slots(&self) -> usize {
-        self.core.slots
+        self.ring.slots
     }
 
     /// Sequence behind the last one that was published; where several producers share the ring,
@@ -68,17 +69,18 @@ impl Monitor {
     #[must_use]
     pub fn published(&self) -> u64 {
         // Relaxed, here and below: a number to look at; nothing is read on its strength.
-        self.input.cursor.load(Relaxed)
+        self.input.position.load(Relaxed)
     }
 
     /// Where each stage stands, in the order in which they were declared.
     #[must_use]
     pub fn stages(&self) -> Vec<StageStatus> {
         // Stages first: what is published can only have grown since, so no lag is below zero.
-        let released: Vec<u64> = self.stages.iter().map(|node| node.cursor.load(Relaxed)).collect();
+        let released: Vec<u64> =
+            self.stages.iter().map(|cursor| cursor.position.load(Relaxed)).collect();
         let published = self.published();
-        let status = |(node, released): (&Arc<Node>, u64)| StageStatus {
-            name: node.name.clone(),
+        let status = |(cursor, released): (&Arc<Cursor>, u64)| StageStatus {
+            name: cursor.name.clone(),
             released,
             lag: published.saturating_sub(released),
         };
@@ -95,8 +97,8 @@ impl Monitor {
     /// have that name.
     #[must_use]
     pub fn cursor(&self, name: &str) -> Option<StageCursor> {
-        let node = self.stages.iter().find(|node| node.name == name)?;
-        Some(StageCursor { node: Arc::clone(node) })
+        let stage = self.stages.iter().find(|stage| stage.name == name)?;
+        Some(StageCursor { cursor: Arc::clone(stage) })
     }
 
     /// How many slots are free: neither claimed nor still needed by the slowest stage.
@@ -104,32 +106,33 @@ impl Monitor {
     pub fn capacity_free(&self) -> usize {
         let lag = self.stages().iter().map(|status| status.lag).max().unwrap_or(0);
         // The two were not read in one moment, so their difference can exceed the ring.
-        let lag = usize::try_from(lag).unwrap_or(usize::MAX).min(self.core.slots);
-        self.core.slots - lag
+        let lag = usize::try_from(lag).unwrap_or(usize::MAX).min(self.ring.slots);
+        self.ring.slots - lag
     }
 
     /// Sequence behind the last one there will be, once the producer has closed.
     #[must_use]
     pub fn end(&self) -> Option<u64> {
-        self.core.end()
+        self.ring.end()
     }
 
     /// Whether the producer has closed and every stage has handed on everything.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.end()
-            .is_some_and(|end| self.stages.iter().all(|node| node.cursor.load(Relaxed) == end))
+        self.end().is_some_and(|end| {
+            self.stages.iter().all(|cursor| cursor.position.load(Relaxed) == end)
+        })
     }
 
     /// Why the ring was halted, if it was.
     #[must_use]
     pub fn halted(&self) -> Option<Halted> {
-        self.core.check().err()
+        self.ring.check().err()
     }
 
     /// Halts the ring: producer and stages get `message` as an error.
     pub fn halt(&self, message: &str) {
-        self.core.halt("monitor", message);
+        self.ring.halt("monitor", message);
     }
 }
 

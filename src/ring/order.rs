@@ -66,6 +66,21 @@ pub(super) fn marked() -> Ordering {
     unless(weakened!("marked"), Acquire)
 }
 
+/// The value of a cell that is set once is put there: the reason for a halt, the bells of a ring.
+/// Partner: [`once_get`].
+///
+/// Whoever finds the value there sees it whole.
+#[inline(always)]
+pub(super) fn once_set() -> Ordering {
+    unless(weakened!("once_set"), Release)
+}
+
+/// A cell that is set once is read. Partner: [`once_set`].
+#[inline(always)]
+pub(super) fn once_get() -> Ordering {
+    unless(weakened!("once_get"), Acquire)
+}
+
 /// The publisher's half of the sleep protocol: between its cursor and the look at the sleeper's
 /// flag. Partner: [`sleep_fence`].
 ///

@@ -28,13 +28,15 @@ use core::time::Duration;
 use super::bell::Bell;
 use super::claim::Claim;
 use super::claims::{Alone, Claims, Place, Shared};
-use super::core::{Core, Gates, Node};
+use super::cursor::{Cursor, Gates};
 use super::error::{ClaimError, PublishError};
-use super::lane::Writer;
+use super::input_slots::InputSlots;
 use super::marks::Marks;
 use super::reads::Slot;
 use super::slots::Slots;
-use super::wait::{WaitStrategy, Waiter};
+use super::state::RingState;
+use super::strategy::WaitStrategy;
+use super::waiter::Waiter;
 use crate::sync::Arc;
 
 /// Puts values into a ring.
@@ -50,9 +52,7 @@ use crate::sync::Arc;
 /// [`set_wait`](Self::set_wait). A thread that steps the ring's stages itself must not wait for
 /// room: it would wait for itself.
 pub struct Producer<T: Slot, C: Claims = Alone> {
-    pub(super) slots: Slots<T>,
-    pub(super) place: Place,
-    pub(super) claims: C,
+    input: InputSlots<T, C>,
     waiter: Waiter,
 }
 
@@ -64,45 +64,49 @@ pub type SharedProducer<T> = Producer<T, Shared>;
 
 impl<T: Slot> Producer<T> {
     pub(super) fn new(
-        core: Arc<Core>,
-        node: Arc<Node>,
+        ring: Arc<RingState>,
+        cursor: Arc<Cursor>,
         slots: Slots<T>,
         gates: Gates,
         bell: Bell,
     ) -> Self {
-        let claims = Alone::new(core.first_sequence);
+        let claims = Alone::new(ring.first_sequence);
         let waiter = Waiter::new(WaitStrategy::default(), bell);
-        Self { slots, place: Place::new(core, node, gates), claims, waiter }
+        let input = InputSlots { slots, place: Place::new(ring, cursor, gates), claims };
+        Self { input, waiter }
     }
 
     /// Sequence that the next published slot gets.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
-        self.claims.next()
+        self.input.claims.next()
     }
 }
 
 impl<T: Slot> SharedProducer<T> {
     pub(super) fn new_shared(
-        core: Arc<Core>,
-        node: Arc<Node>,
+        ring: Arc<RingState>,
+        cursor: Arc<Cursor>,
         slots: Slots<T>,
         marks: Arc<Marks>,
         gates: Gates,
         bell: Bell,
     ) -> Self {
-        let claims = Shared::new(marks, &core, &node);
+        let claims = Shared::new(marks, &ring, &cursor);
         let waiter = Waiter::new(WaitStrategy::default(), bell);
-        Self { slots, place: Place::new(core, node, gates), claims, waiter }
+        let input = InputSlots { slots, place: Place::new(ring, cursor, gates), claims };
+        Self { input, waiter }
     }
 }
 
 impl<T: Slot> Clone for SharedProducer<T> {
     fn clone(&self) -> Self {
         Self {
-            slots: self.slots.clone(),
-            place: self.place.clone(),
-            claims: self.claims.clone(),
+            input: InputSlots {
+                slots: self.input.slots.clone(),
+                place: self.input.place.clone(),
+                claims: self.input.claims.clone(),
+            },
             waiter: self.waiter.another(),
         }
     }
@@ -112,7 +116,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// Number of slots of the ring.
     #[must_use]
     pub fn slots(&self) -> usize {
-        self.slots.count()
+        self.input.slots.count()
     }
 
     /// The bell that is rung for this producer when slots become free.
@@ -130,10 +134,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// How many slots can be claimed now, if no other producer is faster.
     #[must_use]
     pub fn capacity_free(&mut self) -> usize {
-        self.place.look();
-        // Others may have claimed past what this producer has seen released.
-        let free = self.place.limit.saturating_sub(self.claims.claimed(&self.place));
-        usize::try_from(free).expect("at most the ring's slots")
+        self.input.free()
     }
 
     /// Claims `count` slots in a row, or nothing if they are not all free. Never waits.
@@ -144,7 +145,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// ring was halted.
     #[inline(always)]
     pub fn try_claim(&mut self, count: usize) -> Result<Option<Claim<'_, T, C>>, ClaimError> {
-        Ok(self.take(count)?.map(|first| Claim::new(self, first, count)))
+        Ok(self.input.take(count)?.map(|first| Claim::new(&mut self.input, first, count)))
     }
 
     /// Claims `count` slots in a row, and waits until they are all free.
@@ -156,7 +157,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     #[inline(always)]
     pub fn claim(&mut self, count: usize) -> Result<Claim<'_, T, C>, ClaimError> {
         let first = self.take_waiting(count)?;
-        Ok(Claim::new(self, first, count))
+        Ok(Claim::new(&mut self.input, first, count))
     }
 
     /// As [`claim`](Self::claim), but waits for `limit` at most.
@@ -170,7 +171,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
         limit: Duration,
     ) -> Result<Claim<'_, T, C>, ClaimError> {
         let first = self.take_within(count, Some(limit))?;
-        Ok(Claim::new(self, first, count))
+        Ok(Claim::new(&mut self.input, first, count))
     }
 
     /// Puts one value in, or hands it back if the ring is full. Returns its sequence.
@@ -180,11 +181,11 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// The value, and why.
     #[inline(always)]
     pub fn try_publish(&mut self, value: T) -> Result<u64, PublishError<T>> {
-        if let Some(sequence) = self.claims.take_simply(&self.place) {
-            return Ok(self.put_simply(sequence, value));
+        if let Some(sequence) = self.input.take_simply() {
+            return Ok(self.input.put_simply(sequence, value));
         }
-        match self.take(1) {
-            Ok(Some(sequence)) => Ok(self.put(sequence, value)),
+        match self.input.take(1) {
+            Ok(Some(sequence)) => Ok(self.input.put(sequence, value)),
             Ok(None) => Err(PublishError { value, halted: None }),
             Err(error) => Err(PublishError { value, halted: error.halted() }),
         }
@@ -197,11 +198,11 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// The value, if the ring was halted.
     #[inline(always)]
     pub fn publish(&mut self, value: T) -> Result<u64, PublishError<T>> {
-        if let Some(sequence) = self.claims.take_simply(&self.place) {
-            return Ok(self.put_simply(sequence, value));
+        if let Some(sequence) = self.input.take_simply() {
+            return Ok(self.input.put_simply(sequence, value));
         }
-        match self.take_known(1) {
-            Some(sequence) => Ok(self.put(sequence, value)),
+        match self.input.take_known(1) {
+            Some(sequence) => Ok(self.input.put(sequence, value)),
             None => self.publish_waiting(value, None),
         }
     }
@@ -223,7 +224,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
         limit: Option<Duration>,
     ) -> Result<u64, PublishError<T>> {
         match self.take_within(1, limit) {
-            Ok(sequence) => Ok(self.put(sequence, value)),
+            Ok(sequence) => Ok(self.input.put(sequence, value)),
             Err(error) => Err(PublishError { value, halted: error.halted() }),
         }
     }
@@ -285,52 +286,16 @@ impl<T: Slot, C: Claims> Producer<T, C> {
 
     /// Halts the ring: the stages get `message` as an error, and what is still in it is given up.
     pub fn halt(&self, message: &str) {
-        self.place.core.halt(&self.place.node.name, message);
+        self.input.place.ring.halt(&self.input.place.cursor.name, message);
     }
 
     /// Ends this producer; the last one of a ring ends the ring: the stages process what is there,
     /// and end.
     pub fn close(self) {}
 
-    /// Takes the next `count` sequences; `None` if they are not all free.
-    #[inline(always)]
-    fn take(&mut self, count: usize) -> Result<Option<u64>, ClaimError> {
-        match self.take_known(count) {
-            Some(first) => Ok(Some(first)),
-            None => self.look_and_take(count),
-        }
-    }
-
-    /// As [`take`](Self::take), but `None` too where a look at the last readers is needed or
-    /// there is an error to tell: what nearly every claim takes, short enough to become a part of
-    /// its caller's loop.
-    #[inline(always)]
-    fn take_known(&mut self, count: usize) -> Option<u64> {
-        // More than the ring's slots are never free.
-        if self.place.core.is_halted() { None } else { self.claims.take(&self.place, count) }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn look_and_take(&mut self, count: usize) -> Result<Option<u64>, ClaimError> {
-        self.place.core.check()?;
-        if count > self.slots.count() {
-            return Err(ClaimError::BatchTooLong { asked: count, slots: self.slots.count() });
-        }
-        loop {
-            let known = self.place.limit;
-            self.place.look();
-            let first = self.claims.take(&self.place, count);
-            // Not full just because others were faster: readers may have gone on meanwhile.
-            if first.is_some() || self.place.limit == known {
-                return Ok(first);
-            }
-        }
-    }
-
     #[inline(always)]
     fn take_waiting(&mut self, count: usize) -> Result<u64, ClaimError> {
-        match self.take_known(count) {
+        match self.input.take_known(count) {
             Some(first) => Ok(first),
             None => self.take_within(count, None),
         }
@@ -340,59 +305,24 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     #[inline(never)]
     fn take_within(&mut self, count: usize, limit: Option<Duration>) -> Result<u64, ClaimError> {
         let mut waiter = self.waiter.another();
-        waiter.wait_for(limit, || self.take(count).transpose()).unwrap_or_else(|| {
+        waiter.wait_for(limit, || self.input.take(count).transpose()).unwrap_or_else(|| {
             let limit = limit.expect("a wait without limit ends by finding something");
             Err(ClaimError::TimedOut { asked: count, limit })
         })
-    }
-
-    /// Fills the one slot `sequence`, just taken, and publishes it.
-    #[inline(always)]
-    fn put(&mut self, sequence: u64, value: T) -> u64 {
-        let old = self.replace(sequence, value);
-        let asked_until = self.slots.ask_ahead(sequence, 1, self.place.limit);
-        self.claims.publish(&self.place, sequence, 1);
-        self.claims.ease(&self.place, asked_until);
-        // Only now: should this drop panic, the ring has no hole.
-        drop(old);
-        sequence
-    }
-
-    /// As [`put`](Self::put), for a slot taken simply.
-    #[inline(always)]
-    fn put_simply(&mut self, sequence: u64, value: T) -> u64 {
-        let old = self.replace(sequence, value);
-        if const { Slots::<T>::ASKS_FOR_EACH } {
-            self.slots.ask_ahead(sequence, 1, self.place.limit);
-        }
-        self.claims.publish_simply(&self.place, sequence);
-        drop(old); // as in `put`
-        sequence
-    }
-
-    /// Puts `value` into the one slot `sequence`, just taken, and returns what was there.
-    #[inline(always)]
-    fn replace(&mut self, sequence: u64, value: T) -> T {
-        let mut written = 0;
-        // SAFETY: `take` gave this slot to this producer, which is borrowed mutably and has not
-        // published it. The last readers have released it in the round before: `Claims::take`
-        // synchronised with their cursors.
-        let writer = unsafe { Writer::new(&self.slots, sequence, 1, 0, &mut written) };
-        core::mem::replace(writer.into_slot(0), value)
     }
 }
 
 impl<T: Slot, C: Claims> Drop for Producer<T, C> {
     fn drop(&mut self) {
-        self.claims.leave(&self.place);
+        self.input.claims.leave(&self.input.place);
     }
 }
 
 impl<T: Slot, C: Claims> fmt::Debug for Producer<T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Producer")
-            .field("claimed", &self.claims.claimed(&self.place))
-            .field("limit", &self.place.limit)
+            .field("claimed", &self.input.claims.claimed(&self.input.place))
+            .field("limit", &self.input.place.limit)
             .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,9 @@
 //! Which lanes a stage reads, as a tuple: `(&commands, &verdicts)` gives `(View<_>, View<_>)`.
 
-use super::core::{Core, Node};
+use super::cursor::Cursor;
 use super::lane::{Lane, View};
 use super::slots::Slots;
+use super::state::RingState;
 use crate::sync::Arc;
 
 /// What a slot may hold: made by default, shared between threads.
@@ -26,7 +27,7 @@ pub type Views<'a, R> = <R as sealed::Lanes>::Views<'a>;
 pub type LanesOf<H> = <H as sealed::LaneRefs>::Lanes;
 
 pub(super) mod sealed {
-    use super::{Arc, Core, Node};
+    use super::{Arc, Cursor, RingState};
 
     pub trait Lanes: 'static {
         /// The slots of each lane.
@@ -46,7 +47,7 @@ pub(super) mod sealed {
 
         fn hold(&self) -> <Self::Lanes as Lanes>::Held;
         /// Calls `each` with the ring and the writer of every lane.
-        fn each(&self, each: impl FnMut(&Arc<Core>, &Arc<Node>));
+        fn each(&self, each: impl FnMut(&Arc<RingState>, &Arc<Cursor>));
     }
 }
 
@@ -73,8 +74,8 @@ macro_rules! lanes {
             }
 
             #[allow(unused_mut, unused_variables, reason = "the empty tuple calls nothing")]
-            fn each(&self, mut each: impl FnMut(&Arc<Core>, &Arc<Node>)) {
-                $(each(&self.$place.core, &self.$place.writer);)*
+            fn each(&self, mut each: impl FnMut(&Arc<RingState>, &Arc<Cursor>)) {
+                $(each(&self.$place.ring, &self.$place.writer);)*
             }
         }
     };

@@ -187,7 +187,6 @@ impl<T> Drop for Memory<T> {
 }
 
 /// Slots that its holder may use: how (read or write) was settled when it was made.
-///
 pub(super) struct RawSpan<'a, T> {
     base: NonNull<T>,
     mask: usize,

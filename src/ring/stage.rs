@@ -21,59 +21,24 @@
 use core::fmt;
 use core::time::Duration;
 
+use super::barrier::Barrier;
 use super::batch::Batch;
 use super::bell::Bell;
-use super::core::{Core, Filled, Node};
+use super::cursor::Cursor;
 use super::error::Halted;
-use super::marks::Marks;
-use super::order;
 use super::reads::{Lanes, Slot};
 use super::slots::Slots;
-use super::wait::Waiter;
+use super::stage_slots::StageSlots;
+use super::state::RingState;
+use super::waiter::Waiter;
 use crate::sync::{Arc, thread};
 
 /// A stage of a [`Graph`](super::Graph): reads the lanes `R` and writes a lane of `W`; `()` for
 /// a stage without one.
 pub struct Stage<R: Lanes, W: Slot = ()> {
-    core: Arc<Core>,
-    node: Arc<Node>,
-    /// Whose cursors bound what this stage may take; at least one.
-    upstream: Box<[Arc<Node>]>,
-    pub(super) reads: R::Held,
-    pub(super) out: Slots<W>,
-    /// A sink has no lane to fill before it hands on.
-    pub(super) sink: bool,
-    /// Everything before this sequence is handed on; what the cursor says.
-    released: u64,
-    /// Everything before this sequence was taken.
-    pub(super) taken: u64,
-    /// Everything before this sequence is there, as far as this stage has looked, and nothing of
-    /// it was skipped.
-    barrier: u64,
-    /// Bells to ring when the cursor moves; fetched with the first batch.
-    wakes: Option<std::sync::Arc<[Bell]>>,
-    input: Input,
-}
-
-/// How a stage finds out what of the input lane is there.
-enum Input {
-    /// The graph is not built yet, as far as this stage has looked.
-    Unknown,
-    /// The cursors upstream say it all.
-    InOrder,
-    /// Producers mark what is filled.
-    Marked(Gaps),
-}
-
-/// What a stage knows of skipped sequences, where several producers may skip some.
-struct Gaps {
-    marks: Arc<Marks>,
-    /// Whether the stage waits for the producers themselves, so that it goes by their marks.
-    first: bool,
-    /// Skipped sequences that the stage has jumped over.
-    jumped: u64,
-    /// Whether some of them lie between what is released and what is taken.
-    unreleased: bool,
+    ring: Arc<RingState>,
+    slots: StageSlots<R, W>,
+    barrier: Barrier,
 }
 
 /// What a [`Stage::poll`] found.
@@ -96,60 +61,50 @@ enum Found {
 }
 
 impl<R: Lanes, W: Slot> Stage<R, W> {
+    /// A stage that starts at the ring's first sequence and waits for the cursors `upstream`.
     pub(super) fn new(
-        core: Arc<Core>,
-        node: Arc<Node>,
-        upstream: Box<[Arc<Node>]>,
+        ring: Arc<RingState>,
+        cursor: Arc<Cursor>,
+        upstream: Box<[Arc<Cursor>]>,
         reads: R::Held,
         out: Slots<W>,
-        sink: bool,
+        is_sink: bool,
     ) -> Self {
-        let first = core.first_sequence;
-        Self {
-            core,
-            node,
-            upstream,
-            reads,
-            out,
-            sink,
-            released: first,
-            taken: first,
-            barrier: first,
-            wakes: None,
-            input: Input::Unknown,
-        }
+        let slots = StageSlots::new(cursor, ring.first_sequence, reads, out, is_sink);
+        let barrier = Barrier::new(Arc::clone(&ring), upstream);
+        Self { ring, slots, barrier }
     }
 
-    pub(super) fn node(&self) -> &Arc<Node> {
-        &self.node
+    pub(super) fn cursor(&self) -> &Arc<Cursor> {
+        &self.slots.cursor
     }
 
-    pub(super) fn core(&self) -> &Arc<Core> {
-        &self.core
+    pub(super) fn ring(&self) -> &Arc<RingState> {
+        &self.ring
     }
 
     /// The stage's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.node.name
+        &self.slots.cursor.name
     }
 
     /// The bell of the thread that steps this stage.
     #[must_use]
     pub fn bell(&self) -> &Bell {
-        &self.node.bell
+        &self.slots.cursor.bell
     }
 
     /// Sequence behind the last one this stage has handed on.
     #[must_use]
     pub fn released(&self) -> u64 {
-        self.released
+        self.slots.released
     }
 
     /// Sequence behind the last one this stage has taken.
     #[must_use]
     pub fn taken(&self) -> u64 {
-        self.taken
+        self.slots.taken
     }
 
     /// Looks for work: a batch of all that is there, but at most `most` slots. Never waits.
@@ -165,9 +120,13 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
     ///
     /// If something is taken and not released: such a stage goes on with
     /// [`poll_ahead`](Self::poll_ahead).
-    #[inline]
+    #[inline(always)]
     pub fn poll(&mut self, most: usize) -> Result<Poll<'_, R, W>, Halted> {
-        assert!(self.taken == self.released, "{}: taken but not released", self.node.name);
+        assert!(
+            self.slots.taken == self.slots.released,
+            "{}: taken but not released",
+            self.slots.cursor.name
+        );
         self.poll_ahead(most)
     }
 
@@ -178,11 +137,11 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
     /// # Errors
     ///
     /// [`Halted`] once the ring was halted.
-    #[inline]
+    #[inline(always)]
     pub fn poll_ahead(&mut self, most: usize) -> Result<Poll<'_, R, W>, Halted> {
         Ok(match self.seek(most)? {
             Found::Nothing => Poll::Empty,
-            Found::Slots(len) => Poll::Ready(Batch::new(self, len)),
+            Found::Slots(len) => Poll::Ready(Batch::new(&mut self.slots, len)),
             Found::End => Poll::Ended,
         })
     }
@@ -207,21 +166,21 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
         });
         Ok(match found.unwrap_or(Ok(Found::Nothing))? {
             Found::Nothing => Poll::Empty,
-            Found::Slots(len) => Poll::Ready(Batch::new(self, len)),
+            Found::Slots(len) => Poll::Ready(Batch::new(&mut self.slots, len)),
             Found::End => Poll::Ended,
         })
     }
 
     /// How many slots there are behind what was taken, at most `most`.
-    #[inline]
+    #[inline(always)]
     fn seek(&mut self, most: usize) -> Result<Found, Halted> {
-        self.core.check()?;
-        let mut there = self.barrier - self.taken;
+        self.ring.check()?;
+        let mut there = self.barrier.until() - self.slots.taken;
         if there < most as u64 {
             self.look();
-            there = self.barrier - self.taken;
+            there = self.barrier.until() - self.slots.taken;
             if there == 0 {
-                let ended = self.core.is_end(self.released);
+                let ended = self.ring.is_end(self.slots.released);
                 return Ok(if ended { Found::End } else { Found::Nothing });
             }
         }
@@ -229,96 +188,24 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
         Ok(if len == 0 { Found::Nothing } else { Found::Slots(len) })
     }
 
-    /// Finds out how far the stage may go.
+    /// Finds out how far the stage may go, and jumps over what was skipped in front of it.
     #[inline]
     fn look(&mut self) {
-        match &self.input {
-            Input::InOrder => self.barrier = self.upstream_cursor(),
-            Input::Marked(_) => self.look_at_marks(),
-            Input::Unknown => self.find_input(),
-        }
-    }
-
-    /// What all nodes upstream have handed on.
-    #[inline(always)]
-    fn upstream_cursor(&self) -> u64 {
-        let mut least = u64::MAX;
-        for node in &self.upstream {
-            least = least.min(node.cursor.load(order::barrier()));
-        }
-        least
-    }
-
-    /// The first look, or one that came before the graph was built.
-    #[cold]
-    fn find_input(&mut self) {
-        self.input = match self.core.filled.get() {
-            // Nothing is there yet.
-            None => return,
-            Some(Filled::InOrder) => Input::InOrder,
-            Some(Filled::Marked { marks, producers }) => {
-                // The producers are upstream only where no other stage is.
-                let first = self.upstream.iter().any(|node| Arc::ptr_eq(node, producers));
-                let marks = Arc::clone(marks);
-                Input::Marked(Gaps { marks, first, jumped: 0, unreleased: false })
-            }
-        };
-        self.look();
-    }
-
-    /// Jumps over what was skipped right in front of the stage, and finds the run of slots that
-    /// are there behind it.
-    #[inline]
-    fn look_at_marks(&mut self) {
-        let Input::Marked(gaps) = &self.input else { unreachable!("called for marked lanes") };
-        if gaps.first {
-            if self.barrier == self.taken {
-                let next = gaps.marks.skipped_until(self.taken, u64::MAX);
-                self.jump(next);
-            }
-            let Input::Marked(gaps) = &self.input else { unreachable!("it stays so") };
-            self.barrier = gaps.marks.published_until(self.barrier);
-        } else {
-            let limit = self.upstream_cursor();
-            if gaps.marks.skips() == gaps.jumped {
-                self.barrier = limit;
-            } else {
-                self.look_at_gaps(limit);
-            }
-        }
-    }
-
-    /// As [`look_at_marks`](Self::look_at_marks), behind other stages that are at `limit` and
-    /// have jumped too.
-    #[cold]
-    fn look_at_gaps(&mut self, limit: u64) {
-        let Input::Marked(gaps) = &self.input else { unreachable!("called for marked lanes") };
-        if self.barrier == self.taken {
-            let next = gaps.marks.skipped_until(self.taken, limit);
-            self.jump(next);
-        }
-        let Input::Marked(gaps) = &self.input else { unreachable!("it stays so") };
-        self.barrier = gaps.marks.kept_until(self.barrier, limit);
-    }
-
-    /// Goes on at `next`; what is in between was skipped.
-    #[inline(always)]
-    fn jump(&mut self, next: u64) {
-        if next != self.taken {
+        let next = self.barrier.look(self.slots.taken);
+        if next != self.slots.taken {
             self.jump_over(next);
         }
     }
 
+    /// Goes on at `next`; what is in between was skipped.
     #[cold]
     fn jump_over(&mut self, next: u64) {
-        let Input::Marked(gaps) = &mut self.input else { unreachable!("called for marked lanes") };
-        gaps.jumped += next - self.taken;
-        let behind = self.released == self.taken;
-        gaps.unreleased |= !behind;
-        self.taken = next;
-        self.barrier = next;
-        if behind {
-            self.hand_on(next);
+        let is_behind_all = self.slots.released == self.slots.taken;
+        self.slots.taken = next;
+        if is_behind_all {
+            self.slots.hand_on(next);
+        } else {
+            self.barrier.jumped_ahead();
         }
     }
 
@@ -330,52 +217,34 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
     /// If `sequence` was not taken yet.
     #[inline]
     pub fn release(&mut self, sequence: u64) {
+        let taken = self.slots.taken;
         assert!(
-            sequence < self.taken,
-            "{}: sequence {sequence} is not taken, only those before {}",
-            self.node.name,
-            self.taken
+            sequence < taken,
+            "{}: sequence {sequence} is not taken, only those before {taken}",
+            self.name()
         );
-        if sequence >= self.released {
-            let mut cursor = sequence + 1;
-            if let Input::Marked(gaps) = &mut self.input
-                && gaps.unreleased
-            {
-                cursor = gaps.marks.skipped_until(cursor, self.taken);
-                gaps.unreleased = cursor != self.taken;
-            }
-            self.hand_on(cursor);
+        if sequence >= self.slots.released {
+            let position = self.barrier.released_until(sequence + 1, taken);
+            self.slots.hand_on(position);
         }
-    }
-
-    /// Moves the cursor to `cursor`, which is `taken` at most.
-    #[inline(always)]
-    pub(super) fn hand_on(&mut self, cursor: u64) {
-        self.released = cursor;
-        let wakes = self.wakes.get_or_insert_with(|| {
-            // The graph was built before the first slot could be published. Shared, not copied:
-            // nothing is allocated here.
-            self.node.wakes.get().cloned().unwrap_or_default()
-        });
-        self.node.publish(cursor, wakes);
     }
 
     /// Halts the ring: producer and all stages get `message` as an error.
     pub fn halt(&self, message: &str) {
-        self.core.halt(&self.node.name, message);
+        self.ring.halt(&self.slots.cursor.name, message);
     }
 }
 
 impl<R: Lanes, W: Slot> Drop for Stage<R, W> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.core.halt(&self.node.name, "it panicked");
+            self.ring.halt(&self.slots.cursor.name, "it panicked");
             return;
         }
         // What was skipped last is all that is missing to the end, perhaps.
         self.look();
-        if !self.core.is_end(self.released) {
-            self.core.halt(&self.node.name, "it went away before the end");
+        if !self.ring.is_end(self.slots.released) {
+            self.ring.halt(&self.slots.cursor.name, "it went away before the end");
         }
     }
 }
@@ -383,10 +252,10 @@ impl<R: Lanes, W: Slot> Drop for Stage<R, W> {
 impl<R: Lanes, W: Slot> fmt::Debug for Stage<R, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stage")
-            .field("name", &self.node.name)
-            .field("released", &self.released)
-            .field("taken", &self.taken)
-            .field("barrier", &self.barrier)
+            .field("name", &self.slots.cursor.name)
+            .field("released", &self.slots.released)
+            .field("taken", &self.slots.taken)
+            .field("barrier", &self.barrier.until())
             .finish_non_exhaustive()
     }
 }

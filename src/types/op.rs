@@ -1,7 +1,6 @@
 //! What a command asks for.
 
 /// An operation. Numbers are part of the journal and of the wire protocol.
-///
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Op {

@@ -18,17 +18,18 @@ mod encode;
 mod fields;
 mod lines;
 mod malformed;
+mod names;
 mod printer;
-mod settlement;
+mod value;
 
 pub use decode::{Clock, Decoder, Input};
 pub use encode::{
-    encode_account, encode_advance_clock, encode_commands, encode_malformed, encode_outcome,
+    encode_account, encode_advance_clock, encode_commands, encode_event, encode_malformed,
+    encode_outcome,
 };
 pub use lines::{LINE_BYTES_MAX, Line, Lines};
 pub use malformed::Malformed;
 pub use printer::Printer;
-pub use settlement::encode_event;
 
 #[cfg(test)]
 mod tests;

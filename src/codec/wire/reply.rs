@@ -2,8 +2,8 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::frame::{self, Frames, HEADER_BYTES, Header, kind};
 use super::hello;
+use super::message::{self, Frames, HEADER_BYTES, MessageHeader, kind};
 use super::{ErrorCode, Hello, Violation};
 use ringfence_types::{
     BATCH_COMMANDS_MAX, CancelReason, Event, EventKind, Op, OrderStatus, Outcome, PendingStatus,
@@ -39,11 +39,11 @@ pub fn encode_error(code: ErrorCode, text: &str, out: &mut Vec<u8>) {
     let boundary = |end: &usize| text.is_char_boundary(*end);
     let end = (0..=text.len().min(ERROR_TEXT_BYTES_MAX)).rfind(boundary).expect("0 is one");
     let text = &text[..end];
-    let start = frame::begin_message(kind::ERROR, 0, text.len() as u16, out);
+    let start = message::begin(kind::ERROR, 0, text.len() as u16, out);
     out.extend_from_slice(ErrorHead { code: code as u16, reserved: [0; 14] }.as_bytes());
     out.extend_from_slice(text.as_bytes());
     out.resize(out.len().next_multiple_of(HEADER_BYTES), 0);
-    frame::end_message(start, out);
+    message::end(start, out);
 }
 
 /// Encodes what one session is told. Outcomes with consecutive sequences share a message.
@@ -77,7 +77,7 @@ impl ReplyEncoder {
         };
         if !self.open.as_ref().is_some_and(fits) {
             self.finish(out);
-            let start = frame::begin_message(kind::OUTCOMES, 0, 0, out);
+            let start = message::begin(kind::OUTCOMES, 0, 0, out);
             let head = OutcomesHead { first_sequence: sequence, reserved: 0 };
             out.extend_from_slice(head.as_bytes());
             self.open = Some(OpenMessage { start, next_sequence: sequence, count: 0 });
@@ -93,17 +93,17 @@ impl ReplyEncoder {
     /// outcome of its command.
     pub fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
         self.finish(out);
-        let start = frame::begin_message(kind::EVENT, 0, 1, out);
+        let start = message::begin(kind::EVENT, 0, 1, out);
         out.extend_from_slice(Event { session: 0, lead: 0, ..*event }.as_bytes());
-        frame::end_message(start, out);
+        message::end(start, out);
     }
 
     /// Ends the message that is begun, if any.
     pub fn finish(&mut self, out: &mut [u8]) {
         if let Some(OpenMessage { start, count, .. }) = self.open.take() {
-            let count_at = start + std::mem::offset_of!(Header, count);
+            let count_at = start + std::mem::offset_of!(MessageHeader, count);
             out[count_at..count_at + 2].copy_from_slice(&count.to_le_bytes());
-            frame::end_message(start, out);
+            message::end(start, out);
         }
     }
 }
@@ -215,7 +215,7 @@ fn next<'a>(frames: &'a mut Frames, greeted: &mut bool) -> Result<Option<Reply<'
 }
 
 /// An error may come before the hello, which may be what it is about.
-fn check_header(header: &Header, greeted: bool) -> Result<(), Violation> {
+fn check_header(header: &MessageHeader, greeted: bool) -> Result<(), Violation> {
     if !greeted && header.kind != kind::ERROR {
         return hello::check_header(header);
     }

@@ -3,6 +3,7 @@
 mod basics;
 mod crew;
 mod layout;
+mod producers;
 mod properties;
 mod shared;
 mod waiting;

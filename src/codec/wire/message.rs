@@ -9,7 +9,7 @@ use ringfence_types::{BATCH_COMMANDS_MAX, Body};
 pub const MESSAGE_BYTES_MAX: usize = HEADER_BYTES + BATCH_COMMANDS_MAX * size_of::<Body>();
 
 /// Bytes of the header of every message.
-pub(super) const HEADER_BYTES: usize = size_of::<Header>();
+pub(super) const HEADER_BYTES: usize = size_of::<MessageHeader>();
 
 /// What a message is. Numbers never change.
 pub(super) mod kind {
@@ -23,7 +23,7 @@ pub(super) mod kind {
 /// The start of every message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-pub(super) struct Header {
+pub(super) struct MessageHeader {
     /// Bytes of the whole message.
     pub length: u32,
     /// CRC-32C of all that follows it.
@@ -44,7 +44,7 @@ const _: () = assert!(MESSAGE_BYTES_MAX <= u32::MAX as usize);
 /// Where the checked part of a message begins.
 const CHECKED_FROM: usize = 8;
 
-impl Header {
+impl MessageHeader {
     /// Checks the header of a message of `body_bytes` more bytes.
     pub(super) fn expect_body(&self, body_bytes: usize) -> Result<(), Violation> {
         if self.reserved != 0 {
@@ -72,16 +72,16 @@ impl Header {
     }
 }
 
-/// Appends the header of a message, to be finished with [`end_message`]. Returns where it starts.
-pub(super) fn begin_message(kind: u8, op: u8, count: u16, out: &mut Vec<u8>) -> usize {
+/// Appends the header of a message, to be finished with [`end`]. Returns where it starts.
+pub(super) fn begin(kind: u8, op: u8, count: u16, out: &mut Vec<u8>) -> usize {
     let start = out.len();
-    let header = Header { length: 0, checksum: 0, kind, op, count, reserved: 0 };
+    let header = MessageHeader { length: 0, checksum: 0, kind, op, count, reserved: 0 };
     out.extend_from_slice(header.as_bytes());
     start
 }
 
 /// Fills in length and checksum of the message that begins at `start` and ends where `out` does.
-pub(super) fn end_message(start: usize, out: &mut [u8]) {
+pub(super) fn end(start: usize, out: &mut [u8]) {
     let message = &mut out[start..];
     assert!(message.len() <= MESSAGE_BYTES_MAX && message.len().is_multiple_of(HEADER_BYTES));
     let length = message.len() as u32;
@@ -169,10 +169,10 @@ impl Frames {
     /// `check_header` sees the header as soon as it is there; its length is trusted only then.
     pub(super) fn next(
         &mut self,
-        check_header: impl FnOnce(&Header) -> Result<(), Violation>,
-    ) -> Result<Option<(Header, &[u8])>, Violation> {
+        check_header: impl FnOnce(&MessageHeader) -> Result<(), Violation>,
+    ) -> Result<Option<(MessageHeader, &[u8])>, Violation> {
         let arrived = &self.words.as_bytes()[self.start..self.end];
-        let Ok((header, _)) = Header::read_from_prefix(arrived) else { return Ok(None) };
+        let Ok((header, _)) = MessageHeader::read_from_prefix(arrived) else { return Ok(None) };
         check_header(&header)?;
         let length = header.length as usize;
         let Some(message) = arrived.get(..length) else { return Ok(None) };

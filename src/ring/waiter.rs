@@ -10,25 +10,11 @@ use core::time::Duration;
 use std::time::Instant;
 
 use super::bell::{Announced, Bell};
+use super::strategy::WaitStrategy;
 use crate::sync::{spin_loop, thread};
 
 /// Longest that a thread stays parked before it looks again by itself.
 pub const PARK_LIMIT: Duration = Duration::from_millis(100);
-
-/// How a thread waits while there is nothing to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum WaitStrategy {
-    /// Spins with a pause instruction: lowest latency, a whole core each.
-    BusySpin,
-    /// Spins a little, then lets other threads run between looks.
-    Yield,
-    /// Sleeps at once; the publisher wakes it. Cheapest on the processor, slowest to react.
-    Park,
-    /// Spins, then yields, then sleeps.
-    #[default]
-    Phased,
-}
 
 /// Looks between two yields of [`WaitStrategy::Yield`] and before the first of
 /// [`WaitStrategy::Phased`].
@@ -46,14 +32,6 @@ const LONG_BATCH: usize = 2 * SHORT_BATCH;
 const UNIT_MAX: usize = if cfg!(loom) { 0 } else { 32 };
 /// How much the unit changes from batch to batch.
 const UNIT_STEP: usize = 2;
-
-impl WaitStrategy {
-    /// Whether a thread that waits this way may sleep, so that publishers must look after it.
-    #[must_use]
-    pub const fn parks(self) -> bool {
-        matches!(self, Self::Park | Self::Phased)
-    }
-}
 
 /// Waits for one thread, whatever it hosts.
 ///

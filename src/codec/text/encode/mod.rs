@@ -1,0 +1,19 @@
+//! Outcomes, events, bodies of look-ups and commands into lines.
+//!
+//! ```text
+//!   commands   outcomes ──▶ bodies   events     a line each; what a look-up found stands in its
+//!       └─────────┴─────────┴──────────┘        outcome's line
+//!                  names, json
+//! ```
+
+mod bodies;
+mod commands;
+mod events;
+mod json;
+mod names;
+mod outcomes;
+
+pub use bodies::encode_account;
+pub use commands::encode_commands;
+pub use events::encode_event;
+pub use outcomes::{encode_advance_clock, encode_malformed, encode_outcome};
