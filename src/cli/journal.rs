@@ -13,6 +13,7 @@ use super::progress::ProgressLine;
 use super::{Exit, Failure};
 use ringfence_codec::text;
 use ringfence_journal::{DataDir, Entry, Reader, Repaired, Seals, Summary, inspect};
+use ringfence_node::replay;
 use ringfence_types::Op;
 
 /// What to do with a journal. Only `repair` changes anything.
@@ -94,7 +95,7 @@ impl Where {
     fn check_snapshots(&self) -> Result<String, Failure> {
         let dir = self.open()?;
         let sequences =
-            ringfence_journal::check_snapshots(dir.files()).map_err(Failure::operating)?;
+            replay::check_snapshots(&dir, self.key.read()?).map_err(Failure::operating)?;
         Ok(match sequences.as_slice() {
             [] => String::new(),
             [one] => format!(", one snapshot of sequence {one}"),

@@ -45,9 +45,10 @@ pub(super) struct Replay {
 impl Replay {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let dir = DataDir::open_to_read(&self.data_dir).map_err(Failure::operating)?;
+        let key = self.key.read()?;
         let mut output = io::stdout().lock();
         let (engine, summary) = if self.outcomes {
-            let start = replay::oldest_snapshot_of_a_shortened_journal(&dir, say)
+            let start = replay::oldest_snapshot_of_a_shortened_journal(&dir, key, say)
                 .map_err(Failure::operating)?;
             let lines = TextLines::new(&mut output, self.events);
             let anchor = self.within_reach(&start)?;
@@ -56,7 +57,7 @@ impl Replay {
             replayer.sink.finish().map_err(written)?;
             end(replayer)?
         } else if self.check {
-            let start = replay::oldest_snapshot_of_a_shortened_journal(&dir, say)
+            let start = replay::oldest_snapshot_of_a_shortened_journal(&dir, key, say)
                 .map_err(Failure::operating)?;
             let anchor = self.within_reach(&start)?;
             let mut replayer = Replayer::starting(start, self.compare(&dir)?, self.until());
@@ -68,8 +69,8 @@ impl Replay {
             }
             (engine, summary)
         } else {
-            let start =
-                replay::newest_snapshot(&dir, self.until(), say).map_err(Failure::operating)?;
+            let start = replay::newest_snapshot(&dir, self.until(), key, say)
+                .map_err(Failure::operating)?;
             if start.is_none() {
                 self.refuse_what_is_retired(&dir)?;
             }

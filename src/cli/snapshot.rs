@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::options::{ConfigFile, KeyOption, note_unchecked};
+use super::options::{ConfigFile, KeyOption};
 use super::progress::ProgressLine;
 use super::{Exit, Failure, priority};
 use ringfence_engine::{Digest, Engine};
 use ringfence_journal::{
-    Anchor, Archive, DataDir, Reader, Snapshot as SnapshotFile, SnapshotWriter,
+    Anchor, Archive, DataDir, Key, Reader, Snapshot as SnapshotFile, SnapshotWriter,
 };
 use ringfence_node::replay::{self, Discard, Replayer};
 
@@ -62,7 +62,9 @@ impl Snapshot {
         ringfence_journal::remove_unfinished_snapshots(dir.files()).map_err(Failure::operating)?;
         let archive = self.archive.as_deref().map(|archive| Archive::open(archive, &dir));
         let archive = archive.transpose().map_err(Failure::operating)?;
-        match self.make(&dir)? {
+        let key = self.key.read()?;
+        ringfence_journal::require_key(dir.files(), key.as_ref()).map_err(Failure::operating)?;
+        match make(&dir, key)? {
             Some(made) => {
                 let line = serde_json::to_string(&made).expect("strings can be written as JSON");
                 let printed = writeln!(io::stdout().lock(), "{line}");
@@ -72,40 +74,19 @@ impl Snapshot {
             }
             None => say("nothing is durable that the newest snapshot does not cover".to_owned()),
         }
-        self.retire(&dir, archive.as_ref())?;
+        self.retire(&dir, archive.as_ref(), key)?;
         Ok(Exit::Done)
     }
 
-    fn make(&self, dir: &DataDir) -> Result<Option<Made>, Failure> {
-        let start = replay::newest_snapshot(dir, u64::MAX, say).map_err(Failure::operating)?;
-        let from = start.as_ref().map(|start| start.anchor);
-        let mut replayer = Replayer::starting(start, Discard, u64::MAX);
-        let mut reader = Reader::open_durable(dir.files(), from.as_ref(), self.key.read()?)
-            .map_err(Failure::operating)?;
-        note_unchecked(reader.seals());
-        let mut progress = ProgressLine::new("commands");
-        while let Some(entry) = reader.next_entry().map_err(Failure::operating)? {
-            replayer.apply(&entry).map_err(Failure::operating)?;
-            progress.tick(replayer.commands());
-        }
-        progress.finish();
-        let (Some(engine), Some(anchor), 1..) =
-            (replayer.into_parts().0, reader.anchor().copied(), reader.batches())
-        else {
-            return Ok(None);
-        };
-        let made = write(dir, &engine, &anchor)?;
-        // The tables of one engine are freed before another is made.
-        drop(engine);
-        check(dir, anchor.last_sequence, &made.digest)?;
-        SnapshotWriter::install(dir.files(), anchor.last_sequence).map_err(Failure::operating)?;
-        Ok(Some(made))
-    }
-
-    fn retire(&self, dir: &DataDir, archive: Option<&Archive>) -> Result<(), Failure> {
+    fn retire(
+        &self,
+        dir: &DataDir,
+        archive: Option<&Archive>,
+        key: Option<Key>,
+    ) -> Result<(), Failure> {
         let Some(keep) = self.keep else { return Ok(()) };
         let retired =
-            ringfence_journal::retire(dir, keep, archive, say).map_err(Failure::operating)?;
+            ringfence_journal::retire(dir, keep, archive, key, say).map_err(Failure::operating)?;
         if retired.good_snapshots < 2 {
             say("nothing is retired before there are two good snapshots".to_owned());
         }
@@ -114,16 +95,47 @@ impl Snapshot {
     }
 }
 
+/// Makes a snapshot of all that is durable; `None` where there is nothing new.
+fn make(dir: &DataDir, key: Option<Key>) -> Result<Option<Made>, Failure> {
+    let start = replay::newest_snapshot(dir, u64::MAX, key, say).map_err(Failure::operating)?;
+    let from = start.as_ref().map(|start| start.anchor);
+    let mut replayer = Replayer::starting(start, Discard, u64::MAX);
+    let mut reader =
+        Reader::open_durable(dir.files(), from.as_ref(), key).map_err(Failure::operating)?;
+    let mut progress = ProgressLine::new("commands");
+    while let Some(entry) = reader.next_entry().map_err(Failure::operating)? {
+        replayer.apply(&entry).map_err(Failure::operating)?;
+        progress.tick(replayer.commands());
+    }
+    progress.finish();
+    let (Some(engine), Some(anchor), 1..) =
+        (replayer.into_parts().0, reader.anchor().copied(), reader.batches())
+    else {
+        return Ok(None);
+    };
+    let made = write(dir, &engine, &anchor, key)?;
+    // The tables of one engine are freed before another is made.
+    drop(engine);
+    check(dir, anchor.last_sequence, &made.digest, key)?;
+    SnapshotWriter::install(dir.files(), anchor.last_sequence).map_err(Failure::operating)?;
+    Ok(Some(made))
+}
+
 fn say(note: String) {
     tell!("ringfence: {note}");
 }
 
 /// Writes the contents of `engine`, durably, under a temporary name.
-fn write(dir: &DataDir, engine: &Engine, anchor: &Anchor) -> Result<Made, Failure> {
+fn write(
+    dir: &DataDir,
+    engine: &Engine,
+    anchor: &Anchor,
+    key: Option<Key>,
+) -> Result<Made, Failure> {
     let digest = engine.digest();
     let Digest(bytes) = digest;
     let files = dir.files();
-    let mut writer = SnapshotWriter::create(files, anchor, engine.event_timestamp(), bytes)
+    let mut writer = SnapshotWriter::create(files, anchor, engine.event_timestamp(), bytes, key)
         .map_err(Failure::operating)?;
     engine.contents(&mut writer);
     let file_bytes = writer.finish().map_err(Failure::operating)?;
@@ -140,9 +152,9 @@ fn write(dir: &DataDir, engine: &Engine, anchor: &Anchor) -> Result<Made, Failur
 
 /// Reads back what was written, restores it, and compares: segments will be deleted on the strength
 /// of it.
-fn check(dir: &DataDir, last_sequence: u64, digest: &str) -> Result<(), Failure> {
+fn check(dir: &DataDir, last_sequence: u64, digest: &str, key: Option<Key>) -> Result<(), Failure> {
     let file =
-        SnapshotFile::open_unnamed(dir.files(), last_sequence).map_err(Failure::operating)?;
+        SnapshotFile::open_unnamed(dir.files(), last_sequence, key).map_err(Failure::operating)?;
     file.check().map_err(Failure::operating)?;
     let engine = replay::engine_of(&file).map_err(Failure::operating)?;
     let restored = engine.map_err(Failure::operating)?.digest().to_string();

@@ -243,6 +243,13 @@ pub enum Fault {
         /// Checksum of the frame that stands there.
         found: u32,
     },
+    /// The contents of a snapshot are not those of the digest in its header.
+    Digest,
+    /// A snapshot of a journal that has a key is not sealed with it.
+    Unsealed,
+    /// The keyed seal of a snapshot's header, or of a piece of it, is not what the key makes of it:
+    /// somebody without the key wrote it.
+    SnapshotSeal,
     /// The keyed seal of a segment's header is not what the key makes of it: another key was given,
     /// or somebody without the key wrote the header.
     Key,
@@ -299,6 +306,11 @@ impl fmt::Display for Fault {
             Fault::NotZero => write!(f, "bytes that are no frame, expected zeros"),
             Fault::Snapshot { expected, found } => {
                 write!(f, "frame {found:#010x}, a snapshot was made behind {expected:#010x}")
+            }
+            Fault::Digest => write!(f, "the contents are not those of the digest in the header"),
+            Fault::Unsealed => write!(f, "not sealed, though the journal has a key"),
+            Fault::SnapshotSeal => {
+                write!(f, "the seal is not the key's: the snapshot was rewritten")
             }
             Fault::Key => {
                 write!(f, "sealed with another key than the given one, or rewritten without it")

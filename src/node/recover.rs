@@ -50,9 +50,9 @@ pub(crate) fn recover(
     // Where the log ends before the newest snapshot, the replay has to begin before that too.
     let until = log.as_ref().map_or(u64::MAX, Log::last_sequence);
     let mut note = |note| report(Message::Note(note));
-    let mut begin = replay::newest_snapshot(dir, until, &mut note)?;
+    let mut begin = replay::newest_snapshot(dir, until, options.key, &mut note)?;
     if begin.is_none() && log.is_some() {
-        begin = replay::oldest_snapshot_of_a_shortened_journal(dir, &mut note)?;
+        begin = replay::oldest_snapshot_of_a_shortened_journal(dir, options.key, &mut note)?;
     }
     let anchor = begin.as_ref().map(|begin| begin.anchor);
     let mut replayer = Replayer::starting(begin, Remake::new(log), u64::MAX);

@@ -100,6 +100,7 @@ impl Ledger {
             }
             Ok(())
         })?;
+        self.check_sums()?;
         let capacity = self.spends.len();
         source.section(Section::SpendWindows, |first, windows: &[SpendWindow]| {
             let end = first + windows.len();

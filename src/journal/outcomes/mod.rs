@@ -23,6 +23,3 @@ pub use format::{
 };
 pub use log::Log;
 pub use reader::{LogEntry, LogReader};
-
-/// What can go wrong with a log is what can go wrong with a journal.
-pub type LogError = super::JournalError;

@@ -20,13 +20,13 @@
 use std::ops::ControlFlow;
 
 use super::archive::{Archive, Taken, TakenOut};
-use super::{Snapshot, snapshot_name, snapshots};
+use super::{Snapshot, check_whole, snapshot_name, snapshots};
 use crate::buffer::Buffer;
 use crate::directory::DataDir;
 use crate::error::{Fault, JournalError};
 use crate::files::{Access, Files, OpenFile};
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name, segment_of_name};
-use crate::reader::Reader;
+use crate::seal::Key;
 use crate::walk::first_segment;
 
 /// What was taken out, in that order.
@@ -39,8 +39,8 @@ pub struct Retired {
 }
 
 /// Deletes all but the newest `keep` good snapshots, and the segments that the second-newest covers;
-/// or moves both to `archive`. What is wrong with a snapshot goes to `note`; a damaged one counts for
-/// nothing.
+/// or moves both to `archive`. With a key, only sealed ones are good. What is wrong with a snapshot
+/// goes to `note`; a damaged one counts for nothing.
 ///
 /// An engine on the directory is not disturbed: it writes to later segments.
 ///
@@ -55,6 +55,7 @@ pub fn retire(
     dir: &DataDir,
     keep: usize,
     archive: Option<&Archive>,
+    key: Option<Key>,
     mut note: impl FnMut(String),
 ) -> Result<Retired, JournalError> {
     assert!(keep >= 2, "a damaged snapshot needs another one to fall back to");
@@ -64,7 +65,7 @@ pub fn retire(
     for sequence in snapshots(files)?.into_iter().rev() {
         // Of the two that decide what goes, the segment must be there.
         let may_be_retired = good.len() >= 2;
-        match look(files, &first, sequence, may_be_retired) {
+        match check_whole(files, &first, sequence, key, may_be_retired) {
             Ok(segment) => good.push(Good { sequence, segment }),
             Err(error @ JournalError::Damaged { .. }) => {
                 note(format!("passed over a snapshot: {error}"));
@@ -105,8 +106,9 @@ pub fn retire(
     }
     if let Some(oldest_kept) = good.get(keep - 1) {
         for sequence in snapshots(files)?.into_iter().filter(|&it| it < oldest_kept.sequence) {
-            match open_own(files, &first, sequence) {
-                Ok(_) => take_out(snapshot_name(sequence))?,
+            let opened = Snapshot::open(files, sequence);
+            match opened.and_then(|old| old.check_identity(&first.journal_id)) {
+                Ok(()) => take_out(snapshot_name(sequence))?,
                 Err(error @ JournalError::Damaged { .. }) => {
                     note(format!("left an old snapshot where it is: {error}"));
                 }
@@ -122,34 +124,6 @@ pub fn retire(
 struct Good {
     sequence: u64,
     segment: u32,
-}
-
-/// Opens a snapshot of the journal whose first segment is `first`.
-fn open_own<F: Files>(
-    files: &F,
-    first: &SegmentHeader,
-    sequence: u64,
-) -> Result<Snapshot<F>, JournalError> {
-    let snapshot = Snapshot::open(files, sequence)?;
-    snapshot.check_identity(&first.journal_id)?;
-    Ok(snapshot)
-}
-
-/// Reads all of a snapshot, and checks that the batch behind which it was made stands in the journal,
-/// or that its segment is retired where that `may_be_retired`. Gives the segment.
-fn look<F: Files>(
-    files: &F,
-    first: &SegmentHeader,
-    sequence: u64,
-    may_be_retired: bool,
-) -> Result<u32, JournalError> {
-    let snapshot = open_own(files, first, sequence)?;
-    snapshot.check()?;
-    let anchor = snapshot.header().anchor();
-    if anchor.segment >= first.segment || !may_be_retired {
-        Reader::open_durable(files, Some(&anchor), None)?;
-    }
-    Ok(anchor.segment)
 }
 
 /// Whether a segment is of the journal whose first segment is `first`; if not, why.

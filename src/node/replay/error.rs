@@ -1,7 +1,10 @@
 //! What can keep a journal from being replayed.
 
+use std::path::PathBuf;
+
 use ringfence_engine::EngineError;
 use ringfence_journal::JournalError;
+use ringfence_types::Misfit;
 
 /// Why a replay cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +12,14 @@ pub enum ReplayError {
     /// The journal cannot be read, or is damaged.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A snapshot is as it was written, and what it holds can be no engine's contents.
+    #[error("{}: {misfit}", path.display())]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// The first record that does not fit.
+        misfit: Misfit,
+    },
     /// An engine cannot be set up under the journal's rules.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -21,5 +21,7 @@ pub use compare::Compare;
 pub use error::ReplayError;
 pub(crate) use remake::Remake;
 pub use replayer::{Discard, Replayer};
-pub use start::{Restored, engine_of, newest_snapshot, oldest_snapshot_of_a_shortened_journal};
+pub use start::{
+    Restored, check_snapshots, engine_of, newest_snapshot, oldest_snapshot_of_a_shortened_journal,
+};
 pub use text::TextLines;
