@@ -92,7 +92,10 @@ impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Failure {
         let is_bug = error.is_bug();
         let text = match &error {
-            NodeError::Options(text) => return Failure::Usage(text.clone()),
+            NodeError::OutcomeLogWithoutJournal => {
+                let (log, dir) = (name_as_set("outcome-log"), name_as_set("data-dir"));
+                return Failure::Usage(format!("{log} needs {dir}"));
+            }
             NodeError::Cores(text) => {
                 return Failure::Usage(format!("{}: {text}", name_as_set("cores")));
             }

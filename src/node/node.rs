@@ -80,8 +80,7 @@ impl Node {
             (engine, log, dir) = (kept.engine, kept.log, Some(opened));
         } else {
             if options.outcome_log {
-                let text = "an outcome log needs a data directory (--data-dir)";
-                return Err(NodeError::Options(text.to_owned()));
+                return Err(NodeError::OutcomeLogWithoutJournal);
             }
             engine = Engine::new(&rules_of_a_new_journal(&wanted))?;
             (journal, log, dir, last) = (None, None, None, (0, 0));
