@@ -217,6 +217,7 @@ mod stage_slots;
 mod state;
 mod strategy;
 mod sync;
+mod upstream;
 mod waiter;
 
 pub use batch::Batch;
