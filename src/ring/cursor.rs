@@ -22,6 +22,8 @@ use crate::sync::{Arc, AtomicU64, Padded};
 pub struct Cursor {
     /// The name of its owner.
     pub(super) name: String,
+    /// The number of its owner in the graph: 0 for the producers.
+    pub(super) node: usize,
     /// The sequence behind the last one handed on.
     pub(super) position: Padded<AtomicU64>,
     /// Bells of those that wait for this cursor, without the owner's own. Set when the graph is
@@ -32,9 +34,10 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    pub(super) fn new(name: &str, first_sequence: u64, bell: Bell) -> Arc<Self> {
+    pub(super) fn new(name: &str, node: usize, first_sequence: u64, bell: Bell) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
+            node,
             position: Padded(AtomicU64::new(first_sequence)),
             wakes: Once::new(),
             bell,

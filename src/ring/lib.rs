@@ -217,14 +217,17 @@ mod stage_slots;
 mod state;
 mod strategy;
 mod sync;
+mod upstream;
 mod waiter;
+#[cfg(all(feature = "std", not(loom)))]
+mod worker;
 
 pub use batch::Batch;
 pub use bell::Bell;
 pub use claim::Claim;
 pub use claims::{Alone, Claims, Shared};
 #[cfg(all(feature = "std", not(loom)))]
-pub use crew::{Crew, Handler, Worker};
+pub use crew::Crew;
 pub use error::{ClaimError, FIRST_SEQUENCE_MAX, GraphError, Halted, PublishError};
 pub use graph::{Graph, StageBuilder};
 pub use lane::{Lane, LaneWriter, View};
@@ -236,6 +239,8 @@ pub use slots::Pages;
 pub use stage::{Poll, Stage};
 pub use strategy::WaitStrategy;
 pub use waiter::{PARK_LIMIT, Waiter};
+#[cfg(all(feature = "std", not(loom)))]
+pub use worker::{Handler, Worker};
 
 #[cfg(all(test, not(loom)))]
 mod tests;

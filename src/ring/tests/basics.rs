@@ -1,5 +1,9 @@
 //! Publication, gating, release and the ends of a ring, on one thread, step by step.
 
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{mem, thread};
+
 use crate::{Bell, ClaimError, Graph, Monitor, Poll, Producer, Slot, Stage};
 
 type Sink = Stage<(u64,), ()>;
@@ -232,6 +236,35 @@ fn a_diamond_with_a_late_journal_holds_the_last_stage_back() {
     assert!(matches!(last.poll(8).unwrap(), Poll::Ended));
     assert!(monitor.is_drained());
     assert_eq!(monitor.halted(), None);
+}
+
+#[test]
+fn a_graph_of_many_layers_is_built_at_once() {
+    const LAYERS: usize = 60;
+    let (built, is_built) = mpsc::channel();
+    thread::spawn(move || {
+        let bell = Bell::silent();
+        let mut graph = Graph::<u64>::new(2, 1).unwrap();
+        let input = graph.input();
+        let mut layer = [(); 2].map(|()| graph.stage("first").on(&bell).reads((&input,)).sink());
+        let mut all = Vec::new();
+        for _ in 1..LAYERS {
+            let next = [(); 2].map(|()| {
+                let stage = graph.stage("next").on(&bell).reads((&input,));
+                stage.after(&layer[0]).after(&layer[1]).sink()
+            });
+            all.extend(mem::replace(&mut layer, next));
+        }
+        all.extend(layer);
+        let (mut producer, monitor) = graph.build(&bell).unwrap();
+        assert!(producer.try_publish(7).is_ok());
+        for stage in &mut all {
+            assert_eq!(drain(stage, 1), [7], "in the order of the layers");
+        }
+        assert_eq!(monitor.capacity_free(), 2);
+        built.send(()).unwrap();
+    });
+    is_built.recv_timeout(Duration::from_secs(20)).expect("it takes milliseconds, not years");
 }
 
 #[test]

@@ -19,11 +19,11 @@ mod waiting;
 use crate::{Bell, Graph, Lanes, Monitor, Poll, SharedProducer, Slot, Stage};
 
 /// Chance that a test can repeat: the same seed, the same numbers.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     /// A number below `below`.
-    fn roll(&mut self, below: u64) -> u64 {
+    pub(crate) fn roll(&mut self, below: u64) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
