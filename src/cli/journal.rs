@@ -1,4 +1,4 @@
-//! `ringfence journal`: check, sum up, print or repair a journal.
+//! `ringfence journal`: check, sum up, print, export or repair a journal.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::export::Export;
 use super::options::{ConfigFile, KeyOption, note_unchecked};
 use super::progress::Progress;
 use super::{Exit, Failure};
@@ -22,8 +23,10 @@ pub(super) enum Journal {
     Verify(Where),
     /// Sum up what it holds, as one JSON object
     Stat(Where),
-    /// Print its commands as input lines, batches kept, with sequence and engine_timestamp
+    /// Print its commands, each with sequence and engine_timestamp, a line a batch: to look at
     Dump(Where),
+    /// Print it as input for `apply`, which gives the same outcomes and the same state
+    Export(Export),
     /// Cut it at the first damage, keeping what is cut in NAME.cut beside it
     Repair(Where),
 }
@@ -69,6 +72,7 @@ impl Journal {
                 print_line(&line.expect("a summary can be written as JSON"))?;
             }
             Journal::Dump(at) => at.dump()?,
+            Journal::Export(export) => export.execute()?,
             Journal::Repair(at) => at.repair()?,
         }
         Ok(Exit::Done)
@@ -124,7 +128,7 @@ impl Where {
         while let Some(entry) = reader.next_entry().map_err(Failure::operating)? {
             if let Entry::Batch { first_sequence, commands, .. } = entry {
                 line.clear();
-                text::encode_commands(first_sequence, commands, &mut line);
+                text::encode_commands_with_sequence(first_sequence, commands, &mut line);
                 output.write_all(&line).map_err(written)?;
             }
         }
@@ -197,6 +201,8 @@ struct Limits {
     accounts: String,
     transfers: String,
     policies: String,
+    markets: String,
+    orders: String,
     retention_ns: String,
 }
 
@@ -235,6 +241,8 @@ impl Stat {
                 accounts: rules.capacities.accounts.to_string(),
                 transfers: rules.capacities.transfers.to_string(),
                 policies: rules.capacities.policies.to_string(),
+                markets: rules.capacities.markets.to_string(),
+                orders: rules.capacities.orders.to_string(),
                 retention_ns: rules.retention_ns.to_string(),
             }),
             tail_bytes: summary.tail.as_ref().map_or(0, |tail| tail.bytes).to_string(),

@@ -19,6 +19,7 @@ mod apply;
 mod bench;
 mod config;
 mod exit;
+mod export;
 mod journal;
 mod memory;
 mod options;
@@ -62,7 +63,7 @@ enum Command {
     Replay(replay::Replay),
     /// Write a snapshot, so that recovery need not start from the first command.
     Snapshot(snapshot::Snapshot),
-    /// Check, sum up, print or repair a journal.
+    /// Check, sum up, print, export or repair a journal.
     #[command(subcommand)]
     Journal(journal::Journal),
     /// Measure.
