@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::mpsc::{self, RecvError, SyncSender, TryRecvError, TrySendError};
 use std::thread::{self, JoinHandle};
 
-use super::{Answer, Client, ClientError, Receiver, Sender, Told};
+use super::{Answer, Client, ClientError, Received, Receiver, Sender};
 use ringfence_codec::text::{
     Clock, Decoder, Input, Line, Lines, Malformed, encode_event, encode_malformed, encode_outcome,
 };
@@ -89,7 +89,7 @@ pub fn submit(
     let what_is_known = printer.write();
     let Printer { receiver, mut report, .. } = printer;
     if let Err(error) = result.and(what_is_known) {
-        receiver.hang_up();
+        receiver.disconnect();
         let more = promises.try_iter().map(|promise| match promise {
             Promise::Answers(count) => count,
             _ => 0,
@@ -163,19 +163,19 @@ impl<W: Write> Printer<'_, W> {
     /// The next event or answer, and whether it was an answer; everything is written before it is
     /// waited for.
     fn print_next(&mut self) -> Result<bool, SubmitError> {
-        let told = match self.receiver.arrived()? {
-            Some(told) => told,
+        let received = match self.receiver.try_receive()? {
+            Some(received) => received,
             None => {
                 self.write()?;
-                self.receiver.next_told()?
+                self.receiver.receive()?
             }
         };
-        let is_answer = match told {
-            Told::Event(event) => {
+        let is_answer = match received {
+            Received::Event(event) => {
                 encode_event(&event, &mut self.lines);
                 false
             }
-            Told::Answer(Answer { sequence, outcome, bodies }) => {
+            Received::Answer(Answer { sequence, outcome, bodies }) => {
                 self.report.outcomes.add(outcome.status);
                 encode_outcome(sequence, &outcome, &bodies, &mut self.lines);
                 true
@@ -265,7 +265,8 @@ impl Outbox<'_> {
             Ok(Input::Blank) => Some(()),
             Ok(Input::Batch) => {
                 self.promise(Promise::Answers(batch.len()))?;
-                if self.sender.push(batch) >= SEND_BYTES {
+                let unsent = self.sender.push(batch).expect("the decoder gives batches");
+                if unsent >= SEND_BYTES {
                     self.flush();
                 }
                 Some(())
