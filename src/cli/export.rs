@@ -23,14 +23,14 @@ pub(super) struct Export {
     /// Directory of the journal; nothing in it is changed, and an engine may be running on it
     #[arg(long, env = "RINGFENCE_DATA_DIR", value_name = "DIR")]
     data_dir: PathBuf,
-    /// Leave out the commands up to this one, which must end a batch
+    /// Leave out the commands up to this one, which has to end a batch
     #[arg(long, value_name = "SEQUENCE", default_value = "0", value_parser = whole::<u64>(0, u64::MAX))]
     after: u64,
-    /// Stop after this command, or before its batch where it does not end one [default: the end]
+    /// Stop after this command, or before its batch where that goes on after it
     #[arg(long, value_name = "SEQUENCE", value_parser = whole::<u64>(0, u64::MAX))]
     until: Option<u64>,
-    /// Instead of all commands: the accounts and transfers that were created, as imports with their
-    /// timestamps, and the policies
+    /// Print the accounts and transfers that were created as imports with their timestamps, and the
+    /// policies, instead of all commands
     #[arg(long)]
     as_imports: bool,
     #[command(flatten)]

@@ -19,15 +19,15 @@ use ringfence_types::Op;
 /// What to do with a journal. Only `repair` changes anything.
 #[derive(Debug, Subcommand)]
 pub(super) enum Journal {
-    /// Check every byte; damage is named with file and offset
+    /// Check every byte, and name the first damage with file and offset
     Verify(Where),
-    /// Sum up what it holds, as one JSON object
+    /// Print what it holds, as one JSON object
     Stat(Where),
-    /// Print its commands, each with sequence and engine_timestamp, a line a batch: to look at
+    /// Print its commands to look at, a line a batch, each with sequence and engine_timestamp
     Dump(Where),
-    /// Print it as input for `apply`, which gives the same outcomes and the same state
+    /// Print its commands as input for `apply`, which then gives the same outcomes and state
     Export(Export),
-    /// Cut it at the first damage, keeping what is cut in NAME.cut beside it
+    /// Cut it at the first damage, and keep what is cut in NAME.cut beside it
     Repair(Where),
 }
 
@@ -140,7 +140,7 @@ impl Where {
     }
 }
 
-/// What is gone and what is left, for people.
+/// What is gone and what is left.
 fn describe_repair(repaired: &Repaired) -> String {
     let (last, acknowledged) = (repaired.last_sequence, repaired.acknowledged_sequence);
     if repaired.cuts.is_empty() {

@@ -22,7 +22,7 @@ pub(super) struct Submit {
     /// End with status 4 if a command was refused
     #[arg(long, env = "RINGFENCE_FAIL_ON_REFUSED")]
     fail_on_refused: bool,
-    /// Print what these commands bring about besides their outcomes too
+    /// Print the events of these commands too
     #[arg(long, env = "RINGFENCE_EVENTS")]
     events: bool,
     #[command(flatten)]

@@ -21,8 +21,8 @@ use ringfence_types::{BATCH_COMMANDS_MAX, Command, Op, TIMESTAMP_MAX};
 pub enum Clock {
     /// The machine: `advance_clock` and `pulse` are malformed.
     System,
-    /// `advance_clock` alone. What a journal exports can be replayed so, and the engine's own
-    /// `pulse` is part of that.
+    /// `advance_clock` alone, so that an exported journal gets its timestamps again. The engine's own
+    /// `pulse` is then a command as well.
     Manual,
 }
 
@@ -166,7 +166,7 @@ fn operation(fields: &Fields, start: usize) -> Result<Operation, Malformed> {
     }
 }
 
-/// A line that starts neither an object nor an array.
+/// Why a line is malformed that starts neither an object nor an array.
 fn neither(line: &str, start: usize) -> Malformed {
     match serde_json::from_str::<IgnoredAny>(line) {
         Err(_) => {
