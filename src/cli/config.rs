@@ -119,7 +119,7 @@ pub(super) fn matches(command: Command, arguments: Vec<OsString>) -> Result<ArgM
     let set = added.settings.iter().filter_map(Setting::argument);
     let all = names.iter().cloned().chain(set).chain(rest.iter().cloned());
     let matches = strict.try_get_matches_from(all).map_err(|error| added.explain(error));
-    // The first reading of the arguments is the process's own.
+    // The program reads its arguments once; a second reading, in a test, changes nothing.
     let _ = SETTINGS.set(added.settings);
     matches
 }

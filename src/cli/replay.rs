@@ -25,16 +25,16 @@ pub(super) struct Replay {
     /// Print every outcome again, byte for byte; the summary goes to standard error
     #[arg(long)]
     outcomes: bool,
-    /// With --outcomes: print what commands brought about too
+    /// With --outcomes: print the events of the commands too
     #[arg(long, requires = "outcomes")]
     events: bool,
     /// Print every account in order of creation; the summary goes to standard error
     #[arg(long)]
     balances: bool,
-    /// Compare with the outcome log and name the first difference
+    /// Compare the outcomes with the outcome log and name the first difference
     #[arg(long, conflicts_with = "outcomes")]
     check: bool,
-    /// Stop after this command (before the linked chain, where it stands within one)
+    /// Stop after this command, or before its linked chain where that goes on after it
     #[arg(long, value_name = "SEQUENCE", value_parser = whole::<u64>(0, u64::MAX))]
     until: Option<u64>,
     #[command(flatten)]

@@ -13,7 +13,7 @@ pub enum Address {
     Tcp(String),
 }
 
-/// A text that is no [`Address`].
+/// Why a text is no [`Address`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is neither unix:PATH nor HOST:PORT with a port up to 65535")]
 pub struct AddressError(String);

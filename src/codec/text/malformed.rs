@@ -8,9 +8,9 @@ const QUOTED_CHARACTERS_MAX: usize = 64;
 /// What is wrong with a line, and where. Its `Display` is the `error` of the answer.
 ///
 /// The column is that of the first character of what is wrong: counted from 1, in characters
-/// (Unicode scalar values) of the line, a byte order mark not counted. Where a thing is missing
-/// it is the column of what should contain it. Where the line is no JSON it is the column at
-/// which that shows; where the line ends too early, the one after the last.
+/// (Unicode scalar values) of the line, a byte order mark not counted. If a field is missing it is
+/// the column of the object that should have it. If the line is no JSON it is the column where the
+/// parser stopped; if the line ends too early, the one after the last character.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Malformed {
     what: String,
@@ -127,7 +127,7 @@ fn in_plain_words(reason: &str, found: char) -> String {
     }
 }
 
-/// A character for people, who may not see it.
+/// The character itself, or its number where it cannot be seen.
 pub(super) fn described(character: char) -> String {
     match character {
         '\0' => "a NUL character (U+0000; UTF-16 is not read)".to_owned(),
@@ -139,7 +139,7 @@ pub(super) fn described(character: char) -> String {
     }
 }
 
-/// Whether people do not see the character, or what follows it, as it is.
+/// Whether the character cannot be seen, or changes how others are seen.
 fn is_invisible(character: char) -> bool {
     character.is_control()
         || character.is_whitespace() && character != ' '

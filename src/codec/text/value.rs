@@ -92,7 +92,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// That of `all` whose name it is.
+    /// The one of `all` that the string names; `name_of` gives their names.
     pub(super) fn named<T: Copy>(
         self,
         all: &[T],

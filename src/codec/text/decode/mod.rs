@@ -19,9 +19,10 @@ use ringfence_types::{BATCH_COMMANDS_MAX, Command, Op, TIMESTAMP_MAX};
 /// What moves the engine's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
-    /// The machine: `advance_clock` is malformed.
+    /// The machine: `advance_clock` and `pulse` are malformed.
     System,
-    /// `advance_clock` alone.
+    /// `advance_clock` alone, so that an exported journal gets its timestamps again. The engine's own
+    /// `pulse` is then a command as well.
     Manual,
 }
 
@@ -107,7 +108,20 @@ impl Decoder {
                 Ok(Input::Batch)
             }
             Operation::AdvanceClock => self.advance_clock(&fields, start),
+            Operation::Pulse => {
+                batch.push(self.pulse(&fields)?);
+                Ok(Input::Batch)
+            }
         }
+    }
+
+    fn pulse(&self, fields: &Fields) -> Result<Command, Malformed> {
+        if self.clock == Clock::System {
+            let op = fields.value(Name::Op).expect("it was read");
+            return Err(op.malformed("unknown op `pulse`".into()));
+        }
+        fields.allow(const { Names::of(&[Name::Op]) })?;
+        Ok(Command::pulse())
     }
 
     fn advance_clock(&self, fields: &Fields, start: usize) -> Result<Input, Malformed> {
@@ -135,6 +149,7 @@ impl Decoder {
 enum Operation {
     Command(Op),
     AdvanceClock,
+    Pulse,
 }
 
 /// The operation of an object that starts at byte `start`.
@@ -144,13 +159,14 @@ fn operation(fields: &Fields, start: usize) -> Result<Operation, Malformed> {
     if text == "advance_clock" {
         return Ok(Operation::AdvanceClock);
     }
-    match Op::ALL.into_iter().find(|op| op.is_public() && op.name() == text) {
-        Some(op) => Ok(Operation::Command(op)),
-        None => Err(value.malformed(format!("unknown op {}", quoted(&text)))),
+    match Op::ALL.into_iter().find(|op| op.name() == text) {
+        Some(Op::Pulse) => Ok(Operation::Pulse),
+        Some(op) if op.is_public() => Ok(Operation::Command(op)),
+        Some(_) | None => Err(value.malformed(format!("unknown op {}", quoted(&text)))),
     }
 }
 
-/// A line that starts neither an object nor an array.
+/// Why a line is malformed that starts neither an object nor an array.
 fn neither(line: &str, start: usize) -> Malformed {
     match serde_json::from_str::<IgnoredAny>(line) {
         Err(_) => {
@@ -225,7 +241,8 @@ fn element(
     }
     let op_value = || fields.value(Name::Op).expect("it was read");
     let Operation::Command(op) = operation(fields, start)? else {
-        return Err(op_value().malformed("`advance_clock` must stand alone".into()));
+        let text = op_value().string().unwrap_or_default();
+        return Err(op_value().malformed(format!("`{text}` must stand alone")));
     };
     let first = *batch_op.get_or_insert(op);
     if op != first {

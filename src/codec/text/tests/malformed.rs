@@ -68,6 +68,7 @@ fn what_is_wrong_with_a_line_is_named_with_its_column() {
         (r#"{"op":"advance_clock","nanoseconds":1}"#, {
             "`advance_clock` needs a manual clock (apply --clock manual) at column 7"
         }),
+        (r#"[{"op":"pulse"}]"#, "`pulse` must stand alone at column 8"),
         // Integers.
         (
             r#"{"op":"lookup_account","id":-1}"#,
@@ -148,6 +149,18 @@ fn what_is_wrong_with_a_line_is_named_with_its_column() {
         (r#"{"op":"create_account","flags":null}"#, {
             "field `flags` must be an array of names, not null at column 32"
         }),
+        (
+            r#"{"op":"create_account","flags":["reserved_bit_3"]}"#,
+            "unknown flag `reserved_bit_3` at column 33",
+        ),
+        (
+            r#"{"op":"create_account","flags":["reserved_bit_16"]}"#,
+            "unknown flag `reserved_bit_16` at column 33",
+        ),
+        (
+            r#"{"op":"create_account","flags":["reserved_bit_+9"]}"#,
+            "unknown flag `reserved_bit_+9` at column 33",
+        ),
         // Policies.
         (r#"{"op":"set_account_policy","frozen":"debit"}"#, {
             "unknown name `debit` in field `frozen` (known: `none`, `debits`, `credits`, `all`) at column 37"
