@@ -147,10 +147,8 @@ impl Ledger {
             self.note(slot, NO_INDEX, spend_index);
         }
         if is_pending {
-            let debits_pending = debit.debits_pending + amount;
-            self.set_balances(debit_index, Balances { debits_pending, ..debit });
-            let credits_pending = credit.credits_pending + amount;
-            self.set_balances(credit_index, Balances { credits_pending, ..credit });
+            self.change(debit_index, |balances| balances.debits_pending += amount);
+            self.change(credit_index, |balances| balances.credits_pending += amount);
             if let Some(expires_at) = expires_at {
                 self.timers.add(slot, expires_at, self.now);
             }
@@ -161,10 +159,7 @@ impl Ledger {
                 self.accounts.set_closed(credit_index, true);
             }
         } else {
-            let debits_posted = debit.debits_posted + amount;
-            self.set_balances(debit_index, Balances { debits_posted, ..debit });
-            let credits_posted = credit.credits_posted + amount;
-            self.set_balances(credit_index, Balances { credits_posted, ..credit });
+            self.post(debit_index, credit_index, amount);
             self.transfers.enqueue(slot);
             if amount > 0 {
                 self.stir(credit_index);

@@ -101,12 +101,12 @@ impl Ledger {
     /// Takes a hold that passed [`Ledger::check_hold`], in place of one of `freed` units.
     #[inline]
     pub(crate) fn take_hold(&mut self, hold: &Hold, freed: u128) {
-        let owner = *self.accounts.balances(hold.owner);
-        let debits_pending = owner.debits_pending - freed + hold.amount;
-        self.set_balances(hold.owner, Balances { debits_pending, ..owner });
-        let market = *self.accounts.balances(hold.market);
-        let credits_pending = market.credits_pending - freed + hold.amount;
-        self.set_balances(hold.market, Balances { credits_pending, ..market });
+        self.change(hold.owner, |balances| {
+            balances.debits_pending = balances.debits_pending - freed + hold.amount;
+        });
+        self.change(hold.market, |balances| {
+            balances.credits_pending = balances.credits_pending - freed + hold.amount;
+        });
         if freed > hold.amount {
             self.stir(hold.owner);
         }
@@ -186,12 +186,5 @@ impl Ledger {
         if fees != 0 {
             self.stir(accounts.fee);
         }
-    }
-
-    #[inline(always)]
-    fn change(&mut self, index: u32, change: impl FnOnce(&mut Balances)) {
-        let mut balances = *self.accounts.balances(index);
-        change(&mut balances);
-        self.set_balances(index, balances);
     }
 }

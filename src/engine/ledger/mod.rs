@@ -191,14 +191,14 @@ impl Ledger {
     /// it.
     fn release_pending(&mut self, slot: u32, posted: u128) {
         let record = *self.transfers.hot(slot);
-        let mut debit = *self.accounts.balances(record.debit_index);
-        debit.debits_pending -= record.amount;
-        debit.debits_posted += posted;
-        self.set_balances(record.debit_index, debit);
-        let mut credit = *self.accounts.balances(record.credit_index);
-        credit.credits_pending -= record.amount;
-        credit.credits_posted += posted;
-        self.set_balances(record.credit_index, credit);
+        self.change(record.debit_index, |balances| {
+            balances.debits_pending -= record.amount;
+            balances.debits_posted += posted;
+        });
+        self.change(record.credit_index, |balances| {
+            balances.credits_pending -= record.amount;
+            balances.credits_posted += posted;
+        });
         if posted < record.amount {
             self.stir(record.debit_index);
         }
@@ -227,10 +227,19 @@ impl Ledger {
         }
     }
 
+    /// Posts `amount` from one account to another.
     #[inline(always)]
-    fn set_balances(&mut self, index: u32, after: Balances) {
+    fn post(&mut self, debit_index: u32, credit_index: u32, amount: u128) {
+        self.change(debit_index, |balances| balances.debits_posted += amount);
+        self.change(credit_index, |balances| balances.credits_posted += amount);
+    }
+
+    /// Changes the balances of one account.
+    #[inline(always)]
+    fn change(&mut self, index: u32, change: impl FnOnce(&mut Balances)) {
         let balances = self.accounts.balances_mut(index);
-        self.audit.change(balances, &after);
-        *balances = after;
+        let before = *balances;
+        change(balances);
+        self.audit.change(&before, balances);
     }
 }

@@ -98,15 +98,6 @@ impl Ledger {
         slot != NO_INDEX && self.transfers.hot(slot).state == State::Done
     }
 
-    fn post(&mut self, debit_index: u32, credit_index: u32, amount: u128) {
-        let debit = *self.accounts.balances(debit_index);
-        let debits_posted = debit.debits_posted + amount;
-        self.set_balances(debit_index, Balances { debits_posted, ..debit });
-        let credit = *self.accounts.balances(credit_index);
-        let credits_posted = credit.credits_posted + amount;
-        self.set_balances(credit_index, Balances { credits_posted, ..credit });
-    }
-
     /// Takes a payment out of its queue. Where it was the head, its account is stirred.
     pub(super) fn leave_queue(&mut self, slot: u32) {
         let Hot { debit_index, amount, .. } = *self.transfers.hot(slot);
