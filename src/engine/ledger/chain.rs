@@ -82,8 +82,8 @@ impl Ledger {
 
     /// Puts everything back to where it was before the chain.
     pub(crate) fn undo_chain(&mut self) {
-        // Nothing waited in line before the chain.
-        self.queues.forget_stirred();
+        // No account was scheduled before the chain.
+        self.queues.clear_schedule();
         while let Some(before) = self.notes.pop() {
             self.undo(&before);
         }

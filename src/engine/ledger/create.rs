@@ -43,15 +43,15 @@ impl Ledger {
         if slot != NO_INDEX {
             return self.repeat(transfer, slot, own);
         }
-        let resolves =
+        let posts_or_voids =
             TransferFlags::POST_PENDING_TRANSFER.with(TransferFlags::VOID_PENDING_TRANSFER);
         let result = match verdict.refusal() {
             Some(status) => Err(status),
-            None if transfer.flags.has(resolves.with(TransferFlags::QUEUE)) => {
+            None if transfer.flags.has(posts_or_voids.with(TransferFlags::QUEUE)) => {
                 if transfer.flags.has(TransferFlags::QUEUE) {
                     self.pay_or_wait(command, transfer, verdict, hash)
                 } else {
-                    self.resolve(command, transfer, hash, in_chain)
+                    self.post_or_void(command, transfer, hash, in_chain)
                 }
             }
             None => self.pay(command, transfer, verdict, hash, in_chain),
@@ -162,7 +162,7 @@ impl Ledger {
             self.post(debit_index, credit_index, amount);
             self.transfers.enqueue(slot);
             if amount > 0 {
-                self.stir(credit_index);
+                self.schedule(credit_index);
             }
         }
         if spend_index != NO_INDEX {

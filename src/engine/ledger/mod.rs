@@ -21,12 +21,12 @@ mod audit;
 mod chain;
 mod contents;
 mod create;
-mod exchange;
+mod gridlock;
+mod holds;
+mod post_void;
+mod queue_release;
 mod queues;
-mod release;
 mod repeat;
-mod resolution;
-mod resolve;
 mod spend;
 mod timers;
 mod transfers;
@@ -39,14 +39,14 @@ use ringfence_types::{
     TIMESTAMP_MAX, Transfer, TransferBody, TransferEvent, TransferFlags, Verdict,
 };
 
-pub(crate) use exchange::{Hold, TradeAccounts, TradeAmounts};
+pub(crate) use holds::{Hold, TradeAccounts, TradeAmounts};
 pub(crate) use timers::Timers;
 
 use accounts::{Accounts, Balances};
 use audit::Audit;
 use chain::{Before, Notes};
+use gridlock::Gridlock;
 use queues::Queues;
-use resolution::Resolution;
 use spend::SpendWindow;
 use transfers::{Cold, Hot, State, Transfers};
 
@@ -57,7 +57,7 @@ pub(crate) struct Ledger {
     transfers: Transfers,
     timers: Timers,
     queues: Queues,
-    resolution: Resolution,
+    gridlock: Gridlock,
     /// By the indices that risk gives to accounts' policies.
     spends: Array<SpendWindow>,
     spend_count: usize,
@@ -85,7 +85,7 @@ impl Ledger {
             accounts: Accounts::new(accounts)?,
             timers: Timers::new(transfers.capacity())?,
             queues: Queues::new(accounts, transfers.capacity())?,
-            resolution: Resolution::new(accounts)?,
+            gridlock: Gridlock::new(accounts)?,
             transfers,
             spends: Array::new("policies", policies, SpendWindow::NONE)?,
             spend_count: 0,
@@ -106,13 +106,13 @@ impl Ledger {
         self.spends.grow("policies", policies, SpendWindow::NONE)?;
         let transfers = self.transfers.configure(capacities.transfers, rules, self.now)?;
         self.queues.grow(accounts, transfers)?;
-        self.resolution.grow(accounts)?;
+        self.gridlock.grow(accounts)?;
         self.timers.grow(transfers)
     }
 
     pub(crate) fn bytes(&self) -> u64 {
         let records = self.accounts.bytes() + self.transfers.bytes() + self.timers.bytes();
-        let records = records + self.queues.bytes() + self.resolution.bytes();
+        let records = records + self.queues.bytes() + self.gridlock.bytes();
         records + self.spends.bytes() + self.notes.bytes()
     }
 
@@ -157,7 +157,7 @@ impl Ledger {
             self.leave_queue(slot);
             self.give_back(slot, self.transfers.hot(slot).amount, 1);
         } else {
-            self.let_go(slot);
+            self.void_pending(slot);
         }
         self.transfers.settle(slot, State::Expired, now);
         self.check_totals();
@@ -200,10 +200,10 @@ impl Ledger {
             balances.credits_posted += posted;
         });
         if posted < record.amount {
-            self.stir(record.debit_index);
+            self.schedule(record.debit_index);
         }
         if posted > 0 {
-            self.stir(record.credit_index);
+            self.schedule(record.credit_index);
         }
     }
 

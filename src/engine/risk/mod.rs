@@ -238,11 +238,11 @@ impl Risk {
             credit_index: self.directory.find(trails[1], transfer.credit_account_id),
             ..Verdict::default()
         };
-        let resolves = transfer
+        let posts_or_voids = transfer
             .flags
             .has(TransferFlags::POST_PENDING_TRANSFER.with(TransferFlags::VOID_PENDING_TRANSFER));
-        if resolves {
-            if let Some(status) = shape::of_resolution(transfer) {
+        if posts_or_voids {
+            if let Some(status) = shape::of_post_void(transfer) {
                 verdict.refusal = status as u16;
             }
         } else {

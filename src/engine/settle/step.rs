@@ -97,7 +97,7 @@ impl Settle {
     /// which comes next.
     #[inline(always)]
     fn answer_alone(&mut self, index: usize, outcome: Outcome, outbox: &mut impl Outbox) -> bool {
-        let is_over = !self.ledger.is_stirred();
+        let is_over = !self.ledger.is_release_due();
         if is_over {
             outbox.set_outcome(index, outcome);
         } else {

@@ -108,7 +108,7 @@ impl Ledger {
             balances.credits_pending = balances.credits_pending - freed + hold.amount;
         });
         if freed > hold.amount {
-            self.stir(hold.owner);
+            self.schedule(hold.owner);
         }
     }
 
@@ -175,16 +175,16 @@ impl Ledger {
         }
         // What the seller's base account has to spend stays the same: it pays what it held.
         if base != 0 {
-            self.stir(accounts.buyer_base);
+            self.schedule(accounts.buyer_base);
         }
         if buyer_held > cost + buyer_fee {
-            self.stir(accounts.buyer_quote);
+            self.schedule(accounts.buyer_quote);
         }
         if cost > seller_fee {
-            self.stir(accounts.seller_quote);
+            self.schedule(accounts.seller_quote);
         }
         if fees != 0 {
-            self.stir(accounts.fee);
+            self.schedule(accounts.fee);
         }
     }
 }
