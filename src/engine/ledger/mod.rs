@@ -36,7 +36,7 @@ use crate::table::{Array, ColdPart, EngineError, HotPart, NO_INDEX};
 use ringfence_types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, Command, EventBody, EventKind,
     NANOSECONDS_PER_SECOND, PendingStatus, QueueBody, QueueStatus, Rules, SettledBy, Status,
-    TIMESTAMP_MAX, Transfer, TransferBody, TransferEvent, TransferFlags, Verdict,
+    TIMESTAMP_MAX, Transfer, TransferBody, TransferEvent, TransferFlags, TransferIndices, Verdict,
 };
 
 pub(crate) use holds::{Hold, TradeAccounts, TradeAmounts};

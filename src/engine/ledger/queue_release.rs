@@ -43,14 +43,14 @@ impl Ledger {
         hash: u32,
     ) -> Result<u64, Status> {
         let own = command.header.timestamp;
-        let (debit_index, credit_index) = (verdict.debit_index, verdict.credit_index);
+        let TransferIndices { debit: debit_index, credit: credit_index, .. } = verdict.transfer();
         self.check_open(debit_index, credit_index)?;
         let debit = *self.accounts.balances(debit_index);
         let credit = *self.accounts.balances(credit_index);
         let amount = transfer.amount;
         let (debits, credits) = check_overflows(false, &debit, &credit, amount)?;
         let expires_at = expiry(transfer, own)?;
-        if verdict.detail & Verdict::CREDITS_LIMITED != 0 && credits > credit.debits_posted {
+        if verdict.has(Verdict::CREDITS_LIMITED) && credits > credit.debits_posted {
             return Err(Status::ExceedsDebits);
         }
         let spend_index = self.check_spend(verdict, amount, own)?;
@@ -61,7 +61,7 @@ impl Ledger {
         let is_urgent = transfer.flags.has(TransferFlags::URGENT);
         let comes_after = self.queues.has_urgent(debit_index)
             || (!is_urgent && self.queues.head(debit_index) != NO_INDEX);
-        let lacks = verdict.detail & Verdict::DEBITS_LIMITED != 0 && debits > debit.credits_posted;
+        let lacks = verdict.has(Verdict::DEBITS_LIMITED) && debits > debit.credits_posted;
         let waits = comes_after || lacks;
         let hot = Hot {
             timestamp: own,

@@ -91,17 +91,17 @@ impl Settle {
                 ledger.requeue(requeue.id, requeue.urgent != 0)
             }
             Op::SetAccountPolicy => {
-                let refusal = verdict.refusal();
-                if refusal.is_none() && verdict.extra_index != Verdict::NONE {
-                    ledger.set_spend(verdict.extra_index, command.body.account_policy(), own);
+                let spend = verdict.new_policy();
+                if !verdict.is_refused() && spend != Verdict::NONE {
+                    ledger.set_spend(spend, command.body.account_policy(), own);
                 }
-                refusal.unwrap_or(Status::Ok)
+                verdict.refusal().unwrap_or(Status::Ok)
             }
             Op::SetLedgerPolicy | Op::SetPairPolicy => verdict.refusal().unwrap_or(Status::Ok),
             Op::Pulse => Status::Ok,
             Op::LookupAccount => {
                 emitter.make_sure_of_room()?;
-                match verdict.debit_index {
+                match verdict.account() {
                     Verdict::NONE => Status::NotFound,
                     index => {
                         let body = EventBody::of_account(ledger.show_account(index));
@@ -122,7 +122,7 @@ impl Settle {
             }
             Op::LookupQueue => {
                 emitter.make_sure_of_room()?;
-                match verdict.debit_index {
+                match verdict.account() {
                     Verdict::NONE => Status::AccountNotFound,
                     index => {
                         let body = EventBody::of_queue(ledger.show_queue(index));
