@@ -82,8 +82,8 @@ impl Ledger {
 
     /// Puts everything back to where it was before the chain.
     pub(crate) fn undo_chain(&mut self) {
-        // Nothing waited in line before the chain.
-        self.queues.forget_stirred();
+        // No account was scheduled before the chain.
+        self.queues.clear_schedule();
         while let Some(before) = self.notes.pop() {
             self.undo(&before);
         }
@@ -108,8 +108,8 @@ impl Ledger {
         }
         self.accounts.set_closed(before.debit_index, before.debit_closed);
         self.accounts.set_closed(before.credit_index, before.credit_closed);
-        self.set_balances(before.debit_index, before.debit);
-        self.set_balances(before.credit_index, before.credit);
+        self.change(before.debit_index, |balances| *balances = before.debit);
+        self.change(before.credit_index, |balances| *balances = before.credit);
         self.last_timestamp = before.last_timestamp;
     }
 }

@@ -200,8 +200,8 @@ impl Ledger {
             let is_paid = state != State::Spent;
             let both = record.debit_index.max(record.credit_index);
             Misfit::unless(!is_paid || both < accounts, section, index, "no such account")?;
-            let resolves = record.pending_index;
-            let leads = resolves == NO_INDEX || (resolves as usize) < settled;
+            let pending = record.pending_index;
+            let leads = pending == NO_INDEX || (pending as usize) < settled;
             Misfit::unless(leads, section, index, "no such pending transfer")?;
             let spend = record.spend_index;
             let counts = spend == NO_INDEX || (spend as usize) < self.spend_count;

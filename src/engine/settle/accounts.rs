@@ -18,15 +18,15 @@ pub(super) fn create_account(
         None => {
             let timestamp = timestamp_of(command);
             let opened = ledger.open_account(account, timestamp);
-            assert_eq!(opened, verdict.debit_index, "risk counts accounts as settle does");
+            assert_eq!(opened, verdict.account(), "risk counts accounts as settle does");
             (Status::Created, timestamp)
         }
         Some(Status::Exists) => {
-            let existing = if verdict.detail & Verdict::TAKEN_IN_CHAIN != 0 {
-                let taken_by = commands.at(index - verdict.extra_index as usize);
+            let existing = if let Some(distance) = verdict.taken_in_chain() {
+                let taken_by = commands.at(index - distance as usize);
                 Account { timestamp: timestamp_of(taken_by), ..*taken_by.body.account() }
             } else {
-                ledger.show_account(verdict.debit_index)
+                ledger.show_account(verdict.account())
             };
             match difference(account, &existing) {
                 Some(status) => (status, command.header.timestamp),

@@ -8,34 +8,48 @@ use ringfence_types::{
 };
 
 impl Settle {
-    /// Executes the command at `index`, which has this sequence and stands in no chain.
-    #[inline(always)]
+    /// Executes the command at `index`, which has this sequence and stands in no chain. Its outcome is
+    /// then the first of `outcomes`.
+    #[inline(never)]
     pub(super) fn execute<O: Outbox>(
         &mut self,
         sequence: u64,
         commands: &(impl Window<Command> + ?Sized),
-        verdicts: &(impl Window<Verdict> + ?Sized),
+        verdict: &Verdict,
         index: usize,
         outbox: &mut O,
         left: &mut usize,
-    ) -> Result<Outcome, Paused> {
-        let (command, verdict) = (commands.at(index), verdicts.at(index));
-        let hash = self.hashes.of(index);
-        if command.header.op == Op::CreateTransfer as u8 {
-            let answer = self.ledger.create_transfer(command, verdict, hash, false);
-            if answer.0.spends_id() {
-                self.ledger.spend_id(command, hash);
-            }
-            return Ok(outcome(command, answer));
-        }
+    ) -> Result<(), Paused> {
+        let command = commands.at(index);
         if command.is_of_order() {
             self.prefetch_neighbours(commands, index);
         }
-        self.execute_other(sequence, command, verdict, hash, outbox, left)
+        self.outcomes[0] = if command.op() == Op::CreateTransfer {
+            outcome(command, self.execute_transfer(command, verdict, index))
+        } else {
+            self.execute_other(sequence, command, verdict, self.hashes.of(index), outbox, left)?
+        };
+        Ok(())
+    }
+
+    /// Executes the transfer at `index`, which stands in no chain. Returns its status and timestamp.
+    #[inline(always)]
+    pub(super) fn execute_transfer(
+        &mut self,
+        command: &Command,
+        verdict: &Verdict,
+        index: usize,
+    ) -> (Status, u64) {
+        let hash = self.hashes.of(index);
+        let answer = self.ledger.create_transfer(command, verdict, hash, false);
+        if answer.0.spends_id() {
+            self.ledger.spend_id(command, hash);
+        }
+        answer
     }
 
     /// Executes what is no transfer; `hash` is that of its id.
-    #[inline(never)]
+    #[inline(always)]
     fn execute_other<O: Outbox>(
         &mut self,
         sequence: u64,
@@ -77,17 +91,17 @@ impl Settle {
                 ledger.requeue(requeue.id, requeue.urgent != 0)
             }
             Op::SetAccountPolicy => {
-                let refusal = verdict.refusal();
-                if refusal.is_none() && verdict.extra_index != Verdict::NONE {
-                    ledger.set_spend(verdict.extra_index, command.body.account_policy(), own);
+                let spend = verdict.new_policy();
+                if !verdict.is_refused() && spend != Verdict::NONE {
+                    ledger.set_spend(spend, command.body.account_policy(), own);
                 }
-                refusal.unwrap_or(Status::Ok)
+                verdict.refusal().unwrap_or(Status::Ok)
             }
             Op::SetLedgerPolicy | Op::SetPairPolicy => verdict.refusal().unwrap_or(Status::Ok),
             Op::Pulse => Status::Ok,
             Op::LookupAccount => {
                 emitter.make_sure_of_room()?;
-                match verdict.debit_index {
+                match verdict.account() {
                     Verdict::NONE => Status::NotFound,
                     index => {
                         let body = EventBody::of_account(ledger.show_account(index));
@@ -108,7 +122,7 @@ impl Settle {
             }
             Op::LookupQueue => {
                 emitter.make_sure_of_room()?;
-                match verdict.debit_index {
+                match verdict.account() {
                     Verdict::NONE => Status::AccountNotFound,
                     index => {
                         let body = EventBody::of_queue(ledger.show_queue(index));

@@ -57,7 +57,7 @@ pub(super) fn look_up_market<O: Outbox>(
     verdict: &Verdict,
     emitter: &mut Emitter<'_, O>,
 ) -> Result<Status, Paused> {
-    let index = verdict.debit_index;
+    let index = verdict.market();
     if index == Verdict::NONE {
         return Ok(Status::MarketNotFound);
     }
@@ -82,8 +82,8 @@ impl Settle {
     pub(super) fn prefetch_order(&self, command: &Command, verdict: &Verdict, hash: u32) {
         if command.op() == Op::PlaceOrder {
             let buys = command.body.order().side == Side::Buy as u8;
-            let pays = if buys { verdict.credit_index } else { verdict.debit_index };
-            self.ledger.fetch_balances(pays);
+            let side = if buys { Side::Buy } else { Side::Sell };
+            self.ledger.fetch_balances(verdict.order().payer(side));
         } else {
             self.exchange.fetch_record(hash);
         }

@@ -6,16 +6,17 @@
 //!   due        lets settle             lets settle
 //! ```
 //!
-//! Nearly every unit is one command at a time when nothing is due, and lets nothing else settle: of
-//! the phases only its execution is left, and [`Settle::settle_unit`] is short.
+//! Nearly every unit is one transfer at a time when nothing is due, and lets nothing else settle: only
+//! its execution is left of the phases. [`Settle::settle_unit`] is that short path.
 
-use super::Settle;
 use super::emitter::Emitter;
 use super::exchange::Exchange;
+use super::{Settle, outcome};
 use crate::emit::{Emit, Paused};
 use crate::ledger::Ledger;
 use ringfence_types::{
-    Command, EventBody, EventKind, Outbox, Status, Step, TransferEvent, Verdict, Window,
+    Command, EventBody, EventKind, Op, Outbox, Outcome, Status, Step, TransferEvent, Verdict,
+    Window,
 };
 
 /// Most events that one step emits: then others on the thread have their turn.
@@ -76,25 +77,37 @@ impl Settle {
             && !command.is_linked()
             && self.begin_event(command.header.timestamp)
         {
-            match self.execute(sequence, commands, verdicts, start, outbox, left) {
-                Ok(outcome) if !self.ledger.is_stirred() => {
-                    outbox.set_outcome(start, outcome);
-                    return Ok(start + 1);
-                }
-                Ok(outcome) => {
-                    self.outcomes[0] = outcome;
-                    self.phase = Phase::ReleaseAfter;
-                }
-                Err(Paused) => {
-                    self.phase = Phase::Execute;
-                    return Err(Paused);
-                }
+            let verdict = verdicts.at(start);
+            let is_over = if command.header.op == Op::CreateTransfer as u8 {
+                let answer = self.execute_transfer(command, verdict, start);
+                self.answer_alone(start, outcome(command, answer), outbox)
+            } else {
+                self.execute(sequence, commands, verdict, start, outbox, left)
+                    .inspect_err(|Paused| self.phase = Phase::Execute)?;
+                self.answer_alone(start, self.outcomes[0], outbox)
+            };
+            if is_over {
+                return Ok(start + 1);
             }
         }
         self.settle_in_phases(sequence, commands, verdicts, start, outbox, left)
     }
 
-    /// As [`Settle::settle_unit`], whatever the unit is and whatever it brings about.
+    /// Takes the outcome of a command that stands alone. `false`: it lets something settle from queues,
+    /// which comes next.
+    #[inline(always)]
+    fn answer_alone(&mut self, index: usize, outcome: Outcome, outbox: &mut impl Outbox) -> bool {
+        let is_over = !self.ledger.is_release_due();
+        if is_over {
+            outbox.set_outcome(index, outcome);
+        } else {
+            self.outcomes[0] = outcome;
+            self.phase = Phase::ReleaseAfter;
+        }
+        is_over
+    }
+
+    /// As [`Settle::settle_unit`], for any unit in any phase.
     #[cold]
     fn settle_in_phases<O: Outbox>(
         &mut self,
@@ -133,8 +146,7 @@ impl Settle {
             if lead > 0 || last.is_linked() {
                 self.execute_chain(commands, verdicts, start, end);
             } else {
-                self.outcomes[0] =
-                    self.execute(sequence, commands, verdicts, start, outbox, left)?;
+                self.execute(sequence, commands, verdicts.at(start), start, outbox, left)?;
             }
             self.phase = Phase::ReleaseAfter;
         }

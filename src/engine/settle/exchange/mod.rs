@@ -30,7 +30,7 @@ use crate::ledger::{Hold, Ledger, Timers, TradeAccounts};
 use crate::table::{Array, EngineError, NO_INDEX};
 use ringfence_types::{
     CancelReason, EventBody, EventKind, Market as MarketFields, NANOSECONDS_PER_SECOND,
-    OrderCancelled, OrderStatus, Rules, Side, Status, TimeInForce, Verdict,
+    NewMarketIndices, OrderCancelled, OrderStatus, Rules, Side, Status, TimeInForce, Verdict,
 };
 
 pub(super) use matching::Taker;
@@ -226,17 +226,18 @@ impl Exchange {
     ) -> (Status, u64) {
         match verdict.refusal() {
             None => {
+                let NewMarketIndices { base, quote, fee } = verdict.new_market();
                 self.markets[self.market_count] = Market {
                     fields: *fields,
                     timestamp: own,
-                    base_index: verdict.debit_index,
-                    quote_index: verdict.credit_index,
-                    fee_index: verdict.extra_index,
+                    base_index: base,
+                    quote_index: quote,
+                    fee_index: fee,
                 };
                 self.market_count += 1;
                 (Status::Created, own)
             }
-            Some(Status::Exists) => (Status::Exists, self.market(verdict.debit_index).timestamp),
+            Some(Status::Exists) => (Status::Exists, self.market(verdict.market()).timestamp),
             Some(status) => (status, own),
         }
     }
