@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use super::buffer::Buffer;
-use super::directory::{Backend, DataDir, Directory};
+use super::data_dir::{Backend, DataDir, Directory};
 use super::error::JournalError;
 use super::storage::{Completion, Operation, Storage};
 use super::threaded::{Threaded, Waker};

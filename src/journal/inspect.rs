@@ -1,10 +1,10 @@
 //! Looks a whole journal over and counts what it holds.
 
-use super::directory::DataDir;
+use super::cursor::{Entry, Start, Tail, Walk};
+use super::data_dir::DataDir;
 use super::error::JournalError;
 use super::files::Files;
 use super::seal::{Key, Seal, Seals};
-use super::walk::{Entry, Start, Tail, Walk};
 use ringfence_types::{Op, Rules};
 
 /// What a journal holds.

@@ -20,8 +20,9 @@
 
 mod blocking;
 mod buffer;
+mod cursor;
+mod data_dir;
 mod direct;
-mod directory;
 mod disk;
 mod error;
 #[cfg(feature = "faulty")]
@@ -42,12 +43,12 @@ mod storage;
 mod threaded;
 mod trim;
 mod uring;
-mod walk;
 mod writer;
 
 pub use blocking::Blocking;
 pub use buffer::Buffer;
-pub use directory::{Backend, DataDir, Directory, DiskFile, SnapshotLock, WriteMode};
+pub use cursor::{Anchor, Entry, Tail, first_segment};
+pub use data_dir::{Backend, DataDir, Directory, DiskFile, SnapshotLock, WriteMode};
 pub use disk::Disk;
 pub use error::{Fault, JournalError};
 pub use files::{Access, Files, OpenFile};
@@ -69,7 +70,6 @@ pub use snapshot::{
 pub use storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 pub use threaded::{Threaded, Waker};
 pub use uring::Uring;
-pub use walk::{Anchor, Entry, Tail, first_segment};
 pub use writer::{Durability, Options, Position, WRITER_BYTES, Writer};
 
 impl Writer<Disk> {

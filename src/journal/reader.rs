@@ -1,11 +1,11 @@
 //! Reads a journal beside an engine that may be writing it.
 
-use super::directory::{DataDir, Directory};
+use super::cursor::{Anchor, Entry, Start, Tail, Walk};
+use super::data_dir::{DataDir, Directory};
 use super::error::JournalError;
 use super::files::Files;
 use super::format::FrameKind;
 use super::seal::{Key, Seals};
-use super::walk::{Anchor, Entry, Start, Tail, Walk};
 
 /// Reads entries in order, changes nothing, and goes as far as is durable.
 pub struct Reader<F: Files = Directory> {

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::blocking::Blocking;
 use super::buffer::Buffer;
-use super::directory::DataDir;
+use super::cursor::{Anchor, Entry, Start, Tail, Walk};
+use super::data_dir::DataDir;
 use super::error::JournalError;
 use super::files::{Access, Files, OpenFile};
 use super::format::{
@@ -12,7 +13,6 @@ use super::format::{
 };
 use super::seal::Seals;
 use super::trim::{fill_block, zero_behind};
-use super::walk::{Anchor, Entry, Start, Tail, Walk};
 use super::writer::{Options, Position, Writer};
 use ringfence_types::{Capacities, RULES_VERSION, Rules};
 

@@ -28,7 +28,7 @@ use crossbeam::sync::Parker;
 use io_uring::{IoUring, opcode, squeue, types};
 
 use super::buffer::{Buffer, Registration};
-use super::directory::{Directory, DiskFile};
+use super::data_dir::{Directory, DiskFile};
 use super::error::JournalError;
 use super::files::{Access, Files};
 use super::format::{BLOCK_BYTES, segment_name};
@@ -450,7 +450,7 @@ mod tests {
     use std::fs;
     use std::thread;
 
-    use super::super::directory::{DataDir, WriteMode};
+    use super::super::data_dir::{DataDir, WriteMode};
     use super::super::files::OpenFile;
     use super::super::format::SegmentHeader;
     use super::*;

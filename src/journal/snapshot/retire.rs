@@ -12,7 +12,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Snapshot, SnapshotHeader, snapshot_name, snapshots};
-use crate::directory::DataDir;
+use crate::data_dir::DataDir;
 use crate::error::JournalError;
 use crate::files::Files;
 use crate::format::{segment_name, segment_of_name};

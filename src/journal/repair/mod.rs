@@ -16,15 +16,15 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::buffer::Buffer;
-use super::directory::{DataDir, Directory, WriteMode};
-use super::error::{Fault, JournalError};
-use super::files::{Access, Files, OpenFile};
-use super::format::{BLOCK_BYTES, segment_name};
-use super::seal::{Key, Seals};
-use super::snapshot::{snapshot_name, snapshots};
-use super::walk::{Start, Walk};
-use super::writer::Position;
+use super::data_dir::{DataDir, Directory, WriteMode};
+use super::cursor::{Start, Walk};
+use crate::buffer::Buffer;
+use crate::error::{Fault, JournalError};
+use crate::files::{Access, Files, OpenFile};
+use crate::format::{BLOCK_BYTES, segment_name};
+use crate::seal::{Key, Seals};
+use crate::snapshot::{snapshot_name, snapshots};
+use crate::writer::Position;
 
 /// One thing that a repair took out of a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,7 +213,7 @@ fn look<F: Files>(files: &F, key: Option<Key>) -> Result<Found, JournalError> {
 /// Numbers of the segments after `segment`, whatever is in them.
 fn later_segments<F: Files>(files: &F, segment: u32) -> Result<Vec<u32>, JournalError> {
     let names = files.names()?;
-    let numbers = names.iter().filter_map(|name| super::format::segment_of_name(name));
+    let numbers = names.iter().filter_map(|name| crate::format::segment_of_name(name));
     let mut later: Vec<u32> = numbers.filter(|&number| number > segment).collect();
     later.sort_unstable();
     Ok(later)
