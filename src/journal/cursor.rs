@@ -1,12 +1,4 @@
-//! Goes through a journal frame by frame, and tells a tail from damage where it ends.
-//!
-//! ```text
-//!   frame ✓ │ frame ✓ │ frame ✗ │ ? ? frame ✓ (durable up to 7) ? │ zeros …
-//!                       ▲ first fault: the next sequence would be n
-//!                         highest durable mark of all good frames, before and after, is m
-//!                         n ≤ m: n was durable and is not there, so this is damage
-//!                         n > m: nobody can have seen n acknowledged, so this is tail
-//! ```
+//! Goes through a journal frame by frame, up to its end, its tail or its damage.
 //!
 //! # Invariants
 //!
@@ -14,68 +6,24 @@
 //! * Nothing is skipped: what is given out is a gapless chain from the journal's first frame.
 
 use std::collections::VecDeque;
-use std::fmt;
 
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::FromBytes;
 
+use super::chain::Chain;
+use super::entry::{Entry, Tail, unpack};
 use super::error::{Fault, JournalError};
-use super::files::{Access, Files, OpenFile as _};
+use super::files::{Access, Files};
 use super::format::{
-    BLOCK_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader,
-    segment_name, segment_of_name,
+    FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
-use super::seal::{Key, Seal, Seals};
+use super::place::{Anchor, Position};
+use super::seal::{Key, Seals};
+use super::segments::{Expected, check_length, damaged, read_header, segment_name};
 use super::sliding::Sliding;
-use super::snapshot::{Snapshot, snapshots};
-use super::writer::Position;
-use ringfence_types::{BATCH_COMMANDS_MAX, Body, Command, Header, Rules, TIMESTAMP_MAX};
-
-/// One thing that a journal holds, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entry<'a> {
-    /// Rules that hold from here on.
-    Rules(Rules),
-    /// One batch, as it entered the ring; sessions are 0.
-    Batch {
-        /// Sequence of the first command.
-        first_sequence: u64,
-        /// Timestamp of the first command, in nanoseconds.
-        first_timestamp: u64,
-        /// The commands, 1 to [`ringfence_types::BATCH_COMMANDS_MAX`].
-        commands: &'a [Command],
-    },
-    /// A closing frame: everything before it was durable.
-    Mark {
-        /// Sequence of the last command before.
-        durable_sequence: u64,
-    },
-}
-
-/// What stands behind the last good frame without any of it being acknowledged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tail {
-    /// The segment in which it begins.
-    pub segment: u32,
-    /// Where it begins, in bytes.
-    pub offset: u64,
-    /// Bytes from there to the last that is not zero, over all segments.
-    pub bytes: u64,
-    /// What is wrong with its first bytes.
-    pub fault: Fault,
-}
-
-impl fmt::Display for Tail {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} bytes that were never acknowledged: {} at byte {}: {}",
-            self.bytes,
-            segment_name(self.segment),
-            self.offset,
-            self.fault
-        )
-    }
-}
+use super::start::{Start, headers};
+use super::survey::{Survey, survey};
+use super::verdict::{Evidence, Found, Verdict, judge};
+use ringfence_types::{BATCH_COMMANDS_MAX, Command, Rules};
 
 /// A frame that no mark calls durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,56 +34,14 @@ pub(super) struct Unmarked {
     pub sequence: u64,
 }
 
-/// A place behind a batch that was durable, from where a journal can be read on without what came
-/// before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Anchor {
-    /// Identity of the journal.
-    pub journal_id: [u8; 16],
-    /// Sequence of the last command of the batch.
-    pub last_sequence: u64,
-    /// The engine's timestamp of that command, in nanoseconds.
-    pub last_timestamp: u64,
-    /// The segment that the batch stands in, by its number.
-    pub segment: u32,
-    /// Checksum of the batch's frame.
-    pub frame_checksum: u32,
-    /// Where the batch's frame begins in its segment, in bytes.
-    pub frame_offset: u64,
-    /// The keyed seal of that frame.
-    pub seal: [u8; 16],
-    /// The rules that held for the batch.
-    pub rules: Rules,
-}
-
-/// Where a walk begins.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Start<'a> {
-    /// With the journal's first frame: no segment may be missing.
-    Beginning,
-    /// Behind a batch: segments before that of the batch are not looked at.
-    After(&'a Anchor),
-    /// With the first segment that is there, if a snapshot covers those before it: what stands before
-    /// its first frame is taken on trust.
-    FirstKept,
-}
-
-/// What stands where a journal ends, at the walk's position.
+/// What stands where a journal ends, at the cursor's position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct End {
     pub tail: Option<Tail>,
 }
 
-/// What a look at the bytes from a place on found.
-struct Survey {
-    highest_mark: u64,
-    has_frames: bool,
-    first_nonzero: Option<(u32, u64)>,
-    nonzero_bytes: u64,
-}
-
 /// A pass through the segments of a journal.
-pub(super) struct Walk<F: Files> {
+pub(super) struct Cursor<F: Files> {
     files: F,
     key: Option<Key>,
     /// All segments from the first that is read on, with their headers, without a gap.
@@ -149,46 +55,38 @@ pub(super) struct Walk<F: Files> {
     commands: Vec<Command>,
     /// The last batch.
     anchor: Option<Anchor>,
-    /// What comes before the next frame is not known.
-    is_unanchored: bool,
-    /// Checksum of the last frame.
-    pub previous_checksum: u32,
-    /// Seal of the last frame.
-    pub previous_seal: Seal,
-    pub last_sequence: u64,
-    pub last_timestamp: u64,
-    pub rules: Option<Rules>,
-    /// Highest sequence that any good frame so far says is durable; after damage was found, any good
-    /// frame at all.
-    pub highest_mark: u64,
+    chain: Chain,
+    rules: Option<Rules>,
+    /// Highest sequence that any good frame calls durable, once damage was found.
+    durable_in_damage: u64,
     /// Where the last segment ended, before the frame that says so.
-    pub before_end: Option<Position>,
+    before_end: Option<Position>,
     /// Frames so far that no mark calls durable, in order.
-    pub unmarked: VecDeque<Unmarked>,
-    pub end: Option<End>,
+    unmarked: VecDeque<Unmarked>,
+    end: Option<End>,
 }
 
-impl<F: Files> Walk<F> {
+impl<F: Files> Cursor<F> {
     /// Checks that the segments are there and are what they should be, and stands at `start`. With a key,
     /// seals are checked too; without one those of a keyed journal are passed over.
-    pub fn open(files: &F, start: Start<'_>, key: Option<Key>) -> Result<Walk<F>, JournalError> {
-        match read_headers(files, start, key.as_ref(), check_length)? {
+    pub fn open(files: &F, start: Start<'_>, key: Option<Key>) -> Result<Cursor<F>, JournalError> {
+        match headers(files, start, key.as_ref(), check_length)? {
             (_, Some(damage)) => Err(damage),
-            (segments, None) => Walk::through(files, start, key, segments),
+            (segments, None) => Cursor::through(files, start, key, segments),
         }
     }
 
-    /// As [`Walk::open`], but where a segment after the first is damaged, stands before the first frame
+    /// As [`Cursor::open`], but where a segment after the first is damaged, stands before the first frame
     /// of the segments before it, with the damage. Lengths are not looked at.
     pub fn open_up_to_damage(
         files: &F,
         start: Start<'_>,
         key: Option<Key>,
-    ) -> Result<(Walk<F>, Option<JournalError>), JournalError> {
-        let (segments, damage) = read_headers(files, start, key.as_ref(), |_, _| Ok(()))?;
+    ) -> Result<(Cursor<F>, Option<JournalError>), JournalError> {
+        let (segments, damage) = headers(files, start, key.as_ref(), |_, _| Ok(()))?;
         match (segments.is_empty(), damage) {
             (true, Some(damage)) => Err(damage),
-            (_, damage) => Ok((Walk::through(files, start, key, segments)?, damage)),
+            (_, damage) => Ok((Cursor::through(files, start, key, segments)?, damage)),
         }
     }
 
@@ -197,10 +95,10 @@ impl<F: Files> Walk<F> {
         start: Start<'_>,
         key: Option<Key>,
         segments: Vec<SegmentHeader>,
-    ) -> Result<Walk<F>, JournalError> {
+    ) -> Result<Cursor<F>, JournalError> {
         let first = segments[0];
         let file = files.open(&segment_name(first.segment), Access::Read)?;
-        let mut walk = Walk {
+        let mut cursor = Cursor {
             files: files.clone(),
             key,
             segments,
@@ -211,21 +109,17 @@ impl<F: Files> Walk<F> {
             current: None,
             commands: Vec::with_capacity(BATCH_COMMANDS_MAX),
             anchor: None,
-            is_unanchored: first.segment > 1,
-            previous_checksum: first.checksum,
-            previous_seal: first.seal,
-            last_sequence: 0,
-            last_timestamp: 0,
+            chain: Chain::before(&first),
             rules: None,
-            highest_mark: 0,
+            durable_in_damage: 0,
             before_end: None,
             unmarked: VecDeque::new(),
             end: None,
         };
         if let Start::After(anchor) = start {
-            walk.go_behind(anchor)?;
+            cursor.go_behind(anchor)?;
         }
-        Ok(walk)
+        Ok(cursor)
     }
 
     /// Stands behind the batch of `anchor`, if it is there.
@@ -242,22 +136,47 @@ impl<F: Files> Walk<F> {
             Ok(header)
         });
         let header = found.map_err(|fault| damaged(&self.files, segment.segment, offset, fault))?;
-        // Durable, or it would not have become part of a snapshot.
-        self.highest_mark = anchor.last_sequence;
-        self.last_sequence = anchor.last_sequence;
-        self.last_timestamp = anchor.last_timestamp;
+        self.chain = Chain::after(anchor, &header);
         self.rules = Some(anchor.rules);
-        self.previous_checksum = header.checksum;
-        self.previous_seal = header.seal;
         self.offset = offset + u64::from(header.length_bytes);
         self.anchor = Some(*anchor);
-        self.is_unanchored = false;
         Ok(())
     }
 
-    /// The last batch that the walk has gone past, if there was one.
+    /// The last batch that the cursor has gone past, if there was one.
     pub fn anchor(&self) -> Option<&Anchor> {
         self.anchor.as_ref()
+    }
+
+    /// The frames so far.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The rules that hold here.
+    pub fn rules(&self) -> Option<&Rules> {
+        self.rules.as_ref()
+    }
+
+    /// Highest sequence that any good frame so far says is durable; after damage was found, any good
+    /// frame at all.
+    pub fn durable_sequence(&self) -> u64 {
+        self.chain.durable_sequence.max(self.durable_in_damage)
+    }
+
+    /// What stands at the end, once [`Cursor::advance`] gave `None`.
+    pub fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+
+    /// Where the last segment ended, before the frame that says so.
+    pub fn before_end(&self) -> Option<&Position> {
+        self.before_end.as_ref()
+    }
+
+    /// The first frame that no mark calls durable.
+    pub fn first_unmarked(&self) -> Option<&Unmarked> {
+        self.unmarked.front()
     }
 
     /// Where a writer would go on if the journal ended here.
@@ -269,11 +188,11 @@ impl<F: Files> Walk<F> {
             segment: segment.segment,
             segment_bytes: segment.segment_bytes,
             offset: self.offset,
-            previous_checksum: self.previous_checksum,
-            previous_seal: self.previous_seal,
-            last_sequence: self.last_sequence,
-            last_timestamp: self.last_timestamp,
-            marked_sequence: self.highest_mark,
+            previous_checksum: self.chain.previous_checksum,
+            previous_seal: self.chain.previous_seal,
+            last_sequence: self.chain.last_sequence,
+            last_timestamp: self.chain.last_timestamp,
+            marked_sequence: self.durable_sequence(),
             next_segment_bytes: next.map(|header| header.segment_bytes),
         }
     }
@@ -287,7 +206,7 @@ impl<F: Files> Walk<F> {
         }
     }
 
-    /// Length of the frame that the walk stands behind, in bytes; 0 if there is none.
+    /// Length of the frame that the cursor stands behind, in bytes; 0 if there is none.
     pub fn frame_bytes(&self) -> u64 {
         self.current.map_or(0, |header| header.length_bytes.into())
     }
@@ -319,6 +238,19 @@ impl<F: Files> Walk<F> {
         if kind == FrameKind::End {
             self.before_end = Some(self.position());
         }
+        self.chain.extend(&header);
+        self.take_in(kind, &header)?;
+        self.note_unmarked(&header);
+        self.offset += u64::from(header.length_bytes);
+        self.current = Some(header);
+        if kind == FrameKind::End {
+            self.enter_next()?;
+        }
+        Ok(Some(kind))
+    }
+
+    /// Takes in what the frame at the present place holds.
+    fn take_in(&mut self, kind: FrameKind, header: &FrameHeader) -> Result<(), JournalError> {
         let bytes = self.sliding.bytes(self.offset, header.length_bytes as usize)?;
         let payload = &bytes[FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.payload_bytes()];
         match kind {
@@ -327,13 +259,11 @@ impl<F: Files> Walk<F> {
                 self.rules = Some(rules);
             }
             FrameKind::Batch => {
-                unpack(&header, payload, &mut self.commands);
-                self.last_sequence += u64::from(header.count);
-                self.last_timestamp = header.first_timestamp + u64::from(header.count - 1);
+                unpack(header, payload, &mut self.commands);
                 self.anchor = self.rules.map(|rules| Anchor {
                     journal_id: self.segments[self.index].journal_id,
-                    last_sequence: self.last_sequence,
-                    last_timestamp: self.last_timestamp,
+                    last_sequence: self.chain.last_sequence,
+                    last_timestamp: self.chain.last_timestamp,
                     segment: self.segments[self.index].segment,
                     frame_checksum: header.checksum,
                     frame_offset: self.offset,
@@ -343,26 +273,22 @@ impl<F: Files> Walk<F> {
             }
             FrameKind::Mark | FrameKind::End => {}
         }
-        self.highest_mark = self.highest_mark.max(header.durable_sequence);
+        Ok(())
+    }
+
+    fn note_unmarked(&mut self, header: &FrameHeader) {
         self.unmarked.push_back(Unmarked {
             segment: self.segment().segment,
             offset: self.offset,
             sequence: header.first_sequence + u64::from(header.count).saturating_sub(1),
         });
-        while self.unmarked.front().is_some_and(|frame| frame.sequence <= self.highest_mark) {
+        let durable_sequence = self.chain.durable_sequence;
+        while self.unmarked.front().is_some_and(|frame| frame.sequence <= durable_sequence) {
             self.unmarked.pop_front();
         }
-        self.offset += u64::from(header.length_bytes);
-        self.previous_checksum = header.checksum;
-        self.previous_seal = header.seal;
-        self.current = Some(header);
-        if kind == FrameKind::End {
-            self.enter_next()?;
-        }
-        Ok(Some(kind))
     }
 
-    /// What the frame holds that the walk stands behind, if it is of use to others.
+    /// What the frame holds that the cursor stands behind, if it is of use to others.
     pub fn entry(&self) -> Option<Entry<'_>> {
         let header = self.current.as_ref()?;
         match header.kind().expect("the kind was checked") {
@@ -378,16 +304,17 @@ impl<F: Files> Walk<F> {
     }
 
     /// The highest durable mark in the journal, from the end backwards: reads no more than it must.
-    pub fn highest_mark_from_the_end(&mut self) -> Result<u64, JournalError> {
+    pub fn durable_sequence_at_the_end(&mut self) -> Result<u64, JournalError> {
         for index in (0..self.segments.len()).rev() {
             let survey = self.survey(index, SEGMENT_HEADER_BYTES as u64)?;
             if survey.has_frames {
-                return Ok(survey.highest_mark);
+                return Ok(survey.durable_sequence);
             }
         }
         Ok(0)
     }
 
+    /// The header of the frame at the present place, if it is good and follows.
     fn read_frame(&mut self) -> Result<Result<FrameHeader, Fault>, JournalError> {
         let segment = self.segments[self.index];
         let (seed, offset) = (segment.frame_seed(), self.offset);
@@ -402,152 +329,60 @@ impl<F: Files> Walk<F> {
             return Ok(Err(Fault::Empty));
         }
         let rest = &bytes[FRAME_HEADER_BYTES..];
-        if let Err(fault) = header.check_payload(rest, seed) {
+        let checked = header.check_payload(rest, seed).and_then(|()| self.chain.accept(&header));
+        if let Err(fault) = checked {
             return Ok(Err(fault));
         }
-        let is_sealed = match &self.key {
-            // The seal before is not known: it is the first that is taken on trust.
-            Some(key) if !self.is_unanchored => {
-                key.seal_frame(&self.previous_seal, &header, rest) == header.seal
-            }
-            _ => true,
-        };
-        if self.is_unanchored {
-            self.is_unanchored = false;
-            self.previous_checksum = header.previous_checksum;
-            self.last_sequence = header.first_sequence.saturating_sub(1);
-        }
-        if let Err(fault) = self.check_chain(&header) {
-            return Ok(Err(fault));
-        }
-        if !is_sealed {
+        if let Some(key) = &self.key
+            && self.chain.knows_seal()
+            && key.seal_frame(&self.chain.previous_seal, &header, rest) != header.seal
+        {
             // Whole, at its place in the chain, and not by us: no disk does that, so it is no tail.
             return Err(damaged(&self.files, segment.segment, offset, Fault::Seal));
         }
         Ok(Ok(header))
     }
 
-    /// Whether a frame that is good by itself follows on what came before.
-    fn check_chain(&self, header: &FrameHeader) -> Result<(), Fault> {
-        if header.previous_checksum != self.previous_checksum {
-            return Err(Fault::Chain {
-                expected: self.previous_checksum,
-                found: header.previous_checksum,
-            });
-        }
-        if header.first_sequence != self.last_sequence + 1 {
-            return Err(Fault::Sequence {
-                expected: self.last_sequence + 1,
-                found: header.first_sequence,
-            });
-        }
-        if header.durable_sequence > self.last_sequence {
-            return Err(Fault::Field { name: "durable sequence", found: header.durable_sequence });
-        }
-        let kind = header.kind().expect("the kind was checked");
-        if self.segments[0].segment == 1 && self.rules.is_none() && kind != FrameKind::Rules {
-            return Err(Fault::Field {
-                name: "kind of the first frame",
-                found: header.kind.into(),
-            });
-        }
-        if kind == FrameKind::Batch {
-            let last = header.first_timestamp.saturating_add(u64::from(header.count));
-            if header.first_timestamp <= self.last_timestamp || last > TIMESTAMP_MAX {
-                return Err(Fault::Timestamp {
-                    last: self.last_timestamp,
-                    found: header.first_timestamp,
-                });
-            }
-        }
-        Ok(())
-    }
-
     /// Decides what the fault at the present place means. A header: it was not yet written a moment
     /// ago, by an engine that runs beside us, and now is.
     fn stop_at(&mut self, fault: Fault) -> Result<Option<FrameHeader>, JournalError> {
-        let (index, offset) = (self.index, self.offset);
-        let mut survey = Survey {
-            highest_mark: self.highest_mark,
-            has_frames: false,
-            first_nonzero: None,
-            nonzero_bytes: 0,
+        let mut found = self.survey(self.index, self.offset)?;
+        for later in self.index + 1..self.segments.len() {
+            found = found.and(self.survey(later, SEGMENT_HEADER_BYTES as u64)?);
+        }
+        let evidence = Evidence {
+            durable_sequence: found.durable_sequence.max(self.chain.durable_sequence),
+            first_nonzero: found.first_nonzero,
         };
-        for later in index..self.segments.len() {
-            let from = if later == index { offset } else { SEGMENT_HEADER_BYTES as u64 };
-            let found = self.survey(later, from)?;
-            survey.highest_mark = survey.highest_mark.max(found.highest_mark);
-            survey.first_nonzero = survey.first_nonzero.or(found.first_nonzero);
-            survey.nonzero_bytes += found.nonzero_bytes;
-        }
-        let segment = self.segments[index].segment;
-        if survey.highest_mark > self.last_sequence {
-            self.sliding.forget();
-            if let Ok(header) = self.read_frame()? {
-                return Ok(Some(header));
+        let place = Found { segment: self.segment().segment, offset: self.offset, fault };
+        let tail = match judge(self.chain.next_sequence(), place, &evidence) {
+            Verdict::Damage(Found { segment, offset, fault }) => {
+                self.sliding.forget();
+                if let Ok(header) = self.read_frame()? {
+                    return Ok(Some(header));
+                }
+                self.durable_in_damage = evidence.durable_sequence;
+                return Err(damaged(&self.files, segment, offset, fault));
             }
-            self.highest_mark = survey.highest_mark;
-            return Err(damaged(&self.files, segment, offset, fault));
-        }
-        let tail = survey.first_nonzero.map(|(first_segment, first_offset)| {
-            if fault == Fault::Empty && (first_segment, first_offset) != (segment, offset) {
-                let bytes = survey.nonzero_bytes;
-                let (segment, offset) = (first_segment, first_offset);
-                return Tail { segment, offset, bytes, fault: Fault::NotZero };
+            Verdict::Tail(Found { segment, offset, fault }) => {
+                Some(Tail { segment, offset, bytes: found.nonzero_bytes, fault })
             }
-            Tail { segment, offset, bytes: survey.nonzero_bytes, fault }
-        });
+            Verdict::End => None,
+        };
         self.end = Some(End { tail });
         Ok(None)
     }
 
     /// Looks at every byte of a segment from `from` on.
     fn survey(&mut self, index: usize, from: u64) -> Result<Survey, JournalError> {
-        let segment = self.segments[index];
-        let seed = segment.frame_seed();
         if index != self.index {
             self.show_segment(index)?;
         }
-        let mut survey =
-            Survey { highest_mark: 0, has_frames: false, first_nonzero: None, nonzero_bytes: 0 };
-        let mut end_of_nonzero = from;
-        let mut offset = from;
-        while offset < segment.segment_bytes {
-            let in_block = BLOCK_BYTES - (offset % BLOCK_BYTES as u64) as usize;
-            let bytes = self.sliding.bytes(offset, in_block)?;
-            if bytes.is_empty() {
-                break;
-            }
-            if is_zero(bytes) {
-                offset += bytes.len() as u64;
-                continue;
-            }
-            let step = &bytes[..FRAME_HEADER_BYTES.min(bytes.len())];
-            if is_zero(step) {
-                offset += FRAME_HEADER_BYTES as u64;
-                continue;
-            }
-            survey.first_nonzero.get_or_insert((segment.segment, offset));
-            let mut length = FRAME_HEADER_BYTES as u64;
-            let room = segment.segment_bytes - offset;
-            if let Ok(header) = FrameHeader::read(step, offset, room, seed) {
-                let whole = header.length_bytes as usize;
-                let bytes = self.sliding.bytes(offset, whole)?;
-                let rest = bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default();
-                if header.check_payload(rest, seed).is_ok() {
-                    survey.has_frames = true;
-                    survey.highest_mark = survey.highest_mark.max(header.durable_sequence);
-                    length = whole as u64;
-                }
-            }
-            offset += length;
-            end_of_nonzero = offset;
-        }
+        let found = survey(&mut self.sliding, &self.segments[index], from)?;
         if index != self.index {
             self.show_segment(self.index)?;
         }
-        survey.nonzero_bytes = end_of_nonzero - from;
-        Ok(survey)
+        Ok(found)
     }
 
     fn enter_next(&mut self) -> Result<(), JournalError> {
@@ -563,7 +398,7 @@ impl<F: Files> Walk<F> {
                 return Err(damaged(&self.files, number, 0, Fault::Missing));
             }
             let expected = Expected::of(&self.segments[0]);
-            let header = read_segment_header(&self.files, number, &expected, self.key.as_ref())?;
+            let header = read_header(&self.files, number, &expected, self.key.as_ref())?;
             check_length(&self.files, &header)?;
             self.segments.push(header);
         }
@@ -592,160 +427,4 @@ impl<F: Files> Walk<F> {
         }
         Ok(())
     }
-}
-
-/// Whether segments before `first_kept` may be missing: a snapshot covers them.
-fn is_covered<F: Files>(files: &F, first_kept: u32) -> Result<bool, JournalError> {
-    let journal_id = read_segment_header(files, first_kept, &Expected::default(), None)?.journal_id;
-    Ok(snapshots(files)?.into_iter().any(|sequence| {
-        Snapshot::open(files, sequence).is_ok_and(|snapshot| {
-            let header = snapshot.header();
-            header.journal_id == journal_id && header.segment >= first_kept
-        })
-    }))
-}
-
-/// The header of the first segment that is there.
-///
-/// # Errors
-///
-/// [`JournalError::NotAJournal`], [`JournalError::Damaged`], [`JournalError::Io`].
-pub fn first_segment<F: Files>(files: &F) -> Result<SegmentHeader, JournalError> {
-    let first = files.names()?.iter().filter_map(|name| segment_of_name(name)).min();
-    let Some(first) = first else {
-        let reason = "it holds no segment".into();
-        return Err(JournalError::NotAJournal { path: files.path(""), reason });
-    };
-    read_segment_header(files, first, &Expected::default(), None)
-}
-
-fn is_zero(bytes: &[u8]) -> bool {
-    bytes.iter().fold(0, |all, byte| all | byte) == 0
-}
-
-fn damaged<F: Files>(files: &F, segment: u32, offset: u64, fault: Fault) -> JournalError {
-    JournalError::Damaged { path: files.path(&segment_name(segment)), offset, fault }
-}
-
-/// The headers of all segments, or of those before the first that is missing or not what it should
-/// be, and what is wrong with that one.
-fn read_headers<F: Files>(
-    files: &F,
-    start: Start<'_>,
-    key: Option<&Key>,
-    check: impl Fn(&F, &SegmentHeader) -> Result<(), JournalError>,
-) -> Result<(Vec<SegmentHeader>, Option<JournalError>), JournalError> {
-    let mut numbers: Vec<u32> =
-        files.names()?.iter().filter_map(|name| segment_of_name(name)).collect();
-    numbers.sort_unstable();
-    let (Some(&first_kept), Some(&last)) = (numbers.first(), numbers.last()) else {
-        let reason = "it holds no segment".into();
-        return Err(JournalError::NotAJournal { path: files.path(""), reason });
-    };
-    let mut expected = Expected::default();
-    let first = match start {
-        Start::Beginning => 1,
-        Start::After(anchor) => {
-            expected.journal_id = Some(anchor.journal_id);
-            anchor.segment
-        }
-        Start::FirstKept if first_kept > 1 && !is_covered(files, first_kept)? => 1,
-        Start::FirstKept => first_kept,
-    };
-    let mut segments: Vec<SegmentHeader> = Vec::with_capacity(numbers.len() + 1);
-    for number in first..=last.max(first) {
-        let header = if numbers.binary_search(&number).is_err() {
-            Err(damaged(files, number, 0, Fault::Missing))
-        } else {
-            read_segment_header(files, number, &expected, key)
-        };
-        match header.and_then(|header| check(files, &header).map(|()| header)) {
-            Ok(header) => {
-                expected = Expected::of(&header);
-                segments.push(header);
-            }
-            Err(damage @ JournalError::Damaged { .. }) => return Ok((segments, Some(damage))),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok((segments, None))
-}
-
-/// What a segment's header must agree in with the others; what is not known is not looked at.
-#[derive(Debug, Clone, Copy, Default)]
-struct Expected {
-    journal_id: Option<[u8; 16]>,
-    is_keyed: Option<u32>,
-}
-
-impl Expected {
-    fn of(header: &SegmentHeader) -> Expected {
-        Expected { journal_id: Some(header.journal_id), is_keyed: Some(header.is_keyed) }
-    }
-}
-
-fn read_segment_header<F: Files>(
-    files: &F,
-    number: u32,
-    expected: &Expected,
-    key: Option<&Key>,
-) -> Result<SegmentHeader, JournalError> {
-    let file = files.open(&segment_name(number), Access::Read)?;
-    let mut sliding = Sliding::small(file);
-    let block = sliding.bytes(0, SEGMENT_HEADER_BYTES)?;
-    let refuse = |fault| Err(damaged(files, number, 0, fault));
-    let header = match SegmentHeader::read(block, number) {
-        Ok(header) => header,
-        Err(fault) => return refuse(fault),
-    };
-    if let Some(journal_id) = expected.journal_id
-        && journal_id != header.journal_id
-    {
-        return refuse(Fault::Foreign {
-            expected: u128::from_be_bytes(journal_id),
-            found: u128::from_be_bytes(header.journal_id),
-        });
-    }
-    if expected.is_keyed.is_some_and(|is_keyed| is_keyed != header.is_keyed) {
-        return refuse(Fault::Field { name: "keyed", found: header.is_keyed.into() });
-    }
-    match key {
-        // Whoever takes the seals away must not pass for a journal that never had any.
-        Some(_) if header.is_keyed == 0 => Err(JournalError::NotKeyed { path: files.path("") }),
-        Some(key) if key.seal_segment(&header) != header.seal => refuse(Fault::Key),
-        _ => Ok(header),
-    }
-}
-
-/// Whether the file has the length that its header says.
-fn check_length<F: Files>(files: &F, header: &SegmentHeader) -> Result<(), JournalError> {
-    let name = segment_name(header.segment);
-    let (expected, found) =
-        (header.segment_bytes, files.open(&name, Access::Read)?.length_bytes()?);
-    if found != expected {
-        let fault = Fault::FileLength { expected, found };
-        return Err(damaged(files, header.segment, found.min(expected), fault));
-    }
-    Ok(())
-}
-
-/// Makes commands of a batch's payload again.
-fn unpack(header: &FrameHeader, payload: &[u8], commands: &mut Vec<Command>) {
-    commands.clear();
-    let bodies = payload.chunks_exact(size_of::<Body>());
-    commands.extend((0..header.count).zip(bodies).map(|(index, body)| {
-        let mut command = Command {
-            header: Header {
-                timestamp: header.first_timestamp + u64::from(index),
-                session: 0,
-                batch_length: header.count,
-                batch_index: index,
-                op: header.op,
-                reserved: 0,
-            },
-            body: Body::default(),
-        };
-        command.body.as_mut_bytes().copy_from_slice(body);
-        command
-    }));
 }

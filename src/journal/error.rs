@@ -1,22 +1,23 @@
-//! What can go wrong with a journal: each error names the file and the offset.
+//! What can go wrong with a journal, its snapshots and its outcome log: each error names the file,
+//! and the offset where there is one.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a journal cannot be opened, read or written.
+/// Why a journal, a snapshot or an outcome log cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
     /// The operating system refused an operation on a file.
-    #[error("cannot {operation} {} at byte {offset}: {source}", path.display())]
+    #[error("cannot {operation} {}{}: {source}", path.display(), At(*offset))]
     Io {
         /// What was tried, as a verb: `write`, `sync`, `open`.
         operation: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// Where in the file, in bytes; 0 where that means nothing.
-        offset: u64,
+        /// Where in the file, in bytes; none where the operation is on the file as a whole.
+        offset: Option<u64>,
         /// What the system said.
         source: io::Error,
     },
@@ -105,18 +106,38 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    /// An operation that the system refused.
+    /// An operation at a place in a file that the system refused.
     pub(super) fn io(
         operation: &'static str,
         path: impl AsRef<Path>,
         offset: u64,
         source: io::Error,
     ) -> JournalError {
-        JournalError::Io { operation, path: path.as_ref().to_path_buf(), offset, source }
+        let (path, offset) = (path.as_ref().to_path_buf(), Some(offset));
+        JournalError::Io { operation, path, offset, source }
+    }
+
+    /// An operation on a file or a directory as a whole that the system refused.
+    pub(super) fn io_whole(
+        operation: &'static str,
+        path: impl AsRef<Path>,
+        source: io::Error,
+    ) -> JournalError {
+        let path = path.as_ref().to_path_buf();
+        JournalError::Io { operation, path, offset: None, source }
     }
 }
 
-/// What is wrong with bytes of a journal.
+/// Where in a file, if it is said.
+struct At(Option<u64>);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |offset| write!(f, " at byte {offset}"))
+    }
+}
+
+/// What is wrong with bytes of a journal, a snapshot or an outcome log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -138,7 +159,7 @@ pub enum Fault {
         /// The version in the file.
         found: u32,
     },
-    /// A segment or a snapshot of another journal.
+    /// A segment, a snapshot or a file of the outcome log of another journal.
     Foreign {
         /// Identity of this journal.
         expected: u128,
@@ -196,8 +217,17 @@ pub enum Fault {
     },
     /// Zeros, or the end of the file, where a frame must be.
     Empty,
+    /// The file ends within a header or a frame.
+    CutShort,
     /// Bytes other than zero after the last frame.
     NotZero,
+    /// A file of the outcome log that does not follow on the one before it.
+    Follows {
+        /// Sequence of the last outcome of the file before.
+        expected: u64,
+        /// The sequence that the file says it follows on.
+        found: u64,
+    },
     /// A snapshot was made behind another frame than the one that stands there.
     Snapshot {
         /// Checksum of the frame that the snapshot was made behind.
@@ -246,6 +276,10 @@ impl fmt::Display for Fault {
             }
             Fault::Field { name, found } => write!(f, "{name} cannot be {found}"),
             Fault::Empty => write!(f, "zeros, expected a frame"),
+            Fault::CutShort => write!(f, "the file ends within a header or a frame"),
+            Fault::Follows { expected, found } => {
+                write!(f, "follows on sequence {found}, expected {expected}")
+            }
             Fault::NotZero => write!(f, "bytes that are no frame, expected zeros"),
             Fault::Snapshot { expected, found } => {
                 write!(f, "frame {found:#010x}, a snapshot was made behind {expected:#010x}")
@@ -254,6 +288,31 @@ impl fmt::Display for Fault {
                 write!(f, "sealed with another key than the given one, or rewritten without it")
             }
             Fault::Seal => write!(f, "the seal is not the key's: the frame was rewritten"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_an_offset_only_where_there_is_one() {
+        let refused = || io::ErrorKind::PermissionDenied.into();
+        let cases = [
+            (JournalError::io_whole("open", "x", refused()), "cannot open x: permission denied"),
+            (
+                JournalError::io("write", "x", 4096, refused()),
+                "cannot write x at byte 4096: permission denied",
+            ),
+            // The start of a file is a place in it.
+            (
+                JournalError::io("read", "x", 0, refused()),
+                "cannot read x at byte 0: permission denied",
+            ),
+        ];
+        for (error, message) in cases {
+            assert_eq!(error.to_string(), message);
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
-use crate::cursor::Anchor;
 use crate::error::Fault;
 use crate::format::BLOCK_BYTES;
+use crate::place::Anchor;
 use ringfence_types::Rules;
 
 /// Version of the format that this program writes.

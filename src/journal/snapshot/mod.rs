@@ -25,9 +25,9 @@ pub use retire::{Retired, retire};
 pub use writer::SnapshotWriter;
 use writer::TEMPORARY_SUFFIX;
 
-use super::cursor::first_segment;
 use super::error::{Fault, JournalError};
 use super::files::Files;
+use super::segments::first_segment;
 
 /// Checks every byte of every snapshot in a directory, and that it is of the journal there. Gives their
 /// sequences, the oldest first.

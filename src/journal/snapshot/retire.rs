@@ -15,7 +15,7 @@ use super::{Snapshot, SnapshotHeader, snapshot_name, snapshots};
 use crate::data_dir::DataDir;
 use crate::error::JournalError;
 use crate::files::Files;
-use crate::format::{segment_name, segment_of_name};
+use crate::segments::{segment_name, segment_of_name};
 
 /// What was taken out, by name, in that order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -92,7 +92,7 @@ pub fn retire(
 fn make_archive(archive: &Path) -> Result<(), JournalError> {
     match DirBuilder::new().mode(0o700).create(archive) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(JournalError::io("create", archive, 0, error))
+            Err(JournalError::io_whole("create", archive, error))
         }
         _ => Ok(()),
     }
@@ -104,7 +104,7 @@ fn take_out(dir: &DataDir, name: &str, archive: Option<&Path>) -> Result<(), Jou
         let (from, to) = (files.path(name), archive.join(name));
         if to.exists() {
             let error = io::ErrorKind::AlreadyExists.into();
-            return Err(JournalError::io("create", to, 0, error));
+            return Err(JournalError::io_whole("create", to, error));
         }
         match fs::rename(&from, &to) {
             Ok(()) => {
@@ -115,7 +115,7 @@ fn take_out(dir: &DataDir, name: &str, archive: Option<&Path>) -> Result<(), Jou
                 copy_durably(&from, &to)?;
                 sync_directory(archive)?;
             }
-            Err(error) => return Err(JournalError::io("rename", from, 0, error)),
+            Err(error) => return Err(JournalError::io_whole("rename", from, error)),
         }
     }
     files.remove(name)?;
@@ -126,7 +126,8 @@ fn copy_durably(from: &Path, to: &Path) -> Result<(), JournalError> {
     let mut temporary = to.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
-    let mut source = File::open(from).map_err(|error| JournalError::io("open", from, 0, error))?;
+    let mut source =
+        File::open(from).map_err(|error| JournalError::io_whole("open", from, error))?;
     let copied = OpenOptions::new()
         .write(true)
         .create(true)
@@ -137,12 +138,12 @@ fn copy_durably(from: &Path, to: &Path) -> Result<(), JournalError> {
             io::copy(&mut source, &mut copy)?;
             copy.sync_all()
         });
-    copied.map_err(|error| JournalError::io("write", &temporary, 0, error))?;
-    fs::rename(&temporary, to).map_err(|error| JournalError::io("rename", &temporary, 0, error))
+    copied.map_err(|error| JournalError::io_whole("write", &temporary, error))?;
+    fs::rename(&temporary, to).map_err(|error| JournalError::io_whole("rename", &temporary, error))
 }
 
 fn sync_directory(path: &Path) -> Result<(), JournalError> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
-        .map_err(|error| JournalError::io("sync", path, 0, error))
+        .map_err(|error| JournalError::io_whole("sync", path, error))
 }

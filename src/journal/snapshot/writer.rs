@@ -5,9 +5,9 @@ use super::format::{
     SnapshotHeader, records_per_piece, snapshot_name,
 };
 use crate::buffer::Buffer;
-use crate::cursor::Anchor;
 use crate::error::JournalError;
 use crate::files::{Files, OpenFile};
+use crate::place::Anchor;
 use ringfence_types::{ContentsSink, Record, Section};
 
 /// Takes an engine's contents and writes them under a temporary name.
