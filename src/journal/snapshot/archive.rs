@@ -12,7 +12,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::directory::DataDir;
+use crate::data_dir::DataDir;
 use crate::error::JournalError;
 use crate::files::Files;
 
