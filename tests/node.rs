@@ -179,3 +179,25 @@ fn a_start_whose_clock_is_behind_the_journal_says_by_how_much() {
     assert!(second.stderr.contains("the clock is 7"), "some 70 years: {second:?}");
     assert!(second.stderr.contains("nothing expires"), "{second:?}");
 }
+
+#[test]
+fn what_protects_from_paying_twice_is_shortened_only_where_that_is_meant() {
+    let folder = tempdir().unwrap();
+    let dir = text(folder.path());
+    let lines = r#"{"op":"create_account","id":1,"ledger":1,"code":1}
+{"op":"create_account","id":2,"ledger":1,"code":1}
+{"op":"create_transfer","id":7,"debit_account_id":1,"credit_account_id":2,"amount":5,"ledger":1,"code":1}
+"#;
+    assert_eq!(apply(folder.path(), &[], lines).status, 0);
+    let refused = run_on(&["apply", "--data-dir", dir, "--retention", "1ns", "-"], lines);
+    assert_eq!(refused.status, 1, "{refused:?}");
+    assert!(refused.stderr.contains("--shorten-retention"), "{refused:?}");
+    let asked_for = ["apply", "--data-dir", dir, "--retention", "1ns", "--shorten-retention", "-"];
+    let meant = run_on(&asked_for, "");
+    assert_eq!(meant.status, 0, "{meant:?}");
+    // From then on it is the journal's, and need not be said again.
+    let again = run_on(&["apply", "--data-dir", dir, "--retention", "1ns", "-"], "");
+    assert_eq!(again.status, 0, "{again:?}");
+    let longer = run_on(&["apply", "--data-dir", dir, "--retention", "1h", "-"], "");
+    assert_eq!(longer.status, 0, "{longer:?}");
+}

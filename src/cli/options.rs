@@ -67,6 +67,10 @@ pub(super) struct JournaledOptions {
     /// How long ids are remembered, such as 36h or 30days [default: as in the journal, for ever in a new one]
     #[arg(long, env = "RINGFENCE_RETENTION", value_name = "DURATION", value_parser = retention)]
     pub retention: Option<Duration>,
+    /// Let --retention be shorter than the journal's: ids are forgotten sooner, and a payment that is
+    /// repeated after that is executed again
+    #[arg(long, env = "RINGFENCE_SHORTEN_RETENTION", requires = "retention")]
+    pub shorten_retention: bool,
 }
 
 /// How the engine runs. No outcome depends on these.
@@ -198,6 +202,7 @@ impl JournaledOptions {
             markets: self.markets,
             orders: self.orders,
             retention_ns: self.retention.map(|retention| retention.as_nanos() as u64),
+            shortens_retention: self.shorten_retention,
         }
     }
 }

@@ -69,6 +69,22 @@ pub enum JournalError {
         /// What the journal holds.
         journaled: u64,
     },
+    /// The start asks for a shorter retention than the journal was written with, and does not say that
+    /// this is meant.
+    #[error(
+        "the retention of {} ns is shorter than the {} of {}: ids that are forgotten sooner no longer protect from paying twice; --shorten-retention says that this is meant",
+        wanted,
+        retention_of(*journaled),
+        path.display()
+    )]
+    ShorterRetention {
+        /// The data directory.
+        path: PathBuf,
+        /// What the start asks for, in nanoseconds.
+        wanted: u64,
+        /// What the journal holds, in nanoseconds; 0: for ever.
+        journaled: u64,
+    },
     /// The journal was written under other rules than this program has.
     #[error("{} was written under version {journaled} of the rules, this program has version {program}", path.display())]
     RulesVersion {
@@ -317,6 +333,13 @@ impl fmt::Display for Fault {
             }
             Fault::Seal => write!(f, "the seal is not the key's: the frame was rewritten"),
         }
+    }
+}
+
+fn retention_of(nanoseconds: u64) -> String {
+    match nanoseconds {
+        0 => "unlimited one".to_owned(),
+        nanoseconds => format!("{nanoseconds} ns"),
     }
 }
 
