@@ -20,6 +20,7 @@
 
 mod blocking;
 mod buffer;
+mod copies;
 mod direct;
 mod directory;
 mod disk;
@@ -63,8 +64,8 @@ pub use repair::{Cut, Repaired, repair, repair_files};
 pub use seal::{KEY_FILE_BYTES_MAX, Key, Seal, Seals};
 pub use snapshot::{
     Archive, Retired, SNAPSHOT_VERSION, Snapshot, SnapshotError, SnapshotHeader, SnapshotSource,
-    SnapshotWriter, Taken, TakenOut, check_snapshots, remove_unfinished_snapshots, require_key,
-    retire, snapshot_name, snapshot_of_name, snapshots,
+    SnapshotWriter, Taken, TakenOut, check_snapshots, first_replayable,
+    remove_unfinished_snapshots, require_key, retire, snapshot_name, snapshot_of_name, snapshots,
 };
 pub use storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 pub use threaded::{Threaded, Waker};

@@ -71,6 +71,27 @@ fn check_whole<F: Files>(
     Ok(anchor.segment)
 }
 
+/// The first command that a replay can begin with: 1, or in a shortened journal the one behind the
+/// oldest snapshot that is whole and from which the journal goes on; `u64::MAX` if there is none.
+///
+/// # Errors
+///
+/// [`JournalError::Damaged`] for the first segment's header, [`JournalError::Io`].
+pub fn first_replayable<F: Files>(files: &F, key: Option<Key>) -> Result<u64, JournalError> {
+    let first = first_segment(files)?;
+    if first.segment == 1 {
+        return Ok(1);
+    }
+    for sequence in snapshots(files)? {
+        match check_whole(files, &first, sequence, key, false) {
+            Ok(_) => return Ok(sequence + 1),
+            Err(JournalError::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(u64::MAX)
+}
+
 /// Checks that there is a key where, and only where, the journal in a directory has one: who writes
 /// snapshots has to seal them.
 ///
