@@ -120,7 +120,7 @@ fn nothing_is_allocated_between_claim_and_publication() {
             let rules = Rules::new(load.capacities(), [1, 2]);
             let mut engine = Engine::new(&rules).unwrap();
             struct Nowhere;
-            impl ringfence::engine::Sink for Nowhere {
+            impl ringfence::engine::OutcomeSink for Nowhere {
                 fn event(&mut self, _: &Event) {}
                 fn outcome(&mut self, _: u64, _: &Outcome) {}
             }

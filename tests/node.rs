@@ -146,7 +146,7 @@ fn segments_stay_as_long_as_they_were_made_where_no_length_is_asked_for() {
 #[test]
 fn an_outcome_log_needs_a_data_directory() {
     let result = Node::open(Options { outcome_log: true, ..Options::default() });
-    assert!(matches!(result, Err(NodeError::Options(_))));
+    assert!(matches!(result, Err(NodeError::OutcomeLogWithoutJournal)));
     let ran = run_on(&["apply", "--outcome-log", "-"], "");
     assert_eq!(ran.status, 2, "{ran:?}");
     assert!(ran.stderr.contains("--data-dir"), "{ran:?}");

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ringfence::engine::Sink;
+use ringfence::engine::OutcomeSink;
 use ringfence::journal::outcomes::{LogEntry, LogReader};
 use ringfence::node::replay::TextLines;
 use support::{SMALL, apply, ringfence, run, run_on, text};

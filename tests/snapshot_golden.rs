@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use ringfence::engine::{Digest, Engine, Sink};
+use ringfence::engine::{Digest, Engine, OutcomeSink};
 use ringfence::journal::{
     Anchor, Directory, Key, Snapshot, SnapshotWriter, WriteMode, snapshot_name,
 };
@@ -19,7 +19,7 @@ use ringfence::types::{
 
 struct Nobody;
 
-impl Sink for Nobody {
+impl OutcomeSink for Nobody {
     fn event(&mut self, _: &Event) {}
 
     fn outcome(&mut self, _: u64, _: &Outcome) {}

@@ -68,10 +68,10 @@ pub(super) fn open_output() -> Result<File, Failure> {
 impl Apply {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let input = open_input(&self.input)?;
+        let (node, stop) = node::open(self.data_dir.as_deref(), &self.journaled, &self.engine)?;
         if self.data_dir.is_none() {
             tell!("ringfence: no --data-dir: nothing is journaled");
         }
-        let (node, stop) = node::open(self.data_dir.as_deref(), &self.journaled, &self.engine)?;
         let first_sequence = node.last_sequence() + 1;
         let clock = match self.clock {
             ClockOption::System => Clock::System,

@@ -1,4 +1,4 @@
-//! `ringfence journal`: check, sum up, print or repair a journal.
+//! `ringfence journal`: check, sum up, print, export or repair a journal.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::export::Export;
 use super::options::{ConfigFile, KeyOption, note_unchecked};
 use super::progress::ProgressLine;
 use super::{Exit, Failure};
@@ -20,13 +21,15 @@ use ringfence_types::Op;
 /// What to do with a journal. Only `repair` changes anything.
 #[derive(Debug, Subcommand)]
 pub(super) enum Journal {
-    /// Check every byte; damage is named with file and offset
+    /// Check every byte, and name the first damage with file and offset
     Verify(Where),
-    /// Sum up what it holds, as one JSON object
+    /// Print what it holds, as one JSON object
     Stat(Where),
-    /// Print its commands as input lines, batches kept, with sequence and engine_timestamp
+    /// Print its commands to look at, a line a batch, each with sequence and engine_timestamp
     Dump(Where),
-    /// Cut it at the first damage, keeping what is cut in NAME.cut beside it
+    /// Print its commands as input for `apply`, which then gives the same outcomes and state
+    Export(Export),
+    /// Cut it at the first damage, and keep what is cut in NAME.cut beside it
     Repair(Where),
 }
 
@@ -72,6 +75,7 @@ impl Journal {
                 print_line(&line.expect("a summary can be written as JSON"))?;
             }
             Journal::Dump(at) => at.dump()?,
+            Journal::Export(export) => export.execute()?,
             Journal::Repair(at) => at.repair()?,
         }
         Ok(Exit::Done)
@@ -151,7 +155,7 @@ impl Where {
         while let Some(entry) = reader.next_entry().map_err(Failure::operating)? {
             if let Entry::Batch { first_sequence, commands, .. } = entry {
                 line.clear();
-                text::encode_commands(first_sequence, commands, &mut line);
+                text::encode_commands_with_sequence(first_sequence, commands, &mut line);
                 output.write_all(&line).map_err(written)?;
             }
         }
@@ -163,7 +167,7 @@ impl Where {
     }
 }
 
-/// What is gone and what is left, for people.
+/// What is gone and what is left.
 fn describe_repair(repaired: &Repaired) -> String {
     let (last, acknowledged) = (repaired.last_sequence, repaired.acknowledged_sequence);
     if repaired.cuts.is_empty() {
@@ -224,6 +228,8 @@ struct Limits {
     accounts: String,
     transfers: String,
     policies: String,
+    markets: String,
+    orders: String,
     retention_ns: String,
 }
 
@@ -262,6 +268,8 @@ impl Stat {
                 accounts: rules.capacities.accounts.to_string(),
                 transfers: rules.capacities.transfers.to_string(),
                 policies: rules.capacities.policies.to_string(),
+                markets: rules.capacities.markets.to_string(),
+                orders: rules.capacities.orders.to_string(),
                 retention_ns: rules.retention_ns.to_string(),
             }),
             tail_bytes: summary.tail.as_ref().map_or(0, |tail| tail.bytes).to_string(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::config::name_as_set;
 use super::options::{EngineOptions, JournaledOptions};
 use super::progress::ProgressLine;
 use super::summary::{Summary, counts_line};
@@ -91,7 +92,17 @@ impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Failure {
         let is_bug = error.is_bug();
         let text = match &error {
-            NodeError::Options(text) => return Failure::Usage(text.clone()),
+            NodeError::OutcomeLogWithoutJournal => {
+                let (log, dir) = (name_as_set("outcome-log"), name_as_set("data-dir"));
+                return Failure::Usage(format!("{log} needs {dir}"));
+            }
+            NodeError::Cores(text) => {
+                return Failure::Usage(format!("{}: {text}", name_as_set("cores")));
+            }
+            NodeError::NoMemoryForLanes { .. } => {
+                let (ring, events) = (name_as_set("ring-slots"), name_as_set("event-slots"));
+                format!("{error}; {ring} and {events} decide how many")
+            }
             NodeError::Stopped(stopped) => {
                 tell!("{}", counts_line(&stopped.counts));
                 format!("{error}; the last sequence answered is {}", stopped.last_published)

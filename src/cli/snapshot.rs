@@ -7,13 +7,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::options::{ConfigFile, KeyOption};
-use super::progress::ProgressLine;
-use super::{Exit, Failure, priority};
-use ringfence_engine::{Digest, Engine};
-use ringfence_journal::{
-    Anchor, Archive, DataDir, Key, Reader, Snapshot as SnapshotFile, SnapshotWriter,
-};
-use ringfence_node::replay::{self, Discard, Replayer};
+use super::{Exit, Failure, node, priority};
+use ringfence_journal::{Archive, DataDir, Key};
+use ringfence_node::snapshot::{Made, Snapshots};
 
 /// Arguments of `ringfence snapshot`.
 #[derive(Debug, Args)]
@@ -43,7 +39,7 @@ fn keep(text: &str) -> Result<usize, String> {
 
 /// What was made, as one JSON object; counts and sizes are strings, as in all of the text format.
 #[derive(Debug, Serialize)]
-struct Made {
+struct Line {
     last_sequence: String,
     last_timestamp: String,
     accounts: String,
@@ -53,20 +49,33 @@ struct Made {
     file_bytes: String,
 }
 
+impl From<Made> for Line {
+    fn from(made: Made) -> Line {
+        Line {
+            last_sequence: made.last_sequence.to_string(),
+            last_timestamp: made.last_timestamp.to_string(),
+            accounts: made.accounts.to_string(),
+            transfers: made.transfers.to_string(),
+            digest: made.digest.to_string(),
+            file: made.file,
+            file_bytes: made.file_bytes.to_string(),
+        }
+    }
+}
+
 impl Snapshot {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         priority::lower();
         let dir = DataDir::open_to_read(&self.data_dir).map_err(Failure::operating)?;
-        // One at a time: held until the end.
-        let _lock = dir.lock_snapshots().map_err(Failure::operating)?;
-        ringfence_journal::remove_unfinished_snapshots(dir.files()).map_err(Failure::operating)?;
+        let key = self.key.read()?;
         let archive = self.archive.as_deref().map(|archive| Archive::open(archive, &dir));
         let archive = archive.transpose().map_err(Failure::operating)?;
-        let key = self.key.read()?;
-        ringfence_journal::require_key(dir.files(), key.as_ref()).map_err(Failure::operating)?;
-        match make(&dir, key)? {
+        // One at a time: held until the end.
+        let snapshots = Snapshots::begin(&dir, key)?;
+        match snapshots.make(&mut node::report())? {
             Some(made) => {
-                let line = serde_json::to_string(&made).expect("strings can be written as JSON");
+                let line = serde_json::to_string(&Line::from(made));
+                let line = line.expect("strings can be written as JSON");
                 let printed = writeln!(io::stdout().lock(), "{line}");
                 printed.map_err(|error| {
                     Failure::Operating(format!("writing to standard output: {error}"))
@@ -95,72 +104,6 @@ impl Snapshot {
     }
 }
 
-/// Makes a snapshot of all that is durable; `None` where there is nothing new.
-fn make(dir: &DataDir, key: Option<Key>) -> Result<Option<Made>, Failure> {
-    let start = replay::newest_snapshot(dir, u64::MAX, key, say).map_err(Failure::operating)?;
-    let from = start.as_ref().map(|start| start.anchor);
-    let mut replayer = Replayer::starting(start, Discard, u64::MAX);
-    let mut reader =
-        Reader::open_durable(dir.files(), from.as_ref(), key).map_err(Failure::operating)?;
-    let mut progress = ProgressLine::new("commands");
-    while let Some(entry) = reader.next_entry().map_err(Failure::operating)? {
-        replayer.apply(&entry).map_err(Failure::operating)?;
-        progress.tick(replayer.commands());
-    }
-    progress.finish();
-    let (Some(engine), Some(anchor), 1..) =
-        (replayer.into_parts().0, reader.anchor().copied(), reader.batches())
-    else {
-        return Ok(None);
-    };
-    let made = write(dir, &engine, &anchor, key)?;
-    // The tables of one engine are freed before another is made.
-    drop(engine);
-    check(dir, anchor.last_sequence, &made.digest, key)?;
-    SnapshotWriter::install(dir.files(), anchor.last_sequence).map_err(Failure::operating)?;
-    Ok(Some(made))
-}
-
 fn say(note: String) {
     tell!("ringfence: {note}");
-}
-
-/// Writes the contents of `engine`, durably, under a temporary name.
-fn write(
-    dir: &DataDir,
-    engine: &Engine,
-    anchor: &Anchor,
-    key: Option<Key>,
-) -> Result<Made, Failure> {
-    let digest = engine.digest();
-    let Digest(bytes) = digest;
-    let files = dir.files();
-    let mut writer = SnapshotWriter::create(files, anchor, engine.event_timestamp(), bytes, key)
-        .map_err(Failure::operating)?;
-    engine.contents(&mut writer);
-    let file_bytes = writer.finish().map_err(Failure::operating)?;
-    Ok(Made {
-        last_sequence: anchor.last_sequence.to_string(),
-        last_timestamp: anchor.last_timestamp.to_string(),
-        accounts: engine.account_count().to_string(),
-        transfers: engine.transfer_count().to_string(),
-        digest: digest.to_string(),
-        file: ringfence_journal::snapshot_name(anchor.last_sequence),
-        file_bytes: file_bytes.to_string(),
-    })
-}
-
-/// Reads back what was written, restores it, and compares: segments will be deleted on the strength
-/// of it.
-fn check(dir: &DataDir, last_sequence: u64, digest: &str, key: Option<Key>) -> Result<(), Failure> {
-    let file =
-        SnapshotFile::open_unnamed(dir.files(), last_sequence, key).map_err(Failure::operating)?;
-    file.check().map_err(Failure::operating)?;
-    let engine = replay::engine_of(&file).map_err(Failure::operating)?;
-    let restored = engine.map_err(Failure::operating)?.digest().to_string();
-    if restored != digest {
-        let text = format!("a snapshot of the digest {digest} is restored as {restored}");
-        return Err(Failure::Bug(text));
-    }
-    Ok(())
 }

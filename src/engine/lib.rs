@@ -37,15 +37,18 @@ extern crate alloc;
 
 mod book;
 mod buffer;
+mod digest;
+mod emit;
 mod engine;
-mod hasher;
 mod ledger;
-pub mod risk;
-pub mod settle;
-pub mod table;
+mod risk;
+mod settle;
+mod sink;
+mod table;
 
-pub use engine::{Digest, Engine, Sink};
-pub use hasher::ContentsHasher;
+pub use digest::{ContentsHasher, Digest};
+pub use engine::Engine;
 pub use risk::Risk;
 pub use settle::Settle;
+pub use sink::OutcomeSink;
 pub use table::EngineError;

@@ -4,16 +4,26 @@ use std::io;
 
 use crate::pipeline::Stopped;
 use crate::replay::ReplayError;
-use ringfence_engine::EngineError;
-use ringfence_journal::JournalError;
+use ringfence_engine::{Digest, EngineError};
+use ringfence_journal::{JournalError, SnapshotError};
 
 /// Why a node cannot be opened, run or closed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NodeError {
-    /// Options that cannot be met together, or on this machine.
+    /// An outcome log was asked for where nothing is journaled.
+    #[error("an outcome log needs a data directory")]
+    OutcomeLogWithoutJournal,
+    /// Cores that this process may not use.
     #[error("{0}")]
-    Options(String),
+    Cores(String),
+    /// There is no memory for the lanes: [`Options::ring_slots`](crate::Options::ring_slots) and
+    /// [`Options::event_slots`](crate::Options::event_slots) decide how much is needed.
+    #[error("no memory for the lanes: {bytes} bytes asked for")]
+    NoMemoryForLanes {
+        /// How much they take, in bytes.
+        bytes: u64,
+    },
     /// The engine's tables cannot be had.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -23,6 +33,17 @@ pub enum NodeError {
     /// The state cannot be rebuilt from the journal.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// A snapshot cannot be written, or does not read back.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// What was written is restored as something else: a bug in this program.
+    #[error("a snapshot of the digest {made} is restored as {restored}")]
+    SnapshotDiffers {
+        /// What it was made of.
+        made: Digest,
+        /// What it gives.
+        restored: Digest,
+    },
     /// The system refuses a thread.
     #[error("starting a thread: {0}")]
     Thread(#[source] io::Error),
@@ -35,6 +56,10 @@ impl NodeError {
     /// Whether a broken invariant is the reason: a bug in this program.
     #[must_use]
     pub fn is_bug(&self) -> bool {
-        matches!(self, NodeError::Stopped(stopped) if stopped.is_bug())
+        match self {
+            NodeError::Stopped(stopped) => stopped.is_bug(),
+            NodeError::SnapshotDiffers { .. } => true,
+            _ => false,
+        }
     }
 }

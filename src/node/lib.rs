@@ -16,6 +16,7 @@
 //! | [`notice`] | what the gateway says to publish between two commands |
 //! | [`session`] | connections of clients, shared by gateway and publish |
 //! | [`replay`] | journal to engine, without a ring |
+//! | [`snapshot`] | snapshots, made beside a running engine |
 //!
 //! # Invariants
 //!
@@ -36,6 +37,7 @@ pub mod publish;
 mod recover;
 pub mod replay;
 pub mod session;
+pub mod snapshot;
 
 pub use error::NodeError;
 pub use gauge::Gauge;

@@ -57,7 +57,7 @@ impl Node {
     /// [`NodeError`]; nothing that was acknowledged is lost by it.
     pub fn open(options: Options) -> Result<Node, NodeError> {
         let Options { wanted, durability, cores, mut report, .. } = options;
-        let mut placement = Placement::resolve(&cores).map_err(NodeError::Options)?;
+        let mut placement = Placement::resolve(&cores).map_err(NodeError::Cores)?;
         let (engine, journal, log, dir, last);
         if let Some(path) = &options.data_dir {
             let opened = recover::open_dir(path, options.journal_io, &mut report)?;
@@ -80,8 +80,7 @@ impl Node {
             (engine, log, dir) = (kept.engine, kept.log, Some(opened));
         } else {
             if options.outcome_log {
-                let text = "an outcome log needs a data directory (--data-dir)";
-                return Err(NodeError::Options(text.to_owned()));
+                return Err(NodeError::OutcomeLogWithoutJournal);
             }
             engine = Engine::new(&rules_of_a_new_journal(&wanted))?;
             (journal, log, dir, last) = (None, None, None, (0, 0));
@@ -94,6 +93,7 @@ impl Node {
         let (ring_slots, event_slots, stop) =
             (options.ring_slots, options.event_slots, options.stop);
         let settings = Settings { ring_slots, event_slots, wait, placement, stop };
+        check_memory(settings.lanes_bytes())?;
         let (last_sequence, last_timestamp) = last;
         Ok(Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, report })
     }
@@ -205,5 +205,18 @@ impl Node {
     #[must_use]
     pub fn memory(&self) -> Memory {
         Memory::new(self.engine.memory_bytes(), &self.settings, self.journal.is_some())
+    }
+}
+
+/// Finds out whether memory for the lanes can be had: where it cannot, their allocation would only
+/// abort the program.
+fn check_memory(bytes: u64) -> Result<(), NodeError> {
+    let mut trial = Vec::<u8>::new();
+    let reserved = usize::try_from(bytes).map(|bytes| trial.try_reserve_exact(bytes));
+    // Seen from outside, so that the compiler cannot leave the allocation out.
+    std::hint::black_box(&trial);
+    match reserved {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(NodeError::NoMemoryForLanes { bytes }),
     }
 }

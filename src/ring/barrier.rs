@@ -6,6 +6,8 @@
 //!   was skipped.
 //! * Skipped sequences that stand right in front of the stage are jumped over, each counted once.
 
+use alloc::boxed::Box;
+
 use super::cursor::Cursor;
 use super::marks::Marks;
 use super::order;

@@ -21,83 +21,10 @@ use core::fmt;
 use core::time::Duration;
 
 use super::order;
+use super::sleep::{Parker, Sleep};
 use super::strategy::WaitStrategy;
 use crate::sync::Ordering::Relaxed;
-use crate::sync::{Arc, AtomicBool, Condvar, Mutex, Padded, lock};
-
-/// Puts a thread to sleep and wakes it: a condition variable by default, or something that also
-/// wakes for other reasons, such as an `epoll` with a waker.
-pub trait Parker: Send + Sync {
-    /// Sleeps until [`unpark`](Self::unpark), or until `timeout` has passed. Returns at once if
-    /// `unpark` was called since the last `park`. May return early for no reason.
-    fn park(&self, timeout: Duration);
-
-    /// Ends the current or the next [`park`](Self::park).
-    fn unpark(&self);
-}
-
-/// The default parker: a token behind a lock.
-#[derive(Debug, Default)]
-struct TokenParker {
-    token: Mutex<bool>,
-    given: Condvar,
-}
-
-impl Parker for TokenParker {
-    fn park(&self, timeout: Duration) {
-        let mut token = lock(&self.token);
-        if !*token {
-            token = match self.given.wait_timeout(token, timeout) {
-                Ok((guard, _)) => guard,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
-        }
-        *token = false;
-    }
-
-    fn unpark(&self) {
-        *lock(&self.token) = true;
-        self.given.notify_one();
-    }
-}
-
-/// Puts any number of threads to sleep, and wakes them all at once.
-///
-/// A thread draws a ticket *before* it announces its sleep, and sleeps only while nobody was
-/// called since: so a call between its announcement and its sleep is not lost.
-#[derive(Debug, Default)]
-struct Crowd {
-    calls: Mutex<u64>,
-    called: Condvar,
-}
-
-impl Crowd {
-    /// How often the crowd was called so far.
-    fn ticket(&self) -> u64 {
-        *lock(&self.calls)
-    }
-
-    /// Sleeps until the crowd is called after `ticket` was drawn, or until `timeout` has passed.
-    fn park(&self, ticket: u64, timeout: Duration) {
-        let calls = lock(&self.calls);
-        if *calls == ticket {
-            // Whether called or out of time, the caller looks again.
-            drop(self.called.wait_timeout(calls, timeout));
-        }
-    }
-
-    fn call(&self) {
-        *lock(&self.calls) += 1;
-        self.called.notify_all();
-    }
-}
-
-/// How the threads behind a bell sleep.
-enum Sleep {
-    Never,
-    One(std::sync::Arc<dyn Parker>),
-    Many(Crowd),
-}
+use crate::sync::{Arc, AtomicBool, Padded};
 
 /// What wakes one thread: rung by whoever makes work for it.
 ///
@@ -121,14 +48,15 @@ pub(super) struct Announced {
 
 impl Bell {
     /// A bell for a thread that may park, on a condition variable.
+    #[cfg(feature = "std")]
     #[must_use]
     pub fn new() -> Self {
-        Self::with_parker(std::sync::Arc::new(TokenParker::default()))
+        Self::sleeping(Sleep::one())
     }
 
     /// A bell for a thread that parks its own way.
     #[must_use]
-    pub fn with_parker(parker: std::sync::Arc<dyn Parker>) -> Self {
+    pub fn with_parker(parker: alloc::sync::Arc<dyn Parker>) -> Self {
         Self::sleeping(Sleep::One(parker))
     }
 
@@ -140,19 +68,29 @@ impl Bell {
         Self::sleeping(Sleep::Never)
     }
 
-    /// A bell that any number of threads may sleep on; ringing it wakes them all.
+    /// A bell that any number of threads may sleep on; ringing it wakes them all. Without the
+    /// feature `std` they never sleep.
     pub(super) fn crowd() -> Self {
-        Self::sleeping(Sleep::Many(Crowd::default()))
+        #[cfg(feature = "std")]
+        return Self::sleeping(Sleep::Many(Default::default()));
+        #[cfg(not(feature = "std"))]
+        Self::silent()
     }
 
     fn sleeping(sleep: Sleep) -> Self {
         Self(Arc::new(BellState { announced: Padded(AtomicBool::new(false)), sleep }))
     }
 
-    /// The right bell for threads that wait by `strategy`: silent if it never parks.
+    /// The right bell for a thread that waits by `strategy`: silent if it never parks, or without
+    /// the feature `std`.
     #[must_use]
     pub fn for_strategy(strategy: WaitStrategy) -> Self {
-        if strategy.parks() { Self::new() } else { Self::silent() }
+        #[cfg(feature = "std")]
+        if strategy.parks() {
+            return Self::new();
+        }
+        let _ = strategy;
+        Self::silent()
     }
 
     /// Wakes the thread if it sleeps or is about to.
@@ -203,22 +141,14 @@ impl Bell {
         // Relaxed: the parker's own lock hands over what the sleeper must see; the swap only
         // makes one of several publishers pay for the call.
         if self.0.announced.swap(false, Relaxed) {
-            match &self.0.sleep {
-                Sleep::Never => {}
-                Sleep::One(parker) => parker.unpark(),
-                Sleep::Many(crowd) => crowd.call(),
-            }
+            self.0.sleep.wake();
         }
     }
 
     /// Says that the calling thread will sleep, if nothing is there at one more look at all that
     /// it waits for. `None` where nobody sleeps on this bell.
     pub(super) fn announce(&self) -> Option<Announced> {
-        let ticket = match &self.0.sleep {
-            Sleep::Never => return None,
-            Sleep::One(_) => 0,
-            Sleep::Many(crowd) => crowd.ticket(),
-        };
+        let ticket = self.0.sleep.ticket()?;
         // Relaxed: ordered by the fence of the sleep protocol that follows. A swap, not a store:
         // loom orders plain stores of several threads only in part, and would let a publisher
         // read back an older value of its own that no machine can return.
@@ -229,11 +159,7 @@ impl Bell {
 
     /// Sleeps until the bell is rung, or until `timeout` has passed.
     pub(super) fn park(&self, announced: &Announced, timeout: Duration) {
-        match &self.0.sleep {
-            Sleep::Never => {}
-            Sleep::One(parker) => parker.park(timeout),
-            Sleep::Many(crowd) => crowd.park(announced.ticket, timeout),
-        }
+        self.0.sleep.park(announced.ticket, timeout);
     }
 
     /// Takes the announcement back.
@@ -241,7 +167,7 @@ impl Bell {
     pub(super) fn withdraw(&self, _: Announced) {
         // What one of a crowd has announced, another may rely on: it stays, and costs whoever
         // rings next a call that perhaps nobody hears.
-        if !matches!(self.0.sleep, Sleep::Many(_)) {
+        if !self.0.sleep.is_shared() {
             // Relaxed: who sees it late calls once in vain.
             self.0.announced.swap(false, Relaxed);
         }
@@ -258,6 +184,7 @@ impl Bell {
     }
 }
 
+#[cfg(feature = "std")]
 impl Default for Bell {
     fn default() -> Self {
         Self::new()

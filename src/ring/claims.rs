@@ -82,7 +82,7 @@ pub struct Place {
     /// Alone: behind the last sequence published. Shared: behind the last one claimed.
     pub(super) cursor: Arc<Cursor>,
     gates: Arc<Gates>,
-    wakes: std::sync::Arc<[Bell]>,
+    wakes: alloc::sync::Arc<[Bell]>,
     /// Everything before this sequence may be claimed, as far as this producer has looked.
     pub(super) limit: u64,
 }
@@ -115,7 +115,7 @@ impl Clone for Place {
             ring: Arc::clone(&self.ring),
             cursor: Arc::clone(&self.cursor),
             gates: Arc::clone(&self.gates),
-            wakes: std::sync::Arc::clone(&self.wakes),
+            wakes: alloc::sync::Arc::clone(&self.wakes),
             limit: self.limit,
         }
     }

@@ -7,6 +7,11 @@
 //!   claimed; what of it is handed on is in [`Marks`](super::marks::Marks).)
 //! * A stage's position is at most that of every cursor it waits for.
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use super::bell::Bell;
 use super::once::Once;
 use super::order;
@@ -17,19 +22,22 @@ use crate::sync::{Arc, AtomicU64, Padded};
 pub struct Cursor {
     /// The name of its owner.
     pub(super) name: String,
+    /// The number of its owner in the graph: 0 for the producers.
+    pub(super) node: usize,
     /// The sequence behind the last one handed on.
     pub(super) position: Padded<AtomicU64>,
     /// Bells of those that wait for this cursor, without the owner's own. Set when the graph is
     /// built; before that nothing moves.
-    pub(super) wakes: Once<std::sync::Arc<[Bell]>>,
+    pub(super) wakes: Once<alloc::sync::Arc<[Bell]>>,
     /// The owner's bell.
     pub(super) bell: Bell,
 }
 
 impl Cursor {
-    pub(super) fn new(name: &str, first_sequence: u64, bell: Bell) -> Arc<Self> {
+    pub(super) fn new(name: &str, node: usize, first_sequence: u64, bell: Bell) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
+            node,
             position: Padded(AtomicU64::new(first_sequence)),
             wakes: Once::new(),
             bell,

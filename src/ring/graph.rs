@@ -3,6 +3,10 @@
 //! A stage can only wait for what was declared before it, so there is no cycle; the producer
 //! comes last, when the last readers that gate it are known.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::bell::Bell;
@@ -16,6 +20,8 @@ use super::reads::{LaneRefs, Lanes, LanesOf, Slot};
 use super::slots::{Pages, Slots};
 use super::stage::Stage;
 use super::state::{Filled, RingState};
+use super::strategy::WaitStrategy;
+use super::upstream::Upstream;
 use crate::sync::Arc;
 
 /// A ring under construction, whose producer puts in values of type `T`.
@@ -25,15 +31,10 @@ pub struct Graph<T: Slot> {
     ring: Arc<RingState>,
     input: Lane<T>,
     pages: Pages,
-    stages: Vec<Declared>,
+    /// The cursors of the producers and of each stage, in the order of their nodes.
+    cursors: Vec<Arc<Cursor>>,
+    upstream: Upstream,
     built: bool,
-}
-
-/// One stage, as the graph remembers it.
-struct Declared {
-    cursor: Arc<Cursor>,
-    /// Nodes whose cursors it looks at.
-    upstream: Vec<Arc<Cursor>>,
 }
 
 impl<T: Slot> Graph<T> {
@@ -64,9 +65,10 @@ impl<T: Slot> Graph<T> {
             ring: Arc::clone(&ring),
             slots: Slots::new(slots, pages),
             // The producer keeps its bell itself: it is known at `build` only.
-            writer: Cursor::new("producer", first_sequence, Bell::silent()),
+            writer: Cursor::new("producer", 0, first_sequence, Bell::silent()),
         };
-        Ok(Self { ring, input, pages, stages: Vec::new(), built: false })
+        let cursors = vec![Arc::clone(&input.writer)];
+        Ok(Self { ring, input, pages, cursors, upstream: Upstream::new(), built: false })
     }
 
     /// The lane that the producer writes.
@@ -80,7 +82,7 @@ impl<T: Slot> Graph<T> {
         StageBuilder {
             graph: self,
             name: name.to_owned(),
-            bell: Bell::new(),
+            bell: Bell::for_strategy(WaitStrategy::default()),
             waits_for: Vec::new(),
             held: (),
         }
@@ -125,62 +127,35 @@ impl<T: Slot> Graph<T> {
         Ok((producer, self.monitor()))
     }
 
+    /// The cursors of the stages.
+    fn stages(&self) -> &[Arc<Cursor>] {
+        &self.cursors[1..]
+    }
+
     /// Tells every cursor whom to wake, and returns the last readers.
     fn link(&mut self, producer_bell: &Bell, filled: Filled) -> Result<Gates, GraphError> {
-        if self.stages.is_empty() {
+        if self.stages().is_empty() {
             return Err(GraphError::NoStage);
         }
         self.ring.add_bell(producer_bell);
         let mut gates = Vec::new();
-        for Declared { cursor, .. } in &self.stages {
-            let waiting = self.waiting_for(cursor);
-            let mut bells: Vec<&Bell> = waiting.iter().map(|stage| &stage.cursor.bell).collect();
+        for (cursor, waiting) in self.cursors.iter().zip(self.upstream.waiting()) {
+            let own = if cursor.node == 0 { producer_bell } else { &cursor.bell };
+            let mut bells: Vec<&Bell> =
+                waiting.iter().map(|&stage| &self.cursors[stage].bell).collect();
             if waiting.is_empty() {
                 gates.push(Arc::clone(cursor));
                 bells.push(producer_bell);
             }
-            set_wakes(cursor, &bells, &cursor.bell);
+            set_wakes(cursor, &bells, own);
         }
-        let first_readers = self.waiting_for(&self.input.writer);
-        let bells: Vec<&Bell> = first_readers.iter().map(|stage| &stage.cursor.bell).collect();
-        set_wakes(&self.input.writer, &bells, producer_bell);
         assert!(self.ring.filled.set(filled), "a graph is linked once");
         self.built = true;
         Ok(Gates::new(gates))
     }
 
-    /// The stages that look at `cursor`.
-    fn waiting_for(&self, cursor: &Arc<Cursor>) -> Vec<&Declared> {
-        let looks = |stage: &&Declared| stage.upstream.iter().any(|up| Arc::ptr_eq(up, cursor));
-        self.stages.iter().filter(looks).collect()
-    }
-
     fn monitor(&self) -> Monitor {
-        Monitor::new(
-            Arc::clone(&self.ring),
-            Arc::clone(&self.input.writer),
-            self.stages.iter().map(|stage| Arc::clone(&stage.cursor)).collect(),
-        )
-    }
-
-    /// Whether `cursor` comes, directly or not, before `other`.
-    fn is_before(&self, cursor: &Arc<Cursor>, other: &Arc<Cursor>) -> bool {
-        let Some(other) = self.stages.iter().find(|stage| Arc::ptr_eq(&stage.cursor, other)) else {
-            return false; // the producer: nothing comes before it
-        };
-        other.upstream.iter().any(|up| Arc::ptr_eq(up, cursor) || self.is_before(cursor, up))
-    }
-
-    /// Those of `cursors` that come before no other of them: to wait for these is to wait for all.
-    fn last_of(&self, cursors: &[Arc<Cursor>]) -> Vec<Arc<Cursor>> {
-        let mut last: Vec<Arc<Cursor>> = Vec::new();
-        for cursor in cursors {
-            let known = last.iter().any(|kept| Arc::ptr_eq(kept, cursor));
-            if !known && !cursors.iter().any(|other| self.is_before(cursor, other)) {
-                last.push(Arc::clone(cursor));
-            }
-        }
-        last
+        Monitor::new(Arc::clone(&self.ring), Arc::clone(&self.input.writer), self.stages().to_vec())
     }
 }
 
@@ -206,7 +181,7 @@ impl<T: Slot> Drop for Graph<T> {
 
 impl<T: Slot> fmt::Debug for Graph<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.stages.iter().map(|stage| stage.cursor.name.as_str()).collect();
+        let names: Vec<&str> = self.stages().iter().map(|cursor| cursor.name.as_str()).collect();
         f.debug_struct("Graph")
             .field("slots", &self.ring.slots)
             .field("stages", &names)
@@ -221,7 +196,8 @@ pub struct StageBuilder<'g, T: Slot, R: Lanes> {
     graph: &'g mut Graph<T>,
     name: String,
     bell: Bell,
-    waits_for: Vec<Arc<Cursor>>,
+    /// Nodes that the stage waits for.
+    waits_for: Vec<usize>,
     held: R::Held,
 }
 
@@ -235,7 +211,7 @@ impl<'g, T: Slot> StageBuilder<'g, T, ()> {
     pub fn reads<H: LaneRefs>(mut self, lanes: H) -> StageBuilder<'g, T, LanesOf<H>> {
         lanes.each(|ring, writer| {
             assert!(Arc::ptr_eq(ring, &self.graph.ring), "a stage reads lanes of its own ring");
-            self.waits_for.push(Arc::clone(writer));
+            self.waits_for.push(writer.node);
         });
         StageBuilder {
             graph: self.graph,
@@ -264,7 +240,7 @@ impl<T: Slot, R: Lanes> StageBuilder<'_, T, R> {
             Arc::ptr_eq(stage.ring(), &self.graph.ring),
             "a stage waits for stages of its own ring"
         );
-        self.waits_for.push(Arc::clone(stage.cursor()));
+        self.waits_for.push(stage.cursor().node);
         self
     }
 
@@ -286,21 +262,15 @@ impl<T: Slot, R: Lanes> StageBuilder<'_, T, R> {
     fn declare<W: Slot>(self, out: Slots<W>, sink: bool) -> Stage<R, W> {
         let Self { graph, name, bell, mut waits_for, held } = self;
         if waits_for.is_empty() {
-            waits_for.push(Arc::clone(&graph.input.writer));
+            waits_for.push(graph.input.writer.node);
         }
-        let upstream = graph.last_of(&waits_for);
-        let cursor = Cursor::new(&name, graph.ring.first_sequence, bell);
+        let looks_at = graph.upstream.add(&waits_for);
+        let upstream = looks_at.iter().map(|&node| Arc::clone(&graph.cursors[node])).collect();
+        let node = graph.cursors.len();
+        let cursor = Cursor::new(&name, node, graph.ring.first_sequence, bell);
         graph.ring.add_bell(&cursor.bell);
-        let stage = Stage::new(
-            Arc::clone(&graph.ring),
-            Arc::clone(&cursor),
-            upstream.clone().into(),
-            held,
-            out,
-            sink,
-        );
-        graph.stages.push(Declared { cursor, upstream });
-        stage
+        graph.cursors.push(Arc::clone(&cursor));
+        Stage::new(Arc::clone(&graph.ring), cursor, upstream, held, out, sink)
     }
 }
 

@@ -14,6 +14,7 @@
 //! # Quick start
 //!
 //! ```
+//! # #[cfg(feature = "std")] {
 //! use ringfence_ring::{Bell, Crew, Graph, WaitStrategy, Worker};
 //!
 //! // Two threads to be.
@@ -49,6 +50,7 @@
 //! producer.close();
 //! crew.join()?; // everything is processed; a panic in a stage would be reported here
 //! assert_eq!(monitor.stage("check").unwrap().released, 10_001);
+//! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -102,6 +104,17 @@
 //!
 //! **From outside** a [`Monitor`] shows sequences, lags and what is free.
 //!
+//! # Features
+//!
+//! | feature | brings | builds |
+//! |---|---|---|
+//! | `std` (default) | `Crew` and `Worker`, which run stages on threads, pinned to cores if asked to; bells on condition variables (`Bell::new`); time limits (`…_within`, `Waiter::wait_for`); [`Pages::Huge`] on Linux; stages and producers that notice a panic | this crate, `core_affinity`, `num_cpus`, `libc` |
+//! | none | all the rest, `no_std` with `alloc`: lanes, graphs, producers, stages, polling, monitors, waiting by spinning, sleeping by a [`Parker`] of one's own | this crate alone |
+//!
+//! Without `std`, every [`WaitStrategy`] spins unless the [`Bell`] has a parker, and a producer
+//! that is dropped by a panic closes the ring as if it had put in all of its values. The target
+//! needs atomics of 64 bits and of pointers.
+//!
 //! # What cannot be written
 //!
 //! A view does not outlive the release of its slots:
@@ -111,7 +124,7 @@
 //! # let mut graph = Graph::<u64>::new(8, 1).unwrap();
 //! # let input = graph.input();
 //! # let mut stage = graph.stage("reader").reads((&input,)).sink();
-//! # let (mut producer, _monitor) = graph.build(&Bell::new()).unwrap();
+//! # let (mut producer, _monitor) = graph.build(&Bell::silent()).unwrap();
 //! # producer.publish(1).unwrap();
 //! let Poll::Ready(batch) = stage.poll(8).unwrap() else { panic!("one is there") };
 //! let (values,) = batch.reads();
@@ -126,7 +139,7 @@
 //! # let mut graph = Graph::<u64>::new(8, 1).unwrap();
 //! # let input = graph.input();
 //! # let stage = graph.stage("reader").reads((&input,)).sink();
-//! # let (mut producer, _monitor) = graph.build(&Bell::new()).unwrap();
+//! # let (mut producer, _monitor) = graph.build(&Bell::silent()).unwrap();
 //! let mut claim = producer.claim(1).unwrap();
 //! let slot = claim.slot(0);
 //! claim.finish();
@@ -156,7 +169,7 @@
 //! # let mut graph = Graph::<u64>::new(8, 1).unwrap();
 //! # let input = graph.input();
 //! # let (mut stage, lane) = graph.stage("writer").reads((&input,)).writes::<u64>();
-//! # let (mut producer, _monitor) = graph.build(&Bell::new()).unwrap();
+//! # let (mut producer, _monitor) = graph.build(&Bell::silent()).unwrap();
 //! # producer.publish(1).unwrap();
 //! let Poll::Ready(mut batch) = stage.poll(8).unwrap() else { panic!("one is there") };
 //! let (_, out) = batch.parts();
@@ -171,13 +184,20 @@
 //! * Nothing unwritten is published, nothing unpublished can be read, and a ring whose parts go
 //!   away says so to the others.
 
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+// Named only here and where the feature is asked for: without it nothing of `std` can be reached.
+#[cfg(any(feature = "std", loom, weaken = "named"))]
+extern crate std;
+
 mod ahead;
 mod barrier;
 mod batch;
 mod bell;
 mod claim;
 mod claims;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod crew;
 mod cursor;
 mod error;
@@ -190,30 +210,37 @@ mod once;
 mod order;
 mod producer;
 mod reads;
+mod sleep;
 mod slots;
 mod stage;
 mod stage_slots;
 mod state;
 mod strategy;
 mod sync;
+mod upstream;
 mod waiter;
+#[cfg(all(feature = "std", not(loom)))]
+mod worker;
 
 pub use batch::Batch;
-pub use bell::{Bell, Parker};
+pub use bell::Bell;
 pub use claim::Claim;
 pub use claims::{Alone, Claims, Shared};
-#[cfg(not(loom))]
-pub use crew::{Crew, Handler, Worker};
+#[cfg(all(feature = "std", not(loom)))]
+pub use crew::Crew;
 pub use error::{ClaimError, FIRST_SEQUENCE_MAX, GraphError, Halted, PublishError};
 pub use graph::{Graph, StageBuilder};
 pub use lane::{Lane, LaneWriter, View};
 pub use monitor::{Monitor, StageCursor, StageStatus};
 pub use producer::{Producer, SharedProducer};
 pub use reads::{LaneRefs, Lanes, LanesOf, Slot, Views};
+pub use sleep::Parker;
 pub use slots::Pages;
 pub use stage::{Poll, Stage};
 pub use strategy::WaitStrategy;
 pub use waiter::{PARK_LIMIT, Waiter};
+#[cfg(all(feature = "std", not(loom)))]
+pub use worker::{Handler, Worker};
 
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -23,6 +23,8 @@
 //!   by nobody.
 //! * `skips` counts a skipped slot before its word says so.
 
+use alloc::boxed::Box;
+
 use super::order;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::{AtomicU64, Padded};

@@ -3,6 +3,8 @@
 //! Only reads what the ring stores anyway, so the ring pays nothing but the cache lines that a
 //! look pulls away from their owners.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::cursor::Cursor;
@@ -16,7 +18,7 @@ use crate::sync::Ordering::Relaxed;
 pub struct Monitor {
     ring: Arc<RingState>,
     input: Arc<Cursor>,
-    stages: std::sync::Arc<[Arc<Cursor>]>,
+    stages: alloc::sync::Arc<[Arc<Cursor>]>,
 }
 
 /// Where one stage stands.

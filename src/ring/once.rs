@@ -11,6 +11,7 @@
 //! * Of several that set at once exactly one succeeds, and after its call each of them finds that
 //!   one's value.
 
+use alloc::boxed::Box;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 

@@ -23,6 +23,7 @@
 //! * Only slots that were written can be published, in order.
 
 use core::fmt;
+#[cfg(feature = "std")]
 use core::time::Duration;
 
 use super::bell::Bell;
@@ -165,12 +166,13 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// # Errors
     ///
     /// As `claim`, and [`ClaimError::TimedOut`].
+    #[cfg(feature = "std")]
     pub fn claim_within(
         &mut self,
         count: usize,
         limit: Duration,
     ) -> Result<Claim<'_, T, C>, ClaimError> {
-        let first = self.take_within(count, Some(limit))?;
+        let first = self.take_within(count, limit)?;
         Ok(Claim::new(&mut self.input, first, count))
     }
 
@@ -203,7 +205,7 @@ impl<T: Slot, C: Claims> Producer<T, C> {
         }
         match self.input.take_known(1) {
             Some(sequence) => Ok(self.input.put(sequence, value)),
-            None => self.publish_waiting(value, None),
+            None => self.publish_waiting(value),
         }
     }
 
@@ -212,18 +214,18 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// # Errors
     ///
     /// The value, if the ring was halted, or is still full.
+    #[cfg(feature = "std")]
     pub fn publish_within(&mut self, value: T, limit: Duration) -> Result<u64, PublishError<T>> {
-        self.publish_waiting(value, Some(limit))
+        match self.take_within(1, limit) {
+            Ok(sequence) => Ok(self.input.put(sequence, value)),
+            Err(error) => Err(PublishError { value, halted: error.halted() }),
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn publish_waiting(
-        &mut self,
-        value: T,
-        limit: Option<Duration>,
-    ) -> Result<u64, PublishError<T>> {
-        match self.take_within(1, limit) {
+    fn publish_waiting(&mut self, value: T) -> Result<u64, PublishError<T>> {
+        match self.wait_and_take(1) {
             Ok(sequence) => Ok(self.input.put(sequence, value)),
             Err(error) => Err(PublishError { value, halted: error.halted() }),
         }
@@ -293,22 +295,29 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// and end.
     pub fn close(self) {}
 
+    /// Takes the next `count` sequences, and waits until they are all free.
     #[inline(always)]
     fn take_waiting(&mut self, count: usize) -> Result<u64, ClaimError> {
         match self.input.take_known(count) {
             Some(first) => Ok(first),
-            None => self.take_within(count, None),
+            None => self.wait_and_take(count),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn take_within(&mut self, count: usize, limit: Option<Duration>) -> Result<u64, ClaimError> {
+    fn wait_and_take(&mut self, count: usize) -> Result<u64, ClaimError> {
+        self.waiter.another().wait_until(|| self.input.take(count).transpose())
+    }
+
+    #[cfg(feature = "std")]
+    #[cold]
+    #[inline(never)]
+    fn take_within(&mut self, count: usize, limit: Duration) -> Result<u64, ClaimError> {
         let mut waiter = self.waiter.another();
-        waiter.wait_for(limit, || self.input.take(count).transpose()).unwrap_or_else(|| {
-            let limit = limit.expect("a wait without limit ends by finding something");
-            Err(ClaimError::TimedOut { asked: count, limit })
-        })
+        waiter
+            .wait_for(Some(limit), || self.input.take(count).transpose())
+            .unwrap_or(Err(ClaimError::TimedOut { asked: count, limit }))
     }
 }
 

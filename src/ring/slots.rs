@@ -11,10 +11,10 @@
 //! * Who may touch which slot is not decided here: [`Slots::view`] and [`Slots::span`] are
 //!   `unsafe`, and the claims and batches that call them own the answer.
 
+use alloc::alloc::{alloc, dealloc, handle_alloc_error};
 use core::alloc::Layout;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use std::alloc::{alloc, dealloc, handle_alloc_error};
 
 use super::ahead::{ask_for_lines, slots_per_line};
 use crate::sync::{Arc, Padded, Trackers};
@@ -109,14 +109,14 @@ impl<T: Default> Slots<T> {
 
 /// Asks the system to back `bytes` from `start` on with huge pages. Whether it does changes
 /// nothing but speed.
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(feature = "std", target_os = "linux", not(loom)))]
 fn ask_for_huge_pages(start: NonNull<u8>, bytes: usize) {
     // SAFETY: the advice changes how memory is backed, never what is in it nor whose it is; an
     // address that is no mapping is refused.
     unsafe { libc::madvise(start.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
 }
 
-#[cfg(not(all(target_os = "linux", not(loom))))]
+#[cfg(not(all(feature = "std", target_os = "linux", not(loom))))]
 fn ask_for_huge_pages(_: NonNull<u8>, _: usize) {}
 
 impl<T> Slots<T> {
@@ -160,7 +160,7 @@ impl<T> Slots<T> {
             return u64::MAX;
         }
         let last = const { slots_per_line(core::mem::size_of::<T>()) as u64 - 1 };
-        ((first + count as u64 - 1) | last) + 1
+        (first + count as u64 + last) & !last
     }
 
     #[inline(always)]

@@ -18,7 +18,9 @@
 //!   the stage releases them: the producer waits for it.
 //! * A stage that goes away before the end halts the ring.
 
+use alloc::boxed::Box;
 use core::fmt;
+#[cfg(feature = "std")]
 use core::time::Duration;
 
 use super::barrier::Barrier;
@@ -30,6 +32,7 @@ use super::reads::{Lanes, Slot};
 use super::slots::Slots;
 use super::stage_slots::StageSlots;
 use super::state::RingState;
+#[cfg(feature = "std")]
 use super::waiter::Waiter;
 use crate::sync::{Arc, thread};
 
@@ -154,6 +157,7 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
     /// # Errors
     ///
     /// [`Halted`] once the ring was halted.
+    #[cfg(feature = "std")]
     pub fn poll_within(
         &mut self,
         most: usize,
@@ -185,7 +189,16 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
             }
         }
         let len = usize::try_from(there).map_or(most, |there| there.min(most));
-        Ok(if len == 0 { Found::Nothing } else { Found::Slots(len) })
+        if len == 0 { self.seek_nothing() } else { Ok(Found::Slots(len)) }
+    }
+
+    /// What there is for a stage that asks for no slots: the end, if it has come.
+    #[cold]
+    fn seek_nothing(&mut self) -> Result<Found, Halted> {
+        Ok(match self.seek(1)? {
+            Found::End => Found::End,
+            Found::Nothing | Found::Slots(_) => Found::Nothing,
+        })
     }
 
     /// Finds out how far the stage may go, and jumps over what was skipped in front of it.

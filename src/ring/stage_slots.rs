@@ -32,7 +32,7 @@ pub struct StageSlots<R: Lanes, W: Slot> {
     /// Everything before this sequence was taken.
     pub(super) taken: u64,
     /// Bells to ring when the cursor moves; fetched with the first batch.
-    wakes: Option<std::sync::Arc<[Bell]>>,
+    wakes: Option<alloc::sync::Arc<[Bell]>>,
 }
 
 impl<R: Lanes, W: Slot> StageSlots<R, W> {

@@ -4,6 +4,7 @@
 //!
 //! * The end and the halt are set once; neither takes a lock.
 
+use alloc::borrow::ToOwned;
 use core::iter;
 
 use super::bell::Bell;
@@ -109,8 +110,12 @@ impl RingState {
         self.halt.get().expect("it is halted").clone()
     }
 
-    /// Says that nothing comes at or after sequence `end`.
+    /// Says that nothing comes at or after sequence `end`. A ring that is halted has no end: a
+    /// stage that has looked for the halt already would take it for a drained one.
     pub(super) fn close(&self, end: u64) {
+        if self.is_halted() {
+            return;
+        }
         // Relaxed: the number says all; whoever has handed on everything before `end` has
         // synchronised with the cursors that led there.
         self.end.store(end, Relaxed);

@@ -7,6 +7,7 @@
 //! * Nobody sleeps straight after work: see [`Waiter::wait`].
 
 use core::time::Duration;
+#[cfg(feature = "std")]
 use std::time::Instant;
 
 use super::bell::{Announced, Bell};
@@ -21,6 +22,7 @@ pub const PARK_LIMIT: Duration = Duration::from_millis(100);
 const SPINS: u32 = 100;
 /// Yields of [`WaitStrategy::Phased`] before it sleeps.
 const YIELDS: u32 = 100;
+#[cfg(feature = "std")]
 /// Waits between two looks at the clock while spinning: reading it takes longer than a look.
 const WAITS_PER_CLOCK: u32 = 64;
 
@@ -39,7 +41,7 @@ const UNIT_STEP: usize = 2;
 /// # use ringfence_ring::{Bell, WaitStrategy, Waiter};
 /// # let mut work = 3;
 /// # let mut step = || { work -= 1; work > 0 };
-/// let bell = Bell::new();
+/// let bell = Bell::for_strategy(WaitStrategy::Phased);
 /// let mut waiter = Waiter::new(WaitStrategy::Phased, bell.clone());
 /// loop {
 ///     let progressed = step();
@@ -140,10 +142,22 @@ impl Waiter {
         self.wait_at_most(self.park_limit);
     }
 
-    /// Waits until `look` finds something, or for `limit` (`None`: without one). `None` if the
-    /// time ran out; the last look came after that.
+    /// Waits until `look` finds something, and returns it.
     ///
     /// `look` must look at all that the thread's bell is rung for and that matters to it now.
+    pub fn wait_until<R>(&mut self, mut look: impl FnMut() -> Option<R>) -> R {
+        loop {
+            if let Some(found) = look() {
+                self.reset();
+                return found;
+            }
+            self.wait();
+        }
+    }
+
+    /// As [`wait_until`](Self::wait_until), but for `limit` at most (`None`: without one). `None`
+    /// if the time ran out; the last look came after that.
+    #[cfg(feature = "std")]
     pub fn wait_for<R>(
         &mut self,
         limit: Option<Duration>,
@@ -167,6 +181,7 @@ impl Waiter {
     }
 
     /// Time until `deadline`; the longest there is where the clock need not be read yet.
+    #[cfg(feature = "std")]
     fn time_left(&self, deadline: Option<Instant>) -> Duration {
         match deadline {
             Some(deadline) if self.idle.is_multiple_of(WAITS_PER_CLOCK) || !self.spins() => {

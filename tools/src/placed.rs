@@ -170,7 +170,7 @@ impl Sink for Comparison {
     }
 }
 
-impl engine::Sink for Comparison {
+impl engine::OutcomeSink for Comparison {
     fn event(&mut self, event: &Event) {
         self.events.push(*event);
     }

@@ -97,6 +97,21 @@ fn a_halt_wakes_a_sleeping_stage_and_gives_its_reason() {
     });
 }
 
+/// Forbidden: a ring is halted, its producer goes away, and a stage takes that for the end.
+#[test]
+fn a_ring_that_is_halted_never_seems_to_end() {
+    check(None, || {
+        let (producer, mut sink) = one_to_one(1);
+        let stage = thread::spawn(move || {
+            assert!(!matches!(sink.poll(1), Ok(Poll::Ended)));
+            sink
+        });
+        producer.halt("enough");
+        producer.close();
+        drop(stage.join().unwrap());
+    });
+}
+
 /// Forbidden: a stage finds the ring halted and reads the reason before it is written.
 #[test]
 fn the_reason_for_a_halt_is_seen_whole() {

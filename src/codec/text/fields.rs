@@ -30,7 +30,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// None yet, of a line that is read up to `cursor` bytes.
+    /// No fields yet; the line is read up to byte `cursor`.
     pub(super) fn new(line: &'a str, cursor: usize) -> Fields<'a> {
         Fields {
             line,
@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Forgets the object before.
+    /// Forgets the fields of the previous object.
     pub(super) fn clear(&mut self) {
         self.seen = Names::NONE;
     }
@@ -73,7 +73,7 @@ impl<'a> Fields<'a> {
         self.seen.has(name)
     }
 
-    /// Refuses the first field, as they stand in the line, that is not one of `names`.
+    /// Refuses the first field in the line that is not one of `names`.
     pub(super) fn allow(&self, names: Names) -> Result<(), Malformed> {
         let unknown = self.seen.without(names);
         let keys = unknown.numbers().map(|number| self.keys[number]);
@@ -117,18 +117,19 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The union of flags, each given by what `from_name` makes of its name; 0 if it is absent.
+    /// The union of the named flags, each found by `from_name`; 0 if the field is absent.
     pub(super) fn flags(&self, from_name: impl Fn(&str) -> Option<u16>) -> Result<u16, Malformed> {
         self.value(Name::Flags).map_or(Ok(0), |value| value.flags(from_name))
     }
 
-    /// What the name in field `name` stands for, if the field is there.
-    pub(super) fn named<T>(
+    /// The one of `all` that field `name` names, if the field is there.
+    pub(super) fn named<T: Copy>(
         &self,
         name: Name,
-        from_name: impl Fn(&str) -> Option<T>,
+        all: &[T],
+        name_of: impl Fn(T) -> &'static str,
     ) -> Result<Option<T>, Malformed> {
-        self.value(name).map(|value| value.named(from_name)).transpose()
+        self.value(name).map(|value| value.named(all, name_of)).transpose()
     }
 
     /// Field `name` is absent from the object, which starts at byte `start` of the line.
@@ -181,7 +182,7 @@ impl<'de> Visitor<'de> for &mut Fields<'de> {
             let bare = &key[1..key.len() - 1];
             let name = match Name::from_text(bare) {
                 Some(name) => Some(name),
-                // Nobody spells names with escapes, but it is JSON.
+                // A name may be written with escapes, as any string of JSON.
                 None => string(key).and_then(|name| Name::from_text(&name)),
             };
             let Some(name) = name else {

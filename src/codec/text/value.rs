@@ -8,7 +8,7 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Malformed;
-use super::malformed::quoted;
+use super::malformed::{described, quoted};
 use super::names::Name;
 
 /// An unsigned integer of a field's width.
@@ -59,7 +59,7 @@ impl<'a> Value<'a> {
         let text = match self.text.as_bytes()[0] {
             b'0'..=b'9' => self.text,
             b'"' if self.text.contains('\\') => {
-                escaped = string(self.text).unwrap_or_default();
+                escaped = self.string().ok_or_else(|| self.must_be(expected))?;
                 &escaped
             }
             b'"' => &self.text[1..self.text.len() - 1],
@@ -67,18 +67,44 @@ impl<'a> Value<'a> {
         };
         match digits(text.as_bytes()) {
             Digits::Number(number) if number <= most => Ok(number),
-            Digits::Invalid => Err(self.must_be(expected)),
+            Digits::Invalid => Err(self.not_digits(text, expected)),
             _ => Err(self.malformed(format!("field {} is more than {most}", self.path()))),
         }
     }
 
-    /// What the name that it is stands for.
-    pub(super) fn named<T>(self, from_name: impl Fn(&str) -> Option<T>) -> Result<T, Malformed> {
+    /// `text`, a string or a number, is not of digits alone.
+    fn not_digits(self, text: &str, expected: &str) -> Malformed {
+        let is_digit = |character: char| character.is_ascii_digit();
+        let Some((index, other)) = text.char_indices().find(|(_, c)| !is_digit(*c)) else {
+            let what = format!("field {} must be {expected}, not an empty string", self.path());
+            return self.malformed(what);
+        };
+        if !self.text.starts_with('"') {
+            return self.must_be(expected);
+        }
+        let (path, other) = (self.path(), described(other));
+        let what =
+            format!("field {path} must be {expected}: {other} in {} is no digit", quoted(text));
+        // Where nothing is escaped, that character has a place in the line.
+        match self.text.get(1..self.text.len() - 1) {
+            Some(raw) if raw == text => Malformed::at(self.line, &raw[index..], what),
+            _ => self.malformed(what),
+        }
+    }
+
+    /// The one of `all` that the string names; `name_of` gives their names.
+    pub(super) fn named<T: Copy>(
+        self,
+        all: &[T],
+        name_of: impl Fn(T) -> &'static str,
+    ) -> Result<T, Malformed> {
         let Some(text) = self.string() else { return Err(self.must_be("a name")) };
-        from_name(&text).ok_or_else(|| {
-            let what = format!("unknown name {} in field {}", quoted(&text), self.path());
-            self.malformed(what)
-        })
+        if let Some(named) = all.iter().find(|&&one| name_of(one) == text) {
+            return Ok(*named);
+        }
+        let known = all.iter().map(|&one| quoted(name_of(one))).collect::<Vec<_>>().join(", ");
+        let (path, text) = (self.path(), quoted(&text));
+        Err(self.malformed(format!("unknown name {text} in field {path} (known: {known})")))
     }
 
     /// The union of the flags that it names.

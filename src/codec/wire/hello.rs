@@ -10,7 +10,7 @@ pub const PROTOCOL_VERSION: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"RINGFNCE";
 
-/// What each side says first: the client what it asks for, the engine what holds.
+/// The first message of each side: what the client asks for, or what the engine grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hello {
     /// Most commands in one batch. The client's is 0.
@@ -51,7 +51,7 @@ pub fn encode_hello(hello: &Hello, out: &mut Vec<u8>) {
     message::end(start, out);
 }
 
-/// Checks the header of what should be a hello. Something else is no version of this protocol.
+/// Checks the header of the first message. Anything but a hello is another protocol.
 pub(super) fn check_header(header: &MessageHeader) -> Result<(), Violation> {
     let is_hello = header.kind == kind::HELLO
         && header.expect_no_records().is_ok()

@@ -159,7 +159,7 @@ impl Frames {
         count
     }
 
-    /// Whether bytes have arrived that are part of no message yet taken out.
+    /// True if all bytes that arrived were taken out as messages.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.start == self.end

@@ -10,7 +10,7 @@ use ringfence_types::{
     QueueStatus, SettledBy, Side, Status, TimeInForce,
 };
 
-/// What stands before the outcomes of one message.
+/// The head of a message of outcomes.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 struct OutcomesHead {
@@ -19,7 +19,7 @@ struct OutcomesHead {
     reserved: u64,
 }
 
-/// What stands before the text of an error.
+/// The head of an error.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 struct ErrorHead {
@@ -34,7 +34,7 @@ const _: () = assert!(size_of::<ErrorHead>() == 16);
 /// Longest text of an error, in bytes.
 const ERROR_TEXT_BYTES_MAX: usize = 240;
 
-/// Appends why the session ends; nothing follows it. A text of more than 240 bytes is cut.
+/// Appends an error, the last message of a session. A text of more than 240 bytes is cut.
 pub fn encode_error(code: ErrorCode, text: &str, out: &mut Vec<u8>) {
     let boundary = |end: &usize| text.is_char_boundary(*end);
     let end = (0..=text.len().min(ERROR_TEXT_BYTES_MAX)).rfind(boundary).expect("0 is one");
@@ -46,7 +46,7 @@ pub fn encode_error(code: ErrorCode, text: &str, out: &mut Vec<u8>) {
     message::end(start, out);
 }
 
-/// Encodes what one session is told. Outcomes with consecutive sequences share a message.
+/// Encodes the replies to one session. Outcomes with consecutive sequences share a message.
 ///
 /// The bytes that were appended to `out` may be sent once [`ReplyEncoder::finish`] was called;
 /// until then nothing may be taken out of it.
@@ -64,7 +64,7 @@ struct OpenMessage {
 }
 
 impl ReplyEncoder {
-    /// With no message begun.
+    /// An encoder with no message begun.
     #[must_use]
     pub fn new() -> ReplyEncoder {
         ReplyEncoder::default()
@@ -85,7 +85,7 @@ impl ReplyEncoder {
         let open = self.open.as_mut().expect("it was just opened");
         open.next_sequence += 1;
         open.count += 1;
-        // Which session it is for is the engine's own affair.
+        // The number of the session means nothing to the client.
         out.extend_from_slice(Outcome { session: 0, ..*outcome }.as_bytes());
     }
 
@@ -130,7 +130,8 @@ pub enum Reply<'a> {
         /// 1 to [`BATCH_COMMANDS_MAX`].
         outcomes: &'a [Outcome],
     },
-    /// What goes before an outcome: the body of a look-up, or what a command brought about.
+    /// An event, which comes before the outcome of its command: the body of a look-up, or what the
+    /// command brought about.
     Event(&'a Event),
     /// The last message: why the session ends.
     Error(ServerError),
@@ -214,7 +215,7 @@ fn next<'a>(frames: &'a mut Frames, greeted: &mut bool) -> Result<Option<Reply<'
     }))
 }
 
-/// An error may come before the hello, which may be what it is about.
+/// Checks a header. An error may come before the hello: it may be about the client's.
 fn check_header(header: &MessageHeader, greeted: bool) -> Result<(), Violation> {
     if !greeted && header.kind != kind::ERROR {
         return hello::check_header(header);
@@ -237,7 +238,7 @@ fn check_header(header: &MessageHeader, greeted: bool) -> Result<(), Violation> 
     })
 }
 
-/// Whatever can be printed later must have a name.
+/// Refuses numbers without a name: outcomes are printed later.
 fn check_outcome(outcome: &Outcome) -> Result<(), Violation> {
     if Op::from_number(outcome.op).is_none() {
         return Err(Violation::BadOp(outcome.op));

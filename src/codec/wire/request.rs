@@ -116,7 +116,7 @@ fn check_batch_header(header: &MessageHeader) -> Result<(), Violation> {
     header.expect_body(header.expect_count()? * size_of::<Body>())
 }
 
-/// Refuses what has no meaning, but unknown flags: those have a status.
+/// Refuses values that are not defined, except unknown flags: the engine answers those with a status.
 fn check_body(op: Op, body: &Body) -> Result<(), Violation> {
     let reserved_is_zero = match op {
         Op::CreateAccount => body.account().reserved == 0,

@@ -21,11 +21,13 @@ mod orders;
 #[cfg(test)]
 mod tests;
 
+use alloc::vec::Vec;
+
 use crate::table::{EngineError, NO_INDEX, prefetch};
 use ringfence_types::{Rules, Side};
 
 pub(crate) use levels::Level;
-pub(crate) use orders::{NO_ORDER, NO_REST, Order, Rest, State};
+pub(crate) use orders::{Order, Rest, State};
 
 use levels::Levels;
 use orders::Orders;
@@ -41,7 +43,7 @@ pub(crate) struct Books {
 impl Books {
     pub(crate) fn new(rules: &Rules) -> Result<Books, EngineError> {
         let markets = EngineError::check_capacity("markets", rules.capacities.markets)?;
-        let orders = Orders::new(rules)?;
+        let orders = Orders::new(orders::NAMES, rules.capacities.orders, rules)?;
         let levels = Levels::new(markets, orders.capacity())?;
         Ok(Books { orders, levels, markets })
     }
@@ -50,7 +52,7 @@ impl Books {
     pub(crate) fn configure(&mut self, rules: &Rules, now: u64) -> Result<(), EngineError> {
         let asked = rules.capacities.markets;
         self.markets = EngineError::check_growth("markets", self.markets, asked)?;
-        let orders = self.orders.configure(rules, now)?;
+        let orders = self.orders.configure(rules.capacities.orders, rules, now)?;
         self.levels.grow(self.markets, orders)
     }
 
@@ -66,20 +68,20 @@ impl Books {
     /// Brings closer where `id` would be found and gives its hash.
     #[inline(always)]
     pub(crate) fn fetch_slot(&self, id: u128) -> u32 {
-        self.orders.fetch_slot(id)
+        self.orders.prefetch_slot(id)
     }
 
     /// Brings closer what is probably the record with this hash.
     #[inline(always)]
     pub(crate) fn fetch_record(&self, hash: u32) {
-        self.orders.fetch_record(hash);
+        self.orders.prefetch_record(hash);
     }
 
     /// Brings closer what surrounds the order with this hash, itself fetched before, and gives it. It
     /// may be another one.
     #[inline(always)]
     pub(crate) fn fetch_neighbours(&self, hash: u32) -> Option<&Order> {
-        let order = self.orders.orders.get(self.orders.guess(hash) as usize)?;
+        let order = self.orders.all_hot().get(self.orders.guess(hash) as usize)?;
         self.levels.prefetch(order.level);
         self.fetch_order(order.before);
         self.fetch_order(order.after);
@@ -89,7 +91,7 @@ impl Books {
     /// Brings an order closer.
     #[inline(always)]
     pub(crate) fn fetch_order(&self, slot: u32) {
-        prefetch(&self.orders.orders, slot as usize);
+        prefetch(self.orders.all_hot(), slot as usize);
     }
 
     #[inline(always)]
@@ -106,27 +108,27 @@ impl Books {
 
     #[inline(always)]
     pub(crate) fn order(&self, slot: u32) -> &Order {
-        self.orders.order(slot)
+        self.orders.hot(slot)
     }
 
     #[inline(always)]
     pub(crate) fn rest(&self, slot: u32) -> &Rest {
-        self.orders.rest(slot)
+        self.orders.cold(slot)
     }
 
     #[inline(always)]
     pub(crate) fn rest_mut(&mut self, slot: u32) -> &mut Rest {
-        self.orders.rest_mut(slot)
+        self.orders.cold_mut(slot)
     }
 
     /// Says whether a timer runs for an order.
     pub(crate) fn set_timed(&mut self, slot: u32, timed: bool) {
-        self.orders.order_mut(slot).timed = timed;
+        self.orders.hot_mut(slot).timed = timed;
     }
 
     /// Marks an order, or takes its mark off: scratch of whoever looks ahead.
     pub(crate) fn mark(&mut self, slot: u32, marked: bool) {
-        self.orders.order_mut(slot).marked = marked;
+        self.orders.hot_mut(slot).marked = marked;
     }
 
     /// Whether one more order can be held at `now`.
@@ -159,19 +161,19 @@ impl Books {
     /// Puts an open order into its book, behind all of its price.
     #[inline]
     pub(crate) fn rest_order(&mut self, slot: u32) {
-        self.levels.append(&mut self.orders.orders, slot);
+        self.levels.append(self.orders.all_hot_mut(), slot);
     }
 
     /// Takes a resting order out of its book.
     #[inline]
     pub(crate) fn take_out(&mut self, slot: u32) {
-        self.levels.take_out(&mut self.orders.orders, slot);
+        self.levels.take_out(self.orders.all_hot_mut(), slot);
     }
 
     /// Takes `lots` off an order, fewer than remain of it if it rests.
     #[inline(always)]
     pub(crate) fn reduce(&mut self, slot: u32, lots: u64) {
-        let order = self.orders.order_mut(slot);
+        let order = self.orders.hot_mut(slot);
         order.remaining -= lots;
         if order.level != NO_INDEX {
             debug_assert!(order.remaining > 0, "what rests has something left");
@@ -183,7 +185,7 @@ impl Books {
     /// Gives an order that does not rest another price.
     pub(crate) fn set_price(&mut self, slot: u32, price: u64) {
         debug_assert!(self.order(slot).level == NO_INDEX, "the level has the price");
-        self.orders.order_mut(slot).price = price;
+        self.orders.hot_mut(slot).price = price;
     }
 
     /// The level with the best price of a side, if it has any.
@@ -232,6 +234,12 @@ impl Books {
         self.orders.held(now)
     }
 
+    /// Slots of all that is held at `now` and not open, in the order in which it is forgotten; by id
+    /// where that is at one time. Not for the hot path.
+    pub(crate) fn settled(&self, now: u64) -> Vec<u32> {
+        self.orders.settled(now)
+    }
+
     /// Checks everything that must always be true, from the records themselves. Slow.
     ///
     /// # Panics
@@ -241,7 +249,7 @@ impl Books {
         let mut resting = 0;
         for market in 0..self.markets as u32 {
             for side in [Side::Buy, Side::Sell] {
-                self.levels.check_side(&self.orders.orders, market, side);
+                self.levels.check_side(self.orders.all_hot(), market, side);
                 resting += self.resting(market, side).count();
             }
             let bid = self.best(market, Side::Buy).map(|level| level.price);

@@ -82,8 +82,8 @@ impl Ledger {
 
     /// Puts everything back to where it was before the chain.
     pub(crate) fn undo_chain(&mut self) {
-        // Nothing waited in line before the chain.
-        self.queues.forget_stirred();
+        // No account was scheduled before the chain.
+        self.queues.clear_schedule();
         while let Some(before) = self.notes.pop() {
             self.undo(&before);
         }
@@ -92,7 +92,7 @@ impl Ledger {
     fn undo(&mut self, before: &Before) {
         let record = *self.transfers.hot(before.slot);
         if before.pending_slot != NO_INDEX {
-            self.transfers.unsettle(before.pending_slot, before.pending_settled_at);
+            self.transfers.unsettle(before.pending_slot, State::Pending, before.pending_settled_at);
             if expires_at(self.transfers.hot(before.pending_slot)).is_some() {
                 self.timers.restore(before.pending_slot);
             }
@@ -108,8 +108,8 @@ impl Ledger {
         }
         self.accounts.set_closed(before.debit_index, before.debit_closed);
         self.accounts.set_closed(before.credit_index, before.credit_closed);
-        self.set_balances(before.debit_index, before.debit);
-        self.set_balances(before.credit_index, before.credit);
+        self.change(before.debit_index, |balances| *balances = before.debit);
+        self.change(before.credit_index, |balances| *balances = before.credit);
         self.last_timestamp = before.last_timestamp;
     }
 }

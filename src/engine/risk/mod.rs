@@ -23,7 +23,7 @@ mod shape;
 use crate::table::{EngineError, NO_INDEX};
 use ringfence_types::{
     Account, AccountFlags, Command, ContentsSink, ContentsSource, Op, Rules, Section, Status,
-    Transfer, TransferFlags, Verdict, Window,
+    Transfer, TransferFlags, TransferIndices, Verdict, Window,
 };
 
 use directory::{Directory, Trail};
@@ -175,7 +175,7 @@ impl Risk {
                 }
                 Op::LookupAccount | Op::LookupQueue => {
                     let account = self.directory.find(trail[0], command.body.lookup().id);
-                    verdict(index, Verdict { debit_index: account, ..Verdict::default() });
+                    verdict(index, Verdict::of_account(account));
                 }
                 Op::PlaceOrder => verdict(index, self.judge_order(command, trail)),
                 Op::CreateMarket => verdict(index, self.create_market(command)),
@@ -183,7 +183,7 @@ impl Risk {
                 Op::SetAccountPolicy => verdict(index, self.set_account_policy(command)),
                 Op::SetLedgerPolicy => {
                     let status = self.policies.set_ledger(command.body.ledger_policy());
-                    verdict(index, Verdict { refusal: refusal(status), ..Verdict::default() });
+                    verdict(index, refused_or_not(status));
                 }
                 Op::SetPairPolicy => verdict(index, self.set_pair_policy(command)),
                 Op::LookupTransfer
@@ -193,7 +193,7 @@ impl Risk {
                 | Op::ResolveQueues
                 | Op::CancelQueuedTransfer
                 | Op::RequeueTransfer
-                | Op::Pulse => verdict(index, Verdict::default()),
+                | Op::Pulse => verdict(index, Verdict::EMPTY),
             }
         }
         assert!(chain.is_none(), "a window never ends within a chain");
@@ -233,31 +233,26 @@ impl Risk {
         in_chain: impl FnOnce() -> bool,
     ) -> Verdict {
         let transfer = command.body.transfer();
-        let mut verdict = Verdict {
-            debit_index: self.directory.find(trails[0], transfer.debit_account_id),
-            credit_index: self.directory.find(trails[1], transfer.credit_account_id),
-            ..Verdict::default()
-        };
-        let resolves = transfer
+        let mut verdict = Verdict::of_transfer(TransferIndices {
+            debit: self.directory.find(trails[0], transfer.debit_account_id),
+            credit: self.directory.find(trails[1], transfer.credit_account_id),
+            spend: NO_INDEX,
+        });
+        let posts_or_voids = transfer
             .flags
             .has(TransferFlags::POST_PENDING_TRANSFER.with(TransferFlags::VOID_PENDING_TRANSFER));
-        if resolves {
-            if let Some(status) = shape::of_resolution(transfer) {
-                verdict.refusal = status as u16;
-            }
+        if posts_or_voids {
+            verdict.refuse(shape::of_post_void(transfer));
         } else {
             let refused = self.judge_payment(command, transfer, &mut verdict);
-            if let Some(status) = shape::of_payment(transfer).or(refused) {
-                verdict.refusal = status as u16;
-            }
+            verdict.refuse(shape::of_payment(transfer).or(refused));
         }
-        if let Some(status) = shape::of_transfer(command, self.imports) {
-            verdict.refusal = status as u16;
-            verdict.detail |= Verdict::BEFORE_ID;
-        } else if transfer.flags.has(TransferFlags::QUEUE.with(TransferFlags::URGENT))
-            && let Some(status) = shape::of_queueing(transfer, in_chain())
-        {
-            verdict.refusal = status as u16;
+        let malformed = shape::of_transfer(command, self.imports);
+        if malformed.is_some() {
+            verdict.refuse(malformed);
+            verdict.add(Verdict::BEFORE_ID);
+        } else if transfer.flags.has(TransferFlags::QUEUE.with(TransferFlags::URGENT)) {
+            verdict.refuse(shape::of_queueing(transfer, in_chain()));
         }
         verdict
     }
@@ -271,14 +266,15 @@ impl Risk {
         transfer: &Transfer,
         verdict: &mut Verdict,
     ) -> Option<Status> {
-        if verdict.debit_index == NO_INDEX {
+        let TransferIndices { debit: debit_index, credit: credit_index, .. } = verdict.transfer();
+        if debit_index == NO_INDEX {
             return Some(Status::DebitAccountNotFound);
         }
-        if verdict.credit_index == NO_INDEX {
+        if credit_index == NO_INDEX {
             return Some(Status::CreditAccountNotFound);
         }
-        let debit = *self.directory.entry(verdict.debit_index);
-        let credit = *self.directory.entry(verdict.credit_index);
+        let debit = *self.directory.entry(debit_index);
+        let credit = *self.directory.entry(credit_index);
         if debit.ledger != credit.ledger {
             return Some(Status::AccountsMustHaveTheSameLedger);
         }
@@ -286,24 +282,23 @@ impl Risk {
             return Some(Status::TransferMustHaveTheSameLedgerAsAccounts);
         }
         if debit.flags.has(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS) {
-            verdict.detail |= Verdict::DEBITS_LIMITED;
+            verdict.add(Verdict::DEBITS_LIMITED);
         }
         if credit.flags.has(AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS) {
-            verdict.detail |= Verdict::CREDITS_LIMITED;
+            verdict.add(Verdict::CREDITS_LIMITED);
         }
         if self.policies.is_empty()
             || transfer.flags.has(TransferFlags::IMPORTED)
-            || verdict.debit_index == verdict.credit_index
+            || debit_index == credit_index
         {
             return None;
         }
         if self.policies.limits_spending(debit.policy) {
-            verdict.detail |= Verdict::SPEND_LIMITED;
-            verdict.extra_index = debit.policy;
+            verdict.limit_spending(debit.policy);
         }
         let accounts = policies::Pair {
-            debit_index: verdict.debit_index,
-            credit_index: verdict.credit_index,
+            debit_index,
+            credit_index,
             debit_policy: debit.policy,
             credit_policy: credit.policy,
             ledger: debit.ledger,
@@ -331,21 +326,20 @@ impl Risk {
             });
         }
         let judged = if is_linked && command.ends_batch() {
-            Verdict { detail: Verdict::BEFORE_ID, ..Verdict::refused(Status::LinkedEventChainOpen) }
+            Verdict::refused_before_id(Status::LinkedEventChainOpen)
         } else if chain.as_ref().is_some_and(|chain| chain.broken) {
-            Verdict { detail: Verdict::BEFORE_ID, ..Verdict::refused(Status::LinkedEventFailed) }
+            Verdict::refused_before_id(Status::LinkedEventFailed)
         } else {
             self.create_account(command, account, trail, index, chain.as_ref())
         };
         verdict(index, judged);
         let Some(under_way) = chain else { return };
-        if judged.refusal != 0 && !under_way.broken {
+        if judged.is_refused() && !under_way.broken {
             under_way.broken = true;
             self.directory.shrink(under_way.accounts);
             self.last_account_timestamp = under_way.last_account_timestamp;
-            let failed = Verdict::refused(Status::LinkedEventFailed);
             for earlier in under_way.start..index {
-                verdict(earlier, Verdict { detail: Verdict::BEFORE_ID, ..failed });
+                verdict(earlier, Verdict::refused_before_id(Status::LinkedEventFailed));
             }
         }
         if command.ends_chain() {
@@ -362,22 +356,17 @@ impl Risk {
         chain: Option<&Chain>,
     ) -> Verdict {
         if let Some(status) = shape::of_account(command, self.imports) {
-            return Verdict { detail: Verdict::BEFORE_ID, ..Verdict::refused(status) };
+            return Verdict::refused_before_id(status);
         }
         let existing = self.directory.find(trail, account.id);
         if existing != NO_INDEX {
-            let repeat = Verdict { debit_index: existing, ..Verdict::refused(Status::Exists) };
             return match chain {
                 // Each member before this one has created one account, in order.
                 Some(chain) if existing >= chain.accounts => {
                     let taken_by = chain.start + (existing - chain.accounts) as usize;
-                    Verdict {
-                        detail: Verdict::TAKEN_IN_CHAIN,
-                        extra_index: (index - taken_by) as u32,
-                        ..repeat
-                    }
+                    Verdict::of_repeat_in_chain(existing, (index - taken_by) as u32)
                 }
-                _ => repeat,
+                _ => Verdict::of_repeat(existing),
             };
         }
         if let Some(status) = shape::of_new_account(account) {
@@ -391,7 +380,7 @@ impl Risk {
             NO_INDEX => Verdict::refused(Status::AccountsFull),
             created => {
                 self.last_account_timestamp = timestamp;
-                Verdict { debit_index: created, ..Verdict::default() }
+                Verdict::of_account(created)
             }
         }
     }
@@ -406,13 +395,11 @@ impl Risk {
         let index = &mut self.directory.entry_mut(account).policy;
         let before = *index;
         let status = self.policies.set_account(policy, account, index);
-        Verdict {
-            debit_index: account,
-            refusal: refusal(status),
-            // Where the policy limits nothing now, its spend window ends where it was.
-            extra_index: if *index == NO_INDEX { before } else { *index },
-            ..Verdict::default()
-        }
+        // Where the policy limits nothing now, its spend window ends where it was.
+        let policy = if *index == NO_INDEX { before } else { *index };
+        let mut verdict = Verdict::of_new_policy(policy);
+        verdict.refuse(status);
+        verdict
     }
 
     #[cold]
@@ -425,11 +412,11 @@ impl Risk {
         } else {
             self.policies.set_pair(debit, credit, policy.blocked != 0)
         };
-        Verdict { refusal: refusal(status), ..Verdict::default() }
+        refused_or_not(status)
     }
 }
 
-/// A refusal as a verdict carries it.
-fn refusal(status: Option<Status>) -> u16 {
-    status.map_or(0, |status| status as u16)
+/// The verdict that says nothing more.
+fn refused_or_not(refusal: Option<Status>) -> Verdict {
+    refusal.map_or(Verdict::EMPTY, Verdict::refused)
 }

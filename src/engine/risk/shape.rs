@@ -131,7 +131,7 @@ const CLOSING: TransferFlags = TransferFlags::CLOSING_DEBIT.with(TransferFlags::
 
 /// What a post or void is refused for before its pending transfer is looked up.
 #[inline]
-pub(super) fn of_resolution(transfer: &Transfer) -> Option<Status> {
+pub(super) fn of_post_void(transfer: &Transfer) -> Option<Status> {
     let flags = transfer.flags;
     let excluded = TransferFlags::PENDING.with(BALANCING).with(CLOSING);
     if (flags.has(POST) && flags.has(VOID)) || flags.has(excluded) {

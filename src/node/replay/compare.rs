@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringfence_codec::text;
-use ringfence_engine::Sink;
+use ringfence_engine::OutcomeSink;
 use ringfence_journal::JournalError;
 use ringfence_journal::outcomes::{LogEntry, LogReader};
 use ringfence_types::{Event, Op, Outcome, Status};
@@ -138,7 +138,7 @@ fn show(entry: &LogEntry) -> String {
     }
 }
 
-impl Sink for Compare {
+impl OutcomeSink for Compare {
     fn event(&mut self, event: &Event) {
         self.compare(LogEntry::Event(Event { session: 0, ..*event }));
     }

@@ -35,4 +35,17 @@ pub enum ReplayError {
         /// Version of the program.
         program: u32,
     },
+    /// The end that is asked for lies before what is still there.
+    #[error(
+        "the state after sequence {until} cannot be had: what came before is retired, and the earliest snapshot is of sequence {earliest}"
+    )]
+    Retired {
+        /// The last command that was wanted.
+        until: u64,
+        /// The first that can be had.
+        earliest: u64,
+    },
+    /// The journal ends before its rules.
+    #[error("the journal has no rules")]
+    NoRules,
 }

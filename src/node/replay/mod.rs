@@ -16,6 +16,7 @@ mod remake;
 mod replayer;
 mod start;
 mod text;
+mod whole;
 
 pub use compare::Compare;
 pub use error::ReplayError;
@@ -25,3 +26,4 @@ pub use start::{
     Restored, check_snapshots, engine_of, newest_snapshot, oldest_snapshot_of_a_shortened_journal,
 };
 pub use text::TextLines;
+pub use whole::{Begin, Replayed, Wish, replay};

@@ -1,6 +1,6 @@
 //! The outcome log, made again where it lacks something.
 
-use ringfence_engine::Sink;
+use ringfence_engine::OutcomeSink;
 use ringfence_journal::JournalError;
 use ringfence_journal::outcomes::{Frame, Log};
 use ringfence_types::{Event, Outcome};
@@ -36,7 +36,7 @@ impl Remake {
     }
 }
 
-impl Sink for Remake {
+impl OutcomeSink for Remake {
     fn event(&mut self, event: &Event) {
         if event.goes_before() > self.has {
             self.frame.event(event);

@@ -1,7 +1,7 @@
 //! Entries of a journal into an engine.
 
 use super::{ReplayError, Restored};
-use ringfence_engine::{Engine, Sink};
+use ringfence_engine::{Engine, OutcomeSink};
 use ringfence_journal::Entry;
 use ringfence_types::{Command, Event, Outcome, RULES_VERSION};
 
@@ -9,7 +9,7 @@ use ringfence_types::{Command, Event, Outcome, RULES_VERSION};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Discard;
 
-impl Sink for Discard {
+impl OutcomeSink for Discard {
     fn event(&mut self, _: &Event) {}
 
     fn outcome(&mut self, _: u64, _: &Outcome) {}
@@ -30,7 +30,7 @@ pub struct Replayer<S> {
     is_done: bool,
 }
 
-impl<S: Sink> Replayer<S> {
+impl<S: OutcomeSink> Replayer<S> {
     /// A replayer at the start of a journal, that stops after the command `until`, or before the
     /// linked chain that goes beyond it.
     pub fn new(sink: S, until: u64) -> Replayer<S> {

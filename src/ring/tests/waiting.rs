@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::many_to_one;
 use crate::{
     Bell, ClaimError, Graph, Monitor, Parker, Poll, Producer, Stage, WaitStrategy, Waiter,
 };
@@ -147,6 +148,24 @@ fn the_one_producer_waits_for_room_for_so_long() {
         let (_producer, sequence) = writing.join().unwrap();
         assert_eq!(sequence, 3);
         assert!(start.elapsed() < LONG / 2, "{strategy:?}: a wake-up was lost");
+    }
+}
+
+#[test]
+fn a_wait_for_room_ends_when_its_time_is_over() {
+    let limit = Duration::from_millis(20);
+    for strategy in
+        [WaitStrategy::BusySpin, WaitStrategy::Yield, WaitStrategy::Park, WaitStrategy::Phased]
+    {
+        let (mut producer, _sink, _) = many_to_one(2, 1);
+        producer.set_wait(strategy);
+        producer.publish_all(&mut [1, 2].into_iter()).unwrap();
+        let start = Instant::now();
+        let error = producer.claim_within(1, limit).unwrap_err();
+        assert_eq!(error, ClaimError::TimedOut { asked: 1, limit }, "{strategy:?}");
+        assert!(start.elapsed() >= limit, "{strategy:?}");
+        let handed_back = producer.publish_within(3, Duration::ZERO).unwrap_err();
+        assert_eq!((handed_back.value, handed_back.halted), (3, None), "{strategy:?}");
     }
 }
 

@@ -64,7 +64,11 @@ fn create_account(fields: &Fields) -> Result<Command, Malformed> {
         reserved: 0,
         ledger: fields.integer(Ledger)?,
         code: fields.integer(Code)?,
-        flags: AccountFlags(fields.flags(|name| AccountFlags::from_name(name).map(|f| f.0))?),
+        flags: AccountFlags(fields.flags(|name| {
+            AccountFlags::from_name(name)
+                .map(|f| f.0)
+                .or_else(|| reserved_bit(name, AccountFlags::KNOWN.0))
+        })?),
         timestamp: fields.integer(Timestamp)?,
     }))
 }
@@ -88,7 +92,11 @@ fn create_transfer(fields: &Fields) -> Result<Command, Malformed> {
         Timestamp,
     ]);
     fields.allow(NAMES)?;
-    let flags = fields.flags(|name| TransferFlags::from_name(name).map(|f| f.0))?;
+    let flags = fields.flags(|name| {
+        TransferFlags::from_name(name)
+            .map(|f| f.0)
+            .or_else(|| reserved_bit(name, TransferFlags::KNOWN.0))
+    })?;
     let flags = TransferFlags(flags);
     // A post that names no amount posts the whole.
     let whole = flags.has(TransferFlags::POST_PENDING_TRANSFER);
@@ -107,6 +115,14 @@ fn create_transfer(fields: &Fields) -> Result<Command, Malformed> {
         flags,
         timestamp: fields.integer(Timestamp)?,
     }))
+}
+
+/// The bit that is called `reserved_bit_N`, if it has no better name among the `known` ones. A client
+/// of the binary protocol can set it, so that what a journal exports can have it.
+fn reserved_bit(name: &str, known: u16) -> Option<u16> {
+    let digits = name.strip_prefix("reserved_bit_")?;
+    let number = (0..u16::BITS).find(|number| digits == number.to_string())?;
+    Some(1 << number).filter(|bit| bit & known == 0)
 }
 
 fn id(fields: &Fields) -> Result<u128, Malformed> {

@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
 
 use super::Malformed;
 use super::fields::Fields;
-use super::malformed::quoted;
+use super::malformed::{described, quoted};
 use super::names::{Name, Names};
 use commands::command;
 use ringfence_types::{BATCH_COMMANDS_MAX, Command, Op, TIMESTAMP_MAX};
@@ -19,9 +19,10 @@ use ringfence_types::{BATCH_COMMANDS_MAX, Command, Op, TIMESTAMP_MAX};
 /// What moves the engine's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
-    /// The machine: `advance_clock` is malformed.
+    /// The machine: `advance_clock` and `pulse` are malformed.
     System,
-    /// `advance_clock` alone.
+    /// `advance_clock` alone, so that an exported journal gets its timestamps again. The engine's own
+    /// `pulse` is then a command as well.
     Manual,
 }
 
@@ -107,13 +108,28 @@ impl Decoder {
                 Ok(Input::Batch)
             }
             Operation::AdvanceClock => self.advance_clock(&fields, start),
+            Operation::Pulse => {
+                batch.push(self.pulse(&fields)?);
+                Ok(Input::Batch)
+            }
         }
+    }
+
+    fn pulse(&self, fields: &Fields) -> Result<Command, Malformed> {
+        if self.clock == Clock::System {
+            let op = fields.value(Name::Op).expect("it was read");
+            return Err(op.malformed("unknown op `pulse`".into()));
+        }
+        fields.allow(const { Names::of(&[Name::Op]) })?;
+        Ok(Command::pulse())
     }
 
     fn advance_clock(&self, fields: &Fields, start: usize) -> Result<Input, Malformed> {
         if self.clock == Clock::System {
             let op = fields.value(Name::Op).expect("it was read");
-            return Err(op.malformed("`advance_clock` needs a manual clock".into()));
+            return Err(
+                op.malformed("`advance_clock` needs a manual clock (apply --clock manual)".into())
+            );
         }
         fields.allow(const { Names::of(&[Name::Op, Name::Nanoseconds]) })?;
         let Some(value) = fields.value(Name::Nanoseconds) else {
@@ -133,6 +149,7 @@ impl Decoder {
 enum Operation {
     Command(Op),
     AdvanceClock,
+    Pulse,
 }
 
 /// The operation of an object that starts at byte `start`.
@@ -142,16 +159,21 @@ fn operation(fields: &Fields, start: usize) -> Result<Operation, Malformed> {
     if text == "advance_clock" {
         return Ok(Operation::AdvanceClock);
     }
-    match Op::ALL.into_iter().find(|op| op.is_public() && op.name() == text) {
-        Some(op) => Ok(Operation::Command(op)),
-        None => Err(value.malformed(format!("unknown op {}", quoted(&text)))),
+    match Op::ALL.into_iter().find(|op| op.name() == text) {
+        Some(Op::Pulse) => Ok(Operation::Pulse),
+        Some(op) if op.is_public() => Ok(Operation::Command(op)),
+        Some(_) | None => Err(value.malformed(format!("unknown op {}", quoted(&text)))),
     }
 }
 
-/// A line that starts neither an object nor an array.
+/// Why a line is malformed that starts neither an object nor an array.
 fn neither(line: &str, start: usize) -> Malformed {
     match serde_json::from_str::<IgnoredAny>(line) {
-        Err(error) => Malformed::not_json(line, &error),
+        Err(_) => {
+            let first = line[start..].chars().next().expect("the line is not blank");
+            let what = format!("expected `{{` or `[`, not {}", described(first));
+            Malformed::at_byte(line, start, what)
+        }
         Ok(_) => Malformed::at_byte(line, start, "neither an object nor an array".into()),
     }
 }
@@ -219,7 +241,8 @@ fn element(
     }
     let op_value = || fields.value(Name::Op).expect("it was read");
     let Operation::Command(op) = operation(fields, start)? else {
-        return Err(op_value().malformed("`advance_clock` must stand alone".into()));
+        let text = op_value().string().unwrap_or_default();
+        return Err(op_value().malformed(format!("`{text}` must stand alone")));
     };
     let first = *batch_op.get_or_insert(op);
     if op != first {

@@ -58,10 +58,11 @@ pub(super) fn place_order(fields: &Fields, object_start: usize) -> Result<Comman
         UserData128,
     ]);
     fields.allow(NAMES)?;
-    let Some(side) = fields.named(Side, types::Side::from_name)? else {
+    let Some(side) = fields.named(Side, types::Side::ALL, types::Side::name)? else {
         return Err(fields.missing(object_start, Side));
     };
-    let time_in_force = fields.named(TimeInForce, types::TimeInForce::from_name)?;
+    let time_in_force =
+        fields.named(TimeInForce, types::TimeInForce::ALL, types::TimeInForce::name)?;
     Ok(Command::place_order(PlaceOrder {
         id: fields.integer(Id)?,
         market: fields.integer(Market)?,

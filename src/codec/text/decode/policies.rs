@@ -12,12 +12,10 @@ pub(super) fn set_account_policy(fields: &Fields) -> Result<Command, Malformed> 
     const NAMES: Names =
         Names::of(&[Op, AccountId, Frozen, DebitAmountMax, CreditAmountMax, DebitRate, DebitSpend]);
     fields.allow(NAMES)?;
-    let frozen = fields.named(Frozen, |name| {
-        types::Frozen::NAMES.iter().find(|(_, text)| *text == name).map(|(frozen, _)| *frozen)
-    })?;
+    let frozen = fields.named(Frozen, &types::Frozen::NAMES, |(_, name)| name)?;
     let mut policy = AccountPolicy {
         account_id: fields.integer(AccountId)?,
-        frozen: frozen.unwrap_or(types::Frozen::None) as u8,
+        frozen: frozen.map_or(types::Frozen::None, |(frozen, _)| frozen) as u8,
         ..AccountPolicy::default()
     };
     let mut limits = PolicyLimits::default();

@@ -7,8 +7,8 @@ use ringfence_types::{
     QueueBody, QueueStatus, TransferBody,
 };
 
-/// What a look-up found, as it stands in the outcome's line. A
-/// market's prices close what its own body opens.
+/// Appends what a look-up found to the line of its outcome. The body of a market opens an object
+/// that its asks, the last of three events, close.
 pub(super) fn body(event: &Event, out: &mut Vec<u8>) {
     match event.kind() {
         EventKind::AccountBody => {

@@ -8,8 +8,7 @@ use ringfence_types::{
 };
 
 /// Appends `commands` as input lines, a line a batch: an array where the batch has more than one
-/// command. Each object begins with its `sequence`, `first_sequence` for the first, and its
-/// `engine_timestamp`; of the other fields those that are absent, zero or false are left out.
+/// command. Fields that are absent, zero or false are left out.
 ///
 /// A bit of the flags that has no meaning has no name either, and is shown as `reserved_bit_N`.
 ///
@@ -17,18 +16,37 @@ use ringfence_types::{
 ///
 /// If the commands begin or end in the middle of a batch, or an operation is unknown: the journal
 /// keeps whole batches, and its reader lets no other operations pass.
-pub fn encode_commands(first_sequence: u64, commands: &[Command], out: &mut Vec<u8>) {
+pub fn encode_commands(commands: &[Command], out: &mut Vec<u8>) {
+    batches(commands, out, |_, out| put(out, b"{\"op\":\""));
+}
+
+/// As [`encode_commands`], but each object begins with its `sequence`, `first_sequence` for the
+/// first, and its `engine_timestamp`: for people and programs that look into a journal.
+///
+/// # Panics
+///
+/// As [`encode_commands`].
+pub fn encode_commands_with_sequence(first_sequence: u64, commands: &[Command], out: &mut Vec<u8>) {
+    let mut sequence = first_sequence;
+    batches(commands, out, |command, out| {
+        wide(out, "{\"sequence\":", sequence);
+        wide(out, ",\"engine_timestamp\":", command.header.timestamp);
+        put(out, b",\"op\":\"");
+        sequence += 1;
+    });
+}
+
+/// `open` begins the object of a command, up to its operation.
+fn batches(commands: &[Command], out: &mut Vec<u8>, mut open: impl FnMut(&Command, &mut Vec<u8>)) {
     let mut expected_index = 0;
-    for (sequence, command) in (first_sequence..).zip(commands) {
+    for command in commands {
         let header = &command.header;
         assert_eq!(header.batch_index, expected_index, "a batch is written from its start");
         let is_array = header.batch_length > 1;
         if is_array {
             put(out, if header.batch_index == 0 { b"[" } else { b"," });
         }
-        wide(out, "{\"sequence\":", sequence);
-        wide(out, ",\"engine_timestamp\":", header.timestamp);
-        put(out, b",\"op\":\"");
+        open(command, out);
         put(out, command.op().name().as_bytes());
         put(out, b"\"");
         fields(command, out);

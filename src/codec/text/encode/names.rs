@@ -3,7 +3,7 @@
 use super::json::{number, put};
 use ringfence_types::{AccountFlags, PlaceOrder, Side, TimeInForce, TransferFlags};
 
-/// Why numbers have names: the wire's decoder and the engine let no others pass.
+/// Why every number has a name: the wire's decoder and the engine let no others pass.
 pub(super) const KNOWN: &str = "only known numbers leave the engine";
 
 pub(super) fn side(order: &PlaceOrder) -> &'static str {

@@ -55,7 +55,7 @@ pub fn encode_advance_clock(timestamp: u64, out: &mut Vec<u8>) {
     put(out, b"\"}\n");
 }
 
-/// What an outcome of these operations says beside status and timestamp.
+/// Appends the fields that only outcomes of some operations have.
 fn details(outcome: &Outcome, out: &mut Vec<u8>) {
     let status = outcome.status();
     match outcome.op() {

@@ -35,14 +35,17 @@ fn what_is_wrong_with_a_line_is_named_with_its_column() {
         (r#"{"op":"resolve_queue"}"#, "unknown op `resolve_queue` at column 7"),
         // Markets, orders and queued payments.
         (r#"{"op":"place_order","id":1}"#, "missing field `side` at column 1"),
-        (r#"{"op":"place_order","side":"bid"}"#, "unknown name `bid` in field `side` at column 28"),
+        (
+            r#"{"op":"place_order","side":"bid"}"#,
+            "unknown name `bid` in field `side` (known: `buy`, `sell`) at column 28",
+        ),
         (
             r#"{"op":"place_order","side":1}"#,
             "field `side` must be a name, not a number at column 28",
         ),
         (
             r#"{"op":"place_order","side":"buy","time_in_force":"day"}"#,
-            "unknown name `day` in field `time_in_force` at column 50",
+            "unknown name `day` in field `time_in_force` (known: `gtc`, `ioc`, `fok`, `fok_budget`) at column 50",
         ),
         (
             r#"{"op":"place_order","side":"buy","post_only":1}"#,
@@ -54,7 +57,7 @@ fn what_is_wrong_with_a_line_is_named_with_its_column() {
         ),
         (r#"{"op":"lookup_queue","id":1}"#, "unknown field `id` at column 22"),
         (r#"{"op":"resolve_queues","ledger":"max"}"#, {
-            "field `ledger` must be an unsigned integer, not a string at column 33"
+            "field `ledger` must be an unsigned integer: `m` in `max` is no digit at column 34"
         }),
         (
             r#"{"op":"requeue_transfer","id":1,"urgent":"true"}"#,
@@ -63,8 +66,9 @@ fn what_is_wrong_with_a_line_is_named_with_its_column() {
         (r#"{"op":1}"#, "field `op` must be a name, not a number at column 7"),
         (r#"{"op":null}"#, "field `op` must be a name, not null at column 7"),
         (r#"{"op":"advance_clock","nanoseconds":1}"#, {
-            "`advance_clock` needs a manual clock at column 7"
+            "`advance_clock` needs a manual clock (apply --clock manual) at column 7"
         }),
+        (r#"[{"op":"pulse"}]"#, "`pulse` must stand alone at column 8"),
         // Integers.
         (
             r#"{"op":"lookup_account","id":-1}"#,
@@ -85,19 +89,19 @@ fn what_is_wrong_with_a_line_is_named_with_its_column() {
             "field `id` must be an unsigned integer, not a boolean at column 29"
         }),
         (r#"{"op":"lookup_account","id":""}"#, {
-            "field `id` must be an unsigned integer, not a string at column 29"
+            "field `id` must be an unsigned integer, not an empty string at column 29"
         }),
         (r#"{"op":"lookup_account","id":"+1"}"#, {
-            "field `id` must be an unsigned integer, not a string at column 29"
+            "field `id` must be an unsigned integer: `+` in `+1` is no digit at column 30"
         }),
         (r#"{"op":"lookup_account","id":" 1"}"#, {
-            "field `id` must be an unsigned integer, not a string at column 29"
+            "field `id` must be an unsigned integer: ` ` in ` 1` is no digit at column 30"
         }),
         (r#"{"op":"lookup_account","id":"max"}"#, {
-            "field `id` must be an unsigned integer, not a string at column 29"
+            "field `id` must be an unsigned integer: `m` in `max` is no digit at column 30"
         }),
         (r#"{"op":"lookup_account","id":"99999999999999999999999999999999999999999999x"}"#, {
-            "field `id` must be an unsigned integer, not a string at column 29"
+            "field `id` must be an unsigned integer: `x` in `99999999999999999999999999999999999999999999x` is no digit at column 74"
         }),
         (r#"{"op":"lookup_account","id":"\ud800"}"#, {
             "field `id` must be an unsigned integer, not a string at column 29"
@@ -109,10 +113,10 @@ fn what_is_wrong_with_a_line_is_named_with_its_column() {
             "field `id` must be an unsigned integer, not an object at column 29"
         }),
         (r#"{"op":"create_transfer","amount":"Max"}"#, {
-            "field `amount` must be an unsigned integer or \"max\", not a string at column 34"
+            "field `amount` must be an unsigned integer or \"max\": `M` in `Max` is no digit at column 35"
         }),
         (r#"{"op":"create_account","debits_posted":"max"}"#, {
-            "field `debits_posted` must be an unsigned integer, not a string at column 40"
+            "field `debits_posted` must be an unsigned integer: `m` in `max` is no digit at column 41"
         }),
         (
             r#"{"op":"lookup_account","id":340282366920938463463374607431768211456}"#,
@@ -145,9 +149,21 @@ fn what_is_wrong_with_a_line_is_named_with_its_column() {
         (r#"{"op":"create_account","flags":null}"#, {
             "field `flags` must be an array of names, not null at column 32"
         }),
+        (
+            r#"{"op":"create_account","flags":["reserved_bit_3"]}"#,
+            "unknown flag `reserved_bit_3` at column 33",
+        ),
+        (
+            r#"{"op":"create_account","flags":["reserved_bit_16"]}"#,
+            "unknown flag `reserved_bit_16` at column 33",
+        ),
+        (
+            r#"{"op":"create_account","flags":["reserved_bit_+9"]}"#,
+            "unknown flag `reserved_bit_+9` at column 33",
+        ),
         // Policies.
         (r#"{"op":"set_account_policy","frozen":"debit"}"#, {
-            "unknown name `debit` in field `frozen` at column 37"
+            "unknown name `debit` in field `frozen` (known: `none`, `debits`, `credits`, `all`) at column 37"
         }),
         (r#"{"op":"set_account_policy","frozen":true}"#, {
             "field `frozen` must be a name, not a boolean at column 37"
@@ -174,7 +190,7 @@ fn what_is_wrong_with_a_line_is_named_with_its_column() {
             "field `debit_spend` has neither `amount` nor `count` at column 42"
         }),
         (r#"{"op":"set_account_policy","debit_spend":{"amount":"min"}}"#, {
-            "field `debit_spend.amount` must be an unsigned integer or \"max\", not a string at column 52"
+            "field `debit_spend.amount` must be an unsigned integer or \"max\": `m` in `min` is no digit at column 53"
         }),
         (r#"{"op":"set_ledger_policy","halted":1}"#, {
             "field `halted` must be true or false, not a number at column 36"
@@ -191,40 +207,68 @@ fn what_is_wrong_with_a_line_is_named_with_its_column() {
         (r#"[[{"op":"lookup_account"}]]"#, "not a command object at column 2"),
         (r#"["lookup_account"]"#, "not a command object at column 2"),
         (r#"[{"op":"lookup_account","id":1},{"op":"lookup_account","id":x}]"#, {
-            "expected value at column 61"
+            "expected a value, not `x` at column 61"
         }),
         // No command and no batch.
         ("5", "neither an object nor an array at column 1"),
         (" \"text\"", "neither an object nor an array at column 2"),
         ("null", "neither an object nor an array at column 1"),
+        ("create", "expected `{` or `[`, not `c` at column 1"),
+        (
+            "\u{feff}{}",
+            "expected `{` or `[`, not a byte order mark (U+FEFF; only the first line may have one) at column 1",
+        ),
+        (
+            " \0{}",
+            "expected `{` or `[`, not a NUL character (U+0000; UTF-16 is not read) at column 2",
+        ),
+        ("5 5", "expected `{` or `[`, not `5` at column 1"),
         // No JSON.
-        ("create", "expected value at column 1"),
+        (
+            "{\0\"\0",
+            "expected a name in quotes, not a NUL character (U+0000; UTF-16 is not read) at column 2",
+        ),
+        (
+            "{\u{a0}\"op\":\"pulse\"}",
+            "expected a name in quotes, not an invisible character (U+00A0) at column 2",
+        ),
+        (
+            "{\"op\":\"lookup_account\",\"id\":\u{feff}1}",
+            "expected a value, not a byte order mark (U+FEFF; only the first line may have one) at column 29",
+        ),
+        (
+            r#"{"op":"lookup_account","id":"1\u0000"}"#,
+            "field `id` must be an unsigned integer: a NUL character (U+0000; UTF-16 is not read) in `1\\u{0}` is no digit at column 29",
+        ),
+        (r#"{"op":"lookup\u200b_account"}"#, "unknown op `lookup\\u{200b}_account` at column 7"),
         (r#"{"op":"lookup_account","id":01}"#, "invalid number at column 30"),
-        (r#"{"op":"lookup_account","id":+1}"#, "expected value at column 29"),
-        (r#"{"op":"lookup_account","id":nul}"#, "expected ident at column 32"),
-        (r#"{"op":"lookup_account" "id":1}"#, "expected `,` or `}` at column 24"),
+        (r#"{"op":"lookup_account","id":+1}"#, "expected a value, not `+` at column 29"),
+        (
+            r#"{"op":"lookup_account","id":nul}"#,
+            "expected a value: words other than true, false and null need quotes at column 32",
+        ),
+        (r#"{"op":"lookup_account" "id":1}"#, "expected `,` or `}`, not `\"` at column 24"),
         (r#"{"op":"lookup_account",}"#, "trailing comma at column 24"),
-        (r#"{"op":"lookup_account";}"#, "expected `,` or `}` at column 23"),
-        (r#"{op:"lookup_account"}"#, "key must be a string at column 2"),
-        (r#"{"op" "lookup_account"}"#, "expected `:` at column 7"),
-        (r#"{"op":"lookup_account""#, "EOF while parsing an object at column 23"),
-        (r#"{"op":"lookup_acc"#, "EOF while parsing a string at column 18"),
-        ("[", "EOF while parsing a list at column 2"),
-        ("{", "EOF while parsing an object at column 2"),
+        (r#"{"op":"lookup_account";}"#, "expected `,` or `}`, not `;` at column 23"),
+        (r#"{op:"lookup_account"}"#, "expected a name in quotes, not `o` at column 2"),
+        (r#"{"op" "lookup_account"}"#, "expected `:`, not `\"` at column 7"),
+        (r#"{"op":"lookup_account""#, "the line ends within an object at column 23"),
+        (r#"{"op":"lookup_acc"#, "the line ends within a string at column 18"),
+        ("[", "the line ends within an array at column 2"),
+        ("{", "the line ends within an object at column 2"),
         ("{\"op\":\"a\tb\"}", {
-            "control character (\\u0000-\\u001F) found while parsing a string at column 9"
+            "control character U+0009 in a string must be written as \\u0009 at column 9"
         }),
-        (r#"{"op":"\x"}"#, "invalid escape at column 9"),
+        (r#"{"op":"\x"}"#, "unknown escape `\\x` in a string at column 9"),
         // Anything after the value.
-        (r#"{"op":"lookup_account"} {}"#, "trailing characters at column 25"),
-        (r#"{"op":"lookup_account"}]"#, "trailing characters at column 24"),
-        (r#"[{"op":"lookup_account"}],"#, "trailing characters at column 26"),
-        ("5 5", "trailing characters at column 3"),
+        (r#"{"op":"lookup_account"} {}"#, "expected the end of the line, not `{` at column 25"),
+        (r#"{"op":"lookup_account"}]"#, "expected the end of the line, not `]` at column 24"),
+        (r#"[{"op":"lookup_account"}],"#, "expected the end of the line, not `,` at column 26"),
         // Columns count characters, not bytes.
         (r#"{"op":"ä€𝄞","amout":1}"#, "unknown field `amout` at column 13"),
         (r#"{"op":"ä€𝄞",}"#, "trailing comma at column 13"),
-        (r#"{"op":"ä€𝄞"x}"#, "expected `,` or `}` at column 12"),
-        (r#"{"op":"ä€𝄞""#, "EOF while parsing an object at column 12"),
+        (r#"{"op":"ä€𝄞"x}"#, "expected `,` or `}`, not `x` at column 12"),
+        (r#"{"op":"ä€𝄞""#, "the line ends within an object at column 12"),
         (r#"{"op":"ä€𝄞"}"#, "unknown op `ä€𝄞` at column 7"),
     ];
     for (line, error) in cases {
@@ -250,10 +294,11 @@ fn long_names_are_cut_in_errors() {
 
 #[test]
 fn bytes_that_are_no_utf8_are_malformed() {
-    let cases: [(&[u8], &str); 3] = [
-        (b"\xff", "invalid UTF-8 at column 1"),
-        (b"{\"op\":\"\xc3\xa4\xc3\"}", "invalid UTF-8 at column 9"),
-        (b"  \x80", "invalid UTF-8 at column 3"),
+    let cases: [(&[u8], &str); 4] = [
+        (b"\xff", "invalid UTF-8: byte 0xff at column 1"),
+        (b"{\"op\":\"\xc3\xa4\xc3\"}", "invalid UTF-8: byte 0xc3 at column 9"),
+        (b"  \x80", "invalid UTF-8: byte 0x80 at column 3"),
+        (b"\xff\xfe{\0", "invalid UTF-8: the line begins as UTF-16 does at column 1"),
     ];
     for (line, error) in cases {
         let malformed = Decoder::new(Clock::System).decode(line, &mut Vec::new()).unwrap_err();

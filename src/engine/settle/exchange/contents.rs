@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::*;
-use crate::book::{NO_ORDER, Rest};
+use crate::book::Rest;
+use crate::table::HotPart;
 use ringfence_types::{ContentsSink, ContentsSource, MarketRecord, Misfit, Section};
 
 /// An order or a spent id. Accounts and markets are named by their indices.
@@ -56,10 +57,7 @@ impl Exchange {
             open.extend(self.books.resting(market, Side::Sell));
         }
         sink.section(Section::OpenOrders, open.iter().map(|&slot| self.record(slot)));
-        let is_settled = |&slot: &u32| self.books.order(slot).state != State::Open;
-        let mut settled: Vec<u32> = self.books.held(now).filter(is_settled).collect();
-        let key = |&slot: &u32| (self.books.rest(slot).settled_at, self.books.order(slot).id);
-        settled.sort_unstable_by_key(key);
+        let settled = self.books.settled(now);
         sink.section(Section::SettledOrders, settled.iter().map(|&slot| self.record(slot)));
     }
 
@@ -191,7 +189,7 @@ impl Exchange {
             state,
             post_only: record.post_only != 0,
             limited: record.limited != 0,
-            ..NO_ORDER
+            ..Order::VACANT
         };
         let rest = Rest {
             user_data_128: record.user_data_128,

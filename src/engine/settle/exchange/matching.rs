@@ -139,14 +139,13 @@ impl Exchange {
     }
 
     /// Matches the order under way until it has its end; what its command is answered with.
-    /// `None`: there is no room for the next event; called again, it goes on from there.
     #[inline]
     pub(in crate::settle) fn go_on(
         &mut self,
         ledger: &mut Ledger,
         now: u64,
-        report: &mut impl Report,
-    ) -> Option<Answer> {
+        emitter: &mut impl Emit,
+    ) -> Result<Answer, Paused> {
         let Taker { slot, status, .. } = self.taker.expect("an order is under way");
         let mut stopped = false;
         loop {
@@ -158,18 +157,16 @@ impl Exchange {
             if !Exchange::crosses(&taker, level.price) {
                 break;
             }
-            if report.is_full() {
-                return None;
-            }
+            emitter.make_sure_of_room()?;
             let maker_slot = level.first;
             let maker = *self.books.order(maker_slot);
             self.fetch_next(ledger, &taker, maker_slot);
             let lots = taker.remaining.min(maker.remaining);
             let terms = self.terms(&taker, &maker, lots).expect("both sides hold what they trade");
             match Exchange::meet(ledger, &taker, &maker, &terms) {
-                Meeting::Trade => self.trade(ledger, maker_slot, lots, &terms, now, report),
+                Meeting::Trade => self.trade(ledger, maker_slot, lots, &terms, now, emitter),
                 Meeting::Cancel(reason) => {
-                    self.drop_resting(ledger, maker_slot, reason, now, report);
+                    self.drop_resting(ledger, maker_slot, reason, now, emitter);
                 }
                 Meeting::Stop => {
                     stopped = true;
@@ -179,7 +176,7 @@ impl Exchange {
         }
         self.finish(ledger, stopped, now);
         let timestamp = now;
-        Some(Answer { status, timestamp, order: Some(self.shown(slot)) })
+        Ok(Answer { status, timestamp, order: Some(self.shown(slot)) })
     }
 
     /// Brings closer the order that is met next.
@@ -204,7 +201,7 @@ impl Exchange {
         lots: u64,
         terms: &Terms,
         now: u64,
-        report: &mut impl Report,
+        emitter: &mut impl Emit,
     ) {
         let Taker { slot, held, .. } = self.taker.expect("an order is under way");
         let (taker, maker) = (*self.books.order(slot), *self.books.order(maker_slot));
@@ -238,7 +235,7 @@ impl Exchange {
             market: self.market(taker.market).fields.id,
             ..Trade::default()
         };
-        report.put(EventKind::Trade, EventBody::of_trade(trade));
+        emitter.emit(EventKind::Trade, EventBody::of_trade(trade));
     }
 
     /// Gives the order under way its end: it is filled, rests, or drops what is left.

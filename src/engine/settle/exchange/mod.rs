@@ -25,23 +25,15 @@ mod place;
 mod show;
 
 use crate::book::{Books, Order, State};
+use crate::emit::{Emit, Paused};
 use crate::ledger::{Hold, Ledger, Timers, TradeAccounts};
 use crate::table::{Array, EngineError, NO_INDEX};
 use ringfence_types::{
     CancelReason, EventBody, EventKind, Market as MarketFields, NANOSECONDS_PER_SECOND,
-    OrderCancelled, OrderStatus, Rules, Side, Status, TimeInForce, Verdict,
+    NewMarketIndices, OrderCancelled, OrderStatus, Rules, Side, Status, TimeInForce, Verdict,
 };
 
 pub(super) use matching::Taker;
-
-/// Takes what orders bring about, as long as there is room.
-pub(super) trait Report {
-    /// Whether there is no room for one more.
-    fn is_full(&self) -> bool;
-
-    /// Tells what happened. There must be room.
-    fn put(&mut self, kind: EventKind, body: EventBody);
-}
 
 /// A market as settle knows it.
 #[derive(Debug, Clone, Copy)]
@@ -220,9 +212,9 @@ impl Exchange {
     }
 
     /// Cancels the order that [`Exchange::first_due`] spoke of.
-    pub(super) fn expire_first(&mut self, ledger: &mut Ledger, now: u64, report: &mut impl Report) {
+    pub(super) fn expire_first(&mut self, ledger: &mut Ledger, now: u64, emitter: &mut impl Emit) {
         let (_, slot) = self.timers.peek(now).expect("one is due");
-        self.drop_resting(ledger, slot, CancelReason::Expired, now, report);
+        self.drop_resting(ledger, slot, CancelReason::Expired, now, emitter);
     }
 
     /// Creates a market, or says why not: risk has decided.
@@ -234,17 +226,18 @@ impl Exchange {
     ) -> (Status, u64) {
         match verdict.refusal() {
             None => {
+                let NewMarketIndices { base, quote, fee } = verdict.new_market();
                 self.markets[self.market_count] = Market {
                     fields: *fields,
                     timestamp: own,
-                    base_index: verdict.debit_index,
-                    quote_index: verdict.credit_index,
-                    fee_index: verdict.extra_index,
+                    base_index: base,
+                    quote_index: quote,
+                    fee_index: fee,
                 };
                 self.market_count += 1;
                 (Status::Created, own)
             }
-            Some(Status::Exists) => (Status::Exists, self.market(verdict.debit_index).timestamp),
+            Some(Status::Exists) => (Status::Exists, self.market(verdict.market()).timestamp),
             Some(status) => (status, own),
         }
     }
@@ -302,13 +295,13 @@ impl Exchange {
         slot: u32,
         reason: CancelReason,
         now: u64,
-        report: &mut impl Report,
+        emitter: &mut impl Emit,
     ) {
         let Order { id, remaining, .. } = *self.books.order(slot);
         self.take_out(ledger, slot, now);
         let cancelled =
             OrderCancelled { id, remaining, reason: reason as u8, ..OrderCancelled::default() };
-        report.put(EventKind::OrderCancelled, EventBody::of_cancellation(cancelled));
+        emitter.emit(EventKind::OrderCancelled, EventBody::of_cancellation(cancelled));
     }
 
     /// How the order in `slot` stands: status, lots traded, lots not.

@@ -101,14 +101,14 @@ impl Ledger {
     /// Takes a hold that passed [`Ledger::check_hold`], in place of one of `freed` units.
     #[inline]
     pub(crate) fn take_hold(&mut self, hold: &Hold, freed: u128) {
-        let owner = *self.accounts.balances(hold.owner);
-        let debits_pending = owner.debits_pending - freed + hold.amount;
-        self.set_balances(hold.owner, Balances { debits_pending, ..owner });
-        let market = *self.accounts.balances(hold.market);
-        let credits_pending = market.credits_pending - freed + hold.amount;
-        self.set_balances(hold.market, Balances { credits_pending, ..market });
+        self.change(hold.owner, |balances| {
+            balances.debits_pending = balances.debits_pending - freed + hold.amount;
+        });
+        self.change(hold.market, |balances| {
+            balances.credits_pending = balances.credits_pending - freed + hold.amount;
+        });
         if freed > hold.amount {
-            self.stir(hold.owner);
+            self.schedule(hold.owner);
         }
     }
 
@@ -175,23 +175,16 @@ impl Ledger {
         }
         // What the seller's base account has to spend stays the same: it pays what it held.
         if base != 0 {
-            self.stir(accounts.buyer_base);
+            self.schedule(accounts.buyer_base);
         }
         if buyer_held > cost + buyer_fee {
-            self.stir(accounts.buyer_quote);
+            self.schedule(accounts.buyer_quote);
         }
         if cost > seller_fee {
-            self.stir(accounts.seller_quote);
+            self.schedule(accounts.seller_quote);
         }
         if fees != 0 {
-            self.stir(accounts.fee);
+            self.schedule(accounts.fee);
         }
-    }
-
-    #[inline(always)]
-    fn change(&mut self, index: u32, change: impl FnOnce(&mut Balances)) {
-        let mut balances = *self.accounts.balances(index);
-        change(&mut balances);
-        self.set_balances(index, balances);
     }
 }

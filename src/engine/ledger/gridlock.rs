@@ -1,16 +1,16 @@
 //! Gridlock: the largest set of queued payments of a ledger that can settle at once.
 //!
 //! ```text
-//!   plan    take all; while an account would owe more than it has, its last payment waits on
-//!   drop    payments of closed accounts, in order of arrival
-//!   settle  the set, in order of arrival
-//!   stir    its accounts, in the same order
+//!   plan      take all; while an account would owe more than it has, its last payment waits on
+//!   drop      payments of closed accounts, in order of arrival
+//!   settle    the set, in order of arrival
+//!   schedule  its accounts for release, in the same order
 //! ```
 //!
 //! The set is unique, whatever the order in which accounts are looked at (Bech and Soramäki, 2001):
-//! a payment that is taken out only makes others poorer. So each account is looked at only when it
-//! became poorer, and each payment is taken out at most once: the plan costs as much as there are
-//! payments. It changes nothing: where a balance would overflow, nothing has happened.
+//! a payment that is taken out only leaves others with less. So each account is looked at only when
+//! it has less than before, and each payment is taken out at most once: the plan is linear in the
+//! number of payments. It changes nothing: where a balance would overflow, nothing has happened.
 
 use super::*;
 
@@ -61,18 +61,19 @@ const BLANK: Sketch = Sketch {
     is_listed: false,
 };
 
+/// What comes next of the `resolve_queues` under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum Pass {
     Plan,
     Drop,
     Settle,
 }
 
-/// Memory for plans, and how far the resolution under way has come.
+/// Memory for plans, and how far the `resolve_queues` under way has come.
 #[derive(Debug)]
-pub(super) struct Resolution {
+pub(super) struct Gridlock {
     sketches: Array<Sketch>,
-    phase: Phase,
+    pass: Pass,
     /// The payment that is looked at next.
     cursor: u32,
     /// The settled ones, in order.
@@ -84,11 +85,11 @@ pub(super) struct Resolution {
 
 const WHAT: &str = "resolutions";
 
-impl Resolution {
-    pub(super) fn new(accounts: usize) -> Result<Resolution, EngineError> {
-        Ok(Resolution {
+impl Gridlock {
+    pub(super) fn new(accounts: usize) -> Result<Gridlock, EngineError> {
+        Ok(Gridlock {
             sketches: Array::new(WHAT, accounts, BLANK)?,
-            phase: Phase::Plan,
+            pass: Pass::Plan,
             cursor: NO_INDEX,
             first_settled: NO_INDEX,
             last_settled: NO_INDEX,
@@ -112,79 +113,78 @@ impl Resolution {
 
 impl Ledger {
     /// Resolves the queues of `ledger`, in the course of an event at `now`. Gives how many payments
-    /// settled and their sum, which stops at 2^128 − 1; or that a balance would overflow. `None`:
-    /// nothing more could be told; call it again.
+    /// settled and their sum, which stops at 2^128 − 1; or that a balance would overflow.
     pub(crate) fn resolve_queues(
         &mut self,
         ledger: u32,
         now: u64,
-        teller: &mut impl Tell,
-    ) -> Option<Result<(u64, u128), Status>> {
-        if self.resolution.phase == Phase::Plan {
+        emitter: &mut impl Emit,
+    ) -> Result<Result<(u64, u128), Status>, Paused> {
+        if self.gridlock.pass == Pass::Plan {
             if !self.plan(ledger) {
-                return Some(Err(Status::OverflowsBalances));
+                return Ok(Err(Status::OverflowsBalances));
             }
-            self.resolution.phase = Phase::Drop;
-            self.resolution.cursor = self.queues.oldest();
+            self.gridlock.pass = Pass::Drop;
+            self.gridlock.cursor = self.queues.oldest();
         }
-        if self.resolution.phase == Phase::Drop {
-            while self.resolution.cursor != NO_INDEX {
-                let slot = self.resolution.cursor;
+        if self.gridlock.pass == Pass::Drop {
+            while self.gridlock.cursor != NO_INDEX {
+                let slot = self.gridlock.cursor;
                 let closed = self.closed_status(slot).filter(|_| self.is_of(slot, ledger));
-                if closed.is_some() && !teller.may_tell() {
-                    return None;
+                if closed.is_some() {
+                    emitter.make_sure_of_room()?;
                 }
-                self.resolution.cursor = self.queues.newer(slot);
+                self.gridlock.cursor = self.queues.newer(slot);
                 if let Some(status) = closed {
                     let account = self.transfers.hot(slot).debit_index;
                     let was_head = self.queues.head(account) == slot;
-                    self.drop_queued(slot, status, now, teller);
+                    self.drop_queued(slot, status, now, emitter);
                     if was_head {
-                        self.stir(account);
+                        self.schedule(account);
                     }
                 }
             }
-            self.resolution.phase = Phase::Settle;
-            self.resolution.cursor = self.queues.oldest();
+            self.gridlock.pass = Pass::Settle;
+            self.gridlock.cursor = self.queues.oldest();
         }
-        while self.resolution.cursor != NO_INDEX {
-            let slot = self.resolution.cursor;
+        while self.gridlock.cursor != NO_INDEX {
+            let slot = self.gridlock.cursor;
             let settles = self.is_of(slot, ledger) && self.queues.is_kept(slot);
-            if settles && !teller.may_tell() {
-                return None;
-            }
-            self.resolution.cursor = self.queues.newer(slot);
             if settles {
-                self.settle_planned(slot, now, teller);
+                emitter.make_sure_of_room()?;
+            }
+            self.gridlock.cursor = self.queues.newer(slot);
+            if settles {
+                self.settle_planned(slot, now, emitter);
             }
         }
-        self.resolution.phase = Phase::Plan;
-        let mut slot = self.resolution.first_settled;
+        self.gridlock.pass = Pass::Plan;
+        let mut slot = self.gridlock.first_settled;
         while slot != NO_INDEX {
             let Hot { debit_index, credit_index, .. } = *self.transfers.hot(slot);
-            self.stir(debit_index);
-            self.stir(credit_index);
+            self.schedule(debit_index);
+            self.schedule(credit_index);
             slot = self.queues.newer(slot);
         }
         self.check_totals();
-        Some(Ok((self.resolution.count, self.resolution.amount)))
+        Ok(Ok((self.gridlock.count, self.gridlock.amount)))
     }
 
-    fn settle_planned(&mut self, slot: u32, now: u64, teller: &mut impl Tell) {
+    fn settle_planned(&mut self, slot: u32, now: u64, emitter: &mut impl Emit) {
         let amount = self.transfers.hot(slot).amount;
         if self.exceeds_debits(slot) {
-            self.drop_queued(slot, Status::ExceedsDebits, now, teller);
+            self.drop_queued(slot, Status::ExceedsDebits, now, emitter);
         } else {
             self.settle_queued(slot, now);
-            self.tell_settled(slot, SettledBy::Resolution, teller);
-            self.resolution.count += 1;
-            self.resolution.amount = self.resolution.amount.saturating_add(amount);
+            self.emit_settled(slot, SettledBy::Resolution, emitter);
+            self.gridlock.count += 1;
+            self.gridlock.amount = self.gridlock.amount.saturating_add(amount);
         }
-        match self.resolution.last_settled {
-            NO_INDEX => self.resolution.first_settled = slot,
+        match self.gridlock.last_settled {
+            NO_INDEX => self.gridlock.first_settled = slot,
             last => self.queues.chain_up(last, slot),
         }
-        self.resolution.last_settled = slot;
+        self.gridlock.last_settled = slot;
     }
 
     fn is_of(&self, slot: u32, ledger: u32) -> bool {
@@ -204,10 +204,10 @@ impl Ledger {
 
     /// Marks the set that settles. `false`: a balance would overflow.
     fn plan(&mut self, ledger: u32) -> bool {
-        self.resolution.first_settled = NO_INDEX;
-        self.resolution.last_settled = NO_INDEX;
-        self.resolution.count = 0;
-        self.resolution.amount = 0;
+        self.gridlock.first_settled = NO_INDEX;
+        self.gridlock.last_settled = NO_INDEX;
+        self.gridlock.count = 0;
+        self.gridlock.amount = 0;
         self.sketch_all(ledger);
         self.trim(ledger);
         let mut slot = self.queues.oldest();
@@ -232,7 +232,7 @@ impl Ledger {
                     available.subtract(balances.debits_pending + balances.debits_posted);
                     let credits = balances.credits_pending + balances.credits_posted;
                     let last = self.queues.tail(account);
-                    *self.resolution.sketch(account) = Sketch { available, credits, last, ..BLANK };
+                    *self.gridlock.sketch(account) = Sketch { available, credits, last, ..BLANK };
                 }
                 let is_kept = self.closed_status(slot).is_none();
                 self.queues.keep(slot, is_kept);
@@ -243,8 +243,8 @@ impl Ledger {
         while slot != NO_INDEX {
             if self.is_of(slot, ledger) && self.queues.is_kept(slot) {
                 let Hot { debit_index, credit_index, amount, .. } = *self.transfers.hot(slot);
-                self.resolution.sketch(debit_index).available.subtract(amount);
-                self.resolution.sketch(credit_index).available.add(amount);
+                self.gridlock.sketch(debit_index).available.subtract(amount);
+                self.gridlock.sketch(credit_index).available.add(amount);
             }
             slot = self.queues.newer(slot);
         }
@@ -263,17 +263,17 @@ impl Ledger {
         }
         while first != NO_INDEX {
             let account = first;
-            first = self.resolution.sketch(account).next;
-            self.resolution.sketch(account).is_listed = false;
-            while self.resolution.sketch(account).available.is_negative() {
-                let last = self.resolution.sketch(account).last;
+            first = self.gridlock.sketch(account).next;
+            self.gridlock.sketch(account).is_listed = false;
+            while self.gridlock.sketch(account).available.is_negative() {
+                let last = self.gridlock.sketch(account).last;
                 assert!(last != NO_INDEX, "an account owes no more than its queue holds");
-                self.resolution.sketch(account).last = self.queues.before(account, last);
+                self.gridlock.sketch(account).last = self.queues.before(account, last);
                 if self.queues.is_kept(last) {
                     self.queues.keep(last, false);
                     let Hot { credit_index, amount, .. } = *self.transfers.hot(last);
-                    self.resolution.sketch(account).available.add(amount);
-                    self.resolution.sketch(credit_index).available.subtract(amount);
+                    self.gridlock.sketch(account).available.add(amount);
+                    self.gridlock.sketch(credit_index).available.subtract(amount);
                     let limits = AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS;
                     if self.accounts.flags(credit_index).has(limits) {
                         first = self.list_if_poor(credit_index, first);
@@ -286,7 +286,7 @@ impl Ledger {
     /// Puts `account` in front of the list if it would owe too much and is not in it; gives the
     /// list's first account.
     fn list_if_poor(&mut self, account: u32, first: u32) -> u32 {
-        let sketch = self.resolution.sketch(account);
+        let sketch = self.gridlock.sketch(account);
         if sketch.is_listed || !sketch.available.is_negative() {
             return first;
         }
@@ -303,7 +303,7 @@ impl Ledger {
         let is_limited = self.accounts.flags(credit_index).has(limits);
         let most =
             if is_limited { self.accounts.balances(credit_index).debits_posted } else { u128::MAX };
-        let sketch = self.resolution.sketch(credit_index);
+        let sketch = self.gridlock.sketch(credit_index);
         match sketch.credits.checked_add(amount) {
             Some(credits) if credits <= most => sketch.credits = credits,
             // Such a payee pays nothing from a queue, so `most` stays as it is.

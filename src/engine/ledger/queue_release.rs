@@ -1,9 +1,9 @@
 //! Queued payments arrive, settle, and leave.
 //!
 //! ```text
-//!   something grew, or a head changed ──▶ the account is stirred ──▶ line
-//!   line ──▶ first account ──▶ head settles alone (release), or against the payee's head (offset),
-//!                              or is dropped, or waits: next account
+//!   more to spend, or another head ──▶ the account is scheduled
+//!   first scheduled account ──▶ head settles alone (release), or against the payee's head (offset),
+//!                               or is dropped, or waits: next account
 //! ```
 
 use super::create::{check_overflows, cold_record, expiry, hot_record};
@@ -20,18 +20,18 @@ enum Way {
 }
 
 impl Ledger {
-    /// What an account has left, or a head that changed, may let it settle something.
+    /// Schedules `account` for release: it has more to spend, or its queue has another head.
     #[inline(always)]
-    pub(crate) fn stir(&mut self, account: u32) {
+    pub(crate) fn schedule(&mut self, account: u32) {
         if !self.queues.is_empty() {
-            self.queues.stir(account);
+            self.queues.schedule(account);
         }
     }
 
-    /// Whether [`Ledger::release`] has something to do.
+    /// True if [`Ledger::release`] has something to do.
     #[inline(always)]
-    pub(crate) fn is_stirred(&self) -> bool {
-        self.queues.is_stirred()
+    pub(crate) fn is_release_due(&self) -> bool {
+        self.queues.has_scheduled()
     }
 
     /// A payment that waits where its account lacks funds. `Err` with [`Status::Queued`]: it does.
@@ -43,14 +43,14 @@ impl Ledger {
         hash: u32,
     ) -> Result<u64, Status> {
         let own = command.header.timestamp;
-        let (debit_index, credit_index) = (verdict.debit_index, verdict.credit_index);
+        let TransferIndices { debit: debit_index, credit: credit_index, .. } = verdict.transfer();
         self.check_open(debit_index, credit_index)?;
         let debit = *self.accounts.balances(debit_index);
         let credit = *self.accounts.balances(credit_index);
         let amount = transfer.amount;
         let (debits, credits) = check_overflows(false, &debit, &credit, amount)?;
         let expires_at = expiry(transfer, own)?;
-        if verdict.detail & Verdict::CREDITS_LIMITED != 0 && credits > credit.debits_posted {
+        if verdict.has(Verdict::CREDITS_LIMITED) && credits > credit.debits_posted {
             return Err(Status::ExceedsDebits);
         }
         let spend_index = self.check_spend(verdict, amount, own)?;
@@ -61,7 +61,7 @@ impl Ledger {
         let is_urgent = transfer.flags.has(TransferFlags::URGENT);
         let comes_after = self.queues.has_urgent(debit_index)
             || (!is_urgent && self.queues.head(debit_index) != NO_INDEX);
-        let lacks = verdict.detail & Verdict::DEBITS_LIMITED != 0 && debits > debit.credits_posted;
+        let lacks = verdict.has(Verdict::DEBITS_LIMITED) && debits > debit.credits_posted;
         let waits = comes_after || lacks;
         let hot = Hot {
             timestamp: own,
@@ -78,7 +78,7 @@ impl Ledger {
             self.post(debit_index, credit_index, amount);
             self.transfers.enqueue(slot);
             if amount > 0 {
-                self.stir(credit_index);
+                self.schedule(credit_index);
             }
             return Ok(own);
         }
@@ -87,7 +87,7 @@ impl Ledger {
             self.timers.add(slot, expires_at, self.now);
         }
         if self.queues.head(debit_index) == slot {
-            self.stir(debit_index);
+            self.schedule(debit_index);
         }
         Err(Status::Queued)
     }
@@ -98,26 +98,17 @@ impl Ledger {
         slot != NO_INDEX && self.transfers.hot(slot).state == State::Done
     }
 
-    fn post(&mut self, debit_index: u32, credit_index: u32, amount: u128) {
-        let debit = *self.accounts.balances(debit_index);
-        let debits_posted = debit.debits_posted + amount;
-        self.set_balances(debit_index, Balances { debits_posted, ..debit });
-        let credit = *self.accounts.balances(credit_index);
-        let credits_posted = credit.credits_posted + amount;
-        self.set_balances(credit_index, Balances { credits_posted, ..credit });
-    }
-
-    /// Takes a payment out of its queue. Where it was the head, its account is stirred.
+    /// Takes a payment out of its queue. If it was the head, its account is scheduled.
     pub(super) fn leave_queue(&mut self, slot: u32) {
         let Hot { debit_index, amount, .. } = *self.transfers.hot(slot);
         let was_head = self.queues.head(debit_index) == slot;
         self.queues.leave(debit_index, slot, amount);
         if was_head {
-            self.stir(debit_index);
+            self.schedule(debit_index);
         }
     }
 
-    /// As [`Ledger::leave_queue`], with its timer, but stirring nobody.
+    /// As [`Ledger::leave_queue`], with its timer, but does not schedule the account.
     pub(super) fn take_out(&mut self, slot: u32) {
         let record = *self.transfers.hot(slot);
         self.queues.leave(record.debit_index, slot, record.amount);
@@ -140,36 +131,34 @@ impl Ledger {
         slot: u32,
         status: Status,
         now: u64,
-        teller: &mut impl Tell,
+        emitter: &mut impl Emit,
     ) {
         let Hot { id, amount, .. } = *self.transfers.hot(slot);
         self.take_out(slot);
         self.give_back(slot, amount, 1);
         self.transfers.settle(slot, State::Dropped, now);
         let event = TransferEvent { id, status: status as u16, ..TransferEvent::default() };
-        teller.tell(EventKind::TransferDropped, EventBody::of_transfer_event(event));
+        emitter.emit(EventKind::TransferDropped, EventBody::of_transfer_event(event));
     }
 
-    pub(super) fn tell_settled(&self, slot: u32, by: SettledBy, teller: &mut impl Tell) {
+    pub(super) fn emit_settled(&self, slot: u32, by: SettledBy, emitter: &mut impl Emit) {
         let id = self.transfers.hot(slot).id;
         let event = TransferEvent { id, by: by as u8, ..TransferEvent::default() };
-        teller.tell(EventKind::TransferSettled, EventBody::of_transfer_event(event));
+        emitter.emit(EventKind::TransferSettled, EventBody::of_transfer_event(event));
     }
 
-    /// Settles what the queues of the accounts in line can settle, in the course of an event at
-    /// `now`. [`Progress::Stopped`]: call it again.
+    /// Settles what the queues of the scheduled accounts can settle, in the course of an event at
+    /// `now`.
     #[cold]
-    pub(crate) fn release(&mut self, now: u64, teller: &mut impl Tell) -> Progress {
-        if self.queues.untold != NO_INDEX {
-            if !teller.may_tell() {
-                return Progress::Stopped;
-            }
-            self.tell_settled(self.queues.untold, SettledBy::Offset, teller);
-            self.queues.untold = NO_INDEX;
+    pub(crate) fn release(&mut self, now: u64, emitter: &mut impl Emit) -> Result<(), Paused> {
+        if self.queues.not_emitted != NO_INDEX {
+            emitter.make_sure_of_room()?;
+            self.emit_settled(self.queues.not_emitted, SettledBy::Offset, emitter);
+            self.queues.not_emitted = NO_INDEX;
         }
         loop {
             if self.queues.current == NO_INDEX {
-                let Some(account) = self.queues.pop_stirred() else { break };
+                let Some(account) = self.queues.pop_scheduled() else { break };
                 self.queues.current = account;
             }
             let account = self.queues.current;
@@ -182,11 +171,9 @@ impl Ledger {
                 if matches!(way, Way::Not) {
                     break;
                 }
-                if !teller.may_tell() {
-                    return Progress::Stopped;
-                }
+                emitter.make_sure_of_room()?;
                 if let Some(status) = self.obstacle(head) {
-                    self.drop_queued(head, status, now, teller);
+                    self.drop_queued(head, status, now, emitter);
                     continue;
                 }
                 let payee = self.transfers.hot(head).credit_index;
@@ -194,24 +181,24 @@ impl Ledger {
                 match way {
                     Way::With(partner) => {
                         self.settle_queued(partner, now);
-                        self.stir(payee);
-                        self.tell_settled(head, SettledBy::Offset, teller);
-                        if !teller.may_tell() {
-                            self.queues.untold = partner;
-                            return Progress::Stopped;
+                        self.schedule(payee);
+                        self.emit_settled(head, SettledBy::Offset, emitter);
+                        if !emitter.has_room() {
+                            self.queues.not_emitted = partner;
+                            return Err(Paused);
                         }
-                        self.tell_settled(partner, SettledBy::Offset, teller);
+                        self.emit_settled(partner, SettledBy::Offset, emitter);
                     }
                     _ => {
-                        self.stir(payee);
-                        self.tell_settled(head, SettledBy::Release, teller);
+                        self.schedule(payee);
+                        self.emit_settled(head, SettledBy::Release, emitter);
                     }
                 }
             }
             self.queues.current = NO_INDEX;
         }
         self.check_totals();
-        Progress::Done
+        Ok(())
     }
 
     /// How the head of a queue would settle, if only money is asked for.
@@ -311,7 +298,7 @@ impl Ledger {
         self.queues.leave(debit_index, slot, amount);
         self.queues.join(debit_index, slot, amount, is_urgent);
         if self.queues.head(debit_index) != head {
-            self.stir(debit_index);
+            self.schedule(debit_index);
         }
         Status::Ok
     }
@@ -332,7 +319,7 @@ impl Ledger {
     ///
     /// If they are not: a bug in this room.
     pub(super) fn check_queues(&self) {
-        assert!(!self.queues.is_stirred() && self.queues.current == NO_INDEX, "queues rest");
+        assert!(!self.queues.has_scheduled() && self.queues.current == NO_INDEX, "queues rest");
         let mut waiting = 0;
         for account in 0..self.queues.accounts() {
             let (mut count, mut sum) = (0, 0_u128);

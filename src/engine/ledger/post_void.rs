@@ -4,7 +4,7 @@ use super::*;
 
 impl Ledger {
     /// Posts or voids a pending transfer. Returns the timestamp of the post or void.
-    pub(super) fn resolve(
+    pub(super) fn post_or_void(
         &mut self,
         command: &Command,
         transfer: &Transfer,
@@ -23,7 +23,7 @@ impl Ledger {
         if pending.state == State::Done || pending.flags.has(TransferFlags::QUEUE) {
             return Err(Status::PendingTransferNotPending);
         }
-        let amount = self.check_resolution(transfer, &pending, is_post)?;
+        let amount = self.check_post_void(transfer, &pending, is_post)?;
         match pending.state {
             State::Posted => return Err(Status::PendingTransferAlreadyPosted),
             State::Voided => return Err(Status::PendingTransferAlreadyVoided),
@@ -76,7 +76,7 @@ impl Ledger {
             self.give_back(pending_slot, pending.amount - amount, 0);
             self.transfers.settle(pending_slot, State::Posted, own);
         } else {
-            self.let_go(pending_slot);
+            self.void_pending(pending_slot);
             self.transfers.settle(pending_slot, State::Voided, own);
         }
         self.transfers.enqueue(slot);
@@ -85,14 +85,14 @@ impl Ledger {
     }
 
     /// What voiding and expiry do to accounts and windows.
-    pub(super) fn let_go(&mut self, slot: u32) {
+    pub(super) fn void_pending(&mut self, slot: u32) {
         self.release_pending(slot, 0);
         self.reopen(slot);
         self.give_back(slot, self.transfers.hot(slot).amount, 1);
     }
 
     /// Compares a post or void with its pending transfer; gives the amount that it means.
-    fn check_resolution(
+    fn check_post_void(
         &self,
         transfer: &Transfer,
         pending: &Hot,
@@ -112,7 +112,7 @@ impl Ledger {
         if differs(transfer.code.into(), pending.code.into()) {
             return Err(Status::PendingTransferHasDifferentCode);
         }
-        let amount = resolved_amount(transfer, pending.amount);
+        let amount = meant_amount(transfer, pending.amount);
         if amount > pending.amount {
             return Err(Status::ExceedsPendingTransferAmount);
         }
@@ -124,7 +124,7 @@ impl Ledger {
 }
 
 /// The amount that a post or void means: MAX in a post, and 0 in a void, is the whole.
-pub(super) fn resolved_amount(transfer: &Transfer, pending_amount: u128) -> u128 {
+pub(super) fn meant_amount(transfer: &Transfer, pending_amount: u128) -> u128 {
     let is_post = transfer.flags.has(TransferFlags::POST_PENDING_TRANSFER);
     let whole = if is_post { AMOUNT_MAX } else { 0 };
     if transfer.amount == whole { pending_amount } else { transfer.amount }

@@ -1,9 +1,19 @@
-//! The digest of contents as they come.
+//! The digest of an engine's contents.
 
 use alloc::vec::Vec;
+use core::fmt;
 
-use crate::Digest;
 use ringfence_types::{ContentsSink, Record, Section};
+
+/// A hash of all that an engine holds; shows as 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
 
 /// Small pieces are gathered: the hash is fast only on long ones.
 const GATHERED_BYTES: usize = 64 * 1024;
