@@ -1,5 +1,5 @@
-//! The outcome log: derived from the journal, made again where it lacks something, kept where it cannot
-//! be, and a witness of what the journal held.
+//! The outcome log: derived from the journal, made again where it lacks something, kept where it
+//! cannot be, and a witness of what the journal held.
 
 mod support;
 

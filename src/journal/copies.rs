@@ -70,8 +70,8 @@ pub(super) fn copy_durably(from: &Path, to: &Path) -> Result<(), JournalError> {
     fs::rename(&temporary, to).map_err(|error| JournalError::io_whole("rename", &temporary, error))
 }
 
-/// Keeps a copy of the file `path` beside it, as `NAME.aside`, or under a number if that name is taken.
-/// A copy that is there already is not made again. Gives its path.
+/// Keeps a copy of the file `path` beside it, as `NAME.aside`, or under a number if that name is
+/// taken. A copy that is there already is not made again. Gives its path.
 pub(super) fn keep_aside(path: &Path) -> Result<PathBuf, JournalError> {
     for copy in 1_u32.. {
         let mut aside = path.as_os_str().to_owned();

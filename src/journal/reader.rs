@@ -82,8 +82,8 @@ impl<F: Files> Reader<F> {
         Reader::begin(files, anchor.map_or(Start::Beginning, Start::After), key, true)
     }
 
-    /// Opens the journal in `files`, behind the batch of `anchor` or at its start, and goes to its end,
-    /// as a start does: nobody may be writing it.
+    /// Opens the journal in `files`, behind the batch of `anchor` or at its start, and goes to its
+    /// end, as a start does: nobody may be writing it.
     ///
     /// # Errors
     ///

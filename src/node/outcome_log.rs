@@ -14,8 +14,8 @@ use crate::NodeError;
 use ringfence_journal::outcomes::{Decision, Held, Log, Replayable, Scan, decide};
 use ringfence_journal::{DataDir, JournalError, Key, Reader, Snapshot};
 
-/// Opens the log of the journal in `dir`, which is not new, to go on with it. What was wrong goes to
-/// `note`.
+/// Opens the log of the journal in `dir`, which is not new, to go on with it. What was wrong goes
+/// to `note`.
 ///
 /// # Errors
 ///
@@ -58,12 +58,13 @@ pub(crate) fn open(
     }
 }
 
-/// Checks that the journal in `dir`, which is not new, has lost nothing that the log there has. Reads
-/// no more of both than it must.
+/// Checks that the journal in `dir`, which is not new, has lost nothing that the log there has.
+/// Reads no more of both than it must.
 ///
 /// # Errors
 ///
-/// [`JournalError::Lost`], [`JournalError::Damaged`] if the journal is damaged, [`JournalError::Io`].
+/// [`JournalError::Lost`], [`JournalError::Damaged`] if the journal is damaged,
+/// [`JournalError::Io`].
 pub(crate) fn check(dir: &DataDir, key: Option<Key>) -> Result<(), NodeError> {
     let journal_id = ringfence_journal::first_segment(dir.files())?.journal_id;
     let scan = Scan::read_end(dir.path(), journal_id)?;

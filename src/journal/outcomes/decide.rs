@@ -3,11 +3,11 @@
 /// What a log holds, as far as a start has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Held {
-    /// The last outcome before the first fault, or of all where there is none, behind which no event
-    /// waits for its outcome; 0 if there is none.
+    /// The last outcome before the first fault, or of all where there is none, behind which no
+    /// event waits for its outcome; 0 if there is none.
     pub whole_sequence: u64,
-    /// Whether something is not as it was written: damaged, missing, of another journal, or cut short
-    /// as a crash leaves it.
+    /// Whether something is not as it was written: damaged, missing, of another journal, or cut
+    /// short as a crash leaves it.
     pub has_fault: bool,
     /// The last outcome of all, wherever it stands.
     pub last_sequence: u64,

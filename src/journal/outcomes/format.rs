@@ -48,12 +48,13 @@ pub struct LogFrameHeader {
     pub checksum: u32,
     /// Outcomes.
     pub outcomes: u32,
-    /// Sequence of the first outcome; where there is none, of the command that the events belong to.
+    /// Sequence of the first outcome; where there is none, of the command that the events belong
+    /// to.
     pub first_sequence: u64,
     /// Events.
     pub events: u32,
-    /// 1 if the outcomes were final when the frame was written: their commands were on stable storage
-    /// before they left. Else 0: nothing is known.
+    /// 1 if the outcomes were final when the frame was written: their commands were on stable
+    /// storage before they left. Else 0: nothing is known.
     pub is_final: u32,
     /// Zero.
     pub reserved: [u8; 40],

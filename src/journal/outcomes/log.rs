@@ -91,8 +91,8 @@ impl Log {
         self.last_sequence
     }
 
-    /// Whether the outcomes of the frames that come are final: their commands are on stable storage.
-    /// They are not before this is said.
+    /// Whether the outcomes of the frames that come are final: their commands are on stable
+    /// storage. They are not before this is said.
     pub fn set_final(&mut self, is_final: bool) {
         self.is_final = is_final;
     }

@@ -7,17 +7,17 @@
 //!
 //! `docs/outcome-log.md` describes the files byte by byte.
 //!
-//! A start reads the log ([`Scan`]), decides what is to be done with it ([`decide`]), and then goes on
-//! with it ([`Log::go_on`]) or first makes it whole ([`Scan::set_aside`]).
+//! A start reads the log ([`Scan`]), decides what is to be done with it ([`decide`]), and then goes
+//! on with it ([`Log::go_on`]) or first makes it whole ([`Scan::set_aside`]).
 //!
 //! # Invariants
 //!
-//! * The log is derived from the journal: what a replay can make again is cut where it is damaged, and
-//!   made again.
+//! * The log is derived from the journal: what a replay can make again is cut where it is
+//!   damaged, and made again.
 //! * What no replay can make again is never deleted: what is good stays in the log, and what is
 //!   damaged is kept beside it.
-//! * What was final when it was written, and is not in the journal, proves that the journal has lost
-//!   it. Nothing is then changed.
+//! * What was final when it was written, and is not in the journal, proves that the journal has
+//!   lost it. Nothing is then changed.
 //! * Nothing of it depends on who was connected: sessions are zero.
 //! * Within a file sequences have no gap.
 

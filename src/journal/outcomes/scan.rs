@@ -7,8 +7,8 @@
 //!
 //! # Invariants
 //!
-//! * A frame counts by what it says: its checksum covers the journal's identity, its sequence and all
-//!   that it holds. So it is found and believed wherever it stands.
+//! * A frame counts by what it says: its checksum covers the journal's identity, its sequence and
+//!   all that it holds. So it is found and believed wherever it stands.
 
 use std::path::{Path, PathBuf};
 
@@ -127,7 +127,8 @@ impl Scanned {
                     offset += header.frame_bytes();
                 }
                 bad => {
-                    // With a header that is bad, the search for the first frame begins at the start.
+                    // With a header that is bad, the search for the first frame begins at the
+                    // start.
                     if scanned.faults.last().is_none_or(|&(at, _)| at != offset) {
                         let fault = bad.err().unwrap_or(Fault::Field { name: "header", found: 0 });
                         scanned.faults.push((offset, fault));
@@ -154,8 +155,8 @@ impl Scanned {
         self.runs.first().filter(is_in_place).filter(|_| self.follows.is_some())
     }
 
-    /// What is wrong with it first, as the file behind those that end with the outcome `last_sequence`
-    /// (0: it is the first).
+    /// What is wrong with it first, as the file behind those that end with the outcome
+    /// `last_sequence` (0: it is the first).
     fn first_fault(&self, last_sequence: u64) -> Option<(u64, Fault)> {
         if let Some(found) = self.follows
             && last_sequence != 0
@@ -219,8 +220,8 @@ impl Scan {
         }
     }
 
-    /// Checks that the journal, which ends with the command `last_sequence`, has lost nothing that the
-    /// log has.
+    /// Checks that the journal, which ends with the command `last_sequence`, has lost nothing that
+    /// the log has.
     ///
     /// # Errors
     ///
@@ -253,8 +254,8 @@ impl Scan {
         None
     }
 
-    /// Where the outcome `behind` ends, which is the last before the first fault, or the last behind
-    /// which no event waits.
+    /// Where the outcome `behind` ends, which is the last before the first fault, or the last
+    /// behind which no event waits.
     pub(super) fn end_of(&self, behind: u64) -> Option<(&Scanned, u64)> {
         let (whole, place) = self.whole_up_to_first_fault();
         if whole == behind {

@@ -156,7 +156,8 @@ fn every_frame_that_is_still_there_is_kept_and_every_damaged_file_too() {
         let again = Scan::read(dir, ID).unwrap();
         assert!(again.first_fault().is_none(), "{name}: {:?}", again.first_fault());
         assert_eq!(again.held().last_sequence, expected.last().copied().unwrap_or(0), "{name}");
-        // Nothing was lost: each file is what it was, but for the place it says it follows, or is aside.
+        // Nothing was lost: each file is what it was, but for the place it says it follows, or is
+        // aside.
         let (now, aside) = (files(dir, ".outcomes"), files(dir, ".aside"));
         for (file, bytes) in &damaged {
             let is_kept = now.get(file).is_some_and(|it| it.get(64..) == bytes.get(64..));

@@ -63,8 +63,8 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// The archive `path` for the data directory `dir`. It is not made: a name that was mistyped, or a
-    /// disk that is not mounted, must not pass for one.
+    /// The archive `path` for the data directory `dir`. It is not made: a name that was mistyped,
+    /// or a disk that is not mounted, must not pass for one.
     ///
     /// # Errors
     ///
