@@ -89,8 +89,7 @@ impl Where {
 
     fn inspect(&self) -> Result<Summary, Failure> {
         let mut progress = ProgressLine::new("bytes checked");
-        let summary =
-            inspect(&self.open()?, self.key.read()?, |done| progress.tick(done.checked_bytes));
+        let summary = inspect(&self.open()?, self.key.read()?, |bytes| progress.tick(bytes));
         progress.finish();
         let summary = summary.map_err(Failure::operating)?;
         note_unchecked(summary.seals);

@@ -4,14 +4,15 @@
 use std::collections::VecDeque;
 
 use super::error::JournalError;
-use super::files::{Access, Files, OpenFile};
-use super::format::segment_name;
+use super::files::{Files, OpenFile};
+use super::open_segments::OpenSegments;
+use super::segments::make_segment;
 use super::storage::{Completion, Operation, Storage};
 
 /// Storage without threads: `submit` returns when the work is done.
 pub struct Blocking<F: Files> {
     files: F,
-    open: Vec<(u32, F::File)>,
+    open: OpenSegments<F>,
     completions: VecDeque<Completion>,
 }
 
@@ -22,16 +23,8 @@ impl<F: Files> Blocking<F> {
     ///
     /// [`JournalError::Io`] if one of them cannot be opened.
     pub fn new(files: &F, segments: &[u32]) -> Result<Blocking<F>, JournalError> {
-        let mut open = Vec::new();
-        for &segment in segments {
-            open.push((segment, files.open(&segment_name(segment), Access::Write)?));
-        }
+        let open = OpenSegments::open(files, segments)?;
         Ok(Blocking { files: files.clone(), open, completions: VecDeque::new() })
-    }
-
-    fn file(&self, segment: u32) -> &F::File {
-        let found = self.open.iter().find(|&&(number, _)| number == segment);
-        &found.expect("operations name only segments that were prepared").1
     }
 }
 
@@ -39,16 +32,17 @@ impl<F: Files> Storage for Blocking<F> {
     fn submit(&mut self, ticket: u64, operation: Operation) {
         let (buffer, result) = match operation {
             Operation::Prepare(header) => {
-                let made = self.files.make_segment(header);
-                (None, made.map(|file| self.open.push((header.segment, file))))
+                let made = make_segment(&self.files, header);
+                (None, made.map(|file| self.open.put(header.segment, file)))
             }
             Operation::Write { segment, offset, buffer, bytes, durable } => {
-                let result = self.file(segment).write_at(offset, &buffer.bytes()[..bytes], durable);
+                let result =
+                    self.open.file(segment).write_at(offset, &buffer.bytes()[..bytes], durable);
                 (Some(buffer), result)
             }
-            Operation::Sync { segment } => (None, self.file(segment).sync()),
+            Operation::Sync { segment } => (None, self.open.file(segment).sync()),
             Operation::Release { segment } => {
-                self.open.retain(|&(number, _)| number != segment);
+                drop(self.open.take(segment));
                 (None, Ok(()))
             }
         };

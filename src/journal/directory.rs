@@ -1,34 +1,16 @@
-//! The data directory: its lock, and the files of a real disk.
+//! The files of a real disk.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use super::buffer::Buffer;
 use super::direct;
 use super::error::JournalError;
 use super::files::{Access, Files, OpenFile};
-use super::format::{BLOCK_BYTES, segment_of_name};
 use super::mapped::Mapped;
-use super::uring;
-
-/// The file that a running engine holds locked.
-const LOCK_NAME: &str = "lock";
-/// The file that a process which makes a snapshot holds locked.
-const SNAPSHOT_LOCK_NAME: &str = "snapshot.lock";
-/// The file with which direct I/O is tried out.
-const PROBE_NAME: &str = "probe.new";
-/// Fewest writes that are timed to know what one takes.
-const PROBE_WRITES_MIN: usize = 3;
-/// Most writes that are timed.
-const PROBE_WRITES_MAX: usize = 51;
-/// After so long no further write is timed.
-const PROBE_TIME: Duration = Duration::from_millis(10);
 
 /// How a directory's files are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,222 +30,6 @@ impl std::fmt::Display for WriteMode {
     }
 }
 
-/// What writes the segments while an engine runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backend {
-    /// `io_uring`: direct writes that the kernel does on its own.
-    Uring,
-    /// Direct writes that a thread waits for.
-    Threads,
-    /// Buffered writes and syncs that a thread waits for.
-    Buffered,
-}
-
-impl Backend {
-    /// All of them, the best first.
-    pub const ALL: [Backend; 3] = [Backend::Uring, Backend::Threads, Backend::Buffered];
-
-    /// The name, in lower case.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Backend::Uring => "io-uring",
-            Backend::Threads => "threads",
-            Backend::Buffered => "buffered",
-        }
-    }
-}
-
-impl FromStr for Backend {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Backend, String> {
-        let found = Backend::ALL.into_iter().find(|backend| backend.name() == text);
-        found.ok_or_else(|| "not one of io-uring, threads, buffered".to_owned())
-    }
-}
-
-/// A data directory that is open, to write under its lock or only to read.
-#[derive(Debug)]
-pub struct DataDir {
-    directory: Directory,
-    backend: Backend,
-    shortcoming: Option<String>,
-    lock: Option<File>,
-}
-
-impl DataDir {
-    /// Opens `path` to write and takes its lock; makes it (mode 0700) if only its parent exists.
-    /// The lock is held until the value is dropped. Finds out what can write there.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::InUse`] if another engine holds the lock, [`JournalError::NoParent`],
-    /// [`JournalError::NotAJournal`] if there are files but no journal, [`JournalError::Io`].
-    pub fn open(path: &Path) -> Result<DataDir, JournalError> {
-        DataDir::open_with(path, None)
-    }
-
-    /// As [`DataDir::open`], but with `wanted` nothing else writes.
-    ///
-    /// # Errors
-    ///
-    /// As [`DataDir::open`]; also [`JournalError::Io`] if `wanted` does not work there.
-    pub fn open_with(path: &Path, wanted: Option<Backend>) -> Result<DataDir, JournalError> {
-        match DirBuilder::new().mode(0o700).create(path) {
-            Ok(()) => sync_parent(path)?,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(JournalError::NoParent { path: path.to_path_buf() });
-            }
-            Err(error) => return Err(JournalError::io("create", path, 0, error)),
-        }
-        let directory = Directory::new(path, WriteMode::Buffered);
-        directory.check_is_journal(true)?;
-        let lock_path = directory.path(LOCK_NAME);
-        let lock = private()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&lock_path)
-            .map_err(|error| JournalError::io("open", &lock_path, 0, error))?;
-        match direct::try_lock(&lock) {
-            Ok(true) => {}
-            Ok(false) => return Err(JournalError::InUse { path: path.to_path_buf() }),
-            Err(error) => return Err(JournalError::io("lock", &lock_path, 0, error)),
-        }
-        let (backend, missing) = directory.probe(wanted)?;
-        let mode = match backend {
-            Backend::Uring | Backend::Threads => WriteMode::Direct,
-            Backend::Buffered => WriteMode::Buffered,
-        };
-        let directory = Directory::new(path, mode);
-        let shortcoming = missing.map(|missing| format!("{missing}; falling back on {mode}"));
-        Ok(DataDir { directory, backend, shortcoming, lock: Some(lock) })
-    }
-
-    /// Opens `path` only to read: takes no lock, changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::NotAJournal`] if no journal is there, [`JournalError::Io`].
-    pub fn open_to_read(path: &Path) -> Result<DataDir, JournalError> {
-        let directory = Directory::new(path, WriteMode::Buffered);
-        directory.check_is_journal(false)?;
-        Ok(DataDir { directory, backend: Backend::Buffered, shortcoming: None, lock: None })
-    }
-
-    /// Whether an engine holds the directory, this process or another. Disturbs none that is starting.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::Io`].
-    pub fn is_held(&self) -> Result<bool, JournalError> {
-        if self.lock.is_some() {
-            return Ok(true);
-        }
-        let path = self.directory.path(LOCK_NAME);
-        match File::open(&path) {
-            Ok(lock) => direct::is_locked(&lock)
-                .map_err(|error| JournalError::io("ask for the lock of", &path, 0, error)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(JournalError::io("open", &path, 0, error)),
-        }
-    }
-
-    /// Takes the lock that lets one process at a time make snapshots, beside an engine or not. Held
-    /// until the value is dropped.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::SnapshotInProgress`] if another process holds it, [`JournalError::Io`].
-    pub fn lock_snapshots(&self) -> Result<SnapshotLock, JournalError> {
-        let path = self.directory.path(SNAPSHOT_LOCK_NAME);
-        let lock = private()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| JournalError::io("open", &path, 0, error))?;
-        match direct::try_lock(&lock) {
-            Ok(true) => Ok(SnapshotLock(lock)),
-            Ok(false) => Err(JournalError::SnapshotInProgress { path: self.path().to_path_buf() }),
-            Err(error) => Err(JournalError::io("lock", &path, 0, error)),
-        }
-    }
-
-    /// Whether it was opened to write.
-    #[must_use]
-    pub fn is_locked_by_us(&self) -> bool {
-        self.lock.is_some()
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.directory.path
-    }
-
-    /// How its files are written, found out when it was opened to write.
-    #[must_use]
-    pub fn write_mode(&self) -> WriteMode {
-        self.directory.mode
-    }
-
-    /// How long one durable write of one block takes just now, from the thread that calls, which waits:
-    /// the median of a few, in nanoseconds.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::Io`].
-    ///
-    /// # Panics
-    ///
-    /// If the directory was opened only to read.
-    pub fn durable_write_ns(&self) -> Result<u64, JournalError> {
-        assert!(self.is_locked_by_us(), "only who holds the lock writes");
-        let file = self.directory.create(PROBE_NAME)?;
-        let block = Buffer::new(BLOCK_BYTES);
-        // The first one makes the file longer.
-        file.write_at(0, block.bytes(), true)?;
-        let mut taken_ns = Vec::with_capacity(PROBE_WRITES_MAX);
-        let begin = Instant::now();
-        while taken_ns.len() < PROBE_WRITES_MIN
-            || (taken_ns.len() < PROBE_WRITES_MAX && begin.elapsed() < PROBE_TIME)
-        {
-            let start = Instant::now();
-            file.write_at(0, block.bytes(), true)?;
-            taken_ns.push(start.elapsed().as_nanos() as u64);
-        }
-        self.directory.remove(PROBE_NAME)?;
-        taken_ns.sort_unstable();
-        Ok(taken_ns[taken_ns.len() / 2])
-    }
-
-    /// What writes its segments, found out when it was opened to write.
-    #[must_use]
-    pub fn backend(&self) -> Backend {
-        self.backend
-    }
-
-    /// What does not work here, so that something slower writes, for people; `None` if nothing is
-    /// missing, or the slower way was asked for.
-    #[must_use]
-    pub fn shortcoming(&self) -> Option<&str> {
-        self.shortcoming.as_deref()
-    }
-
-    /// Its files.
-    #[must_use]
-    pub fn files(&self) -> &Directory {
-        &self.directory
-    }
-}
-
-/// The lock of those who make snapshots.
-#[derive(Debug)]
-pub struct SnapshotLock(#[expect(dead_code, reason = "held, not read")] File);
-
 /// The files of a directory on a real disk.
 #[derive(Debug, Clone)]
 pub struct Directory {
@@ -278,94 +44,22 @@ impl Directory {
         Directory { path: Arc::from(path), mode }
     }
 
-    /// Whether the directory holds a journal, or with `may_be_new` nothing yet.
-    fn check_is_journal(&self, may_be_new: bool) -> Result<(), JournalError> {
-        let refuse = |reason: String| {
-            Err(JournalError::NotAJournal { path: self.path.to_path_buf(), reason })
-        };
-        match fs::metadata(&self.path) {
-            Ok(metadata) if metadata.is_dir() => {}
-            Ok(_) => return refuse("it is not a directory".into()),
-            Err(error) => return Err(JournalError::io("open", &self.path, 0, error)),
-        }
-        let names = self.names()?;
-        if names.iter().any(|name| segment_of_name(name).is_some()) {
-            return Ok(());
-        }
-        if !may_be_new {
-            return refuse("it holds no segment".into());
-        }
-        // What a start that was cut short can have left.
-        let is_ours = |name: &str| name == LOCK_NAME || name.ends_with(".new");
-        match names.iter().find(|name| !is_ours(name)) {
-            Some(name) => refuse(format!("it holds no segment, but `{name}`")),
-            None => Ok(()),
-        }
+    /// Where it is.
+    pub(super) fn root(&self) -> &Path {
+        &self.path
     }
 
-    /// Finds out what can write here: the best that works, or `wanted`. And, for people, what is
-    /// missing if the best does not work.
-    fn probe(&self, wanted: Option<Backend>) -> Result<(Backend, Option<String>), JournalError> {
-        if wanted == Some(Backend::Buffered) {
-            return Ok((Backend::Buffered, None));
-        }
-        let path = self.path(PROBE_NAME);
-        let _ = fs::remove_file(&path);
-        let block = Buffer::new(BLOCK_BYTES);
-        let opened = private()
-            .write(true)
-            .create_new(true)
-            .custom_flags(libc::O_DIRECT)
-            .open(&path)
-            .and_then(|file| match direct::write_durably_at(&file, block.bytes(), 0) {
-                Ok(BLOCK_BYTES) => Ok(file),
-                Ok(_) => Err(io::ErrorKind::WriteZero.into()),
-                Err(error) => Err(error),
-            });
-        let result = match opened {
-            Ok(_) if wanted == Some(Backend::Threads) => Ok((Backend::Threads, None)),
-            Ok(file) => match uring::try_out(&file, &block) {
-                Ok(()) => Ok((Backend::Uring, None)),
-                Err(error) if wanted.is_some() => {
-                    Err(JournalError::io("write with io_uring to", &path, 0, error))
-                }
-                Err(error) => {
-                    Ok((Backend::Threads, Some(format!("io_uring does not work here ({error})"))))
-                }
-            },
-            Err(error) if wanted.is_none() && is_unsupported(&error) => {
-                let missing = format!("direct, durable writes do not work here ({error})");
-                Ok((Backend::Buffered, Some(missing)))
-            }
-            Err(error) => Err(JournalError::io("write directly to", &path, 0, error)),
-        };
-        if path.exists() {
-            fs::remove_file(&path).map_err(|error| JournalError::io("remove", &path, 0, error))?;
-        }
-        result
+    /// How its files are written.
+    pub(super) fn mode(&self) -> WriteMode {
+        self.mode
     }
 }
 
-/// Whether the system says that it cannot, rather than that it failed.
-fn is_unsupported(error: &io::Error) -> bool {
-    let number = error.raw_os_error();
-    matches!(number, Some(libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS | libc::EPERM))
-}
-
-fn private() -> OpenOptions {
+/// Options for files that nobody else may read.
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
     options
-}
-
-fn sync_parent(path: &Path) -> Result<(), JournalError> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    File::open(parent)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|error| JournalError::io("sync", parent, 0, error))
 }
 
 impl Files for Directory {
@@ -376,7 +70,7 @@ impl Files for Directory {
     }
 
     fn names(&self) -> Result<Vec<String>, JournalError> {
-        let failed = |error| JournalError::io("list", &self.path, 0, error);
+        let failed = |error| JournalError::io_whole("list", &self.path, error);
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(failed)? {
             names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
@@ -402,7 +96,8 @@ impl Files for Directory {
 
     fn map(&self, name: &str) -> Result<Option<Mapped>, JournalError> {
         let path = self.path(name);
-        let file = File::open(&path).map_err(|error| JournalError::io("open", path, 0, error))?;
+        let file =
+            File::open(&path).map_err(|error| JournalError::io_whole("open", path, error))?;
         Ok(Mapped::new(&file))
     }
 
@@ -415,18 +110,18 @@ impl Files for Directory {
     fn rename(&self, from: &str, to: &str) -> Result<(), JournalError> {
         let from = self.path(from);
         fs::rename(&from, self.path(to))
-            .map_err(|error| JournalError::io("rename", &from, 0, error))
+            .map_err(|error| JournalError::io_whole("rename", &from, error))
     }
 
     fn remove(&self, name: &str) -> Result<(), JournalError> {
         let path = self.path(name);
-        fs::remove_file(&path).map_err(|error| JournalError::io("remove", &path, 0, error))
+        fs::remove_file(&path).map_err(|error| JournalError::io_whole("remove", &path, error))
     }
 
     fn sync_dir(&self) -> Result<(), JournalError> {
         File::open(&self.path)
             .and_then(|directory| directory.sync_all())
-            .map_err(|error| JournalError::io("sync", &self.path, 0, error))
+            .map_err(|error| JournalError::io_whole("sync", &self.path, error))
     }
 }
 
@@ -449,12 +144,16 @@ impl DiskFile {
         }
         match options.open(&path) {
             Ok(file) => Ok(DiskFile { file, path, mode }),
-            Err(error) => Err(JournalError::io("open", path, 0, error)),
+            Err(error) => Err(JournalError::io_whole("open", path, error)),
         }
     }
 
     fn failed(&self, operation: &'static str, offset: u64, error: io::Error) -> JournalError {
         JournalError::io(operation, &self.path, offset, error)
+    }
+
+    fn failed_whole(&self, operation: &'static str, error: io::Error) -> JournalError {
+        JournalError::io_whole(operation, &self.path, error)
     }
 }
 
@@ -467,7 +166,7 @@ impl AsFd for DiskFile {
 impl OpenFile for DiskFile {
     fn length_bytes(&self) -> Result<u64, JournalError> {
         let metadata = self.file.metadata();
-        Ok(metadata.map_err(|error| self.failed("measure", 0, error))?.len())
+        Ok(metadata.map_err(|error| self.failed_whole("measure", error))?.len())
     }
 
     fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize, JournalError> {
@@ -516,12 +215,12 @@ impl OpenFile for DiskFile {
         match direct::allocate(&self.file, bytes) {
             // The zeros that follow find out just as well, only later.
             Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(()),
-            Err(error) => Err(self.failed("reserve space in", 0, error)),
+            Err(error) => Err(self.failed_whole("reserve space in", error)),
             Ok(()) => Ok(()),
         }
     }
 
     fn sync(&self) -> Result<(), JournalError> {
-        self.file.sync_data().map_err(|error| self.failed("sync", 0, error))
+        self.file.sync_data().map_err(|error| self.failed_whole("sync", error))
     }
 }

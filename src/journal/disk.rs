@@ -3,11 +3,16 @@
 use std::os::fd::BorrowedFd;
 
 use super::buffer::Buffer;
-use super::directory::{Backend, DataDir, Directory};
+use super::data_dir::{Backend, DataDir};
+use super::directory::Directory;
 use super::error::JournalError;
+use super::options::Options;
+use super::recover::Recovered;
 use super::storage::{Completion, Operation, Storage};
-use super::threaded::{Threaded, Waker};
+use super::threaded::Threaded;
 use super::uring::Uring;
+use super::waker::Waker;
+use super::writer::Writer;
 
 /// Storage on a real disk.
 pub enum Disk {
@@ -84,5 +89,24 @@ impl Storage for Disk {
             Disk::Uring(uring) => uring.describe(),
             Disk::Threaded(threaded) => threaded.describe(),
         }
+    }
+}
+
+impl Writer<Disk> {
+    /// The writer of the journal in `dir`, going on where `recovered` ends. `waker` is called, on
+    /// another thread, when there is something to [`Writer::poll`] for that
+    /// [`Writer::descriptor`] does not tell.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`] if a segment cannot be opened or a thread not started.
+    pub fn open(
+        dir: &DataDir,
+        recovered: &Recovered,
+        options: Options,
+        waker: &Waker,
+    ) -> Result<Self, JournalError> {
+        let storage = Disk::start(dir, &recovered.position.segments(), waker)?;
+        Ok(Writer::new(storage, recovered.position, options))
     }
 }

@@ -5,13 +5,8 @@
 
 use std::path::PathBuf;
 
-use super::buffer::Buffer;
 use super::error::JournalError;
-use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use super::mapped::Mapped;
-
-/// Bytes that are zeroed at once when a segment is made.
-const ZERO_BYTES: usize = 2 * 1024 * 1024;
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,32 +87,6 @@ pub trait Files: Clone + Send + 'static {
     ///
     /// [`JournalError::Io`].
     fn sync_dir(&self) -> Result<(), JournalError>;
-
-    /// Makes a segment: zeros behind a header, durable before it has its name. Returns it open to write.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::Io`]; what was made so far is left under a temporary name.
-    fn make_segment(&self, header: SegmentHeader) -> Result<Self::File, JournalError> {
-        let name = segment_name(header.segment);
-        let temporary = format!("{name}.new");
-        let mut buffer = Buffer::new(ZERO_BYTES);
-        let file = self.create(&temporary)?;
-        let mut offset = SEGMENT_HEADER_BYTES as u64;
-        file.reserve(header.segment_bytes)?;
-        while offset < header.segment_bytes {
-            let bytes = (header.segment_bytes - offset).min(ZERO_BYTES as u64);
-            file.write_at(offset, &buffer.bytes()[..bytes as usize], false)?;
-            offset += bytes;
-        }
-        let block = &mut buffer.bytes_mut()[..SEGMENT_HEADER_BYTES];
-        header.write(block);
-        file.write_at(0, block, false)?;
-        file.sync()?;
-        self.rename(&temporary, &name)?;
-        self.sync_dir()?;
-        Ok(file)
-    }
 }
 
 /// One open file.

@@ -18,7 +18,6 @@ use crc_fast::{CrcAlgorithm, Digest};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::error::Fault;
-use super::seal::{Key, Seal};
 use ringfence_types::{BATCH_COMMANDS_MAX, Body, Op, Rules};
 
 /// Version of the format that this program writes.
@@ -52,6 +51,9 @@ const _: () = assert!(SEGMENT_BYTES_MAX / FRAME_HEADER_BYTES as u64 <= u32::MAX 
 const _: () = assert!(BODY_BYTES.is_multiple_of(FRAME_HEADER_BYTES));
 const _: () = assert!(size_of::<SegmentHeader>() == 64);
 const _: () = assert!(size_of::<FrameHeader>() == FRAME_HEADER_BYTES);
+
+/// A keyed hash, cut to what fits a frame's header.
+pub type Seal = [u8; 16];
 
 /// What a frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,30 +106,6 @@ pub struct SegmentHeader {
 }
 
 impl SegmentHeader {
-    /// The header of a fresh segment, without its checksum.
-    #[must_use]
-    pub fn new(
-        journal_id: [u8; 16],
-        segment: u32,
-        segment_bytes: u64,
-        key: Option<&Key>,
-    ) -> SegmentHeader {
-        let mut header = SegmentHeader {
-            magic: SEGMENT_MAGIC,
-            version: FORMAT_VERSION,
-            checksum: 0,
-            journal_id,
-            segment_bytes,
-            segment,
-            is_keyed: u32::from(key.is_some()),
-            seal: [0; 16],
-        };
-        if let Some(key) = key {
-            header.seal = key.seal_segment(&header);
-        }
-        header
-    }
-
     /// Writes it, with its checksum, over `block`.
     ///
     /// # Panics
@@ -322,20 +300,6 @@ impl FrameHeader {
         }
         Ok(())
     }
-}
-
-/// The name of a segment's file in the data directory.
-#[must_use]
-pub fn segment_name(segment: u32) -> String {
-    format!("{segment:010}.journal")
-}
-
-/// The number in the name of a segment's file, if it is one.
-#[must_use]
-pub fn segment_of_name(name: &str) -> Option<u32> {
-    let digits = name.strip_suffix(".journal")?;
-    let segment = digits.parse().ok()?;
-    (segment_name(segment) == name && segment > 0).then_some(segment)
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! Looks a whole journal over and counts what it holds.
 
-use super::directory::DataDir;
+use super::cursor::Cursor;
+use super::data_dir::DataDir;
+use super::entry::{Entry, Tail};
 use super::error::JournalError;
 use super::files::Files;
-use super::seal::{Key, Seal, Seals};
-use super::walk::{Entry, Start, Tail, Walk};
+use super::format::Seal;
+use super::seal::{Key, Seals};
+use super::start::Start;
 use ringfence_types::{Op, Rules};
 
 /// What a journal holds.
@@ -46,17 +49,9 @@ pub struct Summary {
     pub last_seal: Seal,
 }
 
-/// How far a look at a journal has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes of frames that were checked.
-    pub checked_bytes: u64,
-    /// Length of all segment files, in bytes.
-    pub file_bytes: u64,
-}
-
 /// Checks every byte of the journal in `dir` and counts what it holds. With a key it checks
-/// seals too. Changes nothing, and calls `on_progress` after every frame.
+/// seals too. Changes nothing, and calls `on_checked` after every frame with the bytes of frames
+/// that were checked so far.
 ///
 /// Beside a running engine the end is where the journal ended when it was reached, and what is just
 /// being written may show as a tail.
@@ -67,9 +62,9 @@ pub struct Progress {
 pub fn inspect(
     dir: &DataDir,
     key: Option<Key>,
-    on_progress: impl FnMut(Progress),
+    on_checked: impl FnMut(u64),
 ) -> Result<Summary, JournalError> {
-    inspect_files(dir.files(), key, on_progress)
+    inspect_files(dir.files(), key, on_checked)
 }
 
 /// As [`inspect`], for files of any kind.
@@ -80,14 +75,14 @@ pub fn inspect(
 pub fn inspect_files<F: Files>(
     files: &F,
     key: Option<Key>,
-    mut on_progress: impl FnMut(Progress),
+    mut on_checked: impl FnMut(u64),
 ) -> Result<Summary, JournalError> {
-    let mut walk = Walk::open(files, Start::FirstKept, key)?;
+    let mut cursor = Cursor::open(files, Start::FirstKept, key)?;
     let mut summary = Summary {
-        journal_id: u128::from_be_bytes(walk.segment().journal_id),
-        format_version: walk.segment().version,
+        journal_id: u128::from_be_bytes(cursor.segment().journal_id),
+        format_version: cursor.segment().version,
         segments: 0,
-        file_bytes: walk.segments().iter().map(|header| header.segment_bytes).sum(),
+        file_bytes: cursor.segments().iter().map(|header| header.segment_bytes).sum(),
         frame_bytes: 0,
         frames: 0,
         batches: 0,
@@ -99,13 +94,13 @@ pub fn inspect_files<F: Files>(
         durable_sequence: 0,
         rules: None,
         tail: None,
-        seals: walk.seals(),
+        seals: cursor.seals(),
         last_seal: [0; 16],
     };
-    while walk.advance()?.is_some() {
+    while cursor.advance()?.is_some() {
         summary.frames += 1;
-        summary.frame_bytes += walk.frame_bytes();
-        if let Some(Entry::Batch { first_timestamp, commands, .. }) = walk.entry() {
+        summary.frame_bytes += cursor.frame_bytes();
+        if let Some(Entry::Batch { first_timestamp, commands, .. }) = cursor.entry() {
             if summary.batches == 0 {
                 summary.first_timestamp = first_timestamp;
             }
@@ -113,18 +108,17 @@ pub fn inspect_files<F: Files>(
             summary.batches += 1;
             summary.batch_commands_max = summary.batch_commands_max.max(count);
             let op = Op::ALL.iter().position(|&op| op == commands[0].op());
-            summary.commands[op.expect("the walk gives only known operations")] += count;
+            summary.commands[op.expect("the cursor gives only known operations")] += count;
         }
-        let (checked_bytes, file_bytes) = (summary.frame_bytes, summary.file_bytes);
-        on_progress(Progress { checked_bytes, file_bytes });
+        on_checked(summary.frame_bytes);
     }
-    summary.segments = walk.segments().len() as u64;
-    summary.file_bytes = walk.segments().iter().map(|header| header.segment_bytes).sum();
-    summary.last_sequence = walk.last_sequence;
-    summary.last_timestamp = walk.last_timestamp;
-    summary.durable_sequence = walk.highest_mark;
-    summary.rules = walk.rules;
-    summary.last_seal = walk.previous_seal;
-    summary.tail = walk.end.and_then(|end| end.tail);
+    summary.segments = cursor.segments().len() as u64;
+    summary.file_bytes = cursor.segments().iter().map(|header| header.segment_bytes).sum();
+    summary.last_sequence = cursor.chain().last_sequence;
+    summary.last_timestamp = cursor.chain().last_timestamp;
+    summary.durable_sequence = cursor.durable_sequence();
+    summary.rules = cursor.rules().copied();
+    summary.last_seal = cursor.chain().previous_seal;
+    summary.tail = cursor.end().and_then(|end| end.tail.clone());
     Ok(summary)
 }

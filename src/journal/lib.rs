@@ -20,89 +20,72 @@
 
 mod blocking;
 mod buffer;
+mod chain;
 mod copies;
+mod cursor;
+mod data_dir;
 mod direct;
 mod directory;
 mod disk;
+mod entry;
 mod error;
 #[cfg(feature = "faulty")]
 pub mod faulty;
 mod files;
+mod flights;
 pub mod format;
+mod group;
 mod inspect;
 mod mapped;
+mod open_segments;
+mod options;
 pub mod outcomes;
+mod place;
 mod preparing;
 mod reader;
 mod recover;
 mod repair;
 mod seal;
+mod segments;
 mod sliding;
 mod snapshot;
+mod start;
 mod storage;
+mod survey;
 mod threaded;
 mod trim;
 mod uring;
-mod walk;
+mod verdict;
+mod waker;
+mod wanted;
 mod writer;
 
 pub use blocking::Blocking;
 pub use buffer::Buffer;
-pub use directory::{Backend, DataDir, Directory, DiskFile, SnapshotLock, WriteMode};
+pub use data_dir::{Backend, DataDir, SnapshotLock};
+pub use directory::{Directory, DiskFile, WriteMode};
 pub use disk::Disk;
+pub use entry::{Entry, Tail};
 pub use error::{Fault, JournalError};
 pub use files::{Access, Files, OpenFile};
-pub use format::{FORMAT_VERSION, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
-pub use inspect::{Progress, Summary, inspect, inspect_files};
+pub use format::{FORMAT_VERSION, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, Seal};
+pub use inspect::{Summary, inspect, inspect_files};
 pub use mapped::Mapped;
+pub use options::{Durability, Options, check_segment_bytes};
+pub use place::{Anchor, Position};
 pub use reader::Reader;
-pub use recover::{
-    Recovered, Wanted, is_new, recover, recover_after, recover_files, recover_from,
-    rules_of_a_new_journal,
-};
+pub use recover::{Recovered, recover, recover_after, recover_files, recover_from};
 pub use repair::{Cut, Repaired, repair, repair_files};
-pub use seal::{KEY_FILE_BYTES_MAX, Key, Seal, Seals};
+pub use seal::{KEY_FILE_BYTES_MAX, Key, Seals};
+pub use segments::{first_segment, is_new, make_segment};
 pub use snapshot::{
     Archive, Retired, SNAPSHOT_VERSION, Snapshot, SnapshotError, SnapshotHeader, SnapshotSource,
     SnapshotWriter, Taken, TakenOut, check_snapshots, first_replayable,
     remove_unfinished_snapshots, require_key, retire, snapshot_name, snapshot_of_name, snapshots,
 };
 pub use storage::{Completion, OPERATIONS_MAX, Operation, Storage};
-pub use threaded::{Threaded, Waker};
+pub use threaded::Threaded;
 pub use uring::Uring;
-pub use walk::{Anchor, Entry, Tail, first_segment};
-pub use writer::{Durability, Options, Position, WRITER_BYTES, Writer};
-
-impl Writer<Disk> {
-    /// The writer of the journal in `dir`, going on where `recovered` ends. `waker` is called, on
-    /// another thread, when there is something to [`Writer::poll`] for that
-    /// [`Writer::descriptor`] does not tell.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::Io`] if a segment cannot be opened or a thread not started.
-    pub fn open(
-        dir: &DataDir,
-        recovered: &Recovered,
-        options: Options,
-        waker: &Waker,
-    ) -> Result<Self, JournalError> {
-        let segments = recover::segments_at(&recovered.position);
-        let storage = Disk::start(dir, &segments, waker)?;
-        Ok(Writer::new(storage, recovered.position, options))
-    }
-}
-
-/// Checks a length for segments, in bytes.
-///
-/// # Errors
-///
-/// What is wrong with it, to follow the name of the option.
-pub fn check_segment_bytes(bytes: u64) -> Result<(), String> {
-    if !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&bytes) || !bytes.is_power_of_two() {
-        return Err(format!(
-            "must be a power of two from {SEGMENT_BYTES_MIN} to {SEGMENT_BYTES_MAX}, not {bytes}"
-        ));
-    }
-    Ok(())
-}
+pub use waker::Waker;
+pub use wanted::{Wanted, rules_of_a_new_journal};
+pub use writer::{WRITER_BYTES, Writer};

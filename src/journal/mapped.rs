@@ -18,7 +18,7 @@ impl Mapped {
     pub(super) fn new(file: &File) -> Option<Mapped> {
         // SAFETY: the memory is valid until the map is dropped, which borrows of it cannot outlive. That
         // its bytes do not change while they are borrowed is the caller's promise, and kept by the
-        // format: an engine writes only to the last segment and the one made ahead, and `Walk` maps
+        // format: an engine writes only to the last segment and the one made ahead, and `Cursor` maps
         // neither; retiring and repair unlink or rename files, which a map survives. A recovery that
         // cuts a tail over several segments zeroes one in place, under the lock: a reader beside it
         // sees a checksum that is wrong, since plain bytes are all it makes of what it sees.

@@ -8,6 +8,7 @@ use crossbeam::queue::ArrayQueue;
 use super::error::JournalError;
 use super::files::Files;
 use super::format::SegmentHeader;
+use super::segments::make_segment;
 use super::storage::OPERATIONS_MAX;
 
 /// The thread, for who gives it work.
@@ -42,7 +43,7 @@ impl<F: Files> Preparer<F> {
                 loop {
                     match queue.pop() {
                         Some(Request::Make(ticket, header)) => {
-                            let made = own.make_segment(header);
+                            let made = make_segment(&own, header);
                             on_made(ticket, made.map(|file| (header.segment, file)));
                         }
                         Some(Request::Close(file)) => drop(file),
@@ -52,7 +53,7 @@ impl<F: Files> Preparer<F> {
                     }
                 }
             })
-            .map_err(|error| JournalError::io("start a thread for", files.path(""), 0, error))?;
+            .map_err(|error| JournalError::io_whole("start a thread for", files.path(""), error))?;
         Ok(Preparer { requests, thread: Some(thread) })
     }
 

@@ -1,15 +1,19 @@
 //! Reads a journal beside an engine that may be writing it.
 
-use super::directory::{DataDir, Directory};
+use super::cursor::Cursor;
+use super::data_dir::DataDir;
+use super::directory::Directory;
+use super::entry::{Entry, Tail};
 use super::error::JournalError;
 use super::files::Files;
 use super::format::FrameKind;
+use super::place::Anchor;
 use super::seal::{Key, Seals};
-use super::walk::{Anchor, Entry, Start, Tail, Walk};
+use super::start::Start;
 
 /// Reads entries in order, changes nothing, and goes as far as is durable.
 pub struct Reader<F: Files = Directory> {
-    walk: Walk<F>,
+    cursor: Cursor<F>,
     /// Highest sequence that may be given out.
     limit: u64,
     is_over: bool,
@@ -102,15 +106,15 @@ impl<F: Files> Reader<F> {
         key: Option<Key>,
         is_being_written: bool,
     ) -> Result<Reader<F>, JournalError> {
-        let mut walk = Walk::open(files, start, key)?;
+        let mut cursor = Cursor::open(files, start, key)?;
         let limit = if is_being_written {
             // What a snapshot was made of was durable, whether a later frame says so or not.
-            walk.highest_mark_from_the_end()?.max(walk.highest_mark)
+            cursor.durable_sequence_at_the_end()?.max(cursor.durable_sequence())
         } else {
             u64::MAX
         };
-        walk.map_sealed()?;
-        Ok(Reader { walk, limit, is_over: false, batches: 0 })
+        cursor.map_sealed()?;
+        Ok(Reader { cursor, limit, is_over: false, batches: 0 })
     }
 
     /// How many batches were given out.
@@ -122,13 +126,13 @@ impl<F: Files> Reader<F> {
     /// Sequence of the last command that was read, 0 if there is none.
     #[must_use]
     pub fn last_sequence(&self) -> u64 {
-        self.walk.last_sequence
+        self.cursor.chain().last_sequence
     }
 
     /// The last batch that was given out, or the one that the reader was opened behind.
     #[must_use]
     pub fn anchor(&self) -> Option<&Anchor> {
-        self.walk.anchor()
+        self.cursor.anchor()
     }
 
     /// The next entry, `None` at the end.
@@ -139,16 +143,16 @@ impl<F: Files> Reader<F> {
     pub fn next_entry(&mut self) -> Result<Option<Entry<'_>>, JournalError> {
         // Beside an engine the end of what is durable is an end like any other: what stands behind
         // it is still being written.
-        if self.is_over || (self.walk.last_sequence >= self.limit && self.limit > 0) {
+        if self.is_over || (self.last_sequence() >= self.limit && self.limit > 0) {
             self.is_over = true;
             return Ok(None);
         }
         loop {
-            let Some(kind) = self.walk.advance()? else {
+            let Some(kind) = self.cursor.advance()? else {
                 self.is_over = true;
                 return Ok(None);
             };
-            if kind == FrameKind::Batch && self.walk.last_sequence > self.limit {
+            if kind == FrameKind::Batch && self.last_sequence() > self.limit {
                 self.is_over = true;
                 return Ok(None);
             }
@@ -157,20 +161,20 @@ impl<F: Files> Reader<F> {
                 break;
             }
         }
-        Ok(self.walk.entry())
+        Ok(self.cursor.entry())
     }
 
     /// What stands behind the last good frame; known when [`Reader::next_entry`] gave `None`, and only
     /// where no engine is writing.
     #[must_use]
     pub fn tail(&self) -> Option<&Tail> {
-        self.walk.end.as_ref()?.tail.as_ref()
+        self.cursor.end()?.tail.as_ref()
     }
 
     /// Whether the journal is sealed, and whether this reader checks it.
     #[must_use]
     pub fn seals(&self) -> Seals {
-        self.walk.seals()
+        self.cursor.seals()
     }
 
     /// The highest sequence that a reader beside a running engine gives out; `None` if it goes to the end.

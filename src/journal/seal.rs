@@ -20,10 +20,7 @@ use std::path::Path;
 use zerocopy::IntoBytes;
 
 use super::error::JournalError;
-use super::format::{FrameHeader, SegmentHeader};
-
-/// A keyed hash, cut to what fits a frame's header.
-pub type Seal = [u8; 16];
+use super::format::{FORMAT_VERSION, FrameHeader, SEGMENT_MAGIC, Seal, SegmentHeader};
 
 /// Longest file that a key is made of, in bytes.
 pub const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -61,7 +58,7 @@ impl Key {
         let mut secret = Vec::new();
         std::fs::File::open(path)
             .and_then(|file| file.take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut secret))
-            .map_err(|error| JournalError::io("read", path, 0, error))?;
+            .map_err(|error| JournalError::io_whole("read", path, error))?;
         if secret.is_empty() || secret.len() as u64 > KEY_FILE_BYTES_MAX {
             return Err(JournalError::BadKey { path: path.to_path_buf() });
         }
@@ -95,6 +92,32 @@ impl Key {
             hasher.update(part);
         }
         cut(&hasher)
+    }
+}
+
+impl SegmentHeader {
+    /// The header of a fresh segment, without its checksum.
+    #[must_use]
+    pub fn new(
+        journal_id: [u8; 16],
+        segment: u32,
+        segment_bytes: u64,
+        key: Option<&Key>,
+    ) -> SegmentHeader {
+        let mut header = SegmentHeader {
+            magic: SEGMENT_MAGIC,
+            version: FORMAT_VERSION,
+            checksum: 0,
+            journal_id,
+            segment_bytes,
+            segment,
+            is_keyed: u32::from(key.is_some()),
+            seal: [0; 16],
+        };
+        if let Some(key) = key {
+            header.seal = key.seal_segment(&header);
+        }
+        header
     }
 }
 

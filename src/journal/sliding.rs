@@ -3,7 +3,7 @@
 use super::buffer::Buffer;
 use super::error::JournalError;
 use super::files::OpenFile;
-use super::format::{BLOCK_BYTES, GROUP_BYTES_MAX, SEGMENT_HEADER_BYTES};
+use super::format::{BLOCK_BYTES, GROUP_BYTES_MAX};
 use super::mapped::Mapped;
 
 /// Bytes that are read at once: several of the largest frames.
@@ -23,17 +23,6 @@ impl<F: OpenFile> Sliding<F> {
     /// For a pass through the whole file.
     pub fn new(file: F) -> Sliding<F> {
         Sliding { file, mapped: None, buffer: Buffer::new(READ_BYTES), start: 0, filled: 0 }
-    }
-
-    /// For a look at the header.
-    pub fn small(file: F) -> Sliding<F> {
-        Sliding {
-            file,
-            mapped: None,
-            buffer: Buffer::new(SEGMENT_HEADER_BYTES),
-            start: 0,
-            filled: 0,
-        }
     }
 
     /// Goes on with another file.

@@ -12,7 +12,7 @@ pub const OPERATIONS_MAX: usize = 32;
 /// Something to do to a segment. Buffers move in, and come back with the [`Completion`].
 #[derive(Debug)]
 pub enum Operation {
-    /// Makes the segment's file as [`super::Files::make_segment`] does. Later operations may name it
+    /// Makes the segment's file as [`super::make_segment`] does. Later operations may name it
     /// once this has completed.
     Prepare(SegmentHeader),
     /// Writes the first `bytes` of `buffer` at `offset`, both whole blocks.

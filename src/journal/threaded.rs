@@ -14,16 +14,14 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle, Thread};
 
 use crossbeam::queue::ArrayQueue;
-use crossbeam::sync::{Parker, Unparker};
+use crossbeam::sync::Parker;
 
 use super::error::JournalError;
-use super::files::{Access, Files, OpenFile};
-use super::format::segment_name;
+use super::files::{Files, OpenFile};
+use super::open_segments::OpenSegments;
 use super::preparing::Preparer;
 use super::storage::{Completion, OPERATIONS_MAX, Operation, Storage};
-
-/// Called, on another thread, whenever an operation has completed.
-pub type Waker = Arc<dyn Fn() + Send + Sync>;
+use super::waker::{Notifier, Waker};
 
 /// Storage that works on threads of its own, over the blocking calls of [`Files`].
 pub struct Threaded<F: Files> {
@@ -76,28 +74,15 @@ impl<F: Files> Drop for Worker<F> {
 }
 
 /// Tells the writer about what is done.
-struct Bell {
+struct Done {
     completions: Arc<ArrayQueue<Completion>>,
-    unparker: Unparker,
-    waker: Waker,
+    notifier: Notifier,
 }
 
-impl Bell {
+impl Done {
     fn put(&self, completion: Completion) {
         let is_put = self.completions.push(completion).is_ok();
         assert!(is_put, "the queue holds all that is under way");
-    }
-
-    fn ring(&self) {
-        self.unparker.unpark();
-        (self.waker)();
-    }
-}
-
-impl Drop for Bell {
-    /// Whoever waits for a thread that died finds out.
-    fn drop(&mut self) {
-        self.ring();
     }
 }
 
@@ -115,23 +100,19 @@ impl<F: Files> Threaded<F> {
     ) -> Result<Threaded<F>, JournalError> {
         let completions = Arc::new(ArrayQueue::new(OPERATIONS_MAX));
         let parker = Parker::new();
-        let bell = || Bell {
+        let done = || Done {
             completions: Arc::clone(&completions),
-            unparker: parker.unparker().clone(),
-            waker: Arc::clone(waker),
+            notifier: Notifier::new(parker.unparker(), waker),
         };
-        let mut open = Vec::with_capacity(OPERATIONS_MAX);
-        for &segment in segments {
-            open.push((segment, files.open(&segment_name(segment), Access::Write)?));
-        }
-        let failed = |error| JournalError::io("start a thread for", files.path(""), 0, error);
+        let open = OpenSegments::open(files, segments)?;
+        let failed = |error| JournalError::io_whole("start a thread for", files.path(""), error);
 
         let requests = Arc::new(ArrayQueue::new(2 * OPERATIONS_MAX));
         let mut writer = WritingThread {
             requests: Arc::clone(&requests),
             open,
             unsynced: Vec::with_capacity(OPERATIONS_MAX),
-            bell: bell(),
+            done: done(),
         };
         let thread = thread::Builder::new()
             .name("journal-write".into())
@@ -140,7 +121,7 @@ impl<F: Files> Threaded<F> {
         let writing = Worker { requests, thread: Some(thread) };
 
         let (adopting, write_thread) = (Arc::clone(&writing.requests), writing.thread().clone());
-        let bell = bell();
+        let done = done();
         let preparing = Preparer::start(files, move |ticket, made| {
             let result = made.map(|(segment, file)| {
                 // Before the completion: what the writer asks for next finds it there.
@@ -148,8 +129,8 @@ impl<F: Files> Threaded<F> {
                 assert!(adopted.is_ok(), "the queue has room for what is adopted");
                 write_thread.unpark();
             });
-            bell.put(Completion { ticket, buffer: None, result });
-            bell.ring();
+            done.put(Completion { ticket, buffer: None, result });
+            done.notifier.notify();
         })?;
         Ok(Threaded { writing, preparing, completions, parker, under_way: 0, description })
     }
@@ -194,10 +175,10 @@ impl<F: Files> Storage for Threaded<F> {
 
 struct WritingThread<F: Files> {
     requests: Arc<ArrayQueue<Request<F>>>,
-    open: Vec<(u32, F::File)>,
+    open: OpenSegments<F>,
     /// Written, and waiting for one sync of their segment.
     unsynced: Vec<(u32, Completion)>,
-    bell: Bell,
+    done: Done,
 }
 
 impl<F: Files> WritingThread<F> {
@@ -205,7 +186,7 @@ impl<F: Files> WritingThread<F> {
         loop {
             match self.requests.pop() {
                 Some(Request::Stop) => return self.sync_gathered(),
-                Some(Request::Adopt(segment, file)) => self.open.push((segment, file)),
+                Some(Request::Adopt(segment, file)) => self.open.put(segment, file),
                 Some(Request::Do(ticket, operation)) => self.work(ticket, operation),
                 None if !self.unsynced.is_empty() => self.sync_gathered(),
                 // An unpark between the look and the park makes the park return at once.
@@ -217,7 +198,7 @@ impl<F: Files> WritingThread<F> {
     fn work(&mut self, ticket: u64, operation: Operation) {
         let (buffer, result) = match operation {
             Operation::Write { segment, offset, buffer, bytes, durable } => {
-                let file = self.file(segment);
+                let file = self.open.file(segment);
                 let is_gathered = durable && file.syncs_as_a_whole();
                 let written = &buffer.bytes()[..bytes];
                 let result = file.write_at(offset, written, durable && !is_gathered);
@@ -229,17 +210,17 @@ impl<F: Files> WritingThread<F> {
             }
             Operation::Sync { segment } => {
                 self.sync_gathered();
-                (None, self.file(segment).sync())
+                (None, self.open.file(segment).sync())
             }
             Operation::Release { segment } => {
                 self.sync_gathered();
-                self.open.retain(|&(number, _)| number != segment);
+                drop(self.open.take(segment));
                 (None, Ok(()))
             }
             Operation::Prepare(_) => unreachable!("the other thread prepares"),
         };
-        self.bell.put(Completion { ticket, buffer, result });
-        self.bell.ring();
+        self.done.put(Completion { ticket, buffer, result });
+        self.done.notifier.notify();
     }
 
     /// One sync of each segment for all that was written to it.
@@ -248,19 +229,14 @@ impl<F: Files> WritingThread<F> {
         let mut synced = None;
         for (segment, mut completion) in unsynced.drain(..) {
             if synced != Some(segment) {
-                completion.result = self.file(segment).sync();
+                completion.result = self.open.file(segment).sync();
                 // After a failed sync the next is tried again: its success would prove nothing, but
                 // the writer is poisoned by the first completion and never looks at the second.
                 synced = completion.result.is_ok().then_some(segment);
             }
-            self.bell.put(completion);
+            self.done.put(completion);
         }
         self.unsynced = unsynced;
-        self.bell.ring();
-    }
-
-    fn file(&self, segment: u32) -> &F::File {
-        let found = self.open.iter().find(|&&(number, _)| number == segment);
-        &found.expect("operations name only segments that were prepared").1
+        self.done.notifier.notify();
     }
 }

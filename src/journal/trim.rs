@@ -5,9 +5,10 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::buffer::Buffer;
 use super::error::JournalError;
 use super::files::{Access, Files, OpenFile};
-use super::format::{BLOCK_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, segment_name};
+use super::format::{BLOCK_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, frame_seed};
+use super::place::Position;
 use super::seal::Key;
-use super::writer::Position;
+use super::segments::segment_name;
 
 /// Overwrites all that stands behind `position` in its segment with zeros, from the next block on,
 /// and syncs.
@@ -44,7 +45,7 @@ pub(super) fn fill_block<F: Files>(
     let (head, padding) = block.bytes_mut()[used..].split_at_mut(FRAME_HEADER_BYTES);
     padding.fill(0);
 
-    let seed = super::format::frame_seed(&position.journal_id, position.segment);
+    let seed = frame_seed(&position.journal_id, position.segment);
     let mut header = FrameHeader::new_zeroed();
     header.kind = FrameKind::Mark as u8;
     header.first_sequence = position.last_sequence + 1;

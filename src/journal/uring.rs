@@ -30,11 +30,13 @@ use io_uring::{IoUring, opcode, squeue, types};
 use super::buffer::{Buffer, Registration};
 use super::directory::{Directory, DiskFile};
 use super::error::JournalError;
-use super::files::{Access, Files};
-use super::format::{BLOCK_BYTES, segment_name};
+use super::files::Files;
+use super::format::BLOCK_BYTES;
+use super::open_segments::OpenSegments;
 use super::preparing::Preparer;
+use super::segments::segment_name;
 use super::storage::{Completion, OPERATIONS_MAX, Operation, Storage};
-use super::threaded::Waker;
+use super::waker::{Notifier, Waker};
 
 /// Entries of the submission queue: every operation has at most one at a time.
 const ENTRIES: u32 = OPERATIONS_MAX as u32;
@@ -51,7 +53,7 @@ pub struct Uring {
     flight_count: usize,
     /// Registered memory, for as long as the ring lives or longer: the writer's buffers.
     has_registered: bool,
-    open: Vec<(u32, DiskFile)>,
+    open: OpenSegments<Directory>,
     /// Released, and perhaps still named in the submission queue.
     released: Vec<DiskFile>,
     preparing: Preparer<Directory>,
@@ -95,22 +97,20 @@ impl Uring {
         segments: &[u32],
         waker: &Waker,
     ) -> Result<Uring, JournalError> {
-        let ring = IoUring::new(ENTRIES)
-            .map_err(|error| JournalError::io("set up io_uring for", files.path(""), 0, error))?;
-        let mut open = Vec::with_capacity(OPERATIONS_MAX);
-        for &segment in segments {
-            open.push((segment, files.open(&segment_name(segment), Access::Write)?));
-        }
+        let ring = IoUring::new(ENTRIES).map_err(|error| {
+            JournalError::io_whole("set up io_uring for", files.path(""), error)
+        })?;
+        let open = OpenSegments::open(files, segments)?;
         let made = Arc::new(ArrayQueue::new(OPERATIONS_MAX));
         let parker = Parker::new();
-        let bell = Bell { unparker: parker.unparker().clone(), waker: Arc::clone(waker) };
+        let notifier = Notifier::new(parker.unparker(), waker);
         let queue = Arc::clone(&made);
         let preparing = Preparer::start(files, move |ticket, result| {
             assert!(
                 queue.push(Made { ticket, result }).is_ok(),
                 "the queue holds all there can be"
             );
-            bell.ring();
+            notifier.notify();
         })?;
         Ok(Uring {
             ring,
@@ -131,11 +131,6 @@ impl Uring {
         })
     }
 
-    fn file(&self, segment: u32) -> &DiskFile {
-        let found = self.open.iter().find(|&&(number, _)| number == segment);
-        &found.expect("operations name only segments that were prepared").1
-    }
-
     /// How many operations have begun or wait in the submission queue.
     fn under_way(&self) -> usize {
         self.flight_count + self.preparing_count + self.done.len()
@@ -152,7 +147,7 @@ impl Uring {
     /// Puts what is left to do of a flight into the submission queue.
     fn push_entry(&mut self, index: usize) {
         let flight = self.flights[index].as_ref().expect("only flights are pushed");
-        let fd = types::Fd(self.file(flight.segment).as_fd().as_raw_fd());
+        let fd = types::Fd(self.open.file(flight.segment).as_fd().as_raw_fd());
         let entry = match &flight.what {
             Request::Write { buffer, offset, bytes, written, durable } => {
                 let rest = &buffer.bytes()[*written..*bytes];
@@ -191,7 +186,7 @@ impl Uring {
     fn reap(&mut self) {
         while let Some(Made { ticket, result }) = self.made.pop() {
             self.preparing_count -= 1;
-            let result = result.map(|made| self.open.push(made));
+            let result = result.map(|(segment, file)| self.open.put(segment, file));
             self.done.push_back(Completion { ticket, buffer: None, result });
         }
         loop {
@@ -225,13 +220,14 @@ impl Uring {
         };
         let flight = self.flights[index].take().expect("it was there");
         self.flight_count -= 1;
-        let (operation, at) = match &flight.what {
-            Request::Write { offset, written, .. } => ("write", offset + *written as u64),
-            Request::Sync => ("sync", 0),
-        };
         let result = outcome.map_err(|error| {
             let path = self.files.path(&segment_name(flight.segment));
-            JournalError::io(operation, path, at, error)
+            match &flight.what {
+                Request::Write { offset, written, .. } => {
+                    JournalError::io("write", path, offset + *written as u64, error)
+                }
+                Request::Sync => JournalError::io_whole("sync", path, error),
+            }
         });
         let buffer = match flight.what {
             Request::Write { buffer, .. } => Some(buffer),
@@ -254,7 +250,7 @@ impl Uring {
             Err(error) => {
                 self.is_broken = true;
                 let path = self.files.path("");
-                let result = Err(JournalError::io("submit writes to", path, 0, error));
+                let result = Err(JournalError::io_whole("submit writes to", path, error));
                 self.done.push_back(Completion { ticket: 0, buffer: None, result });
             }
         }
@@ -316,9 +312,7 @@ impl Storage for Uring {
                 self.take_off(Flight { ticket, segment, what: Request::Sync });
             }
             Operation::Release { segment } => {
-                if let Some(index) = self.open.iter().position(|&(number, _)| number == segment) {
-                    self.released.push(self.open.swap_remove(index).1);
-                }
+                self.released.extend(self.open.take(segment));
                 self.close_released();
                 self.done.push_back(Completion { ticket, buffer: None, result: Ok(()) });
             }
@@ -390,25 +384,6 @@ impl Drop for Uring {
     }
 }
 
-/// Wakes whoever waits for a segment, and tells if the thread that makes it died.
-struct Bell {
-    unparker: crossbeam::sync::Unparker,
-    waker: Waker,
-}
-
-impl Bell {
-    fn ring(&self) {
-        self.unparker.unpark();
-        (self.waker)();
-    }
-}
-
-impl Drop for Bell {
-    fn drop(&mut self) {
-        self.ring();
-    }
-}
-
 /// Whether the system lets this process do durable writes through a ring: writes `buffer` to the start
 /// of `file`.
 ///
@@ -446,141 +421,4 @@ pub(super) fn try_out(file: &impl AsFd, buffer: &Buffer) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::thread;
-
-    use super::super::directory::{DataDir, WriteMode};
-    use super::super::files::OpenFile;
-    use super::super::format::SegmentHeader;
-    use super::*;
-
-    const SEGMENT_BYTES: u64 = 2 * 1024 * 1024;
-
-    /// A ring over a fresh segment 1; `None` where the system has none.
-    fn start(folder: &tempfile::TempDir) -> Option<(DataDir, Uring)> {
-        let dir = DataDir::open(&folder.path().join("data")).unwrap();
-        if dir.write_mode() != WriteMode::Direct {
-            eprintln!("there are no direct writes here: nothing to try");
-            return None;
-        }
-        dir.files().make_segment(SegmentHeader::new([7; 16], 1, SEGMENT_BYTES, None)).unwrap();
-        let waker: Waker = Arc::new(|| {});
-        match Uring::start(dir.files(), &[1], &waker) {
-            Ok(uring) => Some((dir, uring)),
-            Err(error) => {
-                eprintln!("{error}: nothing to try");
-                None
-            }
-        }
-    }
-
-    fn write(offset: u64, fill: u8) -> Operation {
-        let mut buffer = Buffer::new(BLOCK_BYTES);
-        buffer.bytes_mut().fill(fill);
-        Operation::Write { segment: 1, offset, buffer, bytes: BLOCK_BYTES, durable: true }
-    }
-
-    fn block(dir: &DataDir, index: usize) -> Vec<u8> {
-        let bytes = fs::read(dir.files().path(&segment_name(1))).unwrap();
-        bytes[index * BLOCK_BYTES..][..BLOCK_BYTES].to_vec()
-    }
-
-    #[test]
-    fn what_a_thread_began_completes_after_it_ended() {
-        let folder = tempfile::tempdir().unwrap();
-        let Some((dir, mut uring)) = start(&folder) else { return };
-        let mut uring = thread::spawn(move || {
-            for ticket in 1..=20 {
-                uring.submit(ticket, write(ticket * BLOCK_BYTES as u64, ticket as u8));
-            }
-            uring.submit(21, Operation::Sync { segment: 1 });
-            uring.begin();
-            uring
-        })
-        .join()
-        .unwrap();
-        let mut tickets = Vec::new();
-        while tickets.len() < 21 {
-            uring.wait();
-            while let Some(completion) = uring.complete() {
-                completion.result.unwrap();
-                assert_eq!(completion.buffer.is_some(), completion.ticket != 21);
-                tickets.push(completion.ticket);
-            }
-        }
-        tickets.sort_unstable();
-        assert_eq!(tickets, (1..=21).collect::<Vec<u64>>());
-        for index in 1..=20 {
-            assert_eq!(block(&dir, index), [index as u8; BLOCK_BYTES], "block {index}");
-        }
-    }
-
-    #[test]
-    fn what_was_asked_for_is_done_before_the_storage_is_gone() {
-        let folder = tempfile::tempdir().unwrap();
-        let Some((dir, mut uring)) = start(&folder) else { return };
-        uring.submit(1, write(BLOCK_BYTES as u64, 1));
-        uring.begin();
-        uring.submit(2, write(2 * BLOCK_BYTES as u64, 2));
-        // The file is named by an entry that the kernel has not seen yet: it must stay open.
-        uring.submit(3, Operation::Release { segment: 1 });
-        drop(uring);
-        assert_eq!(block(&dir, 1), [1; BLOCK_BYTES]);
-        assert_eq!(block(&dir, 2), [2; BLOCK_BYTES]);
-    }
-
-    #[test]
-    fn a_write_that_fails_names_its_file_and_offset() {
-        let folder = tempfile::tempdir().unwrap();
-        let Some((dir, mut uring)) = start(&folder) else { return };
-        // Not at a block's boundary, which direct writes may not be.
-        uring.submit(9, write(BLOCK_BYTES as u64 + 100, 1));
-        uring.begin();
-        uring.wait();
-        let completion = uring.complete().unwrap();
-        assert_eq!(completion.ticket, 9);
-        assert!(completion.buffer.is_some());
-        let JournalError::Io { operation, path, offset, .. } = completion.result.unwrap_err()
-        else {
-            panic!("it is an error of the system");
-        };
-        assert_eq!((operation, offset), ("write", Some(BLOCK_BYTES as u64 + 100)));
-        assert_eq!(path, dir.files().path(&segment_name(1)));
-        assert!(uring.complete().is_none());
-    }
-
-    #[test]
-    fn only_the_buffers_of_this_ring_are_written_as_registered_ones() {
-        let folder = tempfile::tempdir().unwrap();
-        let Some((dir, mut uring)) = start(&folder) else { return };
-        let mut own = [Buffer::new(BLOCK_BYTES), Buffer::new(BLOCK_BYTES)];
-        uring.register(&mut own);
-        let [mut first, second] = own;
-        first.bytes_mut().fill(1);
-        drop(second);
-        // As if registered as the second one, with another ring.
-        let mut foreign = Buffer::new(BLOCK_BYTES);
-        foreign.bytes_mut().fill(2);
-        foreign.set_registration(Registration { storage: uring.id + 1, index: 1 });
-        for (ticket, buffer) in [(1, first), (2, foreign)] {
-            let offset = ticket * BLOCK_BYTES as u64;
-            let bytes = BLOCK_BYTES;
-            uring.submit(
-                ticket,
-                Operation::Write { segment: 1, offset, buffer, bytes, durable: true },
-            );
-        }
-        uring.begin();
-        for _ in 0..2 {
-            uring.wait();
-            uring.complete().unwrap().result.unwrap();
-        }
-        assert_eq!(block(&dir, 1), [1; BLOCK_BYTES]);
-        assert_eq!(block(&dir, 2), [2; BLOCK_BYTES]);
-        assert_eq!(
-            dir.files().open(&segment_name(1), Access::Read).unwrap().length_bytes().unwrap(),
-            SEGMENT_BYTES
-        );
-    }
-}
+mod tests;

@@ -14,97 +14,32 @@
 //! * A segment is left only when the next one exists durably, by a frame that says so.
 //! * After the first failure nothing is released any more.
 
-use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
-
-use zerocopy::IntoBytes;
 
 use super::buffer::{Buffer, HUGE_PAGE_BYTES};
 use super::error::JournalError;
-use super::format::{
-    BLOCK_BYTES, BODY_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, GROUP_BYTES_MAX,
-    SEGMENT_HEADER_BYTES, SegmentHeader, frame_seed, sum_up,
-};
-use super::seal::{Key, Seal};
+use super::flights::{Flights, IN_FLIGHT_MAX, Syncs};
+use super::format::{BODY_BYTES, FRAME_HEADER_BYTES, GROUP_BYTES_MAX, SegmentHeader};
+use super::group::{GroupBuilder, Room};
+use super::options::{Durability, Options, check_segment_bytes};
+use super::place::Position;
 use super::storage::{Completion, Operation, Storage};
 use ringfence_types::{BATCH_COMMANDS_MAX, Command, Rules, Window};
 
-/// Buffers: one to fill, the others on their way.
-const BUFFERS: usize = 6;
+/// Buffers: one to fill, one that is ready, the others on their way.
+const BUFFERS: usize = 2 + IN_FLIGHT_MAX;
 /// Memory that the buffers of a writer take, in bytes, allocated when it is made.
 pub const WRITER_BYTES: u64 = (BUFFERS * GROUP_BYTES_MAX.next_multiple_of(HUGE_PAGE_BYTES)) as u64;
-/// Most groups under way at once.
-const IN_FLIGHT_MAX: usize = BUFFERS - 2;
-/// Most syncs under way at once.
-const SYNCS_MAX: usize = 4;
-/// Commands that are copied before they are summed up: few enough to stay in the fastest cache, and
-/// as many bytes as the sum is fastest on.
-const COPY_COMMANDS: usize = 192;
-
-/// When an outcome may leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// When its command is on stable storage.
-    Sync,
-    /// When its command has been given to the operating system.
-    Async,
-}
-
-/// How a journal is written. Nothing here shows in an outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    /// Length of segments that are made from now on, in bytes: a power of two from
-    /// [`super::SEGMENT_BYTES_MIN`] to [`super::SEGMENT_BYTES_MAX`].
-    pub segment_bytes: u64,
-    /// When an outcome may leave.
-    pub durability: Durability,
-    /// What the journal is sealed with, if it is.
-    pub key: Option<Key>,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options { segment_bytes: 64 * 1024 * 1024, durability: Durability::Sync, key: None }
-    }
-}
-
-/// Where a journal goes on: what recovery found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    /// Identity of the journal.
-    pub journal_id: [u8; 16],
-    /// The segment that is written to, by its number.
-    pub segment: u32,
-    /// Its length, in bytes.
-    pub segment_bytes: u64,
-    /// Where the next group begins in it, in bytes.
-    pub offset: u64,
-    /// Checksum of the last frame, or of the segment's header if there is none.
-    pub previous_checksum: u32,
-    /// Seal of the last frame, or of the segment's header if there is none; zero without a key.
-    pub previous_seal: Seal,
-    /// Sequence of the last command, 0 if there is none.
-    pub last_sequence: u64,
-    /// Timestamp of the last command, in nanoseconds, 0 if there is none.
-    pub last_timestamp: u64,
-    /// Highest sequence that a frame on disk says is durable.
-    pub marked_sequence: u64,
-    /// Length of the next segment if it is there already, in bytes.
-    pub next_segment_bytes: Option<u64>,
-}
 
 /// Writes a journal.
 pub struct Writer<S: Storage> {
     storage: S,
     options: Options,
-    position: Position,
-    seed: u32,
     free: Vec<Buffer>,
-    gathering: Option<Gathering>,
-    ready: VecDeque<Group>,
-    in_flight: VecDeque<Group>,
+    builder: GroupBuilder,
+    flights: Flights,
+    syncs: Syncs,
     next_segment: NextSegment,
-    syncs: VecDeque<SegmentSync>,
     next_ticket: u64,
     /// Highest sequence whose command was written.
     written_sequence: u64,
@@ -112,40 +47,6 @@ pub struct Writer<S: Storage> {
     durable_sequence: u64,
     failure: Option<JournalError>,
     cause: Option<String>,
-}
-
-/// The buffer that is being filled. It begins at `Position::offset` of the segment.
-struct Gathering {
-    buffer: Buffer,
-    /// End of the last frame in the buffer, in bytes.
-    used_bytes: usize,
-    /// Where the last frame begins: its header is still to be finished.
-    open_frame: usize,
-    has_batches: bool,
-    ends_segment: bool,
-}
-
-/// A full buffer on its way to the disk.
-struct Group {
-    ticket: u64,
-    segment: u32,
-    offset: u64,
-    bytes: usize,
-    last_sequence: u64,
-    buffer: Option<Buffer>,
-    has_batches: bool,
-    ends_segment: bool,
-    is_done: bool,
-}
-
-/// A sync on its way.
-struct SegmentSync {
-    ticket: u64,
-    segment: u32,
-    /// What it makes durable, with all syncs before it.
-    sequence: u64,
-    leaves_segment: bool,
-    is_done: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,23 +65,20 @@ impl<S: Storage> Writer<S> {
     /// If the options are out of range.
     #[must_use]
     pub fn new(mut storage: S, position: Position, options: Options) -> Writer<S> {
-        super::check_segment_bytes(options.segment_bytes).expect("the options were checked");
+        check_segment_bytes(options.segment_bytes).expect("the options were checked");
         let mut free: Vec<Buffer> = (0..BUFFERS).map(|_| Buffer::new(GROUP_BYTES_MAX)).collect();
         storage.register(&mut free);
         Writer {
             storage,
             options,
-            position,
-            seed: frame_seed(&position.journal_id, position.segment),
             free,
-            gathering: None,
-            ready: VecDeque::with_capacity(BUFFERS),
-            in_flight: VecDeque::with_capacity(BUFFERS),
+            builder: GroupBuilder::new(position, options.key),
+            flights: Flights::new(BUFFERS),
+            syncs: Syncs::new(),
             next_segment: match position.next_segment_bytes {
                 Some(bytes) => NextSegment::Ready(bytes),
                 None => NextSegment::Missing,
             },
-            syncs: VecDeque::with_capacity(SYNCS_MAX),
             next_ticket: 0,
             written_sequence: position.last_sequence,
             durable_sequence: position.last_sequence,
@@ -205,7 +103,7 @@ impl<S: Storage> Writer<S> {
     /// Sequence of the last command that was appended, 0 if there is none.
     #[must_use]
     pub fn last_sequence(&self) -> u64 {
-        self.position.last_sequence
+        self.builder.position().last_sequence
     }
 
     /// Takes in one whole batch, stamped, whose first command has the sequence `first_sequence`.
@@ -226,24 +124,18 @@ impl<S: Storage> Writer<S> {
         self.check()?;
         let count = batch.len();
         assert!((1..=BATCH_COMMANDS_MAX).contains(&count), "a batch of {count} commands");
-        assert_eq!(first_sequence, self.position.last_sequence + 1, "sequences have no gaps");
-        let first = batch.at(0).header;
-        assert!(first.timestamp > self.position.last_timestamp, "time only goes forward");
+        assert_eq!(
+            first_sequence,
+            self.builder.position().last_sequence + 1,
+            "sequences have no gaps"
+        );
+        let first_timestamp = batch.at(0).header.timestamp;
+        assert!(first_timestamp > self.builder.position().last_timestamp, "time only goes forward");
         if !self.make_room(FRAME_HEADER_BYTES + count * BODY_BYTES) {
             return Ok(false);
         }
 
-        let header = FrameHeader {
-            first_timestamp: first.timestamp,
-            count: count as u16,
-            op: first.op,
-            ..self.begin_frame(FrameKind::Batch)
-        };
-        let seed = self.seed;
-        self.put_frame(header, count * BODY_BYTES, |payload| copy_bodies(batch, payload, seed));
-        self.gathering.as_mut().expect("a frame was put").has_batches = true;
-        self.position.last_sequence += count as u64;
-        self.position.last_timestamp = first.timestamp + (count as u64 - 1);
+        self.builder.put_batch(self.durable_sequence, batch);
         Ok(true)
     }
 
@@ -254,17 +146,10 @@ impl<S: Storage> Writer<S> {
     /// The failure of an earlier write or sync.
     pub fn append_rules(&mut self, rules: &Rules) -> Result<bool, JournalError> {
         self.check()?;
-        let bytes = size_of::<Rules>();
-        if !self.make_room(FRAME_HEADER_BYTES + bytes) {
+        if !self.make_room(FRAME_HEADER_BYTES + size_of::<Rules>()) {
             return Ok(false);
         }
-        let header = self.begin_frame(FrameKind::Rules);
-        let seed = self.seed;
-        self.put_frame(header, bytes, |payload| {
-            payload.copy_from_slice(rules.as_bytes());
-            crc32c::crc32c_append(seed, payload)
-        });
-        self.gathering.as_mut().expect("a frame was put").has_batches = true;
+        self.builder.put_rules(self.durable_sequence, rules);
         Ok(true)
     }
 
@@ -318,13 +203,13 @@ impl<S: Storage> Writer<S> {
             NextSegment::Ready(bytes) => Some(bytes),
             NextSegment::Missing | NextSegment::Preparing(_) => None,
         };
-        Position { next_segment_bytes: next, ..self.position }
+        Position { next_segment_bytes: next, ..*self.builder.position() }
     }
 
     /// Whether nothing is gathered and nothing is being written.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.gathering.is_none() && self.ready.is_empty() && self.in_flight.is_empty()
+        self.builder.is_empty() && self.flights.is_empty()
     }
 
     /// Nothing to do just now: has the highest durable sequence written down, if what is on disk
@@ -335,16 +220,20 @@ impl<S: Storage> Writer<S> {
     /// As [`Writer::poll`].
     pub fn idle(&mut self) -> Result<(), JournalError> {
         self.poll()?;
-        let last = self.position.last_sequence;
-        if !self.is_drained() || self.position.marked_sequence == last || !self.syncs.is_empty() {
+        let Position { last_sequence: last, marked_sequence, segment, .. } =
+            *self.builder.position();
+        if !self.is_drained() || marked_sequence == last || !self.syncs.is_empty() {
             return Ok(());
         }
         if self.durable_sequence < last {
-            self.sync(self.position.segment, false);
+            self.sync(segment, false);
             self.storage.begin();
             return Ok(());
         }
-        self.put_mark();
+        // No room means that more is being written, and marks with it.
+        if self.make_room(FRAME_HEADER_BYTES) {
+            self.builder.put_mark(self.durable_sequence);
+        }
         self.poll().map(|_| ())
     }
 
@@ -357,7 +246,8 @@ impl<S: Storage> Writer<S> {
         loop {
             self.idle()?;
             let is_preparing = matches!(self.next_segment, NextSegment::Preparing(_));
-            let is_marked = self.position.marked_sequence == self.position.last_sequence;
+            let position = self.builder.position();
+            let is_marked = position.marked_sequence == position.last_sequence;
             if self.is_drained() && self.syncs.is_empty() && is_marked && !is_preparing {
                 return Ok(());
             }
@@ -384,21 +274,16 @@ impl<S: Storage> Writer<S> {
     /// Makes sure that a frame of `bytes` and one that ends the segment fit behind what was
     /// gathered. False: not now.
     fn make_room(&mut self, bytes: usize) -> bool {
-        let needed = bytes + FRAME_HEADER_BYTES;
         loop {
-            let used = self.gathering.as_ref().map_or(0, |gathering| gathering.used_bytes);
-            let end = self.position.offset + (used + bytes).next_multiple_of(BLOCK_BYTES) as u64;
-            // One more block, so that the frame that ends the segment always finds room.
-            if end + BLOCK_BYTES as u64 > self.position.segment_bytes {
-                if !self.end_segment() {
-                    return false;
+            match self.builder.room_for(bytes) {
+                Room::Here => return true,
+                Room::InNewGroup => return self.begin_group(),
+                Room::BehindGroup => self.close_group(),
+                Room::InNextSegment => {
+                    if !self.end_segment() {
+                        return false;
+                    }
                 }
-                continue;
-            }
-            match &self.gathering {
-                Some(_) if used + needed <= GROUP_BYTES_MAX => return true,
-                Some(_) => self.close_group(),
-                None => return self.begin_group(),
             }
         }
     }
@@ -407,13 +292,7 @@ impl<S: Storage> Writer<S> {
         let Some(buffer) = self.free.pop() else {
             return false;
         };
-        self.gathering = Some(Gathering {
-            buffer,
-            used_bytes: 0,
-            open_frame: 0,
-            has_batches: false,
-            ends_segment: false,
-        });
+        self.builder.begin(buffer);
         true
     }
 
@@ -422,122 +301,19 @@ impl<S: Storage> Writer<S> {
         let NextSegment::Ready(next_bytes) = self.next_segment else {
             return false;
         };
-        if self.syncs.len() == SYNCS_MAX {
+        if self.syncs.is_full() || (self.builder.is_empty() && !self.begin_group()) {
             return false;
         }
-        // There is always room for this frame: every other one leaves it.
-        if self.gathering.is_none() && !self.begin_group() {
-            return false;
-        }
-        let header = self.begin_frame(FrameKind::End);
-        let seed = self.seed;
-        self.put_frame(header, 0, |_| seed);
-        self.gathering.as_mut().expect("a frame was put").ends_segment = true;
+        self.builder.put_end(self.durable_sequence);
         self.close_group();
-
-        self.position.segment += 1;
-        self.position.segment_bytes = next_bytes;
-        self.position.offset = SEGMENT_HEADER_BYTES as u64;
-        self.seed = frame_seed(&self.position.journal_id, self.position.segment);
+        self.builder.enter_next_segment(next_bytes);
         self.next_segment = NextSegment::Missing;
         true
     }
 
-    fn put_mark(&mut self) {
-        // No room means that more is being written, and marks with it.
-        if self.make_room(FRAME_HEADER_BYTES) {
-            let header = self.begin_frame(FrameKind::Mark);
-            let seed = self.seed;
-            self.put_frame(header, 0, |_| seed);
-        }
-    }
-
-    fn begin_frame(&self, kind: FrameKind) -> FrameHeader {
-        FrameHeader {
-            checksum: 0,
-            payload_checksum: 0,
-            first_sequence: self.position.last_sequence + 1,
-            durable_sequence: self.durable_sequence,
-            first_timestamp: 0,
-            length_bytes: 0,
-            offset_steps: 0,
-            previous_checksum: 0,
-            count: 0,
-            op: 0,
-            kind: kind as u8,
-            seal: [0; 16],
-        }
-    }
-
-    /// Puts a frame behind the last one. `fill` writes its payload and returns the payload's
-    /// checksum. The header is finished by what comes next, which knows about padding.
-    fn put_frame(
-        &mut self,
-        mut header: FrameHeader,
-        payload_bytes: usize,
-        fill: impl FnOnce(&mut [u8]) -> u32,
-    ) {
-        self.finish_frame(0);
-        let group_offset = self.position.offset;
-        let gathering = self.gathering.as_mut().expect("room was made");
-        let start = gathering.used_bytes;
-        let payload = start + FRAME_HEADER_BYTES;
-        let end = payload + payload_bytes;
-        header.payload_checksum = fill(&mut gathering.buffer.bytes_mut()[payload..end]);
-        header.length_bytes = (end - start) as u32;
-        header.offset_steps = ((group_offset + start as u64) / FRAME_HEADER_BYTES as u64) as u32;
-        gathering.buffer.bytes_mut()[start..payload].copy_from_slice(header.as_bytes());
-        gathering.open_frame = start;
-        gathering.used_bytes = end;
-    }
-
-    /// Finishes the last frame in the buffer: its padding, its place in the chain, its checksum.
-    fn finish_frame(&mut self, padding_bytes: usize) {
-        let gathering = self.gathering.as_mut().expect("there is a frame to finish");
-        let (start, end) = (gathering.open_frame, gathering.used_bytes);
-        if start == end {
-            return;
-        }
-        let padded = end + padding_bytes;
-        let bytes = &mut gathering.buffer.bytes_mut()[start..padded];
-        let (head, rest) = bytes.split_at_mut(FRAME_HEADER_BYTES);
-        let padding = &mut rest[end - start - FRAME_HEADER_BYTES..];
-        padding.fill(0);
-        let mut header: FrameHeader = zerocopy::FromBytes::read_from_bytes(&*head)
-            .expect("a header has the length of a header");
-        header.payload_checksum = crc32c::crc32c_append(header.payload_checksum, padding);
-        header.length_bytes = (padded - start) as u32;
-        header.previous_checksum = self.position.previous_checksum;
-        if let Some(key) = &self.options.key {
-            header.seal = key.seal_frame(&self.position.previous_seal, &header, rest);
-            self.position.previous_seal = header.seal;
-        }
-        header.checksum = header.sum(self.seed);
-        head.copy_from_slice(header.as_bytes());
-        self.position.previous_checksum = header.checksum;
-        self.position.marked_sequence = header.durable_sequence;
-        gathering.used_bytes = padded;
-        gathering.open_frame = padded;
-    }
-
-    /// Pads what was gathered to whole blocks and makes it ready to be written.
     fn close_group(&mut self) {
-        let used = self.gathering.as_ref().expect("there is a group to close").used_bytes;
-        self.finish_frame(used.next_multiple_of(BLOCK_BYTES) - used);
-        let gathering = self.gathering.take().expect("there is a group to close");
         let ticket = self.take_ticket();
-        self.ready.push_back(Group {
-            ticket,
-            segment: self.position.segment,
-            offset: self.position.offset,
-            bytes: gathering.used_bytes,
-            last_sequence: self.position.last_sequence,
-            buffer: Some(gathering.buffer),
-            has_batches: gathering.has_batches,
-            ends_segment: gathering.ends_segment,
-            is_done: false,
-        });
-        self.position.offset += gathering.used_bytes as u64;
+        self.flights.push(ticket, self.builder.close());
     }
 
     fn take_ticket(&mut self) -> u64 {
@@ -546,26 +322,18 @@ impl<S: Storage> Writer<S> {
     }
 
     fn submit(&mut self) {
-        // A mark on its way is nothing to gather behind.
-        let is_quiet =
-            self.ready.is_empty() && !self.in_flight.iter().any(|group| group.has_batches);
-        if is_quiet && self.gathering.is_some() {
+        if self.flights.is_quiet() && !self.builder.is_empty() {
             self.close_group();
         }
-        while self.in_flight.len() < IN_FLIGHT_MAX {
-            let Some(mut group) = self.ready.pop_front() else {
-                return;
-            };
-            let buffer = group.buffer.take().expect("a ready group has its buffer");
+        while let Some((flight, buffer)) = self.flights.take_off() {
             let operation = Operation::Write {
-                segment: group.segment,
-                offset: group.offset,
+                segment: flight.segment,
+                offset: flight.offset,
                 buffer,
-                bytes: group.bytes,
-                durable: self.options.durability == Durability::Sync || !group.has_batches,
+                bytes: flight.bytes,
+                durable: self.options.durability == Durability::Sync || !flight.has_batches,
             };
-            self.storage.submit(group.ticket, operation);
-            self.in_flight.push_back(group);
+            self.storage.submit(flight.ticket, operation);
         }
     }
 
@@ -574,9 +342,8 @@ impl<S: Storage> Writer<S> {
             return;
         }
         let bytes = self.options.segment_bytes;
-        let number = self.position.segment + 1;
-        let header =
-            SegmentHeader::new(self.position.journal_id, number, bytes, self.options.key.as_ref());
+        let &Position { journal_id, segment, .. } = self.builder.position();
+        let header = SegmentHeader::new(journal_id, segment + 1, bytes, self.options.key.as_ref());
         let ticket = self.take_ticket();
         self.storage.submit(ticket, Operation::Prepare(header));
         self.next_segment = NextSegment::Preparing(ticket);
@@ -585,14 +352,7 @@ impl<S: Storage> Writer<S> {
     fn sync(&mut self, segment: u32, leaves_segment: bool) {
         let ticket = self.take_ticket();
         self.storage.submit(ticket, Operation::Sync { segment });
-        let sequence = self.written_sequence;
-        self.syncs.push_back(SegmentSync {
-            ticket,
-            segment,
-            sequence,
-            leaves_segment,
-            is_done: false,
-        });
+        self.syncs.push(ticket, segment, self.written_sequence, leaves_segment);
     }
 
     fn collect(&mut self, completion: Completion) {
@@ -607,30 +367,27 @@ impl<S: Storage> Writer<S> {
         let ticket = completion.ticket;
         if self.next_segment == NextSegment::Preparing(ticket) {
             self.next_segment = NextSegment::Ready(self.options.segment_bytes);
-        } else if let Some(sync) = self.syncs.iter_mut().find(|sync| sync.ticket == ticket) {
-            sync.is_done = true;
-        } else if let Some(group) = self.in_flight.iter_mut().find(|group| group.ticket == ticket) {
-            group.is_done = true;
+        } else if !self.syncs.land(ticket) {
+            // What a release completed needs no notice.
+            let _ = self.flights.land(ticket);
         }
     }
 
     /// Releases groups from the oldest on, as far as they are done.
     fn release(&mut self) {
-        while self.in_flight.front().is_some_and(|group| group.is_done) {
-            let group = self.in_flight.pop_front().expect("there is a first one");
-            self.written_sequence = group.last_sequence;
+        while let Some(flight) = self.flights.release() {
+            self.written_sequence = flight.last_sequence;
             if self.options.durability == Durability::Sync {
-                self.durable_sequence = group.last_sequence;
+                self.durable_sequence = flight.last_sequence;
             }
             match self.options.durability {
-                _ if !group.ends_segment => {}
-                Durability::Sync => self.leave_segment(group.segment),
+                _ if !flight.ends_segment => {}
+                Durability::Sync => self.leave_segment(flight.segment),
                 // Now and then, so that damage in the middle is not taken for a tail.
-                Durability::Async => self.sync(group.segment, true),
+                Durability::Async => self.sync(flight.segment, true),
             }
         }
-        while self.syncs.front().is_some_and(|sync| sync.is_done) {
-            let sync = self.syncs.pop_front().expect("there is a first one");
+        while let Some(sync) = self.syncs.release() {
             self.durable_sequence = self.durable_sequence.max(sync.sequence);
             if sync.leaves_segment {
                 self.leave_segment(sync.segment);
@@ -642,22 +399,4 @@ impl<S: Storage> Writer<S> {
         let ticket = self.take_ticket();
         self.storage.submit(ticket, Operation::Release { segment });
     }
-}
-
-/// Copies the bodies of `batch`, and sums them up while they are in the cache.
-fn copy_bodies<W>(batch: &W, payload: &mut [u8], mut checksum: u32) -> u32
-where
-    W: Window<Command> + ?Sized,
-{
-    let mut index = 0;
-    for chunk in payload.chunks_mut(COPY_COMMANDS * BODY_BYTES) {
-        for body in chunk.chunks_exact_mut(BODY_BYTES) {
-            let command = batch.at(index);
-            debug_assert_eq!(command.header.timestamp, batch.at(0).header.timestamp + index as u64);
-            body.copy_from_slice(command.body.as_bytes());
-            index += 1;
-        }
-        checksum = sum_up(checksum, chunk);
-    }
-    checksum
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::*;
 use ringfence::journal::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use ringfence::journal::{
-    Blocking, DataDir, Directory, Files as _, Position, WriteMode, Writer, inspect,
+    Blocking, DataDir, Directory, Position, WriteMode, Writer, inspect, make_segment,
 };
 use ringfence::types::{Capacities, Rules};
 
@@ -20,7 +20,7 @@ fn write_example(path: &Path) -> Contents {
     let journal_id = *b"0123456789abcdef";
     let bytes = OPTIONS.segment_bytes;
     let header = SegmentHeader::new(journal_id, 1, bytes, None);
-    files.make_segment(header).unwrap();
+    make_segment(&files, header).unwrap();
     let mut block = vec![0; SEGMENT_HEADER_BYTES];
     header.write(&mut block);
     let position = Position {

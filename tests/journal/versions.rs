@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::support::*;
 use ringfence::journal::{
-    Anchor, Blocking, DataDir, Directory, Files as _, JournalError, Options, Position, Reader,
-    Wanted, WriteMode, Writer, format, recover_after,
+    Anchor, Blocking, DataDir, Directory, JournalError, Options, Position, Reader, Wanted,
+    WriteMode, Writer, format, make_segment, recover_after,
 };
 use ringfence::types::{Capacities, RULES_VERSION, Rules};
 
@@ -15,7 +15,7 @@ fn write_old_journal(path: &Path) {
     fs::create_dir(path).unwrap();
     let files = Directory::new(path, WriteMode::Buffered);
     let header = format::SegmentHeader::new([7; 16], 1, OPTIONS.segment_bytes, None);
-    files.make_segment(header).unwrap();
+    make_segment(&files, header).unwrap();
     let mut block = vec![0; format::SEGMENT_HEADER_BYTES];
     header.write(&mut block);
     let position = Position {

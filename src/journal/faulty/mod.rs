@@ -192,10 +192,13 @@ impl FaultyDisk {
         &self,
         operation: &'static str,
         name: &str,
-        offset: u64,
+        offset: Option<u64>,
         error: io::Error,
     ) -> JournalError {
-        JournalError::io(operation, self.path(name), offset, error)
+        match offset {
+            Some(offset) => JournalError::io(operation, self.path(name), offset, error),
+            None => JournalError::io_whole(operation, self.path(name), error),
+        }
     }
 
     /// Counts a call and decides how it goes.
@@ -203,7 +206,7 @@ impl FaultyDisk {
         &self,
         operation: &'static str,
         name: &str,
-        offset: u64,
+        offset: Option<u64>,
         changes: bool,
     ) -> Result<(MutexGuard<'_, State>, Fate), JournalError> {
         let mut state = self.state();
@@ -286,22 +289,22 @@ impl Files for FaultyDisk {
     }
 
     fn names(&self) -> Result<Vec<String>, JournalError> {
-        let (state, _) = self.call("list", "", 0, false)?;
+        let (state, _) = self.call("list", "", None, false)?;
         Ok(state.names.keys().cloned().collect())
     }
 
     fn open(&self, name: &str, _access: Access) -> Result<FaultyFile, JournalError> {
-        let (state, _) = self.call("open", name, 0, false)?;
+        let (state, _) = self.call("open", name, None, false)?;
         match state.names.get(name) {
             Some(&number) => Ok(FaultyFile { disk: self.clone(), name: name.into(), number }),
-            None => Err(self.failed("open", name, 0, io::ErrorKind::NotFound.into())),
+            None => Err(self.failed("open", name, None, io::ErrorKind::NotFound.into())),
         }
     }
 
     fn create(&self, name: &str) -> Result<FaultyFile, JournalError> {
-        let (mut state, fate) = self.call("create", name, 0, true)?;
+        let (mut state, fate) = self.call("create", name, None, true)?;
         if let Fate::Fails(error) = fate {
-            return Err(self.failed("create", name, 0, error));
+            return Err(self.failed("create", name, None, error));
         }
         let number = state.contents.len();
         state.contents.push(Content::default());
@@ -311,12 +314,12 @@ impl Files for FaultyDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), JournalError> {
-        let (mut state, fate) = self.call("rename", from, 0, true)?;
+        let (mut state, fate) = self.call("rename", from, None, true)?;
         if let Fate::Fails(error) = fate {
-            return Err(self.failed("rename", from, 0, error));
+            return Err(self.failed("rename", from, None, error));
         }
         let Some(&number) = state.names.get(from) else {
-            return Err(self.failed("rename", from, 0, io::ErrorKind::NotFound.into()));
+            return Err(self.failed("rename", from, None, io::ErrorKind::NotFound.into()));
         };
         let change = NameChange::Renamed(from.into(), to.into(), number);
         change.apply(&mut state.names);
@@ -325,9 +328,9 @@ impl Files for FaultyDisk {
     }
 
     fn remove(&self, name: &str) -> Result<(), JournalError> {
-        let (mut state, fate) = self.call("remove", name, 0, true)?;
+        let (mut state, fate) = self.call("remove", name, None, true)?;
         if let Fate::Fails(error) = fate {
-            return Err(self.failed("remove", name, 0, error));
+            return Err(self.failed("remove", name, None, error));
         }
         let change = NameChange::Removed(name.into());
         change.apply(&mut state.names);
@@ -336,9 +339,9 @@ impl Files for FaultyDisk {
     }
 
     fn sync_dir(&self) -> Result<(), JournalError> {
-        let (mut state, fate) = self.call("sync", "", 0, true)?;
+        let (mut state, fate) = self.call("sync", "", None, true)?;
         if let Fate::Fails(error) = fate {
-            return Err(self.failed("sync", "", 0, error));
+            return Err(self.failed("sync", "", None, error));
         }
         state.renames.clear();
         state.durable_names = state.names.clone();
@@ -356,7 +359,7 @@ pub struct FaultyFile {
 impl FaultyFile {
     /// Writes all of `bytes`, or with short writes some of it; how much.
     fn write_some(&self, offset: u64, bytes: &[u8], durable: bool) -> Result<usize, JournalError> {
-        let (mut state, fate) = self.disk.call("write", &self.name, offset, true)?;
+        let (mut state, fate) = self.disk.call("write", &self.name, Some(offset), true)?;
         let State { contents, random, plan, .. } = &mut *state;
         let content = &mut contents[self.number];
         match fate {
@@ -387,7 +390,7 @@ impl FaultyFile {
                 if durable {
                     content.fail_to_sync(random);
                 }
-                Err(self.disk.failed("write", &self.name, offset, error))
+                Err(self.disk.failed("write", &self.name, Some(offset), error))
             }
         }
     }
@@ -395,12 +398,12 @@ impl FaultyFile {
 
 impl OpenFile for FaultyFile {
     fn length_bytes(&self) -> Result<u64, JournalError> {
-        let (state, _) = self.disk.call("measure", &self.name, 0, false)?;
+        let (state, _) = self.disk.call("measure", &self.name, None, false)?;
         Ok(state.contents[self.number].length())
     }
 
     fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize, JournalError> {
-        let (state, _) = self.disk.call("read", &self.name, offset, false)?;
+        let (state, _) = self.disk.call("read", &self.name, Some(offset), false)?;
         Ok(state.contents[self.number].read(offset, bytes))
     }
 
@@ -423,16 +426,16 @@ impl OpenFile for FaultyFile {
     }
 
     fn reserve(&self, bytes: u64) -> Result<(), JournalError> {
-        let (mut state, fate) = self.disk.call("reserve space in", &self.name, 0, true)?;
+        let (mut state, fate) = self.disk.call("reserve space in", &self.name, None, true)?;
         if let Fate::Fails(error) = fate {
-            return Err(self.disk.failed("reserve space in", &self.name, 0, error));
+            return Err(self.disk.failed("reserve space in", &self.name, None, error));
         }
         state.contents[self.number].extend_to(bytes);
         Ok(())
     }
 
     fn sync(&self) -> Result<(), JournalError> {
-        let (mut state, fate) = self.disk.call("sync", &self.name, 0, true)?;
+        let (mut state, fate) = self.disk.call("sync", &self.name, None, true)?;
         let State { contents, random, .. } = &mut *state;
         let content = &mut contents[self.number];
         match fate {
@@ -442,7 +445,7 @@ impl OpenFile for FaultyFile {
             }
             Fate::Fails(error) => {
                 content.fail_to_sync(random);
-                Err(self.disk.failed("sync", &self.name, 0, error))
+                Err(self.disk.failed("sync", &self.name, None, error))
             }
         }
     }

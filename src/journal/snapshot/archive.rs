@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::copies::{copy_durably, is_the_same, remove_if_there, reserve, sync};
-use crate::directory::DataDir;
+use crate::data_dir::DataDir;
 use crate::error::JournalError;
 use crate::files::Files;
 

@@ -8,8 +8,9 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 use super::seal;
 use crate::error::Fault;
 use crate::format::BLOCK_BYTES;
-use crate::seal::{Key, Seal};
-use crate::walk::Anchor;
+use crate::format::Seal;
+use crate::place::Anchor;
+use crate::seal::Key;
 use ringfence_types::Rules;
 
 /// Version of the format that this program writes.

@@ -33,7 +33,7 @@ use super::files::Files;
 use super::format::SegmentHeader;
 use super::reader::Reader;
 use super::seal::Key;
-use super::walk::first_segment;
+use super::segments::first_segment;
 
 /// Checks every byte of every snapshot in a directory, that it is of the journal there, and that
 /// the batch behind which it was made stands where it says, unless its segment is retired. With a

@@ -23,12 +23,12 @@ use std::ops::ControlFlow;
 use super::archive::{Archive, Taken, TakenOut};
 use super::{Snapshot, check_whole, snapshot_name, snapshots};
 use crate::buffer::Buffer;
-use crate::directory::DataDir;
+use crate::data_dir::DataDir;
 use crate::error::{Fault, JournalError};
 use crate::files::{Access, Files, OpenFile};
-use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_name, segment_of_name};
+use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::seal::Key;
-use crate::walk::first_segment;
+use crate::segments::{first_segment, segment_name, segment_of_name};
 
 /// What was taken out, in that order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -16,7 +16,8 @@
 //!   neither can be passed off as the other, or as a part of the journal (`crate::seal`).
 
 use super::format::{HEADER_BYTES, HEADER_SEAL, PIECE_SEAL, SnapshotHeader};
-use crate::seal::{Key, Seal};
+use crate::format::Seal;
+use crate::seal::Key;
 
 /// Where the checksum stands in the header of a file.
 const HEADER_CHECKSUM: std::ops::Range<usize> = 12..16;

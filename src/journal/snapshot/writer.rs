@@ -7,8 +7,8 @@ use super::format::{
 use crate::buffer::Buffer;
 use crate::error::JournalError;
 use crate::files::{Files, OpenFile};
+use crate::place::Anchor;
 use crate::seal::Key;
-use crate::walk::Anchor;
 use ringfence_types::{ContentsSink, Record, Section};
 
 /// Takes an engine's contents and writes them under a temporary name.

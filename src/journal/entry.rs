@@ -1,0 +1,78 @@
+//! What a reader is given of a journal.
+
+use std::fmt;
+
+use zerocopy::IntoBytes;
+
+use super::error::Fault;
+use super::format::FrameHeader;
+use super::segments::segment_name;
+use ringfence_types::{Body, Command, Header, Rules};
+
+/// One thing that a journal holds, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// Rules that hold from here on.
+    Rules(Rules),
+    /// One batch, as it entered the ring; sessions are 0.
+    Batch {
+        /// Sequence of the first command.
+        first_sequence: u64,
+        /// Timestamp of the first command, in nanoseconds.
+        first_timestamp: u64,
+        /// The commands, 1 to [`ringfence_types::BATCH_COMMANDS_MAX`].
+        commands: &'a [Command],
+    },
+    /// A closing frame: everything before it was durable.
+    Mark {
+        /// Sequence of the last command before.
+        durable_sequence: u64,
+    },
+}
+
+/// What stands behind the last good frame without any of it being acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tail {
+    /// The segment in which it begins.
+    pub segment: u32,
+    /// Where it begins, in bytes.
+    pub offset: u64,
+    /// Bytes from there to the last that is not zero, over all segments.
+    pub bytes: u64,
+    /// What is wrong with its first bytes.
+    pub fault: Fault,
+}
+
+impl fmt::Display for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} bytes that were never acknowledged: {} at byte {}: {}",
+            self.bytes,
+            segment_name(self.segment),
+            self.offset,
+            self.fault
+        )
+    }
+}
+
+/// Makes commands of a batch's payload again.
+pub(super) fn unpack(header: &FrameHeader, payload: &[u8], commands: &mut Vec<Command>) {
+    commands.clear();
+    let bodies = payload.chunks_exact(size_of::<Body>());
+    commands.extend((0..header.count).zip(bodies).map(|(index, body)| {
+        let mut command = Command {
+            header: Header {
+                timestamp: header.first_timestamp + u64::from(index),
+                session: 0,
+                batch_length: header.count,
+                batch_index: index,
+                op: header.op,
+                reserved: 0,
+            },
+            body: Body::default(),
+        };
+        command.body.as_mut_bytes().copy_from_slice(body);
+        command
+    }));
+}

@@ -1,0 +1,137 @@
+//! Cuts a damaged journal where the damage begins, and keeps what it cuts.
+//!
+//! ```text
+//!   before   0000000001.journal      [ header │ frame │ frame │ ✗ damage │ frame │ zeros ]
+//!   after    0000000001.journal      [ header │ frame │ frame │ zeros …                  ]
+//!            0000000001.journal.cut                           [ ✗ damage │ frame │ zeros ]
+//! ```
+//!
+//! # Invariants
+//!
+//! * Nothing is lost: what a segment had behind its cut is in `NAME.cut`, byte for byte, before the
+//!   segment is changed; segments that are cut whole only change their names.
+//! * What is kept is kept as it was, and is what every reader takes for the journal from then on.
+//! * A crash at any point leaves a journal that can be repaired again. A file `.cut` is never replaced.
+
+mod steps;
+mod wound;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::data_dir::DataDir;
+use super::directory::{Directory, WriteMode};
+use super::error::JournalError;
+use super::files::{Access, Files, OpenFile};
+use super::seal::{Key, Seals};
+use super::snapshot::{snapshot_name, snapshots};
+use wound::look;
+
+/// One thing that a repair took out of a journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// The file that was cut.
+    pub path: PathBuf,
+    /// From where on, in bytes; 0 if the file as a whole was taken out.
+    pub offset: u64,
+    /// How much, in bytes.
+    pub bytes: u64,
+    /// Why.
+    pub reason: String,
+    /// The file that holds it now; none if there was nothing to keep.
+    pub kept_in: Option<PathBuf>,
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match self.offset {
+            0 => write!(f, "took out {path}, {} bytes", self.bytes)?,
+            offset => write!(f, "cut {path} at byte {offset}, {} bytes", self.bytes)?,
+        }
+        write!(f, " ({})", self.reason)?;
+        match &self.kept_in {
+            Some(kept_in) => write!(f, ", kept in {}", kept_in.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a repair did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// What was cut, in order; empty if nothing was wrong.
+    pub cuts: Vec<Cut>,
+    /// Sequence of the last command that is kept, 0 if there is none.
+    pub last_sequence: u64,
+    /// Highest sequence that the journal called durable before the repair. If it is greater than
+    /// `last_sequence`, commands are gone that clients may have seen acknowledged.
+    pub acknowledged_sequence: u64,
+    /// Whether what is kept is sealed, and whether that was checked.
+    pub seals: Seals,
+}
+
+/// Cuts the journal in `dir` at its first damage, or its tail; does nothing to one without either.
+///
+/// # Errors
+///
+/// [`JournalError::Damaged`] if nothing can be kept: the first segment's header is damaged, or sealed
+/// with another key. [`JournalError::NotKeyed`], [`JournalError::Io`].
+///
+/// # Panics
+///
+/// If `dir` was opened only to read.
+pub fn repair(dir: &DataDir, key: Option<Key>) -> Result<Repaired, JournalError> {
+    assert!(dir.is_locked_by_us(), "only who holds the lock repairs");
+    // What is cut need not be whole blocks.
+    repair_files(&Directory::new(dir.path(), WriteMode::Buffered), key)
+}
+
+/// As [`repair`], for files of any kind. The caller makes sure that nobody else writes them, and that
+/// they can be written at any offset.
+///
+/// # Errors
+///
+/// As [`repair`].
+pub fn repair_files<F: Files>(files: &F, key: Option<Key>) -> Result<Repaired, JournalError> {
+    let mut cuts = Vec::new();
+    let mut acknowledged_sequence = 0;
+    loop {
+        let found = look(files, key)?;
+        acknowledged_sequence = acknowledged_sequence.max(found.acknowledged_sequence);
+        let Some((wound, reason)) = found.wound else {
+            let last_sequence = found.last_sequence;
+            let seals = found.seals;
+            set_snapshots_aside(files, last_sequence, &mut cuts)?;
+            return Ok(Repaired { cuts, last_sequence, acknowledged_sequence, seals });
+        };
+        let steps = wound.steps(&wound.extent(files)?);
+        for step in steps {
+            cuts.extend(step.take(files, &reason)?);
+        }
+    }
+}
+
+/// Gives another name to snapshots that cover commands which the journal no longer has: a start from
+/// one would miss them.
+fn set_snapshots_aside<F: Files>(
+    files: &F,
+    last_sequence: u64,
+    cuts: &mut Vec<Cut>,
+) -> Result<(), JournalError> {
+    for sequence in snapshots(files)?.into_iter().filter(|&sequence| sequence > last_sequence) {
+        let name = snapshot_name(sequence);
+        let kept_in = format!("{name}.cut");
+        let bytes = files.open(&name, Access::Read)?.length_bytes()?;
+        files.rename(&name, &kept_in)?;
+        files.sync_dir()?;
+        cuts.push(Cut {
+            path: files.path(&name),
+            offset: 0,
+            bytes,
+            reason: format!("it covers commands after {last_sequence}, which are gone"),
+            kept_in: Some(files.path(&kept_in)),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! What a start asks for, and the rules that hold then.
+
+use super::error::JournalError;
+use super::files::Files;
+use ringfence_types::{Capacities, RULES_VERSION, Rules};
+
+/// What a start asks for of all that decides outcomes. `None`: as in the journal, and for a new
+/// journal the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// Most accounts.
+    pub accounts: Option<u64>,
+    /// Most transfers and spent ids.
+    pub transfers: Option<u64>,
+    /// Most policies.
+    pub policies: Option<u64>,
+    /// Most markets.
+    pub markets: Option<u64>,
+    /// Most orders.
+    pub orders: Option<u64>,
+    /// How long ids are remembered, in nanoseconds; 0: for ever.
+    pub retention_ns: Option<u64>,
+}
+
+/// The rules of a journal that begins now, or of an engine that keeps none: the defaults, with what
+/// the start asks for, and a key drawn by chance.
+///
+/// # Panics
+///
+/// If the system has no random numbers.
+#[must_use]
+pub fn rules_of_a_new_journal(wanted: &Wanted) -> Rules {
+    let mut key = [0; 16];
+    getrandom::fill(&mut key).expect("the system has random numbers");
+    new_rules(wanted, &key)
+}
+
+fn new_rules(wanted: &Wanted, key: &[u8; 16]) -> Rules {
+    let (low, high) = key.split_at(8);
+    let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+    let mut rules = Rules::new(Capacities::default(), [word(low), word(high)]);
+    for (_, capacity, wanted) in tables(&mut rules.capacities, wanted) {
+        *capacity = wanted.unwrap_or(*capacity);
+    }
+    rules.retention_ns = wanted.retention_ns.unwrap_or(0);
+    rules
+}
+
+/// Each table's option, its capacity, and what the start asks for.
+fn tables<'a>(
+    capacities: &'a mut Capacities,
+    wanted: &Wanted,
+) -> [(&'static str, &'a mut u64, Option<u64>); 5] {
+    [
+        ("--accounts", &mut capacities.accounts, wanted.accounts),
+        ("--transfers", &mut capacities.transfers, wanted.transfers),
+        ("--policies", &mut capacities.policies, wanted.policies),
+        ("--markets", &mut capacities.markets, wanted.markets),
+        ("--orders", &mut capacities.orders, wanted.orders),
+    ]
+}
+
+/// The journal's rules with what the start asks for.
+pub(super) fn wanted_rules<F: Files>(
+    files: &F,
+    wanted: &Wanted,
+    journaled: Option<&Rules>,
+) -> Result<Rules, JournalError> {
+    let path = files.path("");
+    let mut rules = match journaled {
+        // Commands under other rules were refused: there are none, or a snapshot covers them.
+        Some(rules) => Rules { version: RULES_VERSION, ..*rules },
+        None => return Ok(new_rules(wanted, &files.draw_id())),
+    };
+    for (name, capacity, wanted) in tables(&mut rules.capacities, wanted) {
+        let wanted = wanted.unwrap_or(*capacity);
+        if wanted < *capacity {
+            let journaled = *capacity;
+            return Err(JournalError::SmallerCapacity { path, name, wanted, journaled });
+        }
+        *capacity = wanted;
+    }
+    rules.retention_ns = wanted.retention_ns.unwrap_or(rules.retention_ns);
+    Ok(rules)
+}
+
+/// Refuses commands that were taken in under other rules than this program has.
+pub(super) fn check_rules_version<F: Files>(files: &F, rules: &Rules) -> Result<(), JournalError> {
+    if rules.version == RULES_VERSION {
+        return Ok(());
+    }
+    let (path, journaled, program) = (files.path(""), rules.version, RULES_VERSION);
+    Err(JournalError::RulesVersion { path, journaled, program })
+}
