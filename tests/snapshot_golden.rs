@@ -225,7 +225,8 @@ fn the_seals_are_those_that_the_documentation_describes() {
     file[12..16].fill(0);
     file[272..288].fill(0);
     assert_eq!(seal(&file[..4096]), of_header);
-    // The identity, the sequence, the epoch and the seal of the frame: what binds a piece to its file.
+    // The identity, the sequence, the epoch and the seal of the frame: what binds a piece to its
+    // file.
     let bound = [&header[16..40], &header[264..272], &header[80..96]].concat();
     let mut pieces = 0;
     for entry in header[320..].chunks(32).take_while(|entry| entry[0] != 0) {

@@ -13,6 +13,7 @@ use super::options::{ConfigFile, KeyOption, note_unchecked};
 use super::progress::ProgressLine;
 use super::{Exit, Failure};
 use ringfence_codec::text;
+use ringfence_journal::outcomes::Scan;
 use ringfence_journal::{DataDir, Entry, Reader, Repaired, Seals, Summary, inspect};
 use ringfence_node::replay;
 use ringfence_types::Op;
@@ -59,6 +60,7 @@ impl Journal {
                     _ => String::new(),
                 };
                 let snapshots = at.check_snapshots()?;
+                at.check_outcome_log(&summary)?;
                 print_line(&format!(
                     "ok: {} commands in {} batches, {} bytes checked, durable up to sequence {}{seals}{snapshots}",
                     summary.last_sequence,
@@ -106,6 +108,29 @@ impl Where {
         })
     }
 
+    /// Checks that the journal has all that the outcome log says was durable.
+    fn check_outcome_log(&self, summary: &Summary) -> Result<(), Failure> {
+        let dir = self.open()?;
+        // An engine may have gone on since the journal was read.
+        if dir.is_held().map_err(Failure::operating)? {
+            return Ok(());
+        }
+        let scan = Scan::read_end(dir.path(), summary.journal_id.to_be_bytes());
+        let checked = scan.and_then(|scan| scan.check_journal(summary.last_sequence));
+        checked.map_err(Failure::operating)
+    }
+
+    /// Sets aside what the outcome log holds of commands that the journal in `dir`, which ends with
+    /// the command `last_sequence`, no longer has.
+    fn repair_outcome_log(&self, dir: &DataDir, last_sequence: u64) -> Result<(), Failure> {
+        let first = ringfence_journal::first_segment(dir.files()).map_err(Failure::operating)?;
+        let scan = Scan::read(dir.path(), first.journal_id).map_err(Failure::operating)?;
+        if scan.held().last_sequence <= last_sequence {
+            return Ok(());
+        }
+        scan.set_aside(last_sequence, |note| tell!("ringfence: {note}")).map_err(Failure::operating)
+    }
+
     fn repair(&self) -> Result<(), Failure> {
         // Only to look: no journal is made where there was none.
         self.open()?;
@@ -116,6 +141,7 @@ impl Where {
         for cut in &repaired.cuts {
             tell!("ringfence: {cut}");
         }
+        self.repair_outcome_log(&dir, repaired.last_sequence)?;
         print_line(&describe_repair(&repaired))
     }
 

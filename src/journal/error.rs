@@ -31,6 +31,22 @@ pub enum JournalError {
         /// What is wrong with it.
         fault: Fault,
     },
+    /// Something beside the journal proves that it held commands that it no longer has. Nothing was
+    /// changed.
+    #[error(
+        "{} ends with sequence {last_sequence}, but {} has final outcomes up to sequence {known_sequence}: commands are lost, or an older copy of the journal was put here; `journal repair` gives them up",
+        path.display(), witness.display()
+    )]
+    Lost {
+        /// The data directory.
+        path: PathBuf,
+        /// Sequence of the journal's last command.
+        last_sequence: u64,
+        /// What proves that there were more.
+        witness: PathBuf,
+        /// Up to which sequence it proves it.
+        known_sequence: u64,
+    },
     /// Another engine holds the data directory.
     #[error("{} is in use by another engine", path.display())]
     InUse {

@@ -21,6 +21,7 @@
 mod blocking;
 mod buffer;
 mod chain;
+mod copies;
 mod cursor;
 mod data_dir;
 mod direct;
@@ -79,8 +80,8 @@ pub use seal::{KEY_FILE_BYTES_MAX, Key, Seals};
 pub use segments::{first_segment, is_new, make_segment};
 pub use snapshot::{
     Archive, Retired, SNAPSHOT_VERSION, Snapshot, SnapshotError, SnapshotHeader, SnapshotSource,
-    SnapshotWriter, Taken, TakenOut, check_snapshots, remove_unfinished_snapshots, require_key,
-    retire, snapshot_name, snapshot_of_name, snapshots,
+    SnapshotWriter, Taken, TakenOut, check_snapshots, first_replayable,
+    remove_unfinished_snapshots, require_key, retire, snapshot_name, snapshot_of_name, snapshots,
 };
 pub use storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 pub use threaded::Threaded;

@@ -30,6 +30,7 @@ mod memory;
 mod node;
 pub mod notice;
 mod options;
+mod outcome_log;
 pub mod pipeline;
 mod poller;
 pub mod publish;

@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::NodeError;
 use crate::options::{Message, Report};
 use crate::pipeline::{Journal, LateBell};
 use crate::replay::{self, Remake, Replayer};
+use crate::{NodeError, outcome_log};
 use ringfence_engine::Engine;
 use ringfence_journal::outcomes::Log;
-use ringfence_journal::{Backend, DataDir, Disk, Options, Recovered, Waker, Wanted, Writer};
+use ringfence_journal::{
+    Backend, DataDir, Disk, Durability, Options, Recovered, Waker, Wanted, Writer,
+};
 
 /// What a data directory holds.
 pub(crate) struct Kept {
@@ -41,20 +43,30 @@ pub(crate) fn recover(
     report: &mut Report,
 ) -> Result<Kept, NodeError> {
     let is_new = ringfence_journal::is_new(dir.files())?;
-    let log = if keeps_log && !is_new {
-        let first = ringfence_journal::first_segment(dir.files())?;
-        Some(open_log(dir, first.journal_id, u64::MAX, report)?)
-    } else {
-        None
+    let mut note = |note| report(Message::Note(note));
+    let log = match (is_new, keeps_log) {
+        (true, _) => None,
+        (false, true) => Some(outcome_log::open(dir, options.key, &mut note)?),
+        (false, false) => {
+            outcome_log::check(dir, options.key)?;
+            None
+        }
     };
     // Where the log ends before the newest snapshot, the replay has to begin before that too.
     let until = log.as_ref().map_or(u64::MAX, Log::last_sequence);
-    let mut note = |note| report(Message::Note(note));
     let mut begin = replay::newest_snapshot(dir, until, options.key, &mut note)?;
     if begin.is_none() && log.is_some() {
         begin = replay::oldest_snapshot_of_a_shortened_journal(dir, options.key, &mut note)?;
     }
     let anchor = begin.as_ref().map(|begin| begin.anchor);
+    if let (Some(log), Some(anchor)) = (&log, &anchor)
+        && log.last_sequence() < anchor.last_sequence
+    {
+        let (from, to) = (log.last_sequence() + 1, anchor.last_sequence);
+        note(format!(
+            "outcome log: outcomes {from} to {to} cannot be made again: the journal no longer reaches back so far"
+        ));
+    }
     let mut replayer = Replayer::starting(begin, Remake::new(log), u64::MAX);
     let mut refused = None;
     let recovered =
@@ -70,29 +82,17 @@ pub(crate) fn recover(
     let (engine, remade) = replayer.into_parts();
     let engine = engine.expect("a recovered journal has rules");
     let mut log = remade.finish()?;
-    if log.as_ref().is_some_and(|log| log.last_sequence() > recovered.last_sequence) {
-        // Without --durability sync outcomes may have left whose commands a power cut took.
-        drop(log);
-        open_log(dir, recovered.position.journal_id, recovered.last_sequence, report)?;
-        return recover(dir, wanted, options, keeps_log, report);
-    }
     if keeps_log && is_new {
-        log = Some(open_log(dir, recovered.position.journal_id, 0, report)?);
+        log = Some(Log::new(dir.path(), recovered.position.journal_id));
+    }
+    if let Some(log) = &mut log {
+        // From here on no outcome leaves before its command is on stable storage, or nobody knows.
+        log.set_final(options.durability == Durability::Sync);
     }
     for note in &recovered.notes {
         report(Message::Note(note.clone()));
     }
     Ok(Kept { engine, recovered, log })
-}
-
-fn open_log(
-    dir: &DataDir,
-    journal_id: [u8; 16],
-    last_sequence: u64,
-    report: &mut Report,
-) -> Result<Log, NodeError> {
-    let note = |note| report(Message::Note(note));
-    Ok(Log::open(dir.path(), journal_id, last_sequence, note)?)
 }
 
 /// The writer that goes on where `recovered` ends.

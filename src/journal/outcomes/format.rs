@@ -48,12 +48,16 @@ pub struct LogFrameHeader {
     pub checksum: u32,
     /// Outcomes.
     pub outcomes: u32,
-    /// Sequence of the first outcome; where there is none, of the command that the events belong to.
+    /// Sequence of the first outcome; where there is none, of the command that the events belong
+    /// to.
     pub first_sequence: u64,
     /// Events.
     pub events: u32,
+    /// 1 if the outcomes were final when the frame was written: their commands were on stable
+    /// storage before they left. Else 0: nothing is known.
+    pub is_final: u32,
     /// Zero.
-    pub reserved: [u8; 44],
+    pub reserved: [u8; 40],
 }
 
 impl LogFileHeader {
@@ -103,6 +107,27 @@ impl LogFrameHeader {
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
         self.outcomes as usize * size_of::<Outcome>() + self.events as usize * size_of::<Event>()
+    }
+
+    /// Length of the frame, header included, in bytes.
+    #[must_use]
+    pub fn frame_bytes(&self) -> u64 {
+        (HEADER_BYTES + self.payload_bytes()) as u64
+    }
+
+    /// Sequence of the last outcome; where there is none, of the one before.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.first_sequence + u64::from(self.outcomes) - 1
+    }
+
+    /// Whether it can be a frame's header, as far as can be said without the checksum.
+    pub(super) fn is_plausible(&self) -> bool {
+        self.reserved == [0; 40]
+            && self.is_final <= 1
+            && self.outcomes | self.events != 0
+            && (1..u64::MAX / 2).contains(&self.first_sequence)
+            && self.payload_bytes() <= PAYLOAD_BYTES_MAX
     }
 
     pub(super) fn sum(&self, journal_id: &[u8; 16], payload: &[u8]) -> u32 {
@@ -180,12 +205,13 @@ impl Frame {
     }
 
     /// Its bytes, header included, appended to `out`.
-    pub(super) fn encode(&self, journal_id: &[u8; 16], out: &mut Vec<u8>) {
+    pub(super) fn encode(&self, journal_id: &[u8; 16], is_final: bool, out: &mut Vec<u8>) {
         let start = out.len();
         let mut header = LogFrameHeader {
             outcomes: self.outcomes.len() as u32,
             first_sequence: self.first_sequence,
             events: self.events.len() as u32,
+            is_final: u32::from(is_final),
             ..LogFrameHeader::new_zeroed()
         };
         out.extend_from_slice(header.as_bytes());

@@ -1,15 +1,9 @@
 //! Reads an outcome log, from any sequence on.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use zerocopy::FromBytes;
-
-use super::format::{
-    HEADER_BYTES, LogFileHeader, LogFrameHeader, PAYLOAD_BYTES_MAX, log_name, log_of_name,
-};
+use super::file::{LogFile, file_sequences, split};
+use super::format::HEADER_BYTES;
 use crate::error::{Fault, JournalError};
 use ringfence_types::{Event, Outcome};
 
@@ -28,12 +22,12 @@ pub struct LogReader {
     journal_id: [u8; 16],
     /// First sequences of the files that come.
     files: std::vec::IntoIter<u64>,
-    current: Option<(PathBuf, File)>,
+    current: Option<LogFile>,
     /// Where the next frame begins.
     offset: u64,
     /// Sequence of the last outcome that was read, or that the log began behind.
     last_sequence: u64,
-    bytes: Vec<u8>,
+    payload: Vec<u8>,
     outcomes: Vec<Outcome>,
     events: Vec<Event>,
     first_sequence: u64,
@@ -56,7 +50,7 @@ impl LogReader {
             current: None,
             offset: 0,
             last_sequence: 0,
-            bytes: Vec::new(),
+            payload: Vec::new(),
             outcomes: Vec::new(),
             events: Vec::new(),
             first_sequence: 0,
@@ -95,38 +89,21 @@ impl LogReader {
         self.last_sequence
     }
 
-    /// Whether all events that were read belong to outcomes that were.
-    pub(super) fn ends_whole(&self) -> bool {
-        self.events.last().is_none_or(|event| event.goes_before() <= self.last_sequence)
-    }
-
-    /// The file that is being read, and where the frames end that were good, in bytes.
-    pub(super) fn position(&self) -> Option<(&Path, u64)> {
-        self.current.as_ref().map(|(path, _)| (path.as_path(), self.offset))
-    }
-
     /// Reads one more frame; whether there was one.
-    pub(super) fn next_frame(&mut self) -> Result<bool, JournalError> {
+    fn next_frame(&mut self) -> Result<bool, JournalError> {
         loop {
             if self.current.is_some() && self.frame()? {
                 return Ok(true);
             }
             let Some(first_sequence) = self.files.next() else { return Ok(false) };
-            let path = self.dir.join(log_name(first_sequence));
-            let file =
-                File::open(&path).map_err(|error| JournalError::io_whole("open", &path, error))?;
-            let (path, file) = self.current.insert((path, file));
             self.offset = 0;
-            let mut header = [0; HEADER_BYTES];
-            read_exact(path, file, 0, &mut header, 0)?;
-            let header = LogFileHeader::read_from_bytes(&header).expect("the length is its own");
-            let checked = header.check(&self.journal_id, first_sequence).and_then(|()| {
-                let (expected, found) = (self.last_sequence, header.follows);
-                // The first file that is there may follow on one that is not.
-                let follows = expected == 0 || expected == found;
-                if follows { Ok(()) } else { Err(Fault::Follows { expected, found }) }
-            });
-            checked.map_err(|fault| damaged(path, 0, fault))?;
+            let file = self.current.insert(LogFile::open(&self.dir, first_sequence)?);
+            let header = file.header(&self.journal_id, first_sequence)?;
+            let (expected, found) = (self.last_sequence, header.follows);
+            // The first file that is there may follow on one that is not.
+            if expected != 0 && expected != found {
+                return Err(file.damaged(0, Fault::Follows { expected, found }));
+            }
             self.offset = HEADER_BYTES as u64;
             self.last_sequence = first_sequence - 1;
         }
@@ -134,77 +111,21 @@ impl LogReader {
 
     /// Reads the frame at the present place; `false` where the file ends.
     fn frame(&mut self) -> Result<bool, JournalError> {
-        let (path, file) = self.current.as_ref().expect("a file is open");
-        let offset = self.offset;
-        let mut header = [0; HEADER_BYTES];
-        match file.read_at(&mut header, offset) {
-            Ok(0) => return Ok(false),
-            Ok(_) => {}
-            Err(error) => return Err(JournalError::io("read", path, offset, error)),
-        }
-        read_exact(path, file, offset, &mut header, 0)?;
-        let header = LogFrameHeader::read_from_bytes(&header).expect("the length is its own");
-        let expected = self.last_sequence + 1;
-        if header.first_sequence != expected {
-            let found = header.first_sequence;
-            return Err(damaged(path, offset, Fault::Sequence { expected, found }));
-        }
-        if header.payload_bytes() > PAYLOAD_BYTES_MAX {
-            let found = header.payload_bytes() as u64;
-            return Err(damaged(path, offset, Fault::Field { name: "length", found }));
-        }
-        self.bytes.resize(header.payload_bytes(), 0);
-        read_exact(path, file, offset, &mut self.bytes, HEADER_BYTES)?;
-        let (expected, found) = (header.sum(&self.journal_id, &self.bytes), header.checksum);
+        let file = self.current.as_ref().expect("a file is open");
+        let Some(header) = file.frame(self.offset, &self.journal_id, &mut self.payload)? else {
+            return Ok(false);
+        };
+        let (expected, found) = (self.last_sequence + 1, header.first_sequence);
         if expected != found {
-            return Err(damaged(path, offset, Fault::Checksum { expected, found }));
+            return Err(file.damaged(self.offset, Fault::Sequence { expected, found }));
         }
-        let (outcomes, events) =
-            self.bytes.split_at(header.outcomes as usize * size_of::<Outcome>());
-        self.outcomes = read_all(outcomes);
-        self.events = read_all(events);
+        (self.outcomes, self.events) = split(&header, &self.payload);
         (self.next_outcome, self.next_event) = (0, 0);
         self.first_sequence = header.first_sequence;
         self.last_sequence += u64::from(header.outcomes);
-        self.offset += (HEADER_BYTES + self.bytes.len()) as u64;
+        self.offset += header.frame_bytes();
         Ok(true)
     }
-}
-
-fn read_all<T: FromBytes>(bytes: &[u8]) -> Vec<T> {
-    let whole = bytes.chunks_exact(size_of::<T>());
-    whole.map(|bytes| T::read_from_bytes(bytes).expect("the length is its own")).collect()
-}
-
-/// Fills `bytes` with what stands `skipped` bytes behind the start of the header or frame at `offset`.
-fn read_exact(
-    path: &Path,
-    file: &File,
-    offset: u64,
-    bytes: &mut [u8],
-    skipped: usize,
-) -> Result<(), JournalError> {
-    let from = offset + skipped as u64;
-    file.read_exact_at(bytes, from).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => damaged(path, offset, Fault::CutShort),
-        _ => JournalError::io("read", path, from, error),
-    })
-}
-
-fn damaged(path: &Path, offset: u64, fault: Fault) -> JournalError {
-    JournalError::Damaged { path: path.to_path_buf(), offset, fault }
-}
-
-/// First sequences of a log's files, in order.
-pub(super) fn file_sequences(dir: &Path) -> Result<Vec<u64>, JournalError> {
-    let failed = |error| JournalError::io_whole("list", dir, error);
-    let mut sequences = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        sequences.extend(name.to_str().and_then(log_of_name));
-    }
-    sequences.sort_unstable();
-    Ok(sequences)
 }
 
 #[cfg(test)]
@@ -212,14 +133,15 @@ mod tests {
     use zerocopy::IntoBytes;
 
     use super::*;
-    use crate::outcomes::{Frame, Log};
+    use crate::outcomes::format::LogFileHeader;
+    use crate::outcomes::{Frame, Log, log_name};
 
     const ID: [u8; 16] = *b"0123456789abcdef";
 
     /// A log of three frames of one outcome each, in a file of its own.
     fn log() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
         let folder = tempfile::tempdir().unwrap();
-        let mut log = Log::open(folder.path(), ID, 0, |note| panic!("{note}")).unwrap();
+        let mut log = Log::new(folder.path(), ID);
         for sequence in 1..=3 {
             let mut frame = Frame::new();
             frame.outcome(sequence, &Outcome::default());
@@ -240,16 +162,19 @@ mod tests {
             bytes[byte] ^= 1;
             bytes
         };
+        let third = second + frame_bytes;
+        let without_second = [&good[..second], &good[third..]].concat();
         let mut other = LogFileHeader::new([7; 16], 1, 0).as_bytes().to_vec();
         other.extend(&good[HEADER_BYTES..]);
         //  name                 the file                         where       what
-        let cases: [(&str, Vec<u8>, usize, &str); 7] = [
+        let cases: [(&str, Vec<u8>, usize, &str); 8] = [
             ("empty", Vec::new(), 0, "the file ends within a header or a frame"),
             ("no log", b"x".repeat(500), 0, "the file does not begin as a file of its kind does"),
             ("of another journal", other, 0, "of the journal 0707070707070707"),
             ("version", flipped(8), 0, "version 0 of the format, expected 1"),
-            ("a sequence", flipped(second + 8), second, "sequence 3, expected 2"),
+            ("a sequence", flipped(second + 8), second, "checksum 0x"),
             ("an outcome", flipped(second + 70), second, "checksum 0x"),
+            ("a frame missing", without_second, second, "sequence 3, expected 2"),
             ("cut short", good[..second + 70].to_vec(), second, "the file ends within a header"),
         ];
         for (name, bytes, offset, what) in cases {

@@ -7,17 +7,15 @@
 //! * A file leaves the data directory only once it is durable in the archive.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::copies::{copy_durably, is_the_same, remove_if_there, reserve, sync};
 use crate::data_dir::DataDir;
 use crate::error::JournalError;
 use crate::files::Files;
-
-/// Bytes of two files that are compared at a time.
-const COMPARED_BYTES: usize = 1024 * 1024;
 
 /// What became of a file that was taken out of the data directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +63,8 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// The archive `path` for the data directory `dir`. It is not made: a name that was mistyped, or a
-    /// disk that is not mounted, must not pass for one.
+    /// The archive `path` for the data directory `dir`. It is not made: a name that was mistyped,
+    /// or a disk that is not mounted, must not pass for one.
     ///
     /// # Errors
     ///
@@ -134,79 +132,4 @@ impl Archive {
         }
         moved.and_then(|()| sync(&self.path))
     }
-}
-
-/// Makes an empty file `to`, so that nobody else gets the name; whether it was free.
-fn reserve(to: &Path) -> Result<bool, JournalError> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(to) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(JournalError::io_whole("create", to, error)),
-    }
-}
-
-fn remove_if_there(path: &Path) -> Result<(), JournalError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(JournalError::io_whole("remove", path, error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Whether `to` is a file of its own with the bytes of `from`.
-fn is_the_same(from: &Path, to: &Path) -> Result<bool, JournalError> {
-    let looked = |path: &Path| {
-        // A link to the file in the data directory would be nothing without it.
-        fs::symlink_metadata(path).map_err(|error| JournalError::io_whole("open", path, error))
-    };
-    let (ours, theirs) = (looked(from)?, looked(to)?);
-    if !theirs.is_file() || ours.len() != theirs.len() {
-        return Ok(false);
-    }
-    let open =
-        |path: &Path| File::open(path).map_err(|error| JournalError::io_whole("open", path, error));
-    let (mut one, mut other) = (open(from)?, open(to)?);
-    let mut buffers = [vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]];
-    let mut left = ours.len();
-    while left > 0 {
-        let bytes = left.min(COMPARED_BYTES as u64) as usize;
-        let [ours, theirs] = &mut buffers;
-        let read = |file: &mut File, path: &Path, bytes: &mut [u8]| {
-            file.read_exact(bytes).map_err(|error| JournalError::io_whole("read", path, error))
-        };
-        read(&mut one, from, &mut ours[..bytes])?;
-        read(&mut other, to, &mut theirs[..bytes])?;
-        if ours[..bytes] != theirs[..bytes] {
-            return Ok(false);
-        }
-        left -= bytes as u64;
-    }
-    Ok(true)
-}
-
-/// Copies `from` to the name `to`, which is reserved, through a temporary name.
-fn copy_durably(from: &Path, to: &Path) -> Result<(), JournalError> {
-    let mut temporary = to.as_os_str().to_owned();
-    temporary.push(".new");
-    let temporary = PathBuf::from(temporary);
-    // Of a copy that was interrupted.
-    remove_if_there(&temporary)?;
-    let mut source =
-        File::open(from).map_err(|error| JournalError::io_whole("open", from, error))?;
-    let copied =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(
-            |mut copy| {
-                io::copy(&mut source, &mut copy)?;
-                copy.sync_all()
-            },
-        );
-    copied.map_err(|error| JournalError::io_whole("write", &temporary, error))?;
-    fs::rename(&temporary, to).map_err(|error| JournalError::io_whole("rename", &temporary, error))
-}
-
-fn sync(path: &Path) -> Result<(), JournalError> {
-    File::open(path)
-        .and_then(|opened| opened.sync_all())
-        .map_err(|error| JournalError::io_whole("sync", path, error))
 }

@@ -103,7 +103,8 @@ pub struct SectionEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PieceHeader {
-    /// CRC-32C of the seed and all that follows this field, up to the end of the piece's last block.
+    /// CRC-32C of the seed and all that follows this field, up to the end of the piece's last
+    /// block.
     pub checksum: u32,
     /// A [`ringfence_types::Section`], by its number.
     pub section: u32,
@@ -181,8 +182,8 @@ impl SnapshotHeader {
         block[12..16].copy_from_slice(&checksum.to_le_bytes());
     }
 
-    /// Reads the header of the snapshot of `sequence` and checks all that can be checked without the
-    /// rest of the file, which is `file_bytes` long.
+    /// Reads the header of the snapshot of `sequence` and checks all that can be checked without
+    /// the rest of the file, which is `file_bytes` long.
     ///
     /// # Errors
     ///
@@ -271,8 +272,8 @@ impl SectionEntry {
 }
 
 impl PieceHeader {
-    /// Writes it to the start of `piece`, whose records and padding are there, with its seal, if there
-    /// is a key, and its checksum. `snapshot` is the header of the file.
+    /// Writes it to the start of `piece`, whose records and padding are there, with its seal, if
+    /// there is a key, and its checksum. `snapshot` is the header of the file.
     pub(super) fn write(mut self, piece: &mut [u8], snapshot: &SnapshotHeader, key: Option<&Key>) {
         self.seal = [0; 16];
         piece[..PIECE_HEADER_BYTES].copy_from_slice(self.as_bytes());
@@ -285,8 +286,8 @@ impl PieceHeader {
         piece[..4].copy_from_slice(&self.checksum.to_le_bytes());
     }
 
-    /// Checks a piece of the file with the header `snapshot`. The piece should begin with this header,
-    /// but for its checksum and its seal.
+    /// Checks a piece of the file with the header `snapshot`. The piece should begin with this
+    /// header, but for its checksum and its seal.
     ///
     /// # Errors
     ///

@@ -10,8 +10,8 @@
 //! # Invariants
 //!
 //! * A file under its own name is whole and was durable before it had that name.
-//! * Every byte is under a checksum that begins with the identity of the journal and the sequence, so
-//!   no part of another snapshot fits in.
+//! * Every byte is under a checksum that begins with the identity of the journal and the
+//!   sequence, so no part of another snapshot fits in.
 //! * What a snapshot covers was durable before it was written.
 
 mod archive;
@@ -35,9 +35,9 @@ use super::reader::Reader;
 use super::seal::Key;
 use super::segments::first_segment;
 
-/// Checks every byte of every snapshot in a directory, that it is of the journal there, and that the
-/// batch behind which it was made stands where it says, unless its segment is retired. With a key it
-/// checks seals too. Gives their sequences, the oldest first.
+/// Checks every byte of every snapshot in a directory, that it is of the journal there, and that
+/// the batch behind which it was made stands where it says, unless its segment is retired. With a
+/// key it checks seals too. Gives their sequences, the oldest first.
 ///
 /// # Errors
 ///
@@ -51,9 +51,9 @@ pub fn check_snapshots<F: Files>(files: &F, key: Option<Key>) -> Result<Vec<u64>
     Ok(sequences)
 }
 
-/// Checks the snapshot of `sequence` as one of the journal whose first segment is `first`: every byte
-/// of it, and that the batch behind which it was made stands in the journal, or that its segment is
-/// retired where that `may_be_retired`. Gives the segment.
+/// Checks the snapshot of `sequence` as one of the journal whose first segment is `first`: every
+/// byte of it, and that the batch behind which it was made stands in the journal, or that its
+/// segment is retired where that `may_be_retired`. Gives the segment.
 fn check_whole<F: Files>(
     files: &F,
     first: &SegmentHeader,
@@ -71,6 +71,27 @@ fn check_whole<F: Files>(
     Ok(anchor.segment)
 }
 
+/// The first command that a replay can begin with: 1, or in a shortened journal the one behind the
+/// oldest snapshot that is whole and from which the journal goes on; `u64::MAX` if there is none.
+///
+/// # Errors
+///
+/// [`JournalError::Damaged`] for the first segment's header, [`JournalError::Io`].
+pub fn first_replayable<F: Files>(files: &F, key: Option<Key>) -> Result<u64, JournalError> {
+    let first = first_segment(files)?;
+    if first.segment == 1 {
+        return Ok(1);
+    }
+    for sequence in snapshots(files)? {
+        match check_whole(files, &first, sequence, key, false) {
+            Ok(_) => return Ok(sequence + 1),
+            Err(JournalError::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(u64::MAX)
+}
+
 /// Checks that there is a key where, and only where, the journal in a directory has one: who writes
 /// snapshots has to seal them.
 ///
@@ -86,7 +107,8 @@ pub fn require_key<F: Files>(files: &F, key: Option<&Key>) -> Result<(), Journal
     }
 }
 
-/// Removes what snapshots that were cut short have left. Only under [`super::DataDir::lock_snapshots`].
+/// Removes what snapshots that were cut short have left. Only under
+/// [`super::DataDir::lock_snapshots`].
 ///
 /// # Errors
 ///

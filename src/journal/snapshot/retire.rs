@@ -1,17 +1,18 @@
 //! Takes out of the data directory what newer snapshots make dispensable.
 //!
 //! ```text
-//!   snapshots   20 ✓    30 ✓    40 ✗    50 ✓         ✓ whole, of this journal, and its place is in it
+//!   snapshots   20 ✓    30 ✓    40 ✗    50 ✓     ✓ whole, of this journal, its place is in it
 //!   segments    1    2    3    4    5    6
-//!               └────────┘    │ the second-newest good one was made behind a batch of segment 4:
-//!               may go        │ with --keep 2 segments 1 to 3 and snapshot 20 go
+//!               └────────┘    │
+//!               may go        │ the second-newest good one was made behind a batch of segment 4:
+//!                             │ with --keep 2 segments 1 to 3 and snapshot 20 go
 //! ```
 //!
 //! # Invariants
 //!
-//! * Only a snapshot counts that is whole, is of this journal, and was made behind a batch that stands
-//!   where the snapshot says. So what stays begins with a segment that is known to hold frames: the
-//!   last segment that is written to, and all after it, are never touched.
+//! * Only a snapshot counts that is whole, is of this journal, and was made behind a batch that
+//!   stands where the snapshot says. So what stays begins with a segment that is known to hold
+//!   frames: the last segment that is written to, and all after it, are never touched.
 //! * The second-newest such snapshot and all of the journal behind it stay: if the newest turns out
 //!   to be damaged, a start goes on from the one before.
 //! * Segments go one by one, the oldest first, each durably, so that what is left never has a gap.
@@ -38,9 +39,9 @@ pub struct Retired {
     pub good_snapshots: usize,
 }
 
-/// Deletes all but the newest `keep` good snapshots, and the segments that the second-newest covers;
-/// or moves both to `archive`. With a key, only sealed ones are good. What is wrong with a snapshot
-/// goes to `note`; a damaged one counts for nothing.
+/// Deletes all but the newest `keep` good snapshots, and the segments that the second-newest
+/// covers; or moves both to `archive`. With a key, only sealed ones are good. What is wrong with a
+/// snapshot goes to `note`; a damaged one counts for nothing.
 ///
 /// An engine on the directory is not disturbed: it writes to later segments.
 ///

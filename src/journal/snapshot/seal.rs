@@ -5,15 +5,15 @@
 //!   seal of a piece    = hash(key, journal, sequence, epoch and frame seal of the header │ piece)
 //! ```
 //!
-//! Checksum and seal count as zero in what is hashed. Each piece has a seal of its own, so that a piece
-//! is known to be good before its records are used, whichever thread reads it.
+//! Checksum and seal count as zero in what is hashed. Each piece has a seal of its own, so that a
+//! piece is known to be good before its records are used, whichever thread reads it.
 //!
 //! # Invariants
 //!
 //! * The header's seal covers where each section is and how many records it has, the seal of each
 //!   piece its place in the file and its records: no byte of a file is without a seal.
-//! * A header is 4096 bytes long, and what is hashed for a piece is 48 and a multiple of 4096: neither
-//!   can be passed off as the other, or as a part of the journal (`crate::seal`).
+//! * A header is 4096 bytes long, and what is hashed for a piece is 48 and a multiple of 4096:
+//!   neither can be passed off as the other, or as a part of the journal (`crate::seal`).
 
 use super::format::{HEADER_BYTES, HEADER_SEAL, PIECE_SEAL, SnapshotHeader};
 use crate::format::Seal;
@@ -36,8 +36,8 @@ pub(super) fn of_header(key: &Key, block: &[u8]) -> Seal {
     ])
 }
 
-/// The seal of `piece`, with its header and padding, in the file with the header `snapshot`, of which
-/// only what the anchor says need be there.
+/// The seal of `piece`, with its header and padding, in the file with the header `snapshot`, of
+/// which only what the anchor says need be there.
 pub(super) fn of_piece(key: &Key, snapshot: &SnapshotHeader, piece: &[u8]) -> Seal {
     key.seal_parts(&[
         &snapshot.journal_id,

@@ -16,8 +16,8 @@ pub struct Restored {
     pub anchor: Anchor,
 }
 
-/// The newest snapshot of at most `until` that is good, restored; `None` if there is none. With a key
-/// only one that is sealed with it is good. What is wrong with newer ones goes to `note`.
+/// The newest snapshot of at most `until` that is good, restored; `None` if there is none. With a
+/// key only one that is sealed with it is good. What is wrong with newer ones goes to `note`.
 ///
 /// # Errors
 ///
@@ -83,9 +83,9 @@ pub fn oldest_snapshot_of_a_shortened_journal(
     Ok(None)
 }
 
-/// Checks every snapshot in a directory as [`ringfence_journal::check_snapshots`] does, and that the
-/// engine that comes of it has the digest that it should have. Gives their sequences, the oldest first.
-/// One engine is held in memory at a time.
+/// Checks every snapshot in a directory as [`ringfence_journal::check_snapshots`] does, and that
+/// the engine that comes of it has the digest that it should have. Gives their sequences, the
+/// oldest first. One engine is held in memory at a time.
 ///
 /// # Errors
 ///
