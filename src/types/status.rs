@@ -5,8 +5,8 @@ macro_rules! statuses {
         /// What became of a command. Numbers are part of the journal's digest and of the wire
         /// protocol: new ones go into the gaps or to the end, old ones never change.
         ///
-        /// The order of the checks, which decides between two that apply, is in the rooms that
-        /// make them: `risk`, `ledger` and `settle`.
+        /// Which of two comes first that apply, and which stage finds it, is in the table
+        /// [`crate::precedence`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u16)]
         #[non_exhaustive]
