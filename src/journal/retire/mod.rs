@@ -18,10 +18,12 @@
 //! * Segments go one by one, the oldest first, each durably, so that what is left never has a gap.
 //! * What is not of this journal, or cannot be read, is left where it is.
 
+mod archive;
+
 use std::ops::ControlFlow;
 
-use super::archive::{Archive, Taken, TakenOut};
-use super::{Snapshot, check_whole, snapshot_name, snapshots};
+pub use archive::{Archive, Taken, TakenOut};
+
 use crate::buffer::Buffer;
 use crate::data_dir::DataDir;
 use crate::error::{Fault, JournalError};
@@ -29,6 +31,8 @@ use crate::files::{Access, Files, OpenFile};
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::seal::Key;
 use crate::segments::{first_segment, segment_name, segment_of_name};
+use crate::snapshot::{Snapshot, snapshot_name, snapshots};
+use crate::standing::check_whole;
 
 /// What was taken out, in that order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
