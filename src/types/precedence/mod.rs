@@ -5,12 +5,12 @@
 //!   OPERATIONS ──▶ Precedence ──▶ parts ──▶ Check, Check, …   the first that applies is the answer
 //! ```
 //!
-//! The stages do not read it: they make their checks in this order. The tests of precedence are made
-//! from it, pair by pair, and so are the lists in the documents.
+//! The stages do not read it: they make their checks in this order. The tests of precedence are
+//! made from it, pair by pair, and so are the lists in the documents.
 //!
-//! Two rules stand above the order. A refusal that spends the id has to be remembered: where there is
-//! no room for it, the answer is `transfers_full` or `orders_full`. And in a chain the member that
-//! broke it says why, all others `linked_event_failed`.
+//! Two rules stand above the order. A refusal that spends the id has to be remembered: where there
+//! is no room for it, the answer is `transfers_full` or `orders_full`. And in a chain the member
+//! that broke it says why, all others `linked_event_failed`.
 
 mod parts;
 

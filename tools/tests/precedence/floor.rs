@@ -1,11 +1,13 @@
-//! A market and what surrounds an order in it: accounts, balances, policies, the other side of the book.
+//! A market and what surrounds an order in it: accounts, balances, policies, the other side of the
+//! book.
 //!
 //! ```text
 //!   ledger 1 (base)    1 pays the market  3 funds  5 is paid    11 market         101 owner  201, 501 others
 //!   ledger 2 (quote)   2 pays the market  4 funds  6 is paid    12 market 13 fee  102 owner  202, 502 others
 //! ```
 //!
-//! A lot is 10 base units, a step of price 2 quote units a lot; a lot costs the maker 1 and the taker 3.
+//! A lot is 10 base units, a step of price 2 quote units a lot; a lot costs the maker 1 and the
+//! taker 3.
 
 use ringfence::types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, Command, LedgerPolicy, Market,

@@ -8,10 +8,10 @@
 //! A *condition* makes a scene such that its status applies. Two conditions go together unless
 //! they set the same *aspect* of the scene to different values.
 //!
-//! The lists are those of `ringfence::types::precedence`. A test fails if a status has no condition,
-//! if two statuses are neither tried together nor declared impossible, and if two are declared
-//! impossible that are tried. Two count as tried where one of them is the answer and the other
-//! applies too. `suites!` fails if an operation has no test.
+//! The lists are those of `ringfence::types::precedence`. A test fails if a status has no
+//! condition, if two statuses are neither tried together nor declared impossible, and if two are
+//! declared impossible that are tried. Two count as tried where one of them is the answer and the
+//! other applies too. `suites!` fails if an operation has no test.
 
 mod accounts;
 mod amendments;
@@ -143,8 +143,9 @@ fn check<S: Scene>(
     assert_no_pair_is_missing(&order, &tried, impossible);
 }
 
-/// The pairs that an answer decides, where all these statuses apply: it and each other one. A repeat
-/// is answered as one whatever else is wrong with it; so all that say that it is one count there.
+/// The pairs that an answer decides, where all these statuses apply: it and each other one. A
+/// repeat is answered as one whatever else is wrong with it; so all that say that it is one count
+/// there.
 fn decided(answer: Status, statuses: &[Status]) -> Pairs {
     let is_repeat = |status: &Status| impossible::REPEATS.contains(status);
     let firsts = statuses
