@@ -58,8 +58,10 @@ pub struct SnapshotHeader {
     pub rules: Rules,
     /// Sections in the file.
     pub section_count: u32,
+    /// How many repairs until then gave up commands that had been acknowledged.
+    pub epoch: u32,
     /// Zero.
-    pub reserved: [u32; 15],
+    pub reserved: [u32; 14],
     /// Where they are.
     pub sections: [SectionEntry; SECTIONS_MAX],
 }
@@ -115,6 +117,7 @@ impl SnapshotHeader {
             frame_checksum: anchor.frame_checksum,
             frame_offset: anchor.frame_offset,
             seal: anchor.seal,
+            epoch: anchor.epoch.into(),
             digest,
             rules: anchor.rules,
             ..SnapshotHeader::new_zeroed()
@@ -132,6 +135,7 @@ impl SnapshotHeader {
             frame_checksum: self.frame_checksum,
             frame_offset: self.frame_offset,
             seal: self.seal,
+            epoch: self.epoch as u16,
             rules: self.rules,
         }
     }
