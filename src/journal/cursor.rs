@@ -10,11 +10,13 @@ use std::collections::VecDeque;
 use zerocopy::FromBytes;
 
 use super::chain::Chain;
+use super::claims::{Claims, search_segments};
 use super::entry::{Entry, Tail, unpack};
 use super::error::{Fault, JournalError};
 use super::files::{Access, Files};
+use super::flights::TAIL_BYTES_MAX;
 use super::format::{
-    FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader,
+    BLOCK_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
 use super::place::{Anchor, Position};
 use super::seal::{Key, Seals};
@@ -23,6 +25,7 @@ use super::sliding::Sliding;
 use super::start::{Start, headers};
 use super::survey::{Survey, survey};
 use super::verdict::{Evidence, Found, Verdict, judge};
+use super::witness::WitnessFound;
 use ringfence_types::{BATCH_COMMANDS_MAX, Command, Rules};
 
 /// A frame that no mark calls durable.
@@ -38,6 +41,8 @@ pub(super) struct Unmarked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct End {
     pub tail: Option<Tail>,
+    /// The witness, which does not contradict.
+    pub witness: WitnessFound,
 }
 
 /// A pass through the segments of a journal.
@@ -56,6 +61,8 @@ pub(super) struct Cursor<F: Files> {
     /// The last batch.
     anchor: Option<Anchor>,
     chain: Chain,
+    /// Whether it began within a segment.
+    begins_behind_anchor: bool,
     rules: Option<Rules>,
     /// Highest sequence that any good frame calls durable, once damage was found.
     durable_in_damage: u64,
@@ -110,6 +117,7 @@ impl<F: Files> Cursor<F> {
             commands: Vec::with_capacity(BATCH_COMMANDS_MAX),
             anchor: None,
             chain: Chain::before(&first),
+            begins_behind_anchor: false,
             rules: None,
             durable_in_damage: 0,
             before_end: None,
@@ -138,8 +146,9 @@ impl<F: Files> Cursor<F> {
         let header = found.map_err(|fault| damaged(&self.files, segment.segment, offset, fault))?;
         self.chain = Chain::after(anchor, &header);
         self.rules = Some(anchor.rules);
-        self.offset = offset + u64::from(header.length_bytes);
+        self.offset = offset + header.length_bytes() as u64;
         self.anchor = Some(*anchor);
+        self.begins_behind_anchor = true;
         Ok(())
     }
 
@@ -193,6 +202,9 @@ impl<F: Files> Cursor<F> {
             last_sequence: self.chain.last_sequence,
             last_timestamp: self.chain.last_timestamp,
             marked_sequence: self.durable_sequence(),
+            epoch: self.chain.epoch,
+            is_async: self.chain.is_async,
+            was_async: self.chain.was_async,
             next_segment_bytes: next.map(|header| header.segment_bytes),
         }
     }
@@ -208,7 +220,7 @@ impl<F: Files> Cursor<F> {
 
     /// Length of the frame that the cursor stands behind, in bytes; 0 if there is none.
     pub fn frame_bytes(&self) -> u64 {
-        self.current.map_or(0, |header| header.length_bytes.into())
+        self.current.map_or(0, |header| header.length_bytes() as u64)
     }
 
     /// The segment that is being read.
@@ -241,7 +253,7 @@ impl<F: Files> Cursor<F> {
         self.chain.extend(&header);
         self.take_in(kind, &header)?;
         self.note_unmarked(&header);
-        self.offset += u64::from(header.length_bytes);
+        self.offset += header.length_bytes() as u64;
         self.current = Some(header);
         if kind == FrameKind::End {
             self.enter_next()?;
@@ -251,7 +263,7 @@ impl<F: Files> Cursor<F> {
 
     /// Takes in what the frame at the present place holds.
     fn take_in(&mut self, kind: FrameKind, header: &FrameHeader) -> Result<(), JournalError> {
-        let bytes = self.sliding.bytes(self.offset, header.length_bytes as usize)?;
+        let bytes = self.sliding.bytes(self.offset, header.length_bytes())?;
         let payload = &bytes[FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.payload_bytes()];
         match kind {
             FrameKind::Rules => {
@@ -268,6 +280,7 @@ impl<F: Files> Cursor<F> {
                     frame_checksum: header.checksum,
                     frame_offset: self.offset,
                     seal: header.seal,
+                    epoch: header.epoch,
                     rules,
                 });
             }
@@ -324,8 +337,8 @@ impl<F: Files> Cursor<F> {
             Ok(header) => header,
             Err(fault) => return Ok(Err(fault)),
         };
-        let bytes = self.sliding.bytes(offset, header.length_bytes as usize)?;
-        if bytes.len() < header.length_bytes as usize {
+        let bytes = self.sliding.bytes(offset, header.length_bytes())?;
+        if bytes.len() < header.length_bytes() {
             return Ok(Err(Fault::Empty));
         }
         let rest = &bytes[FRAME_HEADER_BYTES..];
@@ -334,7 +347,7 @@ impl<F: Files> Cursor<F> {
             return Ok(Err(fault));
         }
         if let Some(key) = &self.key
-            && self.chain.knows_seal()
+            && self.chain.is_anchored()
             && key.seal_frame(&self.chain.previous_seal, &header, rest) != header.seal
         {
             // Whole, at its place in the chain, and not by us: no disk does that, so it is no tail.
@@ -346,31 +359,81 @@ impl<F: Files> Cursor<F> {
     /// Decides what the fault at the present place means. A header: it was not yet written a moment
     /// ago, by an engine that runs beside us, and now is.
     fn stop_at(&mut self, fault: Fault) -> Result<Option<FrameHeader>, JournalError> {
-        let mut found = self.survey(self.index, self.offset)?;
-        for later in self.index + 1..self.segments.len() {
-            found = found.and(self.survey(later, SEGMENT_HEADER_BYTES as u64)?);
-        }
+        let (rest, tail_bytes) = self.survey_rest()?;
+        let is_clean = fault == Fault::Empty && rest.first_nonzero.is_none();
+        let traces = if is_clean { 0 } else { self.search()? };
+        let claims = Claims::read(&self.files, self.segment(), &self.chain)?;
         let evidence = Evidence {
-            durable_sequence: found.durable_sequence.max(self.chain.durable_sequence),
-            first_nonzero: found.first_nonzero,
+            frames: rest.durable_sequence.max(self.chain.durable_sequence).max(traces),
+            witness: claims.witness(self.segment(), &self.chain),
+            snapshot: claims.snapshot,
+            outcomes: 0,
+            first_nonzero: rest.first_nonzero,
+            tail_bytes,
+            tail_bytes_max: self.tail_bytes_max(),
         };
         let place = Found { segment: self.segment().segment, offset: self.offset, fault };
-        let tail = match judge(self.chain.next_sequence(), place, &evidence) {
-            Verdict::Damage(Found { segment, offset, fault }) => {
-                self.sliding.forget();
-                if let Ok(header) = self.read_frame()? {
-                    return Ok(Some(header));
-                }
-                self.durable_in_damage = evidence.durable_sequence;
-                return Err(damaged(&self.files, segment, offset, fault));
+        let verdict = judge(self.chain.next_sequence(), place, &evidence);
+        if let Verdict::Damage(Found { segment, offset, fault }) = verdict {
+            self.sliding.forget();
+            if let Ok(header) = self.read_frame()? {
+                return Ok(Some(header));
             }
-            Verdict::Tail(Found { segment, offset, fault }) => {
-                Some(Tail { segment, offset, bytes: found.nonzero_bytes, fault })
-            }
-            Verdict::End => None,
+            self.durable_in_damage = evidence.durable_sequence();
+            return Err(damaged(&self.files, segment, offset, fault));
+        }
+        claims.check_identity(&self.files, self.segment())?;
+        let tail = match verdict {
+            Verdict::Tail(Found { segment, offset, fault }) => Some(Tail {
+                segment,
+                offset,
+                bytes: rest.nonzero_bytes,
+                commands: rest.commands,
+                fault,
+            }),
+            Verdict::End | Verdict::Damage(_) => None,
         };
-        self.end = Some(End { tail });
+        self.end = Some(End { tail, witness: claims.witness });
         Ok(None)
+    }
+
+    /// Looks at all that stands behind the present place. And how long it is, in bytes, with the zeros in
+    /// between where a segment is written without waiting for the disk.
+    fn survey_rest(&mut self) -> Result<(Survey, u64), JournalError> {
+        let mut rest = self.survey(self.index, self.offset)?;
+        let mut span_bytes = rest.nonzero_bytes;
+        let mut before_bytes = self.segment().segment_bytes - self.offset;
+        for later in self.index + 1..self.segments.len() {
+            let found = self.survey(later, SEGMENT_HEADER_BYTES as u64)?;
+            if found.first_nonzero.is_some() {
+                span_bytes = before_bytes + SEGMENT_HEADER_BYTES as u64 + found.nonzero_bytes;
+            }
+            before_bytes += self.segments[later].segment_bytes;
+            rest = rest.and(found);
+        }
+        let tail_bytes = if self.chain.is_async { span_bytes } else { rest.nonzero_bytes };
+        Ok((rest, tail_bytes))
+    }
+
+    /// The most that a writer can have had under way here, in bytes.
+    fn tail_bytes_max(&self) -> u64 {
+        if self.chain.is_at_the_beginning() {
+            // Rules come first, and are waited for.
+            return BLOCK_BYTES as u64;
+        }
+        if !self.chain.is_async {
+            return TAIL_BYTES_MAX;
+        }
+        // What was not synced when a segment was left, and the next one.
+        let segments = self.segments[self.index..].iter().take(2);
+        segments.map(|header| header.segment_bytes).sum()
+    }
+
+    /// Searches what was not gone through for what it calls durable.
+    fn search(&self) -> Result<u64, JournalError> {
+        // Behind an anchor: what stands before it in its segment was passed over too.
+        let begun_in = self.segments[0].segment - u32::from(!self.begins_behind_anchor);
+        search_segments(&self.files, &self.chain, (self.segment(), self.offset), begun_in)
     }
 
     /// Looks at every byte of a segment from `from` on.

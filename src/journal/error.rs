@@ -287,6 +287,56 @@ pub enum Fault {
     Key,
     /// The keyed seal of a frame is not what the key makes of it: somebody without the key wrote it.
     Seal,
+    /// The journal ends before what is known to have been durable.
+    Contradicted {
+        /// What stands where the journal ends.
+        fault: Box<Fault>,
+        /// What knows of more.
+        source: Source,
+        /// Sequence of the last command that it knows of.
+        durable: u64,
+        /// Sequence of the last command that is there.
+        last: u64,
+    },
+    /// A frame is missing that held no command and was durable.
+    EndsEarly {
+        /// What stands in its place.
+        fault: Box<Fault>,
+        /// The segment in which the journal ended, as the witness saw it.
+        segment: u32,
+        /// Where it ended there, in bytes.
+        offset: u64,
+    },
+    /// More stands behind the last good frame than can have been under way.
+    TooLong {
+        /// What stands where the journal ends.
+        fault: Box<Fault>,
+        /// How long it is, in bytes.
+        bytes: u64,
+        /// How long it can be, in bytes.
+        bytes_max: u64,
+    },
+}
+
+/// What tells of commands that a journal does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The witness beside it.
+    Witness,
+    /// A snapshot.
+    Snapshot,
+    /// The outcome log.
+    OutcomeLog,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Source::Witness => "the witness",
+            Source::Snapshot => "a snapshot",
+            Source::OutcomeLog => "the outcome log",
+        })
+    }
 }
 
 impl Fault {
@@ -348,6 +398,23 @@ impl fmt::Display for Fault {
                 write!(f, "sealed with another key than the given one, or rewritten without it")
             }
             Fault::Seal => write!(f, "the seal is not the key's: the frame was rewritten"),
+            Fault::Contradicted { fault, source, durable, last } => write!(
+                f,
+                "{fault}; {source} proves that commands up to {durable} were durable, and the last one \
+                 here is {last}: the journal was damaged, put back from an earlier copy, or copied \
+                 while an engine wrote it; a repair would give up commands {} to {durable}",
+                last + 1
+            ),
+            Fault::EndsEarly { fault, segment, offset } => write!(
+                f,
+                "{fault}; the witness proves that the journal was whole up to byte {offset} of \
+                 segment {segment}; a repair would give up no command"
+            ),
+            Fault::TooLong { fault, bytes, bytes_max } => write!(
+                f,
+                "{fault}; {bytes} bytes follow, and no more than {bytes_max} can have been under way: \
+                 what stands there was durable once; a repair would give it up"
+            ),
         }
     }
 }

@@ -4,12 +4,15 @@
 use std::collections::VecDeque;
 
 use super::buffer::Buffer;
+use super::format::GROUP_BYTES_MAX;
 use super::group::Group;
 
 /// Most groups under way at once.
 pub(super) const IN_FLIGHT_MAX: usize = 4;
-/// Most syncs under way at once.
-pub(super) const SYNCS_MAX: usize = 4;
+/// The most that can be under way at once under `--durability sync`, in bytes.
+pub(super) const TAIL_BYTES_MAX: u64 = (IN_FLIGHT_MAX * GROUP_BYTES_MAX) as u64;
+/// Most syncs under way at once: that of a segment that is left, or that of a journal that is idle.
+const SYNCS_MAX: usize = 2;
 
 /// Groups that are ready or under way.
 pub(super) struct Flights {
@@ -47,6 +50,12 @@ impl Flights {
     /// Whether what was gathered should go at once. A mark on its way is nothing to gather behind.
     pub fn is_quiet(&self) -> bool {
         self.ready.is_empty() && !self.in_flight.iter().any(|flight| flight.has_batches)
+    }
+
+    /// Whether a group ends a segment that is ready or under way.
+    pub fn end_a_segment(&self) -> bool {
+        self.ready.iter().any(|(_, group)| group.ends_segment)
+            || self.in_flight.iter().any(|flight| flight.ends_segment)
     }
 
     /// A group is ready.
@@ -108,10 +117,6 @@ impl Syncs {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    pub fn is_full(&self) -> bool {
-        self.0.len() == SYNCS_MAX
     }
 
     /// A sync was begun.

@@ -21,7 +21,7 @@ use super::error::Fault;
 use ringfence_types::{BATCH_COMMANDS_MAX, Body, Op, Rules};
 
 /// Version of the format that this program writes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 /// What is written at once is padded to a multiple of this, in bytes: the largest block of common devices.
 pub const BLOCK_BYTES: usize = 4096;
 /// A frame's header, and the step in which frames stand, in bytes.
@@ -42,13 +42,18 @@ pub const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 /// What a segment file begins with.
 pub const SEGMENT_MAGIC: [u8; 8] = *b"RINGFNCE";
 
+/// What other frames leave at a segment's end, in bytes: a block for the frame that ends it, and one for
+/// the frame with which a repair begins an epoch.
+pub(super) const END_BYTES: usize = 2 * BLOCK_BYTES;
+
 // Every batch fits into a fresh segment, so a frame never straddles two of them.
-// The last block is for the frame that ends the segment.
 const _: () =
-    assert!((SEGMENT_HEADER_BYTES + GROUP_BYTES_MAX + BLOCK_BYTES) as u64 <= SEGMENT_BYTES_MIN);
+    assert!((SEGMENT_HEADER_BYTES + GROUP_BYTES_MAX + END_BYTES) as u64 <= SEGMENT_BYTES_MIN);
 // A frame's place, counted in steps, fits its field.
 const _: () = assert!(SEGMENT_BYTES_MAX / FRAME_HEADER_BYTES as u64 <= u32::MAX as u64);
 const _: () = assert!(BODY_BYTES.is_multiple_of(FRAME_HEADER_BYTES));
+// A frame's length, counted in steps, fits its field.
+const _: () = assert!(GROUP_BYTES_MAX / FRAME_HEADER_BYTES <= u16::MAX as usize);
 const _: () = assert!(size_of::<SegmentHeader>() == 64);
 const _: () = assert!(size_of::<FrameHeader>() == FRAME_HEADER_BYTES);
 
@@ -68,6 +73,11 @@ pub enum FrameKind {
     /// Nothing: the journal goes on in the next segment, which exists.
     End = 4,
 }
+
+/// In the field of a frame's kind: it was written under `--durability async`.
+pub const IS_ASYNC: u8 = 0x80;
+/// In the field of a frame's kind: it or a frame before it was written under `--durability async`.
+pub const WAS_ASYNC: u8 = 0x40;
 
 impl FrameKind {
     /// The kind with this number, if there is one.
@@ -190,8 +200,10 @@ pub struct FrameHeader {
     pub durable_sequence: u64,
     /// The engine's timestamp of the first command, in nanoseconds; each further one is 1 later.
     pub first_timestamp: u64,
-    /// Length of the frame with header and padding, in bytes.
-    pub length_bytes: u32,
+    /// Length of the frame with header and padding, in steps of [`FRAME_HEADER_BYTES`].
+    pub length_steps: u16,
+    /// How many repairs before it gave up commands that had been acknowledged.
+    pub epoch: u16,
     /// Where the frame stands in its segment, in steps of [`FRAME_HEADER_BYTES`].
     pub offset_steps: u32,
     /// `checksum` of the frame before; of the journal's first frame: of the segment's header.
@@ -200,7 +212,7 @@ pub struct FrameHeader {
     pub count: u16,
     /// The batch's [`Op`], by its number.
     pub op: u8,
-    /// A [`FrameKind`], by its number.
+    /// A [`FrameKind`], by its number, with [`IS_ASYNC`] and [`WAS_ASYNC`].
     pub kind: u8,
     /// Keyed hash of the chain up to here; zero in a journal without a key.
     pub seal: Seal,
@@ -230,7 +242,25 @@ impl FrameHeader {
     /// The kind, if it is known.
     #[must_use]
     pub fn kind(&self) -> Option<FrameKind> {
-        FrameKind::from_number(self.kind)
+        FrameKind::from_number(self.kind & !(IS_ASYNC | WAS_ASYNC))
+    }
+
+    /// Whether it was written under `--durability async`.
+    #[must_use]
+    pub fn is_async(&self) -> bool {
+        self.kind & IS_ASYNC != 0
+    }
+
+    /// Whether it or a frame before it was written under `--durability async`.
+    #[must_use]
+    pub fn was_async(&self) -> bool {
+        self.kind & WAS_ASYNC != 0
+    }
+
+    /// Length of the frame with header and padding, in bytes.
+    #[must_use]
+    pub fn length_bytes(&self) -> usize {
+        usize::from(self.length_steps) * FRAME_HEADER_BYTES
     }
 
     /// Where the frame stands in its segment, in bytes.
@@ -264,28 +294,36 @@ impl FrameHeader {
         if header.offset() != offset {
             return Err(Fault::Position { expected: offset, found: header.offset() });
         }
-        let Some(kind) = header.kind() else {
-            return Err(Fault::Field { name: "kind", found: header.kind.into() });
-        };
-        if kind == FrameKind::Batch {
-            if header.count == 0 || usize::from(header.count) > BATCH_COMMANDS_MAX {
-                return Err(Fault::Field { name: "count", found: header.count.into() });
-            }
-            if Op::from_number(header.op).is_none() {
-                return Err(Fault::Field { name: "operation", found: header.op.into() });
-            }
-        }
-        let length = u64::from(header.length_bytes);
-        let least = (FRAME_HEADER_BYTES + header.payload_bytes()) as u64;
-        let is_whole = length.is_multiple_of(FRAME_HEADER_BYTES as u64);
-        if length < least
-            || length >= least + BLOCK_BYTES as u64
-            || length > room_bytes
-            || !is_whole
-        {
-            return Err(Fault::Field { name: "length", found: length });
+        header.check_fields()?;
+        if header.length_bytes() as u64 > room_bytes {
+            return Err(Fault::Field { name: "length", found: header.length_bytes() as u64 });
         }
         Ok(header)
+    }
+
+    /// Checks that kind, operation, count and length go together.
+    ///
+    /// # Errors
+    ///
+    /// The first field that does not.
+    pub fn check_fields(&self) -> Result<(), Fault> {
+        let Some(kind) = self.kind() else {
+            return Err(Fault::Field { name: "kind", found: self.kind.into() });
+        };
+        if kind == FrameKind::Batch {
+            if self.count == 0 || usize::from(self.count) > BATCH_COMMANDS_MAX {
+                return Err(Fault::Field { name: "count", found: self.count.into() });
+            }
+            if Op::from_number(self.op).is_none() {
+                return Err(Fault::Field { name: "operation", found: self.op.into() });
+            }
+        }
+        let length = self.length_bytes();
+        let least = FRAME_HEADER_BYTES + self.payload_bytes();
+        if length < least || length >= least + BLOCK_BYTES {
+            return Err(Fault::Field { name: "length", found: length as u64 });
+        }
+        Ok(())
     }
 
     /// Checks `rest`, the frame's payload and padding.

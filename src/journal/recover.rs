@@ -8,7 +8,7 @@ use super::entry::{Entry, Tail};
 use super::error::JournalError;
 use super::files::{Access, Files, OpenFile};
 use super::format::{BLOCK_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader};
-use super::options::Options;
+use super::options::{Durability, Options};
 use super::place::{Anchor, Position};
 use super::seal::Seals;
 use super::segments::{is_new, is_unfinished, make_segment, segment_name};
@@ -137,11 +137,16 @@ pub fn recover_from<F: Files>(
     // Without a tail too: of a group's last blocks nothing but zeros may have come to the disk.
     fill_block(files, &mut position, options.key.as_ref())?;
     secure_kept(files, &cursor, &position)?;
-    if cursor.rules() != Some(&rules) {
+    let has_new_rules = cursor.rules() != Some(&rules);
+    // How long a tail can be follows from what stands before it: so that is written down first.
+    let loosens = options.durability == Durability::Async && !position.is_async;
+    if has_new_rules || loosens {
         let storage = Blocking::new(files, &position.segments())?;
         let mut writer = Writer::new(storage, position, *options);
-        writer.append_rules_and_wait(&rules)?;
+        writer.begin_and_wait(has_new_rules.then_some(&rules))?;
         position = writer.position();
+    }
+    if has_new_rules {
         on_entry(Entry::Rules(rules));
     }
     Ok(Recovered {
@@ -165,8 +170,9 @@ fn remove_leftovers<F: Files>(files: &F) -> Result<(), JournalError> {
 fn describe_cut<F: Files>(files: &F, tail: &Tail, last_sequence: u64) -> String {
     let path = files.path(&segment_name(tail.segment));
     format!(
-        "cut {} bytes that were never acknowledged: {} at byte {}: {}; the last command is {last_sequence}",
+        "cut {} bytes with {} commands that were never acknowledged: {} at byte {}: {}; the last command is {last_sequence}",
         tail.bytes,
+        tail.commands,
         path.display(),
         tail.offset,
         tail.fault,

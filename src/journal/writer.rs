@@ -72,7 +72,11 @@ impl<S: Storage> Writer<S> {
             storage,
             options,
             free,
-            builder: GroupBuilder::new(position, options.key),
+            builder: GroupBuilder::new(
+                position,
+                options.key,
+                options.durability == Durability::Async,
+            ),
             flights: Flights::new(BUFFERS),
             syncs: Syncs::new(),
             next_segment: match position.next_segment_bytes {
@@ -153,6 +157,15 @@ impl<S: Storage> Writer<S> {
         Ok(true)
     }
 
+    /// Puts a mark. False: there is no room now.
+    fn append_mark(&mut self) -> bool {
+        let has_room = self.make_room(FRAME_HEADER_BYTES);
+        if has_room {
+            self.builder.put_mark(self.durable_sequence);
+        }
+        has_room
+    }
+
     /// Submits what has gathered and collects what is done. Returns the highest sequence that may be
     /// released: durable with [`Durability::Sync`], written with [`Durability::Async`]. Never waits,
     /// never allocates.
@@ -175,10 +188,17 @@ impl<S: Storage> Writer<S> {
         })
     }
 
-    /// As [`Writer::append_rules`], but returns when they are durable. Makes the next segment only if
-    /// this one is full.
-    pub(super) fn append_rules_and_wait(&mut self, rules: &Rules) -> Result<(), JournalError> {
-        while !self.append_rules(rules)? {
+    /// Appends what a life begins with, rules or a mark, and returns when it is durable. Makes the next
+    /// segment only if this one is full.
+    pub(super) fn begin_and_wait(&mut self, rules: Option<&Rules>) -> Result<(), JournalError> {
+        loop {
+            let is_put = match rules {
+                Some(rules) => self.append_rules(rules)?,
+                None => self.append_mark(),
+            };
+            if is_put {
+                break;
+            }
             self.poll()?;
             self.storage.wait();
         }
@@ -231,9 +251,7 @@ impl<S: Storage> Writer<S> {
             return Ok(());
         }
         // No room means that more is being written, and marks with it.
-        if self.make_room(FRAME_HEADER_BYTES) {
-            self.builder.put_mark(self.durable_sequence);
-        }
+        self.append_mark();
         self.poll().map(|_| ())
     }
 
@@ -301,7 +319,12 @@ impl<S: Storage> Writer<S> {
         let NextSegment::Ready(next_bytes) = self.next_segment else {
             return false;
         };
-        if self.syncs.is_full() || (self.builder.is_empty() && !self.begin_group()) {
+        // Without waiting for the disk, no more than two segments are at risk.
+        let leaves_another = self.flights.end_a_segment() || !self.syncs.is_empty();
+        if self.options.durability == Durability::Async && leaves_another {
+            return false;
+        }
+        if self.builder.is_empty() && !self.begin_group() {
             return false;
         }
         self.builder.put_end(self.durable_sequence);

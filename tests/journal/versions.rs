@@ -18,18 +18,7 @@ fn write_old_journal(path: &Path) {
     make_segment(&files, header).unwrap();
     let mut block = vec![0; format::SEGMENT_HEADER_BYTES];
     header.write(&mut block);
-    let position = Position {
-        journal_id: header.journal_id,
-        segment: 1,
-        segment_bytes: header.segment_bytes,
-        offset: format::SEGMENT_HEADER_BYTES as u64,
-        previous_checksum: format::SegmentHeader::read(&block, 1).unwrap().checksum,
-        previous_seal: [0; 16],
-        last_sequence: 0,
-        last_timestamp: 0,
-        marked_sequence: 0,
-        next_segment_bytes: None,
-    };
+    let position = Position::beginning(&format::SegmentHeader::read(&block, 1).unwrap());
     let mut writer = Writer::new(Blocking::new(&files, &[1]).unwrap(), position, OPTIONS);
     let mut contents = Contents::default();
     let rules = Rules::new(Capacities::default(), [7, 8]);
