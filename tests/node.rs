@@ -201,3 +201,45 @@ fn what_protects_from_paying_twice_is_shortened_only_where_that_is_meant() {
     let longer = run_on(&["apply", "--data-dir", dir, "--retention", "1h", "-"], "");
     assert_eq!(longer.status, 0, "{longer:?}");
 }
+
+/// More transfers than any machine has memory for.
+const TOO_MANY: &str = "2000000000";
+
+#[test]
+fn capacities_for_which_there_is_no_memory_are_not_journaled() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let account = r#"{"op":"create_account","id":1,"ledger":1,"code":1}"#;
+    for _ in 0..2 {
+        // Of a new journal first, then of one that holds commands.
+        let refused = apply(&dir, &["--transfers", TOO_MANY], "");
+        assert_eq!(refused.status, 1, "{refused:?}");
+        assert!(refused.stderr.contains("`transfers`"), "{refused:?}");
+        let next = apply(&dir, &[], account);
+        assert_eq!(next.status, 0, "{next:?}");
+    }
+}
+
+#[test]
+fn capacities_that_no_command_was_taken_in_under_can_be_taken_back() {
+    use ringfence::journal::{self, DataDir, Wanted};
+
+    let folder = tempdir().unwrap();
+    let account = r#"{"op":"create_account","id":1,"ledger":1,"code":1}"#;
+    assert_eq!(apply(folder.path(), &[], account).status, 0);
+    // As an engine did once that asked for memory only afterwards.
+    let dir = DataDir::open(folder.path()).unwrap();
+    let wanted = Wanted { transfers: Some(TOO_MANY.parse().unwrap()), ..Wanted::default() };
+    journal::recover(&dir, &wanted, &journal::Options::default(), |_| {}).unwrap();
+    drop(dir);
+    assert_eq!(apply(folder.path(), &[], "").status, 1, "there is no memory for it");
+    let replayed = run_on(&["replay", "--data-dir", text(folder.path())], "");
+    assert_eq!(replayed.status, 0, "what no command needs is not asked for: {replayed:?}");
+
+    let smaller = apply(folder.path(), &["--transfers", "1048576"], "");
+    assert!(smaller.stderr.contains("--withdraw-capacities"), "{smaller:?}");
+    let withdrawn = apply(folder.path(), &["--withdraw-capacities"], "");
+    assert_eq!(withdrawn.status, 0, "{withdrawn:?}");
+    assert_eq!(withdrawn.digest(), replayed.digest());
+    assert_eq!(apply(folder.path(), &[], "").status, 0, "and it is said once");
+}

@@ -74,7 +74,7 @@ pub enum JournalError {
         reason: String,
     },
     /// The start asks for smaller tables than the journal was written with.
-    #[error("{name} {wanted} is less than the {journaled} of {}: tables only grow", path.display())]
+    #[error("{name} {wanted} is less than the {journaled} of {}: tables only grow; --withdraw-capacities takes back what no command was taken in under", path.display())]
     SmallerCapacity {
         /// The data directory.
         path: PathBuf,
@@ -84,6 +84,13 @@ pub enum JournalError {
         wanted: u64,
         /// What the journal holds.
         journaled: u64,
+    },
+    /// Whoever rebuilds the state cannot go on under the rules that the start asks for. Nothing was
+    /// changed.
+    #[error("{}: the state cannot be rebuilt under the rules that were asked for", path.display())]
+    NotBegun {
+        /// The data directory.
+        path: PathBuf,
     },
     /// The start asks for a shorter retention than the journal was written with, and does not say that
     /// this is meant.

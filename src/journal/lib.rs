@@ -79,7 +79,7 @@ pub use mapped::Mapped;
 pub use options::{Durability, Options, check_segment_bytes};
 pub use place::{Anchor, Position};
 pub use reader::Reader;
-pub use recover::{Recovered, recover, recover_after, recover_files, recover_from};
+pub use recover::{Rebuild, Recovered, recover, recover_after, recover_files, recover_from};
 pub use repair::{Cut, Repaired, repair, repair_files};
 pub use retire::{Archive, Retired, Taken, TakenOut, retire};
 pub use seal::{KEY_FILE_BYTES_MAX, Key, Seals};

@@ -18,6 +18,28 @@ use super::wanted::{Wanted, check_rules_version, wanted_rules};
 use super::writer::Writer;
 use ringfence_types::Rules;
 
+/// What takes a journal's entries and rebuilds a state from them.
+pub trait Rebuild {
+    /// The next entry.
+    fn entry(&mut self, entry: Entry<'_>);
+
+    /// All entries were given, and the journal is to go on under `rules`. Nothing on the disk was
+    /// changed yet: false, if the state cannot be had under them, leaves it so.
+    fn begin(&mut self, rules: &Rules) -> bool {
+        let _ = rules;
+        true
+    }
+}
+
+/// A closure that takes entries.
+struct ByEntry<F>(F);
+
+impl<F: FnMut(Entry<'_>)> Rebuild for ByEntry<F> {
+    fn entry(&mut self, entry: Entry<'_>) {
+        (self.0)(entry);
+    }
+}
+
 /// What recovery found, and where the journal goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
@@ -54,11 +76,11 @@ pub fn recover(
     options: &Options,
     on_entry: impl FnMut(Entry<'_>),
 ) -> Result<Recovered, JournalError> {
-    recover_after(dir, None, wanted, options, on_entry)
+    recover_after(dir, None, wanted, options, &mut ByEntry(on_entry))
 }
 
 /// As [`recover`], but reads the journal only from behind the batch of `anchor`, where there is one.
-/// The rules that hold there are not given to `on_entry`.
+/// The rules that hold there are not given to `rebuild`.
 ///
 /// # Errors
 ///
@@ -72,10 +94,10 @@ pub fn recover_after(
     anchor: Option<&Anchor>,
     wanted: &Wanted,
     options: &Options,
-    on_entry: impl FnMut(Entry<'_>),
+    rebuild: &mut impl Rebuild,
 ) -> Result<Recovered, JournalError> {
     assert!(dir.is_locked_by_us(), "only who holds the lock recovers");
-    recover_from(dir.files(), anchor, wanted, options, on_entry)
+    rebuild_from(dir.files(), anchor, wanted, options, rebuild)
 }
 
 /// As [`recover`], for files of any kind. The caller makes sure that nobody else writes them.
@@ -102,7 +124,17 @@ pub fn recover_from<F: Files>(
     anchor: Option<&Anchor>,
     wanted: &Wanted,
     options: &Options,
-    mut on_entry: impl FnMut(Entry<'_>),
+    on_entry: impl FnMut(Entry<'_>),
+) -> Result<Recovered, JournalError> {
+    rebuild_from(files, anchor, wanted, options, &mut ByEntry(on_entry))
+}
+
+fn rebuild_from<F: Files>(
+    files: &F,
+    anchor: Option<&Anchor>,
+    wanted: &Wanted,
+    options: &Options,
+    rebuild: &mut impl Rebuild,
 ) -> Result<Recovered, JournalError> {
     let is_new = is_new(files)?;
     if is_new {
@@ -114,16 +146,22 @@ pub fn recover_from<F: Files>(
     if cursor.seals() == Seals::Unchecked {
         return Err(JournalError::KeyNeeded { path: files.path("") });
     }
+    // The rules under which the last command was taken in.
+    let mut used = anchor.map(|anchor| anchor.rules);
     while cursor.advance()?.is_some() {
         if let Some(entry) = cursor.entry() {
             if let (Entry::Batch { .. }, Some(rules)) = (&entry, cursor.rules()) {
                 check_rules_version(files, rules)?;
+                used = Some(*rules);
             }
-            on_entry(entry);
+            rebuild.entry(entry);
         }
     }
     let end = cursor.end().expect("a cursor that is at the end knows it");
-    let rules = wanted_rules(files, wanted, cursor.rules())?;
+    let rules = wanted_rules(files, wanted, cursor.rules(), used.as_ref())?;
+    if !rebuild.begin(&rules) {
+        return Err(JournalError::NotBegun { path: files.path("") });
+    }
 
     // From here on the disk is changed.
     remove_leftovers(files)?;
@@ -147,7 +185,7 @@ pub fn recover_from<F: Files>(
         position = writer.position();
     }
     if has_new_rules {
-        on_entry(Entry::Rules(rules));
+        rebuild.entry(Entry::Rules(rules));
     }
     Ok(Recovered {
         last_sequence: position.last_sequence,

@@ -20,6 +20,9 @@ pub struct Wanted {
     pub orders: Option<u64>,
     /// How long ids are remembered, in nanoseconds; 0: for ever.
     pub retention_ns: Option<u64>,
+    /// Capacities for which no command was taken in yet are taken back: what is left open is as at the
+    /// last command.
+    pub withdraws_capacities: bool,
     /// `retention_ns` may be shorter than the journal's: what is forgotten sooner no longer protects
     /// from executing a repeated command again.
     pub shortens_retention: bool,
@@ -63,11 +66,13 @@ fn tables<'a>(
     ]
 }
 
-/// The journal's rules with what the start asks for.
+/// The journal's rules with what the start asks for: `journaled` is the last record, `used` the one
+/// under which the last command was taken in, if one was.
 pub(super) fn wanted_rules<F: Files>(
     files: &F,
     wanted: &Wanted,
     journaled: Option<&Rules>,
+    used: Option<&Rules>,
 ) -> Result<Rules, JournalError> {
     let path = files.path("");
     let mut rules = match journaled {
@@ -75,6 +80,21 @@ pub(super) fn wanted_rules<F: Files>(
         Some(rules) => Rules { version: RULES_VERSION, ..*rules },
         None => return Ok(new_rules(wanted, &files.draw_id())),
     };
+    if wanted.withdraws_capacities {
+        let smallest = Capacities { accounts: 1, transfers: 1, policies: 1, markets: 1, orders: 1 };
+        let least = used.map_or(smallest, |used| used.capacities);
+        let left_open = used.map_or(Capacities::default(), |used| used.capacities);
+        rules.capacities = least;
+        let mut open = left_open;
+        for ((_, capacity, asked), (_, open, _)) in
+            tables(&mut rules.capacities, wanted).into_iter().zip(tables(&mut open, wanted))
+        {
+            // What is asked for is compared with the least below.
+            if asked.is_none() {
+                *capacity = *open;
+            }
+        }
+    }
     for (name, capacity, wanted) in tables(&mut rules.capacities, wanted) {
         let wanted = wanted.unwrap_or(*capacity);
         if wanted < *capacity {

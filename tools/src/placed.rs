@@ -297,6 +297,7 @@ fn new_journal(
         markets: Some(capacities.markets),
         orders: Some(capacities.orders),
         retention_ns: Some(rules.retention_ns),
+        withdraws_capacities: false,
         shortens_retention: false,
     };
     let mut replayer = Replayer::new(Discard, u64::MAX);

@@ -113,6 +113,7 @@ impl World {
             markets: Some(1),
             orders: Some(1),
             retention_ns: Some(rules.retention_ns),
+            withdraws_capacities: false,
             shortens_retention: false,
         };
         let is_async = random.random_range(0..8) == 0;
