@@ -243,3 +243,35 @@ fn capacities_that_no_command_was_taken_in_under_can_be_taken_back() {
     assert_eq!(withdrawn.digest(), replayed.digest());
     assert_eq!(apply(folder.path(), &[], "").status, 0, "and it is said once");
 }
+
+#[test]
+fn batches_of_an_iterator_are_executed_up_to_one_that_is_none() {
+    use ringfence::node::gateway::Batches;
+    use ringfence::node::publish::Each;
+    use ringfence::types::{Lookup, Op};
+
+    let account =
+        |id| Command::create_account(Account { id, ledger: 1, code: 1, ..Account::default() });
+    let look_up = Command::of_lookup(Op::LookupAccount, Lookup { id: 1, ..Lookup::default() });
+    let cases = [
+        (vec![], "not a batch: 0 commands, not 1 to 8192"),
+        (vec![account(9); 8193], "not a batch: 8193 commands, not 1 to 8192"),
+        (
+            vec![account(9), look_up],
+            "not a batch: command 1 is `lookup_account`, the first is `create_account`",
+        ),
+    ];
+    for (wrong, expected) in cases {
+        let node = Node::open(Options::default()).unwrap();
+        let given = [vec![account(1), account(2)], wrong, vec![account(3)]];
+        let ran = node.run(Batches::new(given), Each(|_, _: &Outcome| {}));
+        assert_eq!(ran.err().unwrap().to_string(), expected);
+    }
+    let node = Node::open(Options::default()).unwrap();
+    let mut statuses = Vec::new();
+    let given = [vec![account(1), account(2)], vec![account(2), account(3)]];
+    let each =
+        Each(|sequence, outcome: &Outcome| statuses.push((sequence, outcome.status().name())));
+    node.run(Batches::new(given), each).unwrap();
+    assert_eq!(statuses, [(1, "created"), (2, "created"), (3, "exists"), (4, "created")]);
+}
