@@ -32,6 +32,7 @@ const CRATES: &[(&str, &[Room])] = &[
             ("publish", &["gauge", "session", "notice"]),
             ("replay", &["options"]),
             ("snapshot", &["options", "replay"]),
+            ("export", &["options", "replay"]),
             ("pipeline", &["gauge", "poller", "notice", "gateway", "publish"]),
             ("options", &["pipeline"]),
             ("memory", &["gateway", "pipeline"]),
