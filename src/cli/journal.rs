@@ -12,7 +12,7 @@ use super::options::{ConfigFile, KeyOption, note_unchecked};
 use super::progress::Progress;
 use super::{Exit, Failure};
 use ringfence_codec::text;
-use ringfence_journal::{DataDir, Entry, Reader, Repaired, Seals, Summary, inspect};
+use ringfence_journal::{DataDir, Entry, Reader, Repaired, Seals, Summary, WitnessFound, inspect};
 use ringfence_types::Op;
 
 /// What to do with a journal. Only `repair` changes anything.
@@ -86,6 +86,11 @@ impl Where {
         progress.finish();
         let summary = summary.map_err(Failure::operating)?;
         note_unchecked(summary.seals);
+        match &summary.witness {
+            WitnessFound::Missing => tell!("ringfence: there is no witness beside the journal"),
+            WitnessFound::Unreadable(fault) => tell!("ringfence: the witness: {fault}"),
+            WitnessFound::Says(..) => {}
+        }
         Ok(summary)
     }
 
@@ -138,7 +143,7 @@ impl Where {
 /// What is gone and what is left, for people.
 fn describe_repair(repaired: &Repaired) -> String {
     let (last, acknowledged) = (repaired.last_sequence, repaired.acknowledged_sequence);
-    if repaired.cuts.is_empty() {
+    if repaired.cuts.is_empty() && acknowledged <= last {
         return format!("ok: nothing to repair, the last command is {last}");
     }
     let mut text = format!("repaired: the last command is {last}");

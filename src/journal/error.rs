@@ -37,6 +37,12 @@ pub enum JournalError {
         /// The data directory.
         path: PathBuf,
     },
+    /// The data directory, its lock or a segment was removed, renamed or replaced while it was open.
+    #[error("{} is not there any more: it was removed, renamed or replaced while the engine ran; what is written now would be lost", path.display())]
+    Gone {
+        /// What is gone.
+        path: PathBuf,
+    },
     /// Another process makes a snapshot there.
     #[error("a snapshot of {} is being made by another process", path.display())]
     SnapshotInProgress {

@@ -198,7 +198,8 @@ pub struct FrameHeader {
     pub first_sequence: u64,
     /// Highest sequence known durable when the frame was written.
     pub durable_sequence: u64,
-    /// The engine's timestamp of the first command, in nanoseconds; each further one is 1 later.
+    /// The engine's timestamp of the first command, in nanoseconds; each further one is 1 later. In a mark
+    /// that begins an epoch, the highest sequence that had been acknowledged.
     pub first_timestamp: u64,
     /// Length of the frame with header and padding, in steps of [`FRAME_HEADER_BYTES`].
     pub length_steps: u16,

@@ -23,6 +23,7 @@ mod buffer;
 mod chain;
 mod claims;
 mod cursor;
+mod cut;
 mod data_dir;
 mod direct;
 mod directory;
@@ -60,6 +61,7 @@ mod verdict;
 mod waker;
 mod wanted;
 mod witness;
+mod witnessing;
 mod writer;
 
 pub use blocking::Blocking;
