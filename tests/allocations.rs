@@ -120,7 +120,7 @@ fn nothing_is_allocated_between_claim_and_publication() {
             let rules = Rules::new(load.capacities(), [1, 2]);
             let mut engine = Engine::new(&rules).unwrap();
             struct Nowhere;
-            impl ringfence::engine::Sink for Nowhere {
+            impl ringfence::engine::OutcomeSink for Nowhere {
                 fn event(&mut self, _: &Event) {}
                 fn outcome(&mut self, _: u64, _: &Outcome) {}
             }
@@ -159,10 +159,9 @@ fn nothing_is_allocated_between_claim_and_publication() {
                 event_slots: 16,
                 wait: WaitStrategy::Phased,
                 placement,
-                parker: None,
                 stop: Arc::new(AtomicBool::new(false)),
             };
-            let finished = pipeline::run(parts, settings, |_| {}).unwrap();
+            let finished = pipeline::run(parts, &settings, |_| {}).unwrap();
             assert_eq!(finished.counts.refused(), 0, "{name}");
             assert_eq!(taking.allocated(), 0, "{name}: on the gateway's thread");
             assert_eq!(giving.allocated(), 0, "{name}: on publish's thread");

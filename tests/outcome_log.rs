@@ -1,5 +1,5 @@
-//! The outcome log: derived from the journal, made again where it lacks something, never trusted over
-//! it.
+//! The outcome log: derived from the journal, made again where it lacks something, kept where it
+//! cannot be, and a witness of what the journal held.
 
 mod support;
 
@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ringfence::engine::Sink;
+use ringfence::engine::OutcomeSink;
 use ringfence::journal::outcomes::{LogEntry, LogReader};
 use ringfence::node::replay::TextLines;
 use support::{SMALL, apply, ringfence, run, run_on, text};
@@ -42,7 +42,12 @@ fn logs(dir: &Path) -> Vec<PathBuf> {
 /// What the log in `dir` holds, as the lines that `apply` prints.
 fn lines_of_log(dir: &Path) -> String {
     let segment = fs::read(dir.join("0000000001.journal")).unwrap();
-    let mut reader = LogReader::open(dir, segment[16..32].try_into().unwrap()).unwrap();
+    lines_of(dir, segment[16..32].try_into().unwrap())
+}
+
+/// What the log of the journal `id` in `dir` holds, as the lines that `apply` prints.
+fn lines_of(dir: &Path, id: [u8; 16]) -> String {
+    let mut reader = LogReader::open(dir, id).unwrap();
     let mut lines = Vec::new();
     let mut text = TextLines::new(&mut lines, true);
     while let Some(entry) = reader.next_entry().unwrap() {
@@ -144,14 +149,25 @@ fn the_check_names_the_first_outcome_that_differs() {
     assert!(checked.stderr.contains("create_transfer"), "{}", checked.stderr);
 }
 
+/// Everything in `dir` whose name ends so, by name.
+fn contents(dir: &Path, ends: &[&str]) -> Vec<(String, Vec<u8>)> {
+    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.retain(|name| ends.iter().any(|end| name.ends_with(end)));
+    names.sort();
+    names.into_iter().map(|name| (name.clone(), fs::read(dir.join(name)).unwrap())).collect()
+}
+
 #[test]
-fn a_log_ahead_of_the_journal_is_cut_back_to_it() {
+fn a_log_that_is_ahead_without_a_promise_is_set_aside_and_cut_back() {
     let folder = tempdir().unwrap();
     let dir = folder.path().join("data");
-    let printed = apply(&dir, &LOG, &input()).stdout;
+    let without_waiting = ["--outcome-log", "--durability", "async"];
+    let printed = apply(&dir, &without_waiting, &input()).stdout;
     let journal = dir.join("0000000001.journal");
     let early = fs::read(&journal).unwrap();
-    apply(&dir, &LOG, &bulk(1_000_000));
+    apply(&dir, &without_waiting, &bulk(1_000_000));
+    let log = contents(&dir, &[".outcomes"]);
     // The journal of before: as after a power cut without --durability sync.
     fs::write(&journal, early).unwrap();
     let checked = check(&dir);
@@ -159,9 +175,111 @@ fn a_log_ahead_of_the_journal_is_cut_back_to_it() {
     assert!(checked.stderr.contains("not in the journal"), "{}", checked.stderr);
     let ran = apply(&dir, &LOG, r#"{"op":"lookup_account","id":77}"#);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
-    assert!(ran.stderr.contains("cut behind"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("goes on where the journal has ended"), "{}", ran.stderr);
     assert_eq!(lines_of_log(&dir), format!("{printed}{}", ran.stdout));
     assert_eq!(check(&dir).status, 0);
+    assert!(contents(&dir, &[".aside"])[0].1 == log[0].1, "what was cut is still there");
+}
+
+#[test]
+fn a_log_that_proves_a_loss_is_not_touched_and_the_start_is_refused() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let printed = apply(&dir, &LOG, &input()).stdout;
+    let journal = dir.join("0000000001.journal");
+    let early = fs::read(&journal).unwrap();
+    apply(&dir, &LOG, &bulk(1_000_000));
+    fs::write(&journal, early).unwrap();
+    let before = contents(&dir, &[".outcomes", ".journal"]);
+    let log = logs(&dir).pop().unwrap();
+    for ran in [
+        apply(&dir, &LOG, ""),
+        // It need not be asked for.
+        apply(&dir, &[], ""),
+        run(&["journal", "verify", "--data-dir", text(&dir)]),
+    ] {
+        assert_eq!(ran.status, 1, "{}", ran.stderr);
+        let said = format!("{} has final outcomes up to sequence 10016", log.display());
+        assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+        assert!(contents(&dir, &[".outcomes", ".journal"]) == before, "nothing is changed");
+    }
+    // Who gives the commands up says so, and the log is kept beside.
+    let repaired = run(&["journal", "repair", "--data-dir", text(&dir)]);
+    assert_eq!(repaired.status, 0, "{}", repaired.stderr);
+    assert!(repaired.stderr.contains("is kept as it was in"), "{}", repaired.stderr);
+    assert!(contents(&dir, &[".aside"])[0].1 == before[0].1);
+    assert_eq!(apply(&dir, &LOG, "").status, 0);
+    assert_eq!(lines_of_log(&dir), printed);
+    assert_eq!(run(&["journal", "verify", "--data-dir", text(&dir)]).status, 0);
+}
+
+#[test]
+fn beside_a_damaged_journal_the_log_stays_as_it_is() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    apply(&dir, &LOG, &input());
+    apply(&dir, &LOG, &bulk(1_000_000));
+    let journal = dir.join("0000000001.journal");
+    let mut bytes = fs::read(&journal).unwrap();
+    bytes[8192] ^= 1;
+    fs::write(&journal, bytes).unwrap();
+    // Cut short, and damaged in its middle: what a start would cut, beside a good journal.
+    let log = logs(&dir).pop().unwrap();
+    let whole = fs::read(&log).unwrap();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    for bytes in [&whole[..], &whole[..whole.len() - 50], &flipped] {
+        fs::write(&log, bytes).unwrap();
+        let ran = apply(&dir, &LOG, "");
+        assert_eq!(ran.status, 1, "{}", ran.stderr);
+        assert!(ran.stderr.contains(text(&journal)), "{}", ran.stderr);
+        assert!(fs::read(&log).unwrap() == bytes);
+    }
+}
+
+#[test]
+fn damage_that_no_replay_can_make_good_costs_what_is_damaged_and_no_more() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let mut printed = apply(&dir, &LOG, &input()).stdout;
+    for round in 1..=3 {
+        for part in 0..3 {
+            let first_id = round * 1_000_000 + part * 100_000;
+            printed.push_str(&apply(&dir, &LOG, &bulk(first_id)).stdout);
+        }
+        assert_eq!(run(&["snapshot", "--data-dir", text(&dir), "--keep", "2"]).status, 0);
+    }
+    assert!(!dir.join("0000000001.journal").exists(), "older segments are retired");
+    let id = fs::read(contents_path(&dir, ".journal")).unwrap()[16..32].try_into().unwrap();
+    let log = logs(&dir).pop().unwrap();
+    let whole = fs::read(&log).unwrap();
+    let mut damaged = whole.clone();
+    damaged[300_000] ^= 1;
+    fs::write(&log, &damaged).unwrap();
+
+    let ran = apply(&dir, &LOG, r#"{"op":"lookup_account","id":77}"#);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    printed.push_str(&ran.stdout);
+    assert!(ran.stderr.contains(&format!("{} is kept as it was", log.display())), "{}", ran.stderr);
+    assert!(ran.stderr.contains("are missing and cannot be made again"), "{}", ran.stderr);
+    assert!(contents(&dir, &[".aside"])[0].1 == damaged);
+    // One frame is gone, with no more than 256 KiB of outcomes in it; all others are there.
+    let kept = lines_of(&dir, id);
+    let (kept, printed): (Vec<&str>, Vec<&str>) =
+        (kept.lines().collect(), printed.lines().collect());
+    let first = kept.iter().zip(&printed).position(|(one, other)| one != other).unwrap();
+    let missing = printed.len() - kept.len();
+    assert!((1..=4096).contains(&missing), "{missing} are missing");
+    assert!(kept[first..] == printed[first + missing..]);
+    assert_eq!(check(&dir).status, 0, "{}", check(&dir).stderr);
+    // From then on it is a log as any other.
+    let again = apply(&dir, &LOG, "");
+    assert!(!again.stderr.contains("outcome log"), "{}", again.stderr);
+}
+
+/// The path of the first file that ends so.
+fn contents_path(dir: &Path, end: &str) -> PathBuf {
+    dir.join(&contents(dir, &[end])[0].0)
 }
 
 #[test]

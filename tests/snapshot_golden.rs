@@ -1,13 +1,16 @@
-//! The layout of snapshot files, and the digest, never change by accident: a small one, byte for byte.
+//! The layout of snapshot files, and the digest, never change by accident: two small ones, byte for
+//! byte.
 //!
-//! `RINGFENCE_BLESS=1` writes the file anew.
+//! `RINGFENCE_BLESS=1` writes the files anew.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use ringfence::engine::{Digest, Engine, Sink};
-use ringfence::journal::{Anchor, Directory, Snapshot, SnapshotWriter, WriteMode, snapshot_name};
+use ringfence::engine::{Digest, Engine, OutcomeSink};
+use ringfence::journal::{
+    Anchor, Directory, Key, Snapshot, SnapshotWriter, WriteMode, snapshot_name,
+};
 use ringfence::node::replay::engine_of;
 use ringfence::types::{
     Account, AccountPolicy, Capacities, Command, Event, LedgerPolicy, Lookup, Market, Outcome,
@@ -16,14 +19,21 @@ use ringfence::types::{
 
 struct Nobody;
 
-impl Sink for Nobody {
+impl OutcomeSink for Nobody {
     fn event(&mut self, _: &Event) {}
 
     fn outcome(&mut self, _: u64, _: &Outcome) {}
 }
 
-fn golden_path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/snapshot-1.bin")
+fn golden_path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+const SECRET: &[u8] = b"correct horse battery staple";
+
+/// The golden files, and the key that each is sealed with.
+fn goldens() -> [(&'static str, Option<Key>); 2] {
+    [("snapshot-2.bin", None), ("snapshot-2-sealed.bin", Some(Key::of_secret(SECRET)))]
 }
 
 /// Small tables, so that the test needs little memory.
@@ -151,50 +161,110 @@ fn engine() -> (Engine, Anchor) {
 }
 
 #[test]
-fn the_layout_and_the_digest_are_those_of_the_golden_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let files = Directory::new(folder.path(), WriteMode::Buffered);
-    let (engine, anchor) = engine();
-    let Digest(digest) = engine.digest();
-    let mut writer =
-        SnapshotWriter::create(&files, &anchor, engine.event_timestamp(), digest).unwrap();
-    engine.contents(&mut writer);
-    writer.finish().unwrap();
-    SnapshotWriter::install(&files, anchor.last_sequence).unwrap();
-    let written = fs::read(folder.path().join(snapshot_name(anchor.last_sequence))).unwrap();
-    if std::env::var_os("RINGFENCE_BLESS").is_some() {
-        fs::write(golden_path(), &written).unwrap();
+fn the_layout_and_the_digest_are_those_of_the_golden_files() {
+    for (name, key) in goldens() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Directory::new(folder.path(), WriteMode::Buffered);
+        let (engine, anchor) = engine();
+        let Digest(digest) = engine.digest();
+        let mut writer =
+            SnapshotWriter::create(&files, &anchor, engine.event_timestamp(), digest, key).unwrap();
+        engine.contents(&mut writer);
+        writer.finish().unwrap();
+        SnapshotWriter::install(&files, anchor.last_sequence).unwrap();
+        let written = fs::read(folder.path().join(snapshot_name(anchor.last_sequence))).unwrap();
+        if std::env::var_os("RINGFENCE_BLESS").is_some() {
+            fs::write(golden_path(name), &written).unwrap();
+        }
+        let golden = fs::read(golden_path(name)).unwrap();
+        let differs = written.iter().zip(&golden).position(|(one, other)| one != other);
+        assert_eq!(differs, None, "{name}: the first byte that differs");
+        assert_eq!(written.len(), golden.len(), "{name}");
     }
-    let golden = fs::read(golden_path()).unwrap();
-    let differs = written.iter().zip(&golden).position(|(one, other)| one != other);
-    assert_eq!(differs, None, "the first byte that differs");
-    assert_eq!(written.len(), golden.len());
 }
 
 #[test]
-fn the_golden_file_is_still_read_and_a_flipped_byte_anywhere_in_it_is_found() {
+fn a_golden_file_is_still_read_and_a_flipped_byte_anywhere_in_it_is_found() {
+    for (name, key) in goldens() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Directory::new(folder.path(), WriteMode::Buffered);
+        let (engine, anchor) = engine();
+        let path = folder.path().join(snapshot_name(anchor.last_sequence));
+        let golden = fs::read(golden_path(name)).unwrap();
+        fs::write(&path, &golden).unwrap();
+        let snapshot = Snapshot::open_with(&files, anchor.last_sequence, key).unwrap();
+        assert_eq!(snapshot.header().anchor(), anchor);
+        snapshot.check().unwrap();
+        let restored = engine_of(&snapshot).unwrap().unwrap();
+        assert_eq!(restored.digest(), engine.digest());
+        assert_eq!(restored.digest(), Digest(snapshot.header().digest));
+
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        // All of the header's fields, then bytes of every kind in every piece.
+        for byte in (0..400).chain((400..golden.len()).step_by(41)) {
+            file.write_all_at(&[golden[byte] ^ 1 << (byte % 8)], byte as u64).unwrap();
+            let found = Snapshot::open(&files, anchor.last_sequence).and_then(|it| it.check());
+            let error = found.expect_err("every byte is under a checksum").to_string();
+            assert!(error.contains(path.to_str().unwrap()), "{name}, byte {byte}: {error}");
+            let offset = byte / 4096 * 4096;
+            assert!(error.contains(&format!("at byte {offset}:")), "{name}, {byte}: {error}");
+            file.write_all_at(&golden[byte..=byte], byte as u64).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_seals_are_those_that_the_documentation_describes() {
+    let mut file = fs::read(golden_path("snapshot-2-sealed.bin")).unwrap();
+    let key = blake3::derive_key("ringfence 2026 journal key", SECRET);
+    let seal = |bytes: &[u8]| blake3::keyed_hash(&key, bytes).as_bytes()[..16].to_vec();
+    let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
+    assert_eq!(file[260..264], [1, 0, 0, 0], "it says that it is sealed");
+
+    let header: Vec<u8> = file[..4096].to_vec();
+    let of_header = header[272..288].to_vec();
+    file[12..16].fill(0);
+    file[272..288].fill(0);
+    assert_eq!(seal(&file[..4096]), of_header);
+    // The identity, the sequence, the epoch and the seal of the frame: what binds a piece to its
+    // file.
+    let bound = [&header[16..40], &header[264..272], &header[80..96]].concat();
+    let mut pieces = 0;
+    for entry in header[320..].chunks(32).take_while(|entry| entry[0] != 0) {
+        let from = number(&entry[16..24]) as usize;
+        let records = number(&entry[8..16]) as usize;
+        let record_bytes = u32::from_le_bytes(entry[4..8].try_into().unwrap()) as usize;
+        let bytes = (64 + records * record_bytes).next_multiple_of(4096);
+        let piece = &mut file[from..from + bytes];
+        let of_piece = piece[32..48].to_vec();
+        piece[..4].fill(0);
+        piece[32..48].fill(0);
+        assert_eq!(seal(&[&bound[..], piece].concat()), of_piece, "the piece at byte {from}");
+        pieces += 1;
+    }
+    assert!(pieces > 5);
+}
+
+#[test]
+fn a_file_without_the_right_seals_is_refused_where_there_is_a_key() {
     let folder = tempfile::tempdir().unwrap();
     let files = Directory::new(folder.path(), WriteMode::Buffered);
-    let (engine, anchor) = engine();
-    let path = folder.path().join(snapshot_name(anchor.last_sequence));
-    let golden = fs::read(golden_path()).unwrap();
-    fs::write(&path, &golden).unwrap();
-    let snapshot = Snapshot::open(&files, anchor.last_sequence).unwrap();
-    assert_eq!(snapshot.header().anchor(), anchor);
-    snapshot.check().unwrap();
-    let restored = engine_of(&snapshot).unwrap().unwrap();
-    assert_eq!(restored.digest(), engine.digest());
-    assert_eq!(restored.digest(), Digest(snapshot.header().digest));
-
-    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-    // All of the header's fields, then bytes of every kind in every piece.
-    for byte in (0..400).chain((400..golden.len()).step_by(41)) {
-        file.write_all_at(&[golden[byte] ^ 1 << (byte % 8)], byte as u64).unwrap();
-        let found = Snapshot::open(&files, anchor.last_sequence).and_then(|it| it.check());
-        let error = found.expect_err("every byte is under a checksum").to_string();
-        assert!(error.contains(path.to_str().unwrap()), "byte {byte}: {error}");
-        let offset = byte / 4096 * 4096;
-        assert!(error.contains(&format!("at byte {offset}:")), "byte {byte}: {error}");
-        file.write_all_at(&golden[byte..=byte], byte as u64).unwrap();
+    let sequence = engine().1.last_sequence;
+    let open = |golden: &str, key: Option<Key>| {
+        fs::copy(golden_path(golden), folder.path().join(snapshot_name(sequence))).unwrap();
+        let opened = Snapshot::open_with(&files, sequence, key);
+        opened.and_then(|it| it.check()).map_err(|error| error.to_string())
+    };
+    let (ours, other) = (Some(Key::of_secret(SECRET)), Some(Key::of_secret(b"another")));
+    assert_eq!(open("snapshot-2-sealed.bin", ours), Ok(()));
+    assert_eq!(open("snapshot-2-sealed.bin", None), Ok(()), "checked by its checksums alone");
+    //  name                                file                      key
+    for (name, file, key, says) in [
+        ("another key", "snapshot-2-sealed.bin", other, "the seal is not the key's"),
+        ("no seals", "snapshot-2.bin", ours, "not sealed, though the journal has a key"),
+        ("an old format", "snapshot-1.bin", None, "version 1 of the format, expected 2"),
+    ] {
+        let error = open(file, key).unwrap_err();
+        assert!(error.contains(says), "{name}: {error}");
     }
 }

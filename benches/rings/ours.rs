@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::thread;
 
 use ringfence::ring::{
-    Batch, Bell, Graph, Poll, Producer, SharedProducer, Stage, WaitStrategy, Waiter, Writer,
+    Batch, Bell, Graph, LaneWriter, Poll, Producer, SharedProducer, Stage, WaitStrategy, Waiter,
 };
 
 use super::{Event, Meeting, Run, SLOTS, Sender, Tally, bursts, pin, sending};
@@ -63,7 +63,7 @@ fn send<E: Event>(producer: &mut Producer<E>, range: Range<u64>, burst: usize) {
 
 /// Writes the events from `first` on, in place.
 #[inline(always)]
-fn fill<E: Event>(slots: &mut Writer<'_, E>, first: u64) {
+fn fill<E: Event>(slots: &mut LaneWriter<'_, E>, first: u64) {
     let mut number = first;
     let (head, tail) = slots.slices();
     for part in [head, tail] {

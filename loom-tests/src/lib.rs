@@ -16,6 +16,8 @@ pub const WEAKENINGS: &[Weakening] = &[
     Weakening { ordering: "gate", model: "gating::a_slot_is_written_again_only_after_its_release" },
     Weakening { ordering: "mark", model: "shared::a_slot_of_any_producer_is_seen_whole" },
     Weakening { ordering: "marked", model: "shared::a_slot_of_any_producer_is_seen_whole" },
+    Weakening { ordering: "once_set", model: "shutdown::the_reason_for_a_halt_is_seen_whole" },
+    Weakening { ordering: "once_get", model: "shutdown::the_reason_for_a_halt_is_seen_whole" },
     Weakening { ordering: "ring_fence", model: "sleep::a_published_value_wakes_the_stage" },
     Weakening { ordering: "sleep_fence", model: "sleep::a_published_value_wakes_the_stage" },
 ];

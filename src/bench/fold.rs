@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::latency_histogram;
 use super::{Load, Report, SettleReport, round_trip_ns};
-use ringfence_engine::{Engine, EngineError, Sink};
+use ringfence_engine::{Engine, EngineError, OutcomeSink};
 use ringfence_types::OutcomeCounts;
 use ringfence_types::{Event, Outcome, Rules};
 
@@ -22,7 +22,7 @@ struct Counter {
     events: u64,
 }
 
-impl Sink for Counter {
+impl OutcomeSink for Counter {
     fn event(&mut self, _: &Event) {
         self.events += 1;
     }

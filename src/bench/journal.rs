@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
@@ -15,7 +17,7 @@ use super::latency_histogram;
 use super::report::LatencyNs;
 use super::{Load, Mix, Raw};
 use ringfence_journal::format::{BODY_BYTES, FRAME_HEADER_BYTES};
-use ringfence_journal::{DataDir, Disk, JournalError, Writer};
+use ringfence_journal::{Backend, DataDir, Disk, JournalError, Options, Waker, Wanted, Writer};
 use ringfence_types::{Command, stamp_batch};
 
 /// Different batches that a turn goes round and round.
@@ -79,6 +81,28 @@ pub struct JournalReport {
     pub raw_latency_ns: LatencyNs,
     /// Every load.
     pub points: Vec<JournalPoint>,
+}
+
+/// A new journal in the directory `path`, to be measured; `None` if it holds commands already.
+///
+/// # Errors
+///
+/// [`JournalError`].
+pub fn new_journal(
+    path: &Path,
+    segment_bytes: u64,
+    journal_io: Option<Backend>,
+) -> Result<Option<(DataDir, Writer<Disk>)>, JournalError> {
+    let options = Options { segment_bytes, ..Options::default() };
+    let dir = DataDir::open_with(path, journal_io)?;
+    let recovered = ringfence_journal::recover(&dir, &Wanted::default(), &options, |_| {})?;
+    if recovered.last_sequence > 0 {
+        return Ok(None);
+    }
+    // The bench polls: nobody has to be woken.
+    let waker: Waker = Arc::new(|| {});
+    let writer = Writer::open(&dir, &recovered, options, &waker)?;
+    Ok(Some((dir, writer)))
 }
 
 /// Writes each of `loads` to `writer`, a new journal in `dir`, in `turns` turns with a raw writer.

@@ -22,7 +22,7 @@ mod stamps;
 mod through;
 
 pub use fold::{fold, settle_fold};
-pub use journal::{JournalLoad, JournalPoint, JournalReport, journal};
+pub use journal::{JournalLoad, JournalPoint, JournalReport, journal, new_journal};
 pub use latency_sink::{LatencySink, latency_histogram};
 pub use load::{Load, Mix};
 pub use memory_source::{MemorySource, Pace};
@@ -32,4 +32,4 @@ pub use queues::QueueLoad;
 pub use raw::Raw;
 pub use report::{LatencyNs, Report, SettleReport};
 pub use stamps::Stamps;
-pub use through::{BenchError, Kept, Through, pipeline, settle_pipeline};
+pub use through::{BenchError, Through, pipeline, settle_pipeline};

@@ -1,59 +1,35 @@
 //! A load through the whole pipeline.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use hdrhistogram::Histogram;
 
-use super::LatencySink;
-use super::Stamps;
-use super::{LatencyNs, Load, Raw, Report, SettleReport, fold::rules, round_trip_ns};
-use super::{MemorySource, Pace};
-use ringfence_engine::Engine;
-use ringfence_journal::format::{BLOCK_BYTES, BODY_BYTES, FRAME_HEADER_BYTES};
-use ringfence_journal::{DataDir, Disk, Durability, JournalError};
-use ringfence_node::pipeline::{
-    self, Finished, Journal, Parts, PipelineError, Placement, Settings,
+use super::{
+    LatencyNs, LatencySink, Load, MemorySource, Pace, Raw, Report, SettleReport, Stamps,
+    round_trip_ns,
 };
-use ringfence_ring::WaitStrategy;
+use ringfence_journal::format::{BLOCK_BYTES, BODY_BYTES, FRAME_HEADER_BYTES};
+use ringfence_journal::{DataDir, Durability, JournalError};
+use ringfence_node::{Node, NodeError, Ran};
 use ringfence_types::{BATCH_COMMANDS_MAX, Command};
 
-/// Slots of the events lane, as many as an engine has where nothing else is asked for.
-const EVENT_SLOTS: usize = 16 * 1024;
-
 /// How a load goes through the pipeline.
-#[derive(Debug, Clone)]
 pub struct Through {
     /// When batches are sent.
     pub pace: Pace,
-    /// Stages to threads, threads to cores.
-    pub placement: Placement,
-    /// How threads wait.
-    pub wait: WaitStrategy,
-    /// Slots of the ring.
-    pub ring_slots: usize,
-}
-
-/// A journal that a load is written to.
-pub struct Kept {
-    /// Holds the lock of its directory.
-    pub dir: DataDir,
-    /// A journal that was just created under the load's capacities.
-    pub journal: Journal<Disk>,
-    /// When outcomes may leave.
-    pub durability: Durability,
+    /// A node before its first command, with the load's capacities.
+    pub node: Node,
+    /// When outcomes may leave; `None`: nothing is journaled.
+    pub durability: Option<Durability>,
 }
 
 /// Why a load could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
-    /// The engine cannot be set up.
+    /// The node cannot be opened, run or closed.
     #[error(transparent)]
-    Engine(#[from] ringfence_engine::EngineError),
-    /// The pipeline stopped.
-    #[error(transparent)]
-    Pipeline(#[from] PipelineError),
-    /// The journal cannot be ended.
+    Node(#[from] NodeError),
+    /// The disk beside it cannot be measured.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
@@ -68,13 +44,8 @@ pub enum BenchError {
 /// # Panics
 ///
 /// If the pipeline ends without having published the whole load.
-pub fn pipeline(
-    load: &Load,
-    seed: u64,
-    through: &Through,
-    kept: Option<Kept>,
-) -> Result<Report, BenchError> {
-    measure(load, seed, through, kept).map(|(report, _)| report)
+pub fn pipeline(load: &Load, seed: u64, through: Through) -> Result<Report, BenchError> {
+    measure(load, seed, through).map(|(report, _)| report)
 }
 
 /// Runs a load of orders, generated from `seed`, through the pipeline.
@@ -89,60 +60,31 @@ pub fn pipeline(
 pub fn settle_pipeline(
     load: &Load,
     seed: u64,
-    through: &Through,
-    kept: Option<Kept>,
+    through: Through,
 ) -> Result<SettleReport, BenchError> {
-    let (report, events) = measure(load, seed, through, kept)?;
+    let (report, events) = measure(load, seed, through)?;
     Ok(SettleReport::new(report, load, events))
 }
 
 /// The report, and how many events were published.
-fn measure(
-    load: &Load,
-    seed: u64,
-    through: &Through,
-    kept: Option<Kept>,
-) -> Result<(Report, u64), BenchError> {
-    let durability = match &kept {
+fn measure(load: &Load, seed: u64, through: Through) -> Result<(Report, u64), BenchError> {
+    let Through { pace, node, durability } = through;
+    let durability = match durability {
         None => "volatile",
-        Some(kept) => match kept.durability {
-            Durability::Sync => "sync",
-            Durability::Async => "async",
-        },
+        Some(Durability::Sync) => "sync",
+        Some(Durability::Async) => "async",
     };
-    let engine = Engine::new(&rules(load))?;
-    let (dir, journal) = kept.map(|kept| (kept.dir, kept.journal)).unzip();
-    let raw_before = raw_latency(dir.as_ref(), load, through.pace)?;
-    let mut created = run(
-        (engine, journal),
-        (Arc::clone(&load.accounts), BATCH_COMMANDS_MAX),
-        Pace::Flood,
-        (0, 0),
-        through,
-    )?;
+    let (placement, wait) = (node.placement().to_string(), format!("{:?}", node.wait()));
+    let raw_before = raw_latency(node.data_dir(), load, pace)?;
+    let mut node = run(node, &load.accounts, BATCH_COMMANDS_MAX, Pace::Flood)?.node;
     for part in &load.prepared {
-        created = run(
-            (created.engine, created.journal),
-            (Arc::clone(part), BATCH_COMMANDS_MAX),
-            Pace::Flood,
-            (created.last_sequence, created.last_timestamp),
-            through,
-        )?;
+        node = run(node, part, BATCH_COMMANDS_MAX, Pace::Flood)?.node;
     }
     let probe_before = round_trip_ns();
-    let moved = run(
-        (created.engine, created.journal),
-        (Arc::clone(&load.transfers), load.batch),
-        through.pace,
-        (created.last_sequence, created.last_timestamp),
-        through,
-    )?;
-    if let Some(journal) = moved.journal {
-        journal.writer.close()?;
-    }
-    let raw_after = raw_latency(dir.as_ref(), load, through.pace)?;
+    let moved = run(node, &load.transfers, load.batch, pace)?;
+    let raw_after = raw_latency(moved.node.data_dir(), load, pace)?;
+    let closed = moved.node.close()?;
     let raw_latency = raw_before.zip(raw_after).map(|(before, after)| before + after);
-    drop(dir);
     let seconds = moved.sink.seconds().expect("the last outcome of the load was published");
     let transfers = load.transfers.len() as u64;
     let report = Report {
@@ -156,9 +98,9 @@ fn measure(
         refused: moved.counts.refused(),
         latency_ns: moved.sink.latency_ns().into(),
         raw_latency_ns: raw_latency.as_ref().map(LatencyNs::from),
-        digest: moved.engine.digest().to_string(),
-        placement: through.placement.to_string(),
-        wait: format!("{:?}", through.wait),
+        digest: closed.engine.digest().to_string(),
+        placement,
+        wait,
         durability,
         probe_round_trip_ns: [probe_before, round_trip_ns()],
     };
@@ -181,27 +123,16 @@ fn raw_latency(
     Ok(Some(latency_ns))
 }
 
-type Ran = Finished<MemorySource, LatencySink, Disk>;
-
 fn run(
-    (engine, journal): (Engine, Option<Journal<Disk>>),
-    (commands, batch): (Arc<[Command]>, usize),
+    node: Node,
+    commands: &Arc<[Command]>,
+    batch: usize,
     pace: Pace,
-    (last_sequence, last_timestamp): (u64, u64),
-    through: &Through,
-) -> Result<Ran, PipelineError> {
+) -> Result<Ran<MemorySource, LatencySink>, NodeError> {
     let stamps = Arc::new(Stamps::new(commands.len().div_ceil(batch)));
-    let sink = LatencySink::new(Arc::clone(&stamps), last_sequence + 1, batch, commands.len());
+    let first_sequence = node.last_sequence() + 1;
+    let sink = LatencySink::new(Arc::clone(&stamps), first_sequence, batch, commands.len());
     let sink = if pace == Pace::ClosedLoop { sink.waking_source() } else { sink };
-    let source = MemorySource::new(commands, batch, pace, stamps);
-    let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
-    let settings = Settings {
-        ring_slots: through.ring_slots,
-        event_slots: EVENT_SLOTS,
-        wait: through.wait,
-        placement: through.placement.clone(),
-        parker: None,
-        stop: Arc::new(AtomicBool::new(false)),
-    };
-    pipeline::run(parts, settings, |_| {})
+    let source = MemorySource::new(Arc::clone(commands), batch, pace, stamps);
+    node.run(source, sink)
 }

@@ -4,18 +4,14 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use super::memory::{self, Memory};
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
-use super::progress::Progress;
-use super::summary::{Summary, counts_line};
-use super::{Exit, Failure, signals, store};
+use super::{Exit, Failure, node};
+use ringfence_node::Ran;
 use ringfence_node::gateway::{Clock, InputThread, TextSource};
-use ringfence_node::pipeline::{self, Parts};
-use ringfence_node::publish::{Logged, TextSink};
+use ringfence_node::publish::TextSink;
 
 /// Arguments of `ringfence apply`.
 #[derive(Debug, Args)]
@@ -71,65 +67,32 @@ pub(super) fn open_output() -> Result<File, Failure> {
 
 impl Apply {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
-        let program_bytes = memory::program_bytes();
-        let stop = signals::stop_flag()?;
-        let mut settings = self.engine.settings(self.data_dir.is_some(), Arc::clone(&stop))?;
         let input = open_input(&self.input)?;
+        let (node, stop) = node::open(self.data_dir.as_deref(), &self.journaled, &self.engine)?;
         if self.data_dir.is_none() {
             tell!("ringfence: no --data-dir: nothing is journaled");
         }
-        let store = store::open(self.data_dir.as_deref(), &self.journaled, &self.engine)?;
-        if let Some(dir) = &store.dir {
-            self.engine.threads.place_near(dir, &mut settings.placement);
-        }
-        let (tables_bytes, is_journaled) = (store.engine.memory_bytes(), store.journal.is_some());
-        let memory = Memory::new(program_bytes, tables_bytes, &settings, is_journaled);
-        tell!("ringfence: {}", memory.line());
-        let (first_sequence, dir) = (store.last_sequence + 1, store.dir);
-
+        let first_sequence = node.last_sequence() + 1;
         let clock = match self.clock {
             ClockOption::System => Clock::System,
-            ClockOption::Manual => Clock::Manual(store.last_timestamp),
+            ClockOption::Manual => Clock::Manual(node.last_timestamp()),
         };
+        node::warn_of_clock(&node, clock);
         let input = InputThread::start(input)
             .map_err(|error| Failure::Operating(format!("starting a thread: {error}")))?;
-        let parts = Parts {
-            engine: store.engine,
-            source: TextSource::new(input, clock),
-            sink: Logged::new(TextSink::new(open_output()?, self.events, stop), store.log)
-                .map_err(|error| Failure::Operating(format!("starting a thread: {error}")))?,
-            journal: store.journal,
-            last_sequence: store.last_sequence,
-            last_timestamp: store.last_timestamp,
-        };
-        let mut progress = Progress::new();
-        let finished = pipeline::run(parts, settings, |sequence| {
-            progress.tick(sequence + 1 - first_sequence);
-        });
-        progress.finish();
-        let mut finished = finished?;
-        if let Some(journal) = finished.journal {
-            journal.writer.close().map_err(Failure::operating)?;
-        }
-        let (mut sink, log_failure) = finished.sink.finish();
-        if let Some(failure) = log_failure {
-            tell!("ringfence: {failure}; the next start makes it whole");
-        }
-        drop(dir);
-
-        let commands = finished.last_sequence + 1 - first_sequence;
-        let (sequence, timestamp) = (finished.last_sequence, finished.last_timestamp);
-        tell!("{}", Summary::of(&finished.engine, commands, sequence, timestamp).line());
-        tell!("{}", counts_line(&finished.counts));
+        let source = TextSource::new(input, clock);
+        let sink = TextSink::new(open_output()?, self.events, stop);
+        let Ran { node, mut source, mut sink, counts } = node.run(source, sink)?;
+        node::close(node, first_sequence, &counts)?;
         if let Some(error) = sink.take_failure() {
             return Err(Failure::Operating(format!("writing the outcomes: {error}")));
         }
-        if let Some(error) = finished.source.take_failure() {
+        if let Some(error) = source.take_failure() {
             return Err(Failure::Operating(format!("reading the commands: {error}")));
         }
-        Ok(match finished.source.malformed() {
+        Ok(match source.malformed() {
             1.. => Exit::Malformed,
-            0 if self.fail_on_refused && finished.counts.refused() > 0 => Exit::Refused,
+            0 if self.fail_on_refused && counts.refused() > 0 => Exit::Refused,
             0 => Exit::Done,
         })
     }

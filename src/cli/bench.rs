@@ -2,29 +2,29 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::options::{DurabilityOption, ThreadOptions};
-use super::{Exit, Failure, store};
+use super::options::{DurabilityOption, ThreadOptions, ring_slots, segment_bytes, whole};
+use super::{Exit, Failure, node};
 use crate::bench::Pace;
 use crate::bench::{
-    self, BenchError, JournalLoad, Kept, Load, Mix, OrderLoad, OrderMix, QueueLoad, Report, Through,
+    self, BenchError, JournalLoad, Load, Mix, OrderLoad, OrderMix, QueueLoad, Report, Through,
 };
-use ringfence_journal::{Backend, Durability};
-use ringfence_node::pipeline::{PipelineError, Placement};
-use ringfence_types::{BATCH_COMMANDS_MAX, Capacities};
+use ringfence_journal::{Backend, Wanted};
+use ringfence_node::{Node, Options};
+use ringfence_types::BATCH_COMMANDS_MAX;
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
 pub(super) enum Bench {
     /// Random transfers from memory through the whole pipeline.
     Pipeline(PipelineBench),
-    /// The same transfers through the engine alone, on one thread: the yardstick.
+    /// The same transfers through the engine alone, on one thread: to compare with.
     Fold(FoldBench),
-    /// Batches to the journal alone, in turns with a raw writer of the same bytes
+    /// Batches to the journal alone, in turns with a plain writer of the same bytes.
     Journal(JournalBench),
     /// Orders to books of a given depth, through the pipeline or the engine alone.
     Settle(SettleBench),
@@ -33,19 +33,20 @@ pub(super) enum Bench {
 #[derive(Debug, Args)]
 pub(super) struct LoadOptions {
     /// Transfers in the load; capacities follow from it
-    #[arg(long, value_name = "N", default_value = "4000000", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    #[arg(long, value_name = "N", default_value = "4000000", value_parser = whole::<u64>(1, 1 << 30))]
     transfers: u64,
     /// Accounts between which they move money
-    #[arg(long, value_name = "N", default_value = "10000", value_parser = clap::value_parser!(u64).range(2..=1 << 30))]
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = whole::<u64>(2, 1 << 30))]
     accounts: u64,
     /// Commands in a batch
-    #[arg(long, value_name = "N", default_value = "8189", value_parser = clap::value_parser!(u16).range(1..=BATCH_COMMANDS_MAX as i64))]
+    #[arg(long, value_name = "N", default_value = "8189", value_parser = whole::<u16>(1, BATCH_COMMANDS_MAX as u64))]
     batch: u16,
-    /// Kind of transfers: single, or pending:post (batches of promises, each followed by its posts)
+    /// Kind of transfers: single, or pending:post (batches of pending transfers, each followed by a
+    /// batch that posts them)
     #[arg(long, value_name = "KIND", default_value = "single")]
     mix: Mix,
     /// Seed of the load: one seed gives one load, and one digest
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = whole::<u64>(0, u64::MAX))]
     seed: u64,
     /// Print one JSON object instead of text
     #[arg(long)]
@@ -58,23 +59,23 @@ struct ThroughOptions {
     /// Directory of a new journal; without it nothing is kept
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// When an outcome may leave: once its command is on stable storage, or at once
+    /// When an outcome counts as published
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = DurabilityOption::Sync)]
     durability: DurabilityOption,
     /// Commands a second, sent on a schedule; latency counts from the planned time [default: as fast as they are taken]
-    #[arg(long, value_name = "EVENTS_PER_S", conflicts_with = "closed_loop")]
+    #[arg(long, value_name = "EVENTS_PER_S", value_parser = rate, conflicts_with = "closed_loop")]
     rate: Option<f64>,
     /// Send each batch only when the outcomes of the one before were published
     #[arg(long)]
     closed_loop: bool,
-    /// Slots of the ring, a power of two
-    #[arg(long, value_name = "N", default_value = "65536", value_parser = super::options::ring_slots)]
+    /// Slots of the ring, a power of two, at least 16384
+    #[arg(long, value_name = "N", default_value = "65536", value_parser = ring_slots)]
     ring_slots: usize,
-    /// Bytes of one segment of the journal, a power of two
-    #[arg(long, value_name = "N", default_value = "67108864", value_parser = super::options::segment_bytes)]
+    /// Bytes of one segment of the journal, a power of two, at least 2097152
+    #[arg(long, value_name = "N", default_value = "67108864", value_parser = segment_bytes)]
     segment_bytes: u64,
     /// What writes the journal: io-uring, threads or buffered [default: the first that works]
-    #[arg(long, env = "RINGFENCE_JOURNAL_IO", value_name = "HOW", hide = true)]
+    #[arg(long, env = "RINGFENCE_JOURNAL_IO", value_name = "HOW")]
     journal_io: Option<Backend>,
     #[command(flatten)]
     threads: ThreadOptions,
@@ -85,22 +86,28 @@ pub(super) struct JournalBench {
     /// Directory of a new journal, on the disk to be measured; it takes some gigabytes and is left there
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
-    /// Turns of the journal and of the raw writer each; medians are shown
-    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    /// Turns of the journal and of the plain writer each; medians are shown
+    #[arg(long, value_name = "N", default_value = "5", value_parser = whole::<u16>(1, 1000))]
     turns: u16,
-    /// Bytes of one segment of the journal, a power of two
-    #[arg(long, value_name = "N", default_value = "67108864", value_parser = super::options::segment_bytes)]
+    /// Bytes of one segment of the journal, a power of two, at least 2097152
+    #[arg(long, value_name = "N", default_value = "67108864", value_parser = segment_bytes)]
     segment_bytes: u64,
     /// What writes the journal: io-uring, threads or buffered [default: the first that works]
-    #[arg(long, env = "RINGFENCE_JOURNAL_IO", value_name = "HOW", hide = true)]
+    #[arg(long, env = "RINGFENCE_JOURNAL_IO", value_name = "HOW")]
     journal_io: Option<Backend>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
 }
 
-/// What `bench journal` measures: commands in a batch, batches that are unanswered at a time, batches
-/// in a turn. First what a single client sees, last what a flood of full batches makes of the disk.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: Option<f64> = text.parse().ok();
+    rate.filter(|rate| rate.is_finite() && *rate > 0.0)
+        .ok_or_else(|| "must be a number above 0, such as 200000 or 0.5".to_owned())
+}
+
+/// What `bench journal` measures: commands in a batch, batches under way at a time, batches in a turn.
+/// The first is what a single client sees, the last keeps the disk as busy as it can be.
 const JOURNAL_LOADS: [(usize, usize, u64); 6] =
     [(1, 1, 1000), (1, 16, 4000), (64, 16, 4000), (1024, 4, 600), (8189, 1, 128), (8189, 4, 256)];
 
@@ -115,35 +122,35 @@ pub(super) struct PipelineBench {
 #[derive(Debug, Args)]
 pub(super) struct SettleBench {
     /// Commands about orders that are measured; capacities follow from it
-    #[arg(long, value_name = "N", default_value = "4000000", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    #[arg(long, value_name = "N", default_value = "4000000", value_parser = whole::<u64>(1, 1 << 30))]
     commands: u64,
-    /// Accounts of those who place them, half of them on each ledger
-    #[arg(long, value_name = "N", default_value = "10000", value_parser = clap::value_parser!(u64).range(4..=1 << 30))]
+    /// Accounts that place orders, half of them on each ledger
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = whole::<u64>(4, 1 << 30))]
     accounts: u64,
     /// Markets between the two ledgers
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = whole::<u32>(1, 1 << 20))]
     markets: u32,
-    /// Orders that rest before the measurement begins, in all markets together
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u64).range(0..=1 << 28))]
+    /// Orders that rest in all markets together before the measurement begins
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = whole::<u64>(0, 1 << 28))]
     depth: u64,
     /// Prices on each side of a market among which orders rest
-    #[arg(long, value_name = "N", default_value = "250", value_parser = clap::value_parser!(u64).range(1..=900_000))]
+    #[arg(long, value_name = "N", default_value = "250", value_parser = whole::<u64>(1, 900_000))]
     prices: u64,
-    /// Of a hundred commands, how many are NEW:CANCEL:AMEND:CROSSING, all for one lot
+    /// How many of a hundred commands are NEW:CANCEL:AMEND:CROSSING, all for one lot
     #[arg(long, value_name = "SHARES", default_value = "50:40:0:10")]
     mix: OrderMix,
-    /// Instead of orders: payments that wait in queues, and then settle
-    #[arg(long, value_name = "N", conflicts_with_all = ["commands", "markets", "depth", "prices", "mix"], value_parser = clap::value_parser!(u64).range(1..=1 << 28))]
+    /// Measure so many payments that wait in queues and then settle, instead of orders
+    #[arg(long, value_name = "N", conflicts_with_all = ["commands", "markets", "depth", "prices", "mix"], value_parser = whole::<u64>(1, 1 << 28))]
     queued: Option<u64>,
-    /// Of a hundred accounts that owe queued payments, how many are in gridlock until the queues are
-    /// resolved; the others wait for money that comes in
-    #[arg(long, value_name = "PERCENT", default_value = "50", requires = "queued", value_parser = clap::value_parser!(u32).range(0..=100))]
+    /// How many of a hundred accounts that owe queued payments are in gridlock until the queues are
+    /// resolved; the others wait for incoming money
+    #[arg(long, value_name = "PERCENT", default_value = "50", requires = "queued", value_parser = whole::<u32>(0, 100))]
     gridlocked: u32,
     /// Commands in a batch; each batch is of one operation
-    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=BATCH_COMMANDS_MAX as i64))]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = whole::<u16>(1, BATCH_COMMANDS_MAX as u64))]
     batch: u16,
     /// Seed of the load: one seed gives one load, and one digest
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = whole::<u64>(0, u64::MAX))]
     seed: u64,
     /// Run the engine alone, on one thread, instead of the pipeline
     #[arg(long, conflicts_with_all = ["data_dir", "rate", "closed_loop"])]
@@ -172,7 +179,7 @@ impl LoadOptions {
     }
 }
 
-/// Prints a report as people or as programs read it.
+/// Prints a report as text or as JSON.
 fn print(report: &(impl fmt::Display + Serialize), json: bool) -> Result<(), Failure> {
     let mut output = io::stdout().lock();
     let printed = if json {
@@ -201,38 +208,53 @@ impl Bench {
 }
 
 impl ThroughOptions {
-    /// How `load` goes through the pipeline, and the journal that it is written to.
-    fn resolve(&self, load: &Load) -> Result<(Through, Option<Kept>), Failure> {
+    /// How `load` goes through the pipeline, and the node that it goes through.
+    fn resolve(&self, load: &Load) -> Result<Through, Failure> {
         let pace = match self.rate {
             None if self.closed_loop => Pace::ClosedLoop,
             None => Pace::Flood,
-            Some(rate) if rate.is_finite() && rate > 0.0 => {
-                Pace::Planned { commands_per_second: rate }
-            }
-            Some(rate) => return Err(Failure::Usage(format!("--rate {rate} is no rate"))),
+            Some(rate) => Pace::Planned { commands_per_second: rate },
         };
-        let mut placement = Placement::resolve(&self.threads.cores).map_err(Failure::Usage)?;
-        let wait = self.threads.wait_for(&placement, self.data_dir.is_some());
-        let kept = match &self.data_dir {
-            None => None,
-            Some(dir) => {
-                let durability = self.durability.into();
-                let (bytes, journal_io) = (self.segment_bytes, self.journal_io);
-                let (dir, journal) =
-                    store::create_new(dir, load.capacities(), durability, bytes, journal_io)?;
-                self.threads.place_near(&dir, &mut placement);
-                Some(Kept { dir, journal, durability })
-            }
+        let durability = self.durability.into();
+        let capacities = load.capacities();
+        let options = Options {
+            data_dir: self.data_dir.clone(),
+            wanted: Wanted {
+                accounts: Some(capacities.accounts),
+                transfers: Some(capacities.transfers),
+                policies: Some(capacities.policies),
+                markets: Some(capacities.markets),
+                orders: Some(capacities.orders),
+                ..Wanted::default()
+            },
+            durability,
+            segment_bytes: Some(self.segment_bytes),
+            journal_io: self.journal_io,
+            ring_slots: self.ring_slots,
+            cores: self.threads.cores.clone(),
+            wait: self.threads.wait,
+            report: node::report(),
+            ..Options::default()
         };
-        Ok((Through { pace, placement, wait, ring_slots: self.ring_slots }, kept))
+        let node = Node::open(options)?;
+        if node.last_sequence() > 0 {
+            return Err(holds_commands(self.data_dir.as_deref().unwrap_or(Path::new(""))));
+        }
+        let durability = self.data_dir.is_some().then_some(durability);
+        Ok(Through { pace, node, durability })
     }
+}
+
+fn holds_commands(path: &Path) -> Failure {
+    let text = format!("{} holds commands already: a bench needs a new journal", path.display());
+    Failure::Usage(text)
 }
 
 impl PipelineBench {
     fn execute(self) -> Result<Exit, Failure> {
         let load = self.load.generate();
-        let (through, kept) = self.through.resolve(&load)?;
-        let report = bench::pipeline(&load, self.load.seed, &through, kept).map_err(failure)?;
+        let through = self.through.resolve(&load)?;
+        let report = bench::pipeline(&load, self.load.seed, through).map_err(failure)?;
         self.load.print(&report)?;
         Ok(Exit::Done)
     }
@@ -240,15 +262,16 @@ impl PipelineBench {
 
 impl JournalBench {
     fn execute(self) -> Result<Exit, Failure> {
-        let (bytes, journal_io) = (self.segment_bytes, self.journal_io);
-        let capacities = Capacities::default();
-        let (dir, mut journal) =
-            store::create_new(&self.data_dir, capacities, Durability::Sync, bytes, journal_io)?;
-        let loads = JOURNAL_LOADS.map(|(batch, depth, count)| JournalLoad { batch, depth, count });
-        let writer = &mut journal.writer;
-        let report = bench::journal(&dir, writer, &loads, usize::from(self.turns))
+        let opened = bench::new_journal(&self.data_dir, self.segment_bytes, self.journal_io)
             .map_err(Failure::operating)?;
-        journal.writer.close().map_err(Failure::operating)?;
+        let Some((dir, mut writer)) = opened else { return Err(holds_commands(&self.data_dir)) };
+        if let Some(shortcoming) = dir.shortcoming() {
+            tell!("ringfence: {}: {shortcoming}", self.data_dir.display());
+        }
+        let loads = JOURNAL_LOADS.map(|(batch, depth, count)| JournalLoad { batch, depth, count });
+        let report = bench::journal(&dir, &mut writer, &loads, usize::from(self.turns))
+            .map_err(Failure::operating)?;
+        writer.close().map_err(Failure::operating)?;
         print(&report, self.json)?;
         Ok(Exit::Done)
     }
@@ -260,8 +283,8 @@ impl SettleBench {
         let report = if self.fold {
             bench::settle_fold(&load, self.seed).map_err(Failure::operating)?
         } else {
-            let (through, kept) = self.through.resolve(&load)?;
-            bench::settle_pipeline(&load, self.seed, &through, kept).map_err(failure)?
+            let through = self.through.resolve(&load)?;
+            bench::settle_pipeline(&load, self.seed, through).map_err(failure)?
         };
         print(&report, self.json)?;
         Ok(Exit::Done)
@@ -287,7 +310,7 @@ impl SettleBench {
 
 fn failure(error: BenchError) -> Failure {
     match error {
-        BenchError::Pipeline(error @ PipelineError::Panicked { .. }) => error.into(),
-        other => Failure::operating(other),
+        BenchError::Node(error) => error.into(),
+        BenchError::Journal(error) => Failure::operating(error),
     }
 }

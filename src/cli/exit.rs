@@ -3,8 +3,6 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use ringfence_node::pipeline::PipelineError;
-
 /// Exit statuses. Where more than one applies, the first of 101, 1, 3 and 4 is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -32,9 +30,9 @@ impl From<Exit> for ExitCode {
 /// Why the program ends before it did what it was asked for.
 #[derive(Debug)]
 pub enum Failure {
-    /// The arguments make no sense, or ask for help.
+    /// The arguments are wrong, or ask for help.
     Arguments(clap::Error),
-    /// The arguments make no sense together, or on this machine.
+    /// The arguments do not fit together, or not this machine.
     Usage(String),
     /// An operating error.
     Operating(String),
@@ -60,23 +58,14 @@ impl Failure {
         }
     }
 
-    /// Says it, on standard error (help: on standard output).
+    /// Prints it on standard error (help: on standard output).
     pub fn print(&self) {
         match self {
-            // Where nobody reads it there is nobody to tell.
+            // Where standard error cannot be written there is no other place for it.
             Failure::Arguments(error) => drop(error.print()),
             Failure::Usage(message) => tell!("ringfence: {message}"),
             Failure::Operating(message) => tell!("ringfence: {message}"),
             Failure::Bug(message) => tell!("ringfence: broken invariant: {message}"),
-        }
-    }
-}
-
-impl From<PipelineError> for Failure {
-    fn from(error: PipelineError) -> Failure {
-        match error {
-            PipelineError::Panicked { .. } => Failure::Bug(error.to_string()),
-            other => Failure::Operating(other.to_string()),
         }
     }
 }

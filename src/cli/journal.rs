@@ -1,4 +1,4 @@
-//! `ringfence journal`: check, sum up, print or repair a journal.
+//! `ringfence journal`: check, sum up, print, export or repair a journal.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -8,23 +8,28 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::export::Export;
 use super::options::{ConfigFile, KeyOption, note_unchecked};
-use super::progress::Progress;
+use super::progress::ProgressLine;
 use super::{Exit, Failure};
 use ringfence_codec::text;
+use ringfence_journal::outcomes::Scan;
 use ringfence_journal::{DataDir, Entry, Reader, Repaired, Seals, Summary, WitnessFound, inspect};
+use ringfence_node::replay;
 use ringfence_types::Op;
 
 /// What to do with a journal. Only `repair` changes anything.
 #[derive(Debug, Subcommand)]
 pub(super) enum Journal {
-    /// Check every byte; damage is named with file and offset
+    /// Check every byte, and name the first damage with file and offset
     Verify(Where),
-    /// Sum up what it holds, as one JSON object
+    /// Print what it holds, as one JSON object
     Stat(Where),
-    /// Print its commands as input lines, batches kept, with sequence and engine_timestamp
+    /// Print its commands to look at, a line a batch, each with sequence and engine_timestamp
     Dump(Where),
-    /// Cut it at the first damage, keeping what is cut in NAME.cut beside it
+    /// Print its commands as input for `apply`, which then gives the same outcomes and state
+    Export(Export),
+    /// Cut it at the first damage, and keep what is cut in NAME.cut beside it
     Repair(Where),
 }
 
@@ -55,6 +60,7 @@ impl Journal {
                     _ => String::new(),
                 };
                 let snapshots = at.check_snapshots()?;
+                at.check_outcome_log(&summary)?;
                 print_line(&format!(
                     "ok: {} commands in {} batches, {} bytes checked, durable up to sequence {}{seals}{snapshots}",
                     summary.last_sequence,
@@ -69,6 +75,7 @@ impl Journal {
                 print_line(&line.expect("a summary can be written as JSON"))?;
             }
             Journal::Dump(at) => at.dump()?,
+            Journal::Export(export) => export.execute()?,
             Journal::Repair(at) => at.repair()?,
         }
         Ok(Exit::Done)
@@ -81,7 +88,7 @@ impl Where {
     }
 
     fn inspect(&self) -> Result<Summary, Failure> {
-        let mut progress = Progress::of("bytes checked");
+        let mut progress = ProgressLine::new("bytes checked");
         let summary = inspect(&self.open()?, self.key.read()?, |bytes| progress.tick(bytes));
         progress.finish();
         let summary = summary.map_err(Failure::operating)?;
@@ -98,12 +105,35 @@ impl Where {
     fn check_snapshots(&self) -> Result<String, Failure> {
         let dir = self.open()?;
         let sequences =
-            ringfence_journal::check_snapshots(dir.files()).map_err(Failure::operating)?;
+            replay::check_snapshots(&dir, self.key.read()?).map_err(Failure::operating)?;
         Ok(match sequences.as_slice() {
             [] => String::new(),
             [one] => format!(", one snapshot of sequence {one}"),
             [.., last] => format!(", {} snapshots, the last of sequence {last}", sequences.len()),
         })
+    }
+
+    /// Checks that the journal has all that the outcome log says was durable.
+    fn check_outcome_log(&self, summary: &Summary) -> Result<(), Failure> {
+        let dir = self.open()?;
+        // An engine may have gone on since the journal was read.
+        if dir.is_held().map_err(Failure::operating)? {
+            return Ok(());
+        }
+        let scan = Scan::read_end(dir.path(), summary.journal_id.to_be_bytes());
+        let checked = scan.and_then(|scan| scan.check_journal(summary.last_sequence));
+        checked.map_err(Failure::operating)
+    }
+
+    /// Sets aside what the outcome log holds of commands that the journal in `dir`, which ends with
+    /// the command `last_sequence`, no longer has.
+    fn repair_outcome_log(&self, dir: &DataDir, last_sequence: u64) -> Result<(), Failure> {
+        let first = ringfence_journal::first_segment(dir.files()).map_err(Failure::operating)?;
+        let scan = Scan::read(dir.path(), first.journal_id).map_err(Failure::operating)?;
+        if scan.held().last_sequence <= last_sequence {
+            return Ok(());
+        }
+        scan.set_aside(last_sequence, |note| tell!("ringfence: {note}")).map_err(Failure::operating)
     }
 
     fn repair(&self) -> Result<(), Failure> {
@@ -116,6 +146,7 @@ impl Where {
         for cut in &repaired.cuts {
             tell!("ringfence: {cut}");
         }
+        self.repair_outcome_log(&dir, repaired.last_sequence)?;
         print_line(&describe_repair(&repaired))
     }
 
@@ -128,7 +159,7 @@ impl Where {
         while let Some(entry) = reader.next_entry().map_err(Failure::operating)? {
             if let Entry::Batch { first_sequence, commands, .. } = entry {
                 line.clear();
-                text::encode_commands(first_sequence, commands, &mut line);
+                text::encode_commands_with_sequence(first_sequence, commands, &mut line);
                 output.write_all(&line).map_err(written)?;
             }
         }
@@ -140,7 +171,7 @@ impl Where {
     }
 }
 
-/// What is gone and what is left, for people.
+/// What is gone and what is left.
 fn describe_repair(repaired: &Repaired) -> String {
     let (last, acknowledged) = (repaired.last_sequence, repaired.acknowledged_sequence);
     if repaired.cuts.is_empty() && acknowledged <= last {
@@ -201,6 +232,8 @@ struct Limits {
     accounts: String,
     transfers: String,
     policies: String,
+    markets: String,
+    orders: String,
     retention_ns: String,
 }
 
@@ -239,6 +272,8 @@ impl Stat {
                 accounts: rules.capacities.accounts.to_string(),
                 transfers: rules.capacities.transfers.to_string(),
                 policies: rules.capacities.policies.to_string(),
+                markets: rules.capacities.markets.to_string(),
+                orders: rules.capacities.orders.to_string(),
                 retention_ns: rules.retention_ns.to_string(),
             }),
             tail_bytes: summary.tail.as_ref().map_or(0, |tail| tail.bytes).to_string(),

@@ -6,8 +6,8 @@
 //!   to standard error.
 //! * The exit status tells what happened: see [`Exit`].
 
-/// Says a line on standard error. Where nobody reads it there is nobody to tell, and no reason to
-/// panic as `eprintln!` does.
+/// Writes a line to standard error. Where that cannot be written the line is dropped: `eprintln!`
+/// would panic.
 macro_rules! tell {
     ($($said:tt)*) => {{
         use std::io::Write as _;
@@ -19,17 +19,17 @@ mod apply;
 mod bench;
 mod config;
 mod exit;
+mod export;
 mod journal;
-mod memory;
+mod node;
 mod options;
-mod outcome_log;
 mod priority;
 mod progress;
 mod replay;
 mod run;
 mod signals;
 mod snapshot;
-mod store;
+mod stdio;
 mod submit;
 mod summary;
 
@@ -43,7 +43,12 @@ pub use exit::{Exit, Failure};
 
 /// A lock-free, single-node, low-latency payment engine.
 #[derive(Debug, Parser)]
-#[command(name = "ringfence", version = version(), subcommand_required = true)]
+#[command(
+    name = "ringfence",
+    version = version(),
+    subcommand_required = true,
+    after_help = AFTER_HELP
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -51,23 +56,51 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a file of commands through the whole pipeline and print one outcome line for each.
+    /// Run a file of commands through an engine and print a line for each outcome.
     Apply(apply::Apply),
-    /// Run the engine as a server.
+    /// Run the engine as a server, until SIGINT or SIGTERM.
     Run(run::Run),
-    /// Send a file of commands to a running engine and print what `apply` would.
+    /// Send a file of commands to a running engine and print a line for each outcome.
     Submit(submit::Submit),
-    /// Rebuild the state from the journal and print a summary of it.
+    /// Rebuild the state from the journal and print a summary of it; changes nothing.
     Replay(replay::Replay),
-    /// Write a snapshot, so that recovery need not start from the first command.
+    /// Write a snapshot, so that a start reads it and only the commands after it.
     Snapshot(snapshot::Snapshot),
-    /// Check, sum up, print or repair a journal.
+    /// Check, sum up, print, export or repair a journal.
     #[command(subcommand)]
     Journal(journal::Journal),
-    /// Measure.
+    /// Measure throughput and latency.
     #[command(subcommand)]
     Bench(bench::Bench),
 }
+
+impl Command {
+    fn execute(self) -> Result<Exit, Failure> {
+        // A server has nothing to say there.
+        let prints = !matches!(self, Command::Run(_));
+        if prints && stdio::output_was_closed() {
+            let text =
+                "standard output is closed: redirect it to /dev/null if nobody wants to see it";
+            return Err(Failure::Operating(text.to_owned()));
+        }
+        match self {
+            Command::Apply(command) => command.execute(),
+            Command::Run(command) => command.execute(),
+            Command::Submit(command) => command.execute(),
+            Command::Replay(command) => command.execute(),
+            Command::Snapshot(command) => command.execute(),
+            Command::Journal(command) => command.execute(),
+            Command::Bench(command) => command.execute(),
+        }
+    }
+}
+
+const AFTER_HELP: &str = "\
+An option that is not on the command line is read from the variable that its help names, then from
+the TOML file that --config names.
+
+Exit status: 0 all commands were processed, refused ones included; 1 operating error; 2 wrong usage;
+3 malformed input lines; 4 refused commands, with --fail-on-refused; 101 bug.";
 
 fn version() -> &'static str {
     static VERSION: OnceLock<String> = OnceLock::new();
@@ -85,15 +118,9 @@ fn version() -> &'static str {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let outcome = parse(arguments).and_then(|cli| match cli.command {
-        Command::Apply(command) => command.execute(),
-        Command::Run(command) => command.execute(),
-        Command::Submit(command) => command.execute(),
-        Command::Replay(command) => command.execute(),
-        Command::Snapshot(command) => command.execute(),
-        Command::Journal(command) => command.execute(),
-        Command::Bench(command) => command.execute(),
-    });
+    let outcome = signals::outlive_file_size_limit()
+        .and_then(|()| parse(arguments))
+        .and_then(|cli| cli.command.execute());
     match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -106,14 +133,7 @@ pub fn main() -> ExitCode {
 /// Reads the arguments; what they leave open comes from the environment, then from the
 /// configuration file, then from the defaults.
 fn parse(arguments: Vec<OsString>) -> Result<Cli, Failure> {
-    let matches = Cli::command().try_get_matches_from(&arguments).map_err(Failure::Arguments)?;
-    let matches = match config::arguments_from_file(&Cli::command(), &matches)? {
-        added if added.is_empty() => matches,
-        added => {
-            let all = arguments.into_iter().chain(added);
-            Cli::command().try_get_matches_from(all).map_err(Failure::Arguments)?
-        }
-    };
+    let matches = config::matches(Cli::command(), arguments)?;
     Cli::from_arg_matches(&matches).map_err(Failure::Arguments)
 }
 

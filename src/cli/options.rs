@@ -1,18 +1,15 @@
 //! Options that more than one command has.
 
-use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use super::Failure;
-use ringfence_journal::{Backend, DataDir, Durability, Key, SEGMENT_BYTES_MIN, Seals};
-use ringfence_node::pipeline::{Cores, Placement, Settings, Wait};
-use ringfence_ring::WaitStrategy;
+use ringfence_journal::{
+    Backend, Durability, Key, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, Seals, Wanted,
+};
+use ringfence_node::pipeline::{Cores, Wait};
 use ringfence_types::BATCH_COMMANDS_MAX;
 
 /// Options of every command that reads a data directory.
@@ -26,8 +23,8 @@ pub(super) struct ConfigFile {
 /// The key of a journal.
 #[derive(Debug, Args)]
 pub(super) struct KeyOption {
-    /// File with the key that seals the journal's chain: without the key nobody can rewrite history
-    /// unseen. A new journal is sealed with it from its start, an old one keeps its key
+    /// File with the secret key of a sealed journal: nobody without the key can rewrite the journal
+    /// unnoticed. A new journal is sealed from its start or never
     #[arg(long, alias = "key", env = "RINGFENCE_JOURNAL_KEY", value_name = "FILE")]
     pub journal_key: Option<PathBuf>,
 }
@@ -40,7 +37,7 @@ impl KeyOption {
     }
 }
 
-/// Says what a look at the journal does not prove.
+/// Says so where a journal is sealed and was read without its key.
 pub(super) fn note_unchecked(seals: Seals) {
     if seals == Seals::Unchecked {
         tell!(
@@ -49,33 +46,41 @@ pub(super) fn note_unchecked(seals: Seals) {
     }
 }
 
-/// What decides outcomes: kept in the journal once it is there.
+/// Options that decide outcomes. They are kept in the journal.
 #[derive(Debug, Args)]
 pub(super) struct JournaledOptions {
-    /// Most accounts, allocated at start [default: what the journal says, else 65536]
+    /// Most accounts, allocated at start [default: as in the journal, 65536 in a new one]
     #[arg(long, env = "RINGFENCE_ACCOUNTS", value_name = "N", value_parser = capacity)]
     pub accounts: Option<u64>,
-    /// Most transfers and spent ids, allocated at start [default: what the journal says, else 1048576]
+    /// Most transfers, and ids that refused ones have spent, allocated at start [default: as in the journal, 1048576 in a new one]
     #[arg(long, env = "RINGFENCE_TRANSFERS", value_name = "N", value_parser = capacity)]
     pub transfers: Option<u64>,
-    /// Most policies, allocated at start [default: what the journal says, else 65536]
+    /// Most policies, allocated at start [default: as in the journal, 65536 in a new one]
     #[arg(long, env = "RINGFENCE_POLICIES", value_name = "N", value_parser = capacity)]
     pub policies: Option<u64>,
-    /// Most markets, allocated at start [default: what the journal says, else 64]
+    /// Most markets, allocated at start [default: as in the journal, 64 in a new one]
     #[arg(long, env = "RINGFENCE_MARKETS", value_name = "N", value_parser = capacity)]
     pub markets: Option<u64>,
-    /// Most orders and spent ids of orders, allocated at start [default: what the journal says, else 262144]
+    /// Most orders, and ids that refused ones have spent, allocated at start [default: as in the journal, 262144 in a new one]
     #[arg(long, env = "RINGFENCE_ORDERS", value_name = "N", value_parser = capacity)]
     pub orders: Option<u64>,
-    /// How long ids are remembered, such as 36h or 30days [default: what the journal says, else for ever]
+    /// How long ids are remembered, such as 36h or 30days [default: as in the journal, for ever in a new one]
     #[arg(long, env = "RINGFENCE_RETENTION", value_name = "DURATION", value_parser = retention)]
     pub retention: Option<Duration>,
+    /// Take back capacities under which no command was taken in: for a start with too large ones, for
+    /// which there is no memory
+    #[arg(long, env = "RINGFENCE_WITHDRAW_CAPACITIES")]
+    pub withdraw_capacities: bool,
+    /// Let --retention be shorter than the journal's: ids are forgotten sooner, and a payment that is
+    /// repeated after that is executed again
+    #[arg(long, env = "RINGFENCE_SHORTEN_RETENTION", requires = "retention")]
+    pub shorten_retention: bool,
 }
 
-/// How the engine runs; none of it shows in an outcome.
+/// How the engine runs. No outcome depends on these.
 #[derive(Debug, Args)]
 pub(super) struct EngineOptions {
-    /// When an outcome may leave: once its command is on stable storage, or at once
+    /// When an outcome is sent
     #[arg(
         long,
         env = "RINGFENCE_DURABILITY",
@@ -87,19 +92,20 @@ pub(super) struct EngineOptions {
     /// Slots of the ring, a power of two, at least 16384
     #[arg(long, env = "RINGFENCE_RING_SLOTS", value_name = "N", default_value = "65536", value_parser = ring_slots)]
     pub ring_slots: usize,
-    /// Slots of the lane for events and bodies of look-ups, a power of two
-    #[arg(long, env = "RINGFENCE_EVENT_SLOTS", value_name = "N", default_value = "16384", value_parser = power_of_two)]
+    /// Slots of the ring for events and for what look-ups find, a power of two
+    #[arg(long, env = "RINGFENCE_EVENT_SLOTS", value_name = "N", default_value = "16384", value_parser = event_slots)]
     pub event_slots: usize,
-    /// Bytes of one segment of the journal, a power of two, at least 2097152
-    #[arg(long, env = "RINGFENCE_SEGMENT_BYTES", value_name = "N", default_value = "67108864", value_parser = segment_bytes)]
-    pub segment_bytes: u64,
+    /// Bytes of a new segment of the journal, a power of two, at least 2097152 [default: as its last
+    /// segment, else 67108864]
+    #[arg(long, env = "RINGFENCE_SEGMENT_BYTES", value_name = "N", value_parser = segment_bytes)]
+    pub segment_bytes: Option<u64>,
     /// What writes the journal: io-uring, threads (direct writes that a thread waits for) or buffered
-    /// [default: the first that works]
-    #[arg(long, env = "RINGFENCE_JOURNAL_IO", value_name = "HOW", hide = true)]
+    /// (through the page cache) [default: the first that works]
+    #[arg(long, env = "RINGFENCE_JOURNAL_IO", value_name = "HOW")]
     pub journal_io: Option<Backend>,
     #[command(flatten)]
     pub key: KeyOption,
-    /// Keep outcomes and events by sequence in the data directory, for consumers that resume
+    /// Keep outcomes and events by sequence in the data directory, so that consumers can resume
     #[arg(long, env = "RINGFENCE_OUTCOME_LOG")]
     pub outcome_log: bool,
     #[command(flatten)]
@@ -109,11 +115,11 @@ pub(super) struct EngineOptions {
 /// Which threads run the stages, and how they wait.
 #[derive(Debug, Args)]
 pub(super) struct ThreadOptions {
-    /// How stages wait: busy-spin, yield, park, phased (spin, yield, park), or auto: phased unless
-    /// each stage has a core of its own
+    /// How a stage without work waits: busy-spin, yield, park (sleep), phased (spin, then yield, then
+    /// sleep), or auto: phased, unless each stage has a core of its own
     #[arg(long, env = "RINGFENCE_WAIT", value_name = "HOW", default_value = "auto")]
     pub wait: Wait,
-    /// Cores to pin stages to, such as 0,1 or 2-5, or auto: all that this process may use
+    /// Cores to pin threads to, such as 0,1 or 2-5, or auto: all that this process may use
     #[arg(long, env = "RINGFENCE_CORES", value_name = "LIST", default_value = "auto")]
     pub cores: Cores,
 }
@@ -121,9 +127,9 @@ pub(super) struct ThreadOptions {
 /// `--durability`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum DurabilityOption {
-    /// No outcome leaves before its command is on stable storage
+    /// Once its command is on stable storage
     Sync,
-    /// The journal is written but not waited for
+    /// At once: a power cut can lose commands whose outcomes were sent
     Async,
 }
 
@@ -138,78 +144,70 @@ impl From<DurabilityOption> for Durability {
 
 /// Dense indices are 32 bits wide, and one of them means "none".
 const CAPACITY_MAX: u64 = 1 << 31;
+/// Fewest slots of the ring: two of the longest batches fit.
+const RING_SLOTS_MIN: u64 = 2 * BATCH_COMMANDS_MAX as u64;
 
-fn number(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "not a number".to_owned())
+/// A parser of whole numbers from `min` to `max`.
+pub(super) fn whole<T: TryFrom<u64>>(
+    min: u64,
+    max: u64,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| (min..=max).contains(number));
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| match max {
+            u64::MAX => format!("must be a whole number from {min} up"),
+            _ => format!("must be a whole number from {min} to {max}"),
+        })
+    }
 }
 
 fn capacity(text: &str) -> Result<u64, String> {
-    match number(text)? {
-        count @ 1..=CAPACITY_MAX => Ok(count),
-        _ => Err(format!("not between 1 and {CAPACITY_MAX}")),
-    }
+    whole(1, CAPACITY_MAX)(text)
 }
 
-fn power_of_two(text: &str) -> Result<usize, String> {
-    match number(text)? {
-        slots @ 1..=CAPACITY_MAX if slots.is_power_of_two() => Ok(slots as usize),
-        _ => Err(format!("not a power of two up to {CAPACITY_MAX}")),
-    }
+fn slots(min: u64, text: &str) -> Result<usize, String> {
+    whole(min, CAPACITY_MAX)(text)
+        .ok()
+        .filter(|slots: &usize| slots.is_power_of_two())
+        .ok_or_else(|| format!("must be a power of two from {min} to {CAPACITY_MAX}"))
 }
 
 pub(super) fn ring_slots(text: &str) -> Result<usize, String> {
-    let slots_min = 2 * BATCH_COMMANDS_MAX;
-    match power_of_two(text)? {
-        slots if slots >= slots_min => Ok(slots),
-        _ => Err(format!("fewer than {slots_min}: two of the longest batches must fit")),
-    }
+    slots(RING_SLOTS_MIN, text)
+}
+
+fn event_slots(text: &str) -> Result<usize, String> {
+    slots(1, text)
 }
 
 pub(super) fn segment_bytes(text: &str) -> Result<u64, String> {
-    match number(text)? {
-        bytes if bytes.is_power_of_two() && bytes >= SEGMENT_BYTES_MIN => Ok(bytes),
-        _ => Err(format!("not a power of two from {SEGMENT_BYTES_MIN} up")),
-    }
+    let bytes = text.parse().ok();
+    bytes.filter(|&bytes| ringfence_journal::check_segment_bytes(bytes).is_ok()).ok_or_else(|| {
+        format!("must be a power of two from {SEGMENT_BYTES_MIN} to {SEGMENT_BYTES_MAX}")
+    })
 }
 
 fn retention(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("must be a duration such as 36h or 30days: {error}"))?;
     match u64::try_from(duration.as_nanos()) {
         Ok(1..) => Ok(duration),
-        _ => Err("not between 1 ns and 584 years".to_owned()),
+        _ => Err("must be a duration from 1ns to 584years".to_owned()),
     }
 }
 
-impl ThreadOptions {
-    /// Places the journal's thread near the disk that `dir` lies on, unless cores were asked for.
-    pub(super) fn place_near(&self, dir: &DataDir, placement: &mut Placement) {
-        if self.cores == Cores::Auto {
-            // A failure costs speed alone here; the journal meets it again, and says so.
-            placement.bring_journal_near(|| dir.durable_write_ns().ok());
+impl JournaledOptions {
+    /// What is asked for; the rest is as the journal says.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted {
+            accounts: self.accounts,
+            transfers: self.transfers,
+            policies: self.policies,
+            markets: self.markets,
+            orders: self.orders,
+            retention_ns: self.retention.map(|retention| retention.as_nanos() as u64),
+            withdraws_capacities: self.withdraw_capacities,
+            shortens_retention: self.shorten_retention,
         }
-    }
-
-    /// How the threads of `placement` wait on this machine.
-    pub(super) fn wait_for(&self, placement: &Placement, journaled: bool) -> WaitStrategy {
-        let cores = available_parallelism().map_or(1, NonZero::get);
-        let strategy = self.wait.strategy(placement, journaled, cores);
-        if self.wait == Wait::BusySpin && strategy != WaitStrategy::BusySpin {
-            tell!("ringfence: more threads than cores would spin; they yield instead");
-        }
-        strategy
-    }
-}
-
-impl EngineOptions {
-    /// What these options mean for a run on this machine.
-    pub(super) fn settings(
-        &self,
-        journaled: bool,
-        stop: Arc<AtomicBool>,
-    ) -> Result<Settings, Failure> {
-        let placement = Placement::resolve(&self.threads.cores).map_err(Failure::Usage)?;
-        let wait = self.threads.wait_for(&placement, journaled);
-        let (ring_slots, event_slots) = (self.ring_slots, self.event_slots);
-        Ok(Settings { ring_slots, event_slots, wait, placement, parker: None, stop })
     }
 }

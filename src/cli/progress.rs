@@ -6,22 +6,18 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Shows how much was processed, once a second, where standard error is a terminal.
-pub(super) struct Progress {
+pub(super) struct ProgressLine {
     start: Instant,
     shown: Option<Instant>,
     is_terminal: bool,
     what: &'static str,
 }
 
-impl Progress {
-    /// Of commands.
-    pub(super) fn new() -> Progress {
-        Progress::of("commands")
-    }
-
+impl ProgressLine {
     /// Of what people call `what`.
-    pub(super) fn of(what: &'static str) -> Progress {
-        Progress { start: Instant::now(), shown: None, is_terminal: stderr().is_terminal(), what }
+    pub(super) fn new(what: &'static str) -> ProgressLine {
+        let is_terminal = stderr().is_terminal();
+        ProgressLine { start: Instant::now(), shown: None, is_terminal, what }
     }
 
     /// So many are done.
@@ -41,5 +37,11 @@ impl Progress {
         if self.shown.take().is_some() {
             drop(write!(stderr(), "\r\x1b[K"));
         }
+    }
+}
+
+impl Drop for ProgressLine {
+    fn drop(&mut self) {
+        self.finish();
     }
 }

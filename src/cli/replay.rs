@@ -5,16 +5,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::options::{ConfigFile, KeyOption, note_unchecked};
-use super::outcome_log::Compare;
-use super::progress::Progress;
+use super::options::{ConfigFile, KeyOption, note_unchecked, whole};
 use super::summary::Summary;
-use super::{Exit, Failure};
+use super::{Exit, Failure, node};
 use ringfence_codec::text;
-use ringfence_engine::{Engine, Sink};
+use ringfence_engine::{Engine, OutcomeSink};
+use ringfence_journal::DataDir;
 use ringfence_journal::outcomes::LogReader;
-use ringfence_journal::{Anchor, DataDir, Reader};
-use ringfence_node::replay::{self, Discard, Replayer, Restored, TextLines};
+use ringfence_node::replay::{
+    Begin, Compare, Discard, ReplayError, Replayed, TextLines, Wish, replay,
+};
 
 /// Arguments of `ringfence replay`.
 #[derive(Debug, Args)]
@@ -25,18 +25,18 @@ pub(super) struct Replay {
     /// Print every outcome again, byte for byte; the summary goes to standard error
     #[arg(long)]
     outcomes: bool,
-    /// With --outcomes: print what commands brought about too
+    /// With --outcomes: print the events of the commands too
     #[arg(long, requires = "outcomes")]
     events: bool,
     /// Print every account in order of creation; the summary goes to standard error
     #[arg(long)]
     balances: bool,
-    /// Compare with the outcome log and name the first difference
+    /// Compare the outcomes with the outcome log and name the first difference
     #[arg(long, conflicts_with = "outcomes")]
     check: bool,
-    /// Stop after this command (before the linked chain, where it stands within one)
-    #[arg(long, value_name = "SEQUENCE", default_value_t = u64::MAX, hide_default_value = true)]
-    until: u64,
+    /// Stop after this command, or before its linked chain where that goes on after it
+    #[arg(long, value_name = "SEQUENCE", value_parser = whole::<u64>(0, u64::MAX))]
+    until: Option<u64>,
     #[command(flatten)]
     key: KeyOption,
     #[command(flatten)]
@@ -48,33 +48,21 @@ impl Replay {
         let dir = DataDir::open_to_read(&self.data_dir).map_err(Failure::operating)?;
         let mut output = io::stdout().lock();
         let (engine, summary) = if self.outcomes {
-            let start = replay::oldest_snapshot_of_a_shortened_journal(&dir, say)
-                .map_err(Failure::operating)?;
             let lines = TextLines::new(&mut output, self.events);
-            let anchor = self.within_reach(&start)?;
-            let mut replayer = Replayer::starting(start, lines, self.until);
-            self.read(&dir, anchor.as_ref(), &mut replayer, TextLines::has_failed)?;
-            replayer.sink.finish().map_err(written)?;
-            end(replayer)?
+            let mut replayed = self.replay(&dir, Begin::Oldest, lines, TextLines::has_failed)?;
+            replayed.sink.finish().map_err(written)?;
+            sum_up(replayed)
         } else if self.check {
-            let start = replay::oldest_snapshot_of_a_shortened_journal(&dir, say)
-                .map_err(Failure::operating)?;
-            let anchor = self.within_reach(&start)?;
-            let mut replayer = Replayer::starting(start, self.compare(&dir)?, self.until);
-            self.read(&dir, anchor.as_ref(), &mut replayer, |_| false)?;
-            let (engine, compare, summary) = end_with(replayer)?;
-            match compare.finish(self.until).map_err(Failure::operating)? {
-                Ok(last) => say(format!("the outcome log agrees up to sequence {last}")),
+            let replayed = self.replay(&dir, Begin::Oldest, self.compare(&dir)?, |_| false)?;
+            let (engine, compare, summary) = sum_up_with(replayed);
+            let until = self.until.unwrap_or(u64::MAX);
+            match compare.finish(until).map_err(Failure::operating)? {
+                Ok(last) => tell!("ringfence: the outcome log agrees up to sequence {last}"),
                 Err(difference) => return Err(Failure::Operating(difference)),
             }
             (engine, summary)
         } else {
-            let start =
-                replay::newest_snapshot(&dir, self.until, say).map_err(Failure::operating)?;
-            let anchor = self.within_reach(&start)?;
-            let mut replayer = Replayer::starting(start, Discard, self.until);
-            self.read(&dir, anchor.as_ref(), &mut replayer, |_| false)?;
-            end(replayer)?
+            sum_up(self.replay(&dir, Begin::Newest, Discard, |_| false)?)
         };
         if self.balances {
             print_balances(&engine, &mut output).map_err(written)?;
@@ -87,15 +75,35 @@ impl Replay {
         Ok(Exit::Done)
     }
 
-    /// Where the replay begins; refused where that is behind its end.
-    fn within_reach(&self, start: &Option<Restored>) -> Result<Option<Anchor>, Failure> {
-        match start {
-            Some(start) if start.anchor.last_sequence > self.until => {
-                let (until, first) = (self.until, start.anchor.last_sequence);
-                let text = format!("--until {until}: the journal is kept from sequence {first} on");
-                Err(Failure::Operating(text))
-            }
-            _ => Ok(start.as_ref().map(|start| start.anchor)),
+    fn replay<S: OutcomeSink>(
+        &self,
+        dir: &DataDir,
+        begin: Begin,
+        sink: S,
+        gives_up: impl Fn(&S) -> bool,
+    ) -> Result<Replayed<S>, Failure> {
+        let wish = Wish { begin, until: self.until, key: self.key.read()? };
+        let replayed = replay(dir, wish, sink, &gives_up, &mut node::report()).map_err(failed)?;
+        note_unchecked(replayed.seals);
+        if let Some(tail) = &replayed.tail {
+            tell!("ringfence: passed over {tail}");
+        }
+        if !gives_up(&replayed.sink) {
+            self.note_end(replayed.last_sequence, replayed.is_done);
+        }
+        Ok(replayed)
+    }
+
+    /// Says so where the replay did not end with the command that was asked for.
+    fn note_end(&self, last: u64, is_done: bool) {
+        match self.until {
+            Some(until) if last < until && is_done => tell!(
+                "ringfence: --until {until} is within a linked chain: stopped before it, after sequence {last}"
+            ),
+            Some(until) if last < until => tell!(
+                "ringfence: --until {until}: the journal ends before that, with sequence {last}"
+            ),
+            _ => {}
         }
     }
 
@@ -104,55 +112,30 @@ impl Replay {
         let log = LogReader::open(dir.path(), first.journal_id).map_err(Failure::operating)?;
         Ok(Compare::new(log, dir.is_held().map_err(Failure::operating)?))
     }
-
-    fn read<S: Sink>(
-        &self,
-        dir: &DataDir,
-        anchor: Option<&Anchor>,
-        replayer: &mut Replayer<S>,
-        gives_up: impl Fn(&S) -> bool,
-    ) -> Result<(), Failure> {
-        let key = self.key.read()?;
-        let reader = match anchor {
-            Some(anchor) => Reader::open_after(dir, anchor, key),
-            None => Reader::open(dir, key),
-        };
-        let mut reader = reader.map_err(Failure::operating)?;
-        note_unchecked(reader.seals());
-        let mut progress = Progress::new();
-        while !replayer.is_done() && !gives_up(&replayer.sink) {
-            let Some(entry) = reader.next_entry().map_err(Failure::operating)? else { break };
-            replayer.apply(&entry).map_err(Failure::operating)?;
-            progress.tick(replayer.commands());
-        }
-        progress.finish();
-        if let Some(tail) = reader.tail() {
-            tell!("ringfence: passed over {tail}");
-        }
-        Ok(())
-    }
 }
 
-fn say(note: String) {
-    tell!("ringfence: {note}");
+fn failed(error: ReplayError) -> Failure {
+    match error {
+        ReplayError::Retired { until, earliest } => Failure::Operating(format!(
+            "--until {until}: what came before is retired, and the earliest snapshot is of sequence {earliest}: --until can be {earliest} or more"
+        )),
+        other => Failure::operating(other),
+    }
 }
 
 fn written(error: io::Error) -> Failure {
     Failure::Operating(format!("writing to standard output: {error}"))
 }
 
-fn end<S: Sink>(replayer: Replayer<S>) -> Result<(Engine, Summary), Failure> {
-    let (engine, _, summary) = end_with(replayer)?;
-    Ok((engine, summary))
+fn sum_up<S>(replayed: Replayed<S>) -> (Engine, Summary) {
+    let (engine, _, summary) = sum_up_with(replayed);
+    (engine, summary)
 }
 
-fn end_with<S: Sink>(replayer: Replayer<S>) -> Result<(Engine, S, Summary), Failure> {
-    let commands = replayer.commands();
-    let (last_sequence, last_timestamp) = replayer.last();
-    let (engine, sink) = replayer.into_parts();
-    let engine = engine.ok_or_else(|| Failure::Operating("the journal has no rules".to_owned()))?;
+fn sum_up_with<S>(replayed: Replayed<S>) -> (Engine, S, Summary) {
+    let Replayed { engine, sink, commands, last_sequence, last_timestamp, .. } = replayed;
     let summary = Summary::of(&engine, commands, last_sequence, last_timestamp);
-    Ok((engine, sink, summary))
+    (engine, sink, summary)
 }
 
 fn print_balances(engine: &Engine, output: &mut impl Write) -> io::Result<()> {

@@ -1,19 +1,15 @@
 //! `ringfence run`: the engine as a server.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
 
-use super::memory::{self, Memory};
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
-use super::progress::Progress;
-use super::summary::{Summary, counts_line};
-use super::{Exit, Failure, signals, store};
+use super::{Exit, Failure, node};
 use ringfence_codec::Address;
-use ringfence_node::gateway::SocketSource;
-use ringfence_node::pipeline::{self, Parts, Settings};
-use ringfence_node::publish::{Logged, SocketSink};
+use ringfence_node::Ran;
+use ringfence_node::gateway::{Clock, SocketSource};
+use ringfence_node::publish::SocketSink;
 
 /// Arguments of `ringfence run`.
 #[derive(Debug, Args)]
@@ -34,55 +30,22 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
-        let program_bytes = memory::program_bytes();
-        let stop = signals::stop_flag()?;
-        let mut settings = self.engine.settings(true, Arc::clone(&stop))?;
-        let store = store::open(Some(&self.data_dir), &self.journaled, &self.engine)?;
-        if let Some(dir) = &store.dir {
-            self.engine.threads.place_near(dir, &mut settings.placement);
-        }
         let listen = match self.listen.as_slice() {
             [] => vec![Address::Unix(self.data_dir.join("ringfence.sock"))],
             given => given.to_vec(),
         };
-        let memory = Memory::new(program_bytes, store.engine.memory_bytes(), &settings, true);
-        tell!("ringfence: {}", memory.line());
+        SocketSource::check(&listen).map_err(Failure::operating)?;
+        let (node, stop) = node::open(Some(&self.data_dir), &self.journaled, &self.engine)?;
         let source = SocketSource::listen(&listen).map_err(Failure::operating)?;
-        let settings = Settings { parker: Some(source.parker()), ..settings };
-        let (first_sequence, dir) = (store.last_sequence + 1, store.dir);
+        node::warn_of_clock(&node, Clock::System);
+        let first_sequence = node.last_sequence() + 1;
         tell!(
             "ringfence: ready on {}, sequence {first_sequence}, {}",
             source.addresses().collect::<Vec<_>>().join(" and "),
-            settings.placement
+            node.placement()
         );
-
-        let parts = Parts {
-            engine: store.engine,
-            source,
-            sink: Logged::new(SocketSink::new(stop), store.log)
-                .map_err(|error| Failure::Operating(format!("starting a thread: {error}")))?,
-            journal: store.journal,
-            last_sequence: store.last_sequence,
-            last_timestamp: store.last_timestamp,
-        };
-        let mut progress = Progress::new();
-        let finished = pipeline::run(parts, settings, |sequence| {
-            progress.tick((sequence + 1).saturating_sub(first_sequence));
-        });
-        progress.finish();
-        let finished = finished?;
-        if let Some(journal) = finished.journal {
-            journal.writer.close().map_err(Failure::operating)?;
-        }
-        let (_, log_failure) = finished.sink.finish();
-        if let Some(failure) = log_failure {
-            tell!("ringfence: {failure}; the next start makes it whole");
-        }
-        drop(dir);
-        let commands = finished.last_sequence + 1 - first_sequence;
-        let (sequence, timestamp) = (finished.last_sequence, finished.last_timestamp);
-        tell!("{}", Summary::of(&finished.engine, commands, sequence, timestamp).line());
-        tell!("{}", counts_line(&finished.counts));
+        let Ran { node, counts, .. } = node.run(source, SocketSink::new(stop))?;
+        node::close(node, first_sequence, &counts)?;
         Ok(Exit::Done)
     }
 }

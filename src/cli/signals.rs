@@ -1,9 +1,10 @@
 //! SIGINT and SIGTERM: the first one lets the program finish, the second ends it at once.
+//! SIGXFSZ: a file that may not grow is an error of its write.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 use super::{Exit, Failure};
@@ -23,4 +24,18 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
             .map_err(|error| Failure::Operating(format!("handling signal {signal}: {error}")))?;
     }
     Ok(stop)
+}
+
+/// Lets a write that would exceed the limit on the size of files (`ulimit -f`) fail with an error,
+/// where the system would end the program.
+///
+/// # Errors
+///
+/// If the system lets no handler be set.
+pub(super) fn outlive_file_size_limit() -> Result<(), Failure> {
+    // What the handler does is of no interest, only that there is one.
+    let limit_reached = Arc::new(AtomicBool::new(false));
+    flag::register(SIGXFSZ, limit_reached)
+        .map(drop)
+        .map_err(|error| Failure::Operating(format!("handling signal {SIGXFSZ}: {error}")))
 }

@@ -6,12 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::options::{ConfigFile, KeyOption, note_unchecked};
-use super::progress::Progress;
-use super::{Exit, Failure, priority};
-use ringfence_engine::{Digest, Engine};
-use ringfence_journal::{Anchor, DataDir, Reader, Snapshot as SnapshotFile, SnapshotWriter};
-use ringfence_node::replay::{self, Discard, Replayer};
+use super::options::{ConfigFile, KeyOption};
+use super::{Exit, Failure, node, priority};
+use ringfence_journal::{Archive, DataDir, Key};
+use ringfence_node::snapshot::{Made, Snapshots};
 
 /// Arguments of `ringfence snapshot`.
 #[derive(Debug, Args)]
@@ -22,7 +20,7 @@ pub(super) struct Snapshot {
     /// Delete all but the newest N snapshots (at least 2), and the segments that the second-newest covers
     #[arg(long, env = "RINGFENCE_KEEP", value_name = "N", value_parser = keep)]
     keep: Option<usize>,
-    /// Move to this directory what --keep would delete
+    /// Move to this directory, which must exist, what --keep would delete; nothing there is replaced
     #[arg(long, env = "RINGFENCE_ARCHIVE", value_name = "DIR", requires = "keep")]
     archive: Option<PathBuf>,
     #[command(flatten)]
@@ -41,7 +39,7 @@ fn keep(text: &str) -> Result<usize, String> {
 
 /// What was made, as one JSON object; counts and sizes are strings, as in all of the text format.
 #[derive(Debug, Serialize)]
-struct Made {
+struct Line {
     last_sequence: String,
     last_timestamp: String,
     accounts: String,
@@ -51,16 +49,33 @@ struct Made {
     file_bytes: String,
 }
 
+impl From<Made> for Line {
+    fn from(made: Made) -> Line {
+        Line {
+            last_sequence: made.last_sequence.to_string(),
+            last_timestamp: made.last_timestamp.to_string(),
+            accounts: made.accounts.to_string(),
+            transfers: made.transfers.to_string(),
+            digest: made.digest.to_string(),
+            file: made.file,
+            file_bytes: made.file_bytes.to_string(),
+        }
+    }
+}
+
 impl Snapshot {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         priority::lower();
         let dir = DataDir::open_to_read(&self.data_dir).map_err(Failure::operating)?;
+        let key = self.key.read()?;
+        let archive = self.archive.as_deref().map(|archive| Archive::open(archive, &dir));
+        let archive = archive.transpose().map_err(Failure::operating)?;
         // One at a time: held until the end.
-        let _lock = dir.lock_snapshots().map_err(Failure::operating)?;
-        ringfence_journal::remove_unfinished_snapshots(dir.files()).map_err(Failure::operating)?;
-        match self.make(&dir)? {
+        let snapshots = Snapshots::begin(&dir, key)?;
+        match snapshots.make(&mut node::report())? {
             Some(made) => {
-                let line = serde_json::to_string(&made).expect("strings can be written as JSON");
+                let line = serde_json::to_string(&Line::from(made));
+                let line = line.expect("strings can be written as JSON");
                 let printed = writeln!(io::stdout().lock(), "{line}");
                 printed.map_err(|error| {
                     Failure::Operating(format!("writing to standard output: {error}"))
@@ -68,86 +83,27 @@ impl Snapshot {
             }
             None => say("nothing is durable that the newest snapshot does not cover".to_owned()),
         }
-        self.retire(&dir)?;
+        self.retire(&dir, archive.as_ref(), key)?;
         Ok(Exit::Done)
     }
 
-    fn make(&self, dir: &DataDir) -> Result<Option<Made>, Failure> {
-        let start = replay::newest_snapshot(dir, u64::MAX, say).map_err(Failure::operating)?;
-        let from = start.as_ref().map(|start| start.anchor);
-        let mut replayer = Replayer::starting(start, Discard, u64::MAX);
-        let mut reader = Reader::open_durable(dir.files(), from.as_ref(), self.key.read()?)
-            .map_err(Failure::operating)?;
-        note_unchecked(reader.seals());
-        let mut progress = Progress::new();
-        while let Some(entry) = reader.next_entry().map_err(Failure::operating)? {
-            replayer.apply(&entry).map_err(Failure::operating)?;
-            progress.tick(replayer.commands());
-        }
-        progress.finish();
-        let (Some(engine), Some(anchor), 1..) =
-            (replayer.into_parts().0, reader.anchor().copied(), reader.batches())
-        else {
-            return Ok(None);
-        };
-        let made = write(dir, &engine, &anchor)?;
-        // The tables of one engine are freed before another is made.
-        drop(engine);
-        check(dir, anchor.last_sequence, &made.digest)?;
-        SnapshotWriter::install(dir.files(), anchor.last_sequence).map_err(Failure::operating)?;
-        Ok(Some(made))
-    }
-
-    fn retire(&self, dir: &DataDir) -> Result<(), Failure> {
+    fn retire(
+        &self,
+        dir: &DataDir,
+        archive: Option<&Archive>,
+        key: Option<Key>,
+    ) -> Result<(), Failure> {
         let Some(keep) = self.keep else { return Ok(()) };
-        let retired = ringfence_journal::retire(dir, keep, self.archive.as_deref(), say)
-            .map_err(Failure::operating)?;
+        let retired =
+            ringfence_journal::retire(dir, keep, archive, key, say).map_err(Failure::operating)?;
         if retired.good_snapshots < 2 {
             say("nothing is retired before there are two good snapshots".to_owned());
         }
-        let verb = if self.archive.is_some() { "moved" } else { "deleted" };
-        for name in retired.segments.iter().chain(&retired.snapshots) {
-            say(format!("{verb} {name}"));
-        }
+        retired.files.iter().for_each(|taken| say(taken.to_string()));
         Ok(())
     }
 }
 
 fn say(note: String) {
     tell!("ringfence: {note}");
-}
-
-/// Writes the contents of `engine`, durably, under a temporary name.
-fn write(dir: &DataDir, engine: &Engine, anchor: &Anchor) -> Result<Made, Failure> {
-    let digest = engine.digest();
-    let Digest(bytes) = digest;
-    let files = dir.files();
-    let mut writer = SnapshotWriter::create(files, anchor, engine.event_timestamp(), bytes)
-        .map_err(Failure::operating)?;
-    engine.contents(&mut writer);
-    let file_bytes = writer.finish().map_err(Failure::operating)?;
-    Ok(Made {
-        last_sequence: anchor.last_sequence.to_string(),
-        last_timestamp: anchor.last_timestamp.to_string(),
-        accounts: engine.account_count().to_string(),
-        transfers: engine.transfer_count().to_string(),
-        digest: digest.to_string(),
-        file: ringfence_journal::snapshot_name(anchor.last_sequence),
-        file_bytes: file_bytes.to_string(),
-    })
-}
-
-/// Reads back what was written, restores it, and compares: segments will be deleted on the strength
-/// of it.
-fn check(dir: &DataDir, last_sequence: u64, digest: &str) -> Result<(), Failure> {
-    let file =
-        SnapshotFile::open_unnamed(dir.files(), last_sequence).map_err(Failure::operating)?;
-    file.check().map_err(Failure::operating)?;
-    let engine = replay::engine_of(&file).map_err(Failure::operating)?;
-    let restored = engine.map_err(Failure::operating)?.digest().to_string();
-    if restored != digest {
-        let text = format!("a snapshot of the digest {digest} is restored as {restored}");
-        return Err(Failure::Bug(text));
-    }
-    Ok(())
 }

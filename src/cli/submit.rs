@@ -8,7 +8,7 @@ use super::apply::{open_input, open_output};
 use super::options::ConfigFile;
 use super::summary::counts_line;
 use super::{Exit, Failure};
-use ringfence_client::{Address, Client, submit};
+use ringfence_client::{Address, Client, Options, submit};
 
 /// Arguments of `ringfence submit`.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ pub(super) struct Submit {
     /// End with status 4 if a command was refused
     #[arg(long, env = "RINGFENCE_FAIL_ON_REFUSED")]
     fail_on_refused: bool,
-    /// Print what these commands bring about besides their outcomes too
+    /// Print the events of these commands too
     #[arg(long, env = "RINGFENCE_EVENTS")]
     events: bool,
     #[command(flatten)]
@@ -32,7 +32,8 @@ pub(super) struct Submit {
 impl Submit {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let input = open_input(&self.input)?;
-        let client = Client::connect_for(&self.connect, self.events).map_err(Failure::operating)?;
+        let options = Options { events: self.events, ..Options::default() };
+        let client = Client::connect_with(&self.connect, options).map_err(Failure::operating)?;
         let report = submit(input, &mut open_output()?, client);
         tell!("{}", counts_line(&report.outcomes));
         if let Some(error) = report.stopped {

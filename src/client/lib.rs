@@ -1,4 +1,4 @@
-//! What talks to a running engine.
+//! Talks to a running Ringfence engine.
 //!
 //! ```text
 //!   commands ──▶ Sender ──────▶ socket ──▶ engine
@@ -8,17 +8,53 @@
 //!                        └─ what was sent, in order ─▶┘
 //! ```
 //!
+//! ```no_run
+//! use ringfence_client::types::{Command, Status, Transfer};
+//! use ringfence_client::{Address, Client};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let address: Address = "unix:/var/lib/ringfence/ringfence.sock".parse()?;
+//! let mut client = Client::connect(&address)?;
+//! let payment = Transfer {
+//!     id: 9000,
+//!     debit_account_id: 2,
+//!     credit_account_id: 1,
+//!     amount: 2500,
+//!     ledger: 978,
+//!     code: 7,
+//!     ..Transfer::default()
+//! };
+//! for answer in client.execute(&[Command::create_transfer(payment)])? {
+//!     match answer.outcome.status() {
+//!         Status::Created | Status::Exists => println!("paid, at sequence {}", answer.sequence),
+//!         refused => println!("refused: {}", refused.name()),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Invariants
 //!
-//! * Answers come in the order of the commands.
+//! * Answers come in the order of the commands, one for each.
 //! * The engine stops reading while too many commands of a session are unanswered. So sending
 //!   and receiving are two halves that never wait for each other: one thread has each.
+//! * Whatever the other end sends, a call ends with an answer or an error: it never panics.
 
 mod connection;
+mod error;
+mod receiver;
+mod sender;
+mod session;
 mod submit;
 
-pub use connection::{Answer, Client, ClientError, Receiver, Sender, Told};
+pub use error::ClientError;
+pub use receiver::{Answer, Received, Receiver};
+pub use ringfence_codec::wire::{Hello, ServerError, Violation};
 pub use ringfence_codec::{Address, AddressError};
+pub use ringfence_types as types;
+pub use sender::Sender;
+pub use session::{Client, Options};
 pub use submit::{SubmitError, SubmitReport, submit};
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use std::io::{self, Read, Write};
 use std::sync::mpsc::{self, RecvError, SyncSender, TryRecvError, TrySendError};
 use std::thread::{self, JoinHandle};
 
-use super::{Answer, Client, ClientError, Receiver, Sender, Told};
+use super::{Answer, Client, ClientError, Received, Receiver, Sender};
 use ringfence_codec::text::{
     Clock, Decoder, Input, Line, Lines, Malformed, encode_event, encode_malformed, encode_outcome,
 };
 use ringfence_types::OutcomeCounts;
 use ringfence_types::{BATCH_COMMANDS_MAX, Command};
 
-/// What [`submit`] did.
+/// The result of [`submit`].
 #[derive(Debug, Default)]
 pub struct SubmitReport {
     /// How many answers there were of each status.
@@ -34,7 +34,7 @@ pub enum SubmitError {
     /// The output cannot be written.
     #[error("writing the output: {0}")]
     Output(#[source] io::Error),
-    /// The engine is lost.
+    /// The session with the engine has ended.
     #[error(transparent)]
     Engine(#[from] ClientError),
 }
@@ -48,7 +48,7 @@ const PRINT_BYTES: usize = 64 * 1024;
 /// Most batches and malformed lines that are read and not yet printed.
 const PROMISES_MAX: usize = 4096;
 
-/// What is owed to the output, in the order of the input.
+/// What has to be printed, in the order of the input.
 #[derive(Debug)]
 enum Promise {
     /// The answers to a batch of so many commands.
@@ -69,7 +69,7 @@ enum Promise {
 ///
 /// # Panics
 ///
-/// If the thread that reads the input did.
+/// If reading `input` panics.
 pub fn submit(
     input: impl Read + Send + 'static,
     output: &mut impl Write,
@@ -89,7 +89,7 @@ pub fn submit(
     let what_is_known = printer.write();
     let Printer { receiver, mut report, .. } = printer;
     if let Err(error) = result.and(what_is_known) {
-        receiver.hang_up();
+        receiver.disconnect();
         let more = promises.try_iter().map(|promise| match promise {
             Promise::Answers(count) => count,
             _ => 0,
@@ -134,7 +134,7 @@ impl<W: Write> Printer<'_, W> {
                 Some(Promise::Failed(error)) => return Err(SubmitError::Input(error)),
                 Some(Promise::End) => return Ok(()),
                 None => {
-                    // Without a last word it ends only by a panic, which is ours too.
+                    // It ends without a last promise only by a panic, which goes on here.
                     let panic = reader.join().expect_err("the reader ends with a promise");
                     std::panic::resume_unwind(panic)
                 }
@@ -142,7 +142,8 @@ impl<W: Write> Printer<'_, W> {
         }
     }
 
-    /// The next promise; everything is written before it is waited for. `None`: the reader died.
+    /// The next promise; everything is written before it is waited for. `None`: the thread that
+    /// reads has panicked.
     fn next_promise(
         &mut self,
         promises: &mpsc::Receiver<Promise>,
@@ -163,19 +164,19 @@ impl<W: Write> Printer<'_, W> {
     /// The next event or answer, and whether it was an answer; everything is written before it is
     /// waited for.
     fn print_next(&mut self) -> Result<bool, SubmitError> {
-        let told = match self.receiver.arrived()? {
-            Some(told) => told,
+        let received = match self.receiver.try_receive()? {
+            Some(received) => received,
             None => {
                 self.write()?;
-                self.receiver.next_told()?
+                self.receiver.receive()?
             }
         };
-        let is_answer = match told {
-            Told::Event(event) => {
+        let is_answer = match received {
+            Received::Event(event) => {
                 encode_event(&event, &mut self.lines);
                 false
             }
-            Told::Answer(Answer { sequence, outcome, bodies }) => {
+            Received::Answer(Answer { sequence, outcome, bodies }) => {
                 self.report.outcomes.add(outcome.status);
                 encode_outcome(sequence, &outcome, &bodies, &mut self.lines);
                 true
@@ -200,7 +201,7 @@ impl<W: Write> Printer<'_, W> {
 }
 
 /// Reads the input to its end, sends its batches and promises what is to be printed of it. Ends
-/// early where nobody waits for promises any more.
+/// early where promises are no longer received.
 fn read_and_send(mut input: impl Read, sender: Sender, promises: &SyncSender<Promise>) {
     let mut outbox = Outbox { sender, promises };
     let mut lines = Lines::new();
@@ -223,10 +224,10 @@ fn read_and_send(mut input: impl Read, sender: Sender, promises: &SyncSender<Pro
                 return;
             }
         }
-        // The input may pause now, and what it has said is to be answered.
+        // The input may pause now: what it gave so far is sent.
         outbox.flush();
     }
-    // The last line was cut off if the input failed: it is not what somebody meant.
+    // If the input failed its last line may be cut off, and is dropped.
     let promised = match (failure, lines.finish()) {
         (Some(error), _) => {
             outbox.flush();
@@ -243,7 +244,7 @@ fn read_and_send(mut input: impl Read, sender: Sender, promises: &SyncSender<Pro
     }
 }
 
-/// Where read lines go. `None` from a method: nobody waits for promises any more.
+/// Sends batches and passes promises on. `None` from a method: promises are no longer received.
 struct Outbox<'a> {
     sender: Sender,
     promises: &'a SyncSender<Promise>,
@@ -265,7 +266,8 @@ impl Outbox<'_> {
             Ok(Input::Blank) => Some(()),
             Ok(Input::Batch) => {
                 self.promise(Promise::Answers(batch.len()))?;
-                if self.sender.push(batch) >= SEND_BYTES {
+                let unsent = self.sender.push(batch).expect("the decoder gives batches");
+                if unsent >= SEND_BYTES {
                     self.flush();
                 }
                 Some(())
@@ -277,8 +279,8 @@ impl Outbox<'_> {
 
     /// Sends what was gathered.
     fn flush(&mut self) {
-        // A lost engine is the receiver's to tell: there the engine's last word may be found, and
-        // there it is known what is unanswered. Until then batches go nowhere, but are promised.
+        // An error is left to the receiver: it may find the engine's reason, and knows which commands
+        // are unanswered. Until then batches are promised, though none can be sent.
         drop(self.sender.flush());
     }
 

@@ -158,10 +158,10 @@ fn answers_and_malformed_lines_stand_in_the_order_of_the_input() {
         r#"{"op":"lookup_account","id":-1}"#,
     );
     let expected = [
-        r#"{"line":1,"status":"malformed","error":"expected ident at column 2"}"#,
+        r#"{"line":1,"status":"malformed","error":"expected `{` or `[`, not `n` at column 1"}"#,
         r#"{"sequence":"1","op":"create_transfer","id":"11","status":"created","timestamp":"101"}"#,
         r#"{"sequence":"2","op":"create_transfer","id":"12","status":"exceeds_credits","timestamp":"102"}"#,
-        r#"{"line":4,"status":"malformed","error":"`advance_clock` needs a manual clock at column 7"}"#,
+        r#"{"line":4,"status":"malformed","error":"`advance_clock` needs a manual clock (apply --clock manual) at column 7"}"#,
         r#"{"sequence":"3","op":"lookup_account","id":"4","status":"found","timestamp":"103","account":{"id":"4","debits_pending":"0","debits_posted":"0","credits_pending":"0","credits_posted":"0","user_data_128":"0","user_data_64":"0","user_data_32":0,"ledger":978,"code":0,"flags":[],"timestamp":"0"}}"#,
         r#"{"sequence":"4","op":"lookup_account","id":"5","status":"not_found","timestamp":"104"}"#,
         r#"{"line":7,"status":"malformed","error":"field `id` must be an unsigned integer, not a number with sign, point or exponent at column 29"}"#,
@@ -390,9 +390,8 @@ fn a_batch_is_executed_and_answered_as_a_whole() {
     let Session { mut client, engine, _folder } = session(Toy::Good);
     assert_eq!(client.hello().in_flight_commands_max, 8192);
     let lookup = |id| Command::lookup_account(Lookup { id, reserved: [0; 7] });
-    let mut answers = Vec::new();
     for round in 0..3 {
-        client.execute(&[lookup(1), lookup(2), lookup(4)], &mut answers).unwrap();
+        let answers = client.execute(&[lookup(1), lookup(2), lookup(4)]).unwrap();
         let seen: Vec<_> = answers
             .iter()
             .map(|answer| {
@@ -410,4 +409,41 @@ fn a_batch_is_executed_and_answered_as_a_whole() {
     }
     drop(client);
     engine.join().unwrap();
+}
+
+#[test]
+fn commands_that_are_no_batch_are_refused_and_the_session_goes_on() {
+    let Session { mut client, engine, _folder } = session(Toy::Good);
+    let lookup = Command::lookup_account(Lookup { id: 2, reserved: [0; 7] });
+    let unknown = Command { header: Header { op: 99, ..Header::default() }, ..lookup };
+    let account = Command::create_account(Account::default());
+    //  commands, why they are no batch
+    let cases = [
+        (vec![], "none"),
+        (vec![lookup; BATCH_COMMANDS_MAX + 1], "too many"),
+        (vec![lookup, account], "of two operations"),
+        (vec![Command::pulse()], "the engine's own"),
+        (vec![unknown], "of no operation"),
+    ];
+    for (commands, why) in cases {
+        let result = client.execute(&commands);
+        assert!(matches!(result, Err(ClientError::NotABatch)), "{why}: {result:?}");
+    }
+    assert_eq!(client.execute(&[lookup]).unwrap()[0].sequence, 1, "nothing was sent before");
+    drop(client);
+    engine.join().unwrap();
+}
+
+#[test]
+fn what_ended_the_session_is_told_rather_than_the_write_that_failed() {
+    let Session { mut client, engine, _folder } = session(Toy::RefusesAfter(1));
+    let lookup = Command::lookup_account(Lookup { id: 2, reserved: [0; 7] });
+    let refused = client.execute(&[lookup, lookup]).unwrap_err();
+    assert!(matches!(refused, ClientError::Refused { .. }), "{refused}");
+    engine.join().unwrap();
+    // The engine is gone: each further batch ends with an error, and none with a panic.
+    for _ in 0..3 {
+        let error = client.execute(&[lookup]).unwrap_err();
+        assert!(matches!(error, ClientError::Io { .. } | ClientError::Closed(_)), "{error}");
+    }
 }

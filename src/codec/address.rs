@@ -13,9 +13,9 @@ pub enum Address {
     Tcp(String),
 }
 
-/// A text that is no [`Address`].
+/// Why a text is no [`Address`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither unix:PATH nor HOST:PORT")]
+#[error("`{0}` is neither unix:PATH nor HOST:PORT with a port up to 65535")]
 pub struct AddressError(String);
 
 impl FromStr for Address {
@@ -83,6 +83,9 @@ mod tests {
             }
         }
         let error = "localhost".parse::<Address>().unwrap_err();
-        assert_eq!(error.to_string(), "`localhost` is neither unix:PATH nor HOST:PORT");
+        assert_eq!(
+            error.to_string(),
+            "`localhost` is neither unix:PATH nor HOST:PORT with a port up to 65535"
+        );
     }
 }

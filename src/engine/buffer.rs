@@ -1,10 +1,11 @@
-//! Where settle puts outcomes and events of a chunk until they are given out in order.
+//! The outbox of an engine on one thread: keeps outcomes and events of a chunk and drains them in
+//! order.
 
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::Sink;
+use crate::sink::OutcomeSink;
 use ringfence_types::{Event, Outbox, Outcome};
 
 /// Events that are held before settle has to stop.
@@ -23,10 +24,10 @@ impl Buffer {
         Buffer { outcomes, events: Vec::with_capacity(EVENTS) }
     }
 
-    /// Gives out the first `count` outcomes, the first of which is of command `first_sequence`, and
+    /// Drains the first `count` outcomes, the first of which is of command `first_sequence`, and
     /// the events, each before the outcome of its command.
     #[inline]
-    pub(crate) fn drain(&mut self, first_sequence: u64, count: usize, sink: &mut impl Sink) {
+    pub(crate) fn drain(&mut self, first_sequence: u64, count: usize, sink: &mut impl OutcomeSink) {
         let mut events = self.events.iter().peekable();
         for (sequence, outcome) in (first_sequence..).zip(&self.outcomes[..count]) {
             while let Some(event) = events.next_if(|event| event.goes_before() <= sequence) {

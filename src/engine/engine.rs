@@ -2,39 +2,20 @@
 
 use alloc::boxed::Box;
 use alloc::vec;
-use core::fmt;
 
 use crate::buffer::Buffer;
-use crate::hasher::ContentsHasher;
+use crate::digest::{ContentsHasher, Digest};
 use crate::risk::Risk;
 use crate::settle::Settle;
+use crate::sink::OutcomeSink;
 use crate::table::EngineError;
 use ringfence_types::{
-    Account, BATCH_COMMANDS_MAX, Command, ContentsSink, ContentsSource, Event, Outcome, Rules,
-    Step, Verdict, chains_up_to,
+    Account, BATCH_COMMANDS_MAX, Command, ContentsSink, ContentsSource, Rules, Step, Verdict,
+    chains_up_to,
 };
 
 /// Commands that are judged, then settled, at a time: few enough to stay in the cache.
 const CHUNK_COMMANDS: usize = 256;
-
-/// What takes an engine's answers.
-pub trait Sink {
-    /// The next event. The outcome of its command follows.
-    fn event(&mut self, event: &Event);
-
-    /// The outcome of the command `sequence`.
-    fn outcome(&mut self, sequence: u64, outcome: &Outcome);
-}
-
-/// A hash of all that an engine holds; shows as 64 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Digest(pub [u8; 32]);
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
 
 /// Risk and settle on one thread.
 #[derive(Debug)]
@@ -50,7 +31,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError`], if there is not so much memory.
+    /// [`EngineError`] if a capacity is too large, or there is not so much memory.
     pub fn new(rules: &Rules) -> Result<Engine, EngineError> {
         Ok(Engine::from_parts(Risk::new(rules)?, Settle::new(rules)?))
     }
@@ -82,7 +63,12 @@ impl Engine {
 
     /// Applies stamped commands, the first of which has the sequence `first_sequence`: one batch or
     /// more, or a part of one that does not cut a chain. Allocates nothing.
-    pub fn apply(&mut self, first_sequence: u64, commands: &[Command], sink: &mut impl Sink) {
+    pub fn apply(
+        &mut self,
+        first_sequence: u64,
+        commands: &[Command],
+        sink: &mut impl OutcomeSink,
+    ) {
         let mut done = 0;
         while done < commands.len() {
             let rest = &commands[done..];
@@ -125,12 +111,12 @@ impl Engine {
     }
 
     /// Takes over, before its first command, what [`Engine::contents`] gave; `now` is what
-    /// [`Engine::event_timestamp`] said then.
+    /// [`Engine::event_timestamp`] was then.
     ///
     /// # Errors
     ///
-    /// What the source says, or a [`ringfence_types::Misfit`] for what can be no part of an engine's
-    /// contents. The engine is then of no use.
+    /// The source's error, or a [`ringfence_types::Misfit`] for a record that cannot be part of an
+    /// engine's contents. The engine must not be used then.
     pub fn restore<S: ContentsSource>(&mut self, now: u64, source: &mut S) -> Result<(), S::Error> {
         self.risk.restore(source)?;
         self.settle.restore(now, source)

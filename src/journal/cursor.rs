@@ -220,7 +220,6 @@ impl<F: Files> Cursor<F> {
             marked_sequence: self.durable_sequence(),
             epoch: self.chain.epoch,
             is_async: self.chain.is_async,
-            was_async: self.chain.was_async,
             next_segment_bytes: next.map(|header| header.segment_bytes),
         }
     }
@@ -394,7 +393,6 @@ impl<F: Files> Cursor<F> {
             frames: self.chain.durable_sequence.max(traces),
             witness: claims.witness(self.segment(), &self.chain),
             snapshot: claims.snapshot,
-            outcomes: 0,
             first_nonzero: rest.first_nonzero,
             tail_bytes,
             tail_bytes_max: self.tail_bytes_max(),

@@ -31,6 +31,22 @@ pub enum JournalError {
         /// What is wrong with it.
         fault: Fault,
     },
+    /// Something beside the journal proves that it held commands that it no longer has. Nothing was
+    /// changed.
+    #[error(
+        "{} ends with sequence {last_sequence}, but {} has final outcomes up to sequence {known_sequence}: commands are lost, or an older copy of the journal was put here; `journal repair` gives them up",
+        path.display(), witness.display()
+    )]
+    Lost {
+        /// The data directory.
+        path: PathBuf,
+        /// Sequence of the journal's last command.
+        last_sequence: u64,
+        /// What proves that there were more.
+        witness: PathBuf,
+        /// Up to which sequence it proves it.
+        known_sequence: u64,
+    },
     /// Another engine holds the data directory.
     #[error("{} is in use by another engine", path.display())]
     InUse {
@@ -64,7 +80,7 @@ pub enum JournalError {
         reason: String,
     },
     /// The start asks for smaller tables than the journal was written with.
-    #[error("{name} {wanted} is less than the {journaled} of {}: tables only grow", path.display())]
+    #[error("{name} {wanted} is less than the {journaled} of {}: tables only grow; --withdraw-capacities takes back what no command was taken in under", path.display())]
     SmallerCapacity {
         /// The data directory.
         path: PathBuf,
@@ -73,6 +89,29 @@ pub enum JournalError {
         /// What the start asks for.
         wanted: u64,
         /// What the journal holds.
+        journaled: u64,
+    },
+    /// Whoever rebuilds the state cannot go on under the rules that the start asks for. Nothing was
+    /// changed.
+    #[error("{}: the state cannot be rebuilt under the rules that were asked for", path.display())]
+    NotBegun {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The start asks for a shorter retention than the journal was written with, and does not say that
+    /// this is meant.
+    #[error(
+        "the retention of {} ns is shorter than the {} of {}: ids that are forgotten sooner no longer protect from paying twice; --shorten-retention says that this is meant",
+        wanted,
+        retention_of(*journaled),
+        path.display()
+    )]
+    ShorterRetention {
+        /// The data directory.
+        path: PathBuf,
+        /// What the start asks for, in nanoseconds.
+        wanted: u64,
+        /// What the journal holds, in nanoseconds; 0: for ever.
         journaled: u64,
     },
     /// The journal was written under other rules than this program has.
@@ -96,6 +135,14 @@ pub enum JournalError {
     NotKeyed {
         /// The data directory.
         path: PathBuf,
+    },
+    /// Files that are put away cannot go there.
+    #[error("the archive directory {} cannot be used: {reason}", path.display())]
+    NoArchive {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        reason: &'static str,
     },
     /// A file that no key can be made of.
     #[error("{} is no key: it must hold from 1 to 65536 bytes, best 32 random ones", path.display())]
@@ -241,6 +288,13 @@ pub enum Fault {
         /// Checksum of the frame that stands there.
         found: u32,
     },
+    /// The contents of a snapshot are not those of the digest in its header.
+    Digest,
+    /// A snapshot of a journal that has a key is not sealed with it.
+    Unsealed,
+    /// The keyed seal of a snapshot's header, or of a piece of it, is not what the key makes of it:
+    /// somebody without the key wrote it.
+    SnapshotSeal,
     /// The keyed seal of a segment's header is not what the key makes of it: another key was given,
     /// or somebody without the key wrote the header.
     Key,
@@ -284,8 +338,6 @@ pub enum Source {
     Witness,
     /// A snapshot.
     Snapshot,
-    /// The outcome log.
-    OutcomeLog,
 }
 
 impl fmt::Display for Source {
@@ -293,8 +345,15 @@ impl fmt::Display for Source {
         f.write_str(match self {
             Source::Witness => "the witness",
             Source::Snapshot => "a snapshot",
-            Source::OutcomeLog => "the outcome log",
         })
+    }
+}
+
+impl Fault {
+    /// Another journal's identity than this one's.
+    pub(super) fn foreign(expected: &[u8; 16], found: &[u8; 16]) -> Fault {
+        let [expected, found] = [*expected, *found].map(u128::from_be_bytes);
+        Fault::Foreign { expected, found }
     }
 }
 
@@ -340,6 +399,11 @@ impl fmt::Display for Fault {
             Fault::Snapshot { expected, found } => {
                 write!(f, "frame {found:#010x}, a snapshot was made behind {expected:#010x}")
             }
+            Fault::Digest => write!(f, "the contents are not those of the digest in the header"),
+            Fault::Unsealed => write!(f, "not sealed, though the journal has a key"),
+            Fault::SnapshotSeal => {
+                write!(f, "the seal is not the key's: the snapshot was rewritten")
+            }
             Fault::Key => {
                 write!(f, "sealed with another key than the given one, or rewritten without it")
             }
@@ -362,6 +426,13 @@ impl fmt::Display for Fault {
                  what stands there was durable once; a repair would give it up"
             ),
         }
+    }
+}
+
+fn retention_of(nanoseconds: u64) -> String {
+    match nanoseconds {
+        0 => "unlimited one".to_owned(),
+        nanoseconds => format!("{nanoseconds} ns"),
     }
 }
 

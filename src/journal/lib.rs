@@ -22,6 +22,7 @@ mod blocking;
 mod buffer;
 mod chain;
 mod claims;
+mod copies;
 mod cursor;
 mod cut;
 mod data_dir;
@@ -46,11 +47,13 @@ mod preparing;
 mod reader;
 mod recover;
 mod repair;
+mod retire;
 mod seal;
 mod search;
 mod segments;
 mod sliding;
 mod snapshot;
+mod standing;
 mod start;
 mod storage;
 mod survey;
@@ -78,15 +81,16 @@ pub use mapped::Mapped;
 pub use options::{Durability, Options, check_segment_bytes};
 pub use place::{Anchor, Position};
 pub use reader::Reader;
-pub use recover::{Recovered, recover, recover_after, recover_files, recover_from};
+pub use recover::{Rebuild, Recovered, recover, recover_after, recover_files, recover_from};
 pub use repair::{Cut, Repaired, repair, repair_files};
+pub use retire::{Archive, Retired, Taken, TakenOut, retire};
 pub use seal::{KEY_FILE_BYTES_MAX, Key, Seals};
 pub use segments::{first_segment, is_new, make_segment};
 pub use snapshot::{
-    Retired, SNAPSHOT_VERSION, Snapshot, SnapshotError, SnapshotHeader, SnapshotSource,
-    SnapshotWriter, check_snapshots, remove_unfinished_snapshots, retire, snapshot_name,
-    snapshot_of_name, snapshots,
+    SNAPSHOT_VERSION, Snapshot, SnapshotError, SnapshotHeader, SnapshotSource, SnapshotWriter,
+    remove_unfinished_snapshots, snapshot_name, snapshot_of_name, snapshots,
 };
+pub use standing::{check_snapshots, first_replayable, require_key};
 pub use storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 pub use threaded::Threaded;
 pub use uring::Uring;

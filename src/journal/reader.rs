@@ -86,6 +86,20 @@ impl<F: Files> Reader<F> {
         Reader::begin(files, anchor.map_or(Start::Beginning, Start::After), key, true)
     }
 
+    /// Opens the journal in `files`, behind the batch of `anchor` or at its start, and goes to its
+    /// end, as a start does: nobody may be writing it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::open`]; [`JournalError::Damaged`] if that batch is not there.
+    pub fn open_to_end(
+        files: &F,
+        anchor: Option<&Anchor>,
+        key: Option<Key>,
+    ) -> Result<Reader<F>, JournalError> {
+        Reader::begin(files, anchor.map_or(Start::Beginning, Start::After), key, false)
+    }
+
     fn begin(
         files: &F,
         start: Start<'_>,
@@ -107,6 +121,12 @@ impl<F: Files> Reader<F> {
     #[must_use]
     pub fn batches(&self) -> u64 {
         self.batches
+    }
+
+    /// Sequence of the last command that was read, 0 if there is none.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.cursor.chain().last_sequence
     }
 
     /// The last batch that was given out, or the one that the reader was opened behind.
@@ -142,10 +162,6 @@ impl<F: Files> Reader<F> {
             }
         }
         Ok(self.cursor.entry())
-    }
-
-    fn last_sequence(&self) -> u64 {
-        self.cursor.chain().last_sequence
     }
 
     /// What stands behind the last good frame; known when [`Reader::next_entry`] gave `None`, and only

@@ -23,6 +23,28 @@ use super::witness::{WITNESS_NAME, Witness, WitnessFile, WitnessFound};
 use super::writer::Writer;
 use ringfence_types::Rules;
 
+/// What takes a journal's entries and rebuilds a state from them.
+pub trait Rebuild {
+    /// The next entry.
+    fn entry(&mut self, entry: Entry<'_>);
+
+    /// All entries were given, and the journal is to go on under `rules`. Nothing on the disk was
+    /// changed yet: false, if the state cannot be had under them, leaves it so.
+    fn begin(&mut self, rules: &Rules) -> bool {
+        let _ = rules;
+        true
+    }
+}
+
+/// A closure that takes entries.
+struct ByEntry<F>(F);
+
+impl<F: FnMut(Entry<'_>)> Rebuild for ByEntry<F> {
+    fn entry(&mut self, entry: Entry<'_>) {
+        (self.0)(entry);
+    }
+}
+
 /// What recovery found, and where the journal goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
@@ -59,11 +81,11 @@ pub fn recover(
     options: &Options,
     on_entry: impl FnMut(Entry<'_>),
 ) -> Result<Recovered, JournalError> {
-    recover_after(dir, None, wanted, options, on_entry)
+    recover_after(dir, None, wanted, options, &mut ByEntry(on_entry))
 }
 
 /// As [`recover`], but reads the journal only from behind the batch of `anchor`, where there is one.
-/// The rules that hold there are not given to `on_entry`.
+/// The rules that hold there are not given to `rebuild`.
 ///
 /// # Errors
 ///
@@ -77,10 +99,10 @@ pub fn recover_after(
     anchor: Option<&Anchor>,
     wanted: &Wanted,
     options: &Options,
-    on_entry: impl FnMut(Entry<'_>),
+    rebuild: &mut impl Rebuild,
 ) -> Result<Recovered, JournalError> {
     assert!(dir.is_locked_by_us(), "only who holds the lock recovers");
-    let recovered = recover_from(dir.files(), anchor, wanted, options, on_entry)?;
+    let recovered = rebuild_from(dir.files(), anchor, wanted, options, rebuild)?;
     dir.note_begun(&recovered.position.journal_id)?;
     Ok(recovered)
 }
@@ -109,7 +131,17 @@ pub fn recover_from<F: Files>(
     anchor: Option<&Anchor>,
     wanted: &Wanted,
     options: &Options,
-    mut on_entry: impl FnMut(Entry<'_>),
+    on_entry: impl FnMut(Entry<'_>),
+) -> Result<Recovered, JournalError> {
+    rebuild_from(files, anchor, wanted, options, &mut ByEntry(on_entry))
+}
+
+fn rebuild_from<F: Files>(
+    files: &F,
+    anchor: Option<&Anchor>,
+    wanted: &Wanted,
+    options: &Options,
+    rebuild: &mut impl Rebuild,
 ) -> Result<Recovered, JournalError> {
     let is_new = is_new(files)?;
     if is_new {
@@ -122,16 +154,22 @@ pub fn recover_from<F: Files>(
     if cursor.seals() == Seals::Unchecked {
         return Err(JournalError::KeyNeeded { path: files.path("") });
     }
+    // The rules under which the last command was taken in.
+    let mut used = anchor.map(|anchor| anchor.rules);
     while cursor.advance()?.is_some() {
         if let Some(entry) = cursor.entry() {
             if let (Entry::Batch { .. }, Some(rules)) = (&entry, cursor.rules()) {
                 check_rules_version(files, rules)?;
+                used = Some(*rules);
             }
-            on_entry(entry);
+            rebuild.entry(entry);
         }
     }
     let end = cursor.end().expect("a cursor that is at the end knows it");
-    let rules = wanted_rules(files, wanted, cursor.rules())?;
+    let rules = wanted_rules(files, wanted, cursor.rules(), used.as_ref())?;
+    if !rebuild.begin(&rules) {
+        return Err(JournalError::NotBegun { path: files.path("") });
+    }
 
     // From here on the disk is changed.
     remove_leftovers(files)?;
@@ -156,7 +194,7 @@ pub fn recover_from<F: Files>(
         position = writer.position();
     }
     if has_new_rules {
-        on_entry(Entry::Rules(rules));
+        rebuild.entry(Entry::Rules(rules));
     }
     if !is_new {
         notes.extend(describe_witness(files, &end.witness));

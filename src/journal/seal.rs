@@ -9,8 +9,9 @@
 //!
 //! * A seal covers every byte of its frame but the two fields that are made from the rest, and
 //!   through the seal before it the whole history.
-//! * What is hashed for a header is 64 bytes long, for a frame 60 and a multiple of 64: neither
-//!   can be passed off as the other.
+//! * What is hashed for a header is 64 bytes long, for a frame 60 and a multiple of 64, for a
+//!   snapshot's header 4096, for a piece of one 48 and a multiple of 4096: none can be passed off as
+//!   another.
 
 use std::fmt;
 use std::io::Read as _;
@@ -81,6 +82,15 @@ impl Key {
         hasher.update(previous);
         hasher.update(&header.as_bytes()[SEALED_HEADER]);
         hasher.update(rest);
+        cut(&hasher)
+    }
+
+    /// The seal of `parts`, one behind the other.
+    pub(super) fn seal_parts(&self, parts: &[&[u8]]) -> Seal {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        for part in parts {
+            hasher.update(part);
+        }
         cut(&hasher)
     }
 }

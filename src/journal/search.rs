@@ -15,7 +15,7 @@ use super::error::JournalError;
 use super::files::OpenFile;
 use super::format::{
     BODY_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, IS_ASYNC, SEGMENT_HEADER_BYTES,
-    WAS_ASYNC, frame_seed,
+    frame_seed,
 };
 use ringfence_types::{BATCH_COMMANDS_MAX, TIMESTAMP_MAX};
 
@@ -158,7 +158,7 @@ impl Search {
 /// Whether a header's field of its kind may hold this.
 #[inline]
 fn may_be_kind(byte: u8) -> bool {
-    let number = byte & !(IS_ASYNC | WAS_ASYNC);
+    let number = byte & !IS_ASYNC;
     number.wrapping_sub(FrameKind::Rules as u8) <= FrameKind::End as u8 - FrameKind::Rules as u8
 }
 
@@ -189,7 +189,7 @@ mod tests {
             previous_checksum: 0x1234_5678,
             count: 20,
             op: 1,
-            kind: FrameKind::Batch as u8 | WAS_ASYNC,
+            kind: FrameKind::Batch as u8 | IS_ASYNC,
             ..FrameHeader::new_zeroed()
         }
     }

@@ -1,9 +1,47 @@
-//! One engine, embeddable: what feeds it, what runs it, what takes its outcomes, what rebuilds it.
+//! One payment engine, embeddable: a program opens it, feeds it from a source, takes its outcomes
+//! with a sink, and closes it.
+//!
+//! ```text
+//!   Options ──▶ Node::open ──▶ Node ──run(source, sink)──▶ Ran { node, source, sink } ──▶ close
+//!                  │                        │
+//!                  │ recover, replay        └─ gateway ▶ journal, risk, settle ▶ publish
+//! ```
+//!
+//! | module | job |
+//! |---|---|
+//! | [`Node`] | opens, runs and closes one engine |
+//! | [`gateway`] | sources: where commands come in |
+//! | [`pipeline`] | the topology; the stages; threads and cores |
+//! | [`publish`] | sinks: where outcomes leave |
+//! | [`notice`] | what the gateway says to publish between two commands |
+//! | [`session`] | connections of clients, shared by gateway and publish |
+//! | [`replay`] | journal to engine, without a ring |
+//! | [`snapshot`] | snapshots, made beside a running engine |
+//!
+//! # Invariants
+//!
+//! * Nothing is printed, and the process is never ended: what a person should know goes to
+//!   [`Options::report`], and what went wrong is a [`NodeError`].
 
+mod error;
 pub mod gateway;
 mod gauge;
+mod memory;
+mod node;
+pub mod notice;
+mod options;
+mod outcome_log;
 pub mod pipeline;
+mod poller;
 pub mod publish;
+mod recover;
 pub mod replay;
+pub mod session;
+pub mod snapshot;
 
+pub use error::NodeError;
 pub use gauge::Gauge;
+pub use memory::Memory;
+pub use node::{Closed, Node, Ran};
+pub use options::{Message, Options, Report};
+pub use poller::Poller;

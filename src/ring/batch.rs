@@ -1,38 +1,38 @@
-//! A batch: slots that a stage may process now.
+//! A batch: the slots that a stage may process now.
 //!
 //! # Invariants
 //!
-//! * The slots of a batch stay as they are while it lives: its stage is borrowed and releases
-//!   nothing but by the batch's own methods, which end every view of it.
+//! * The slots of a batch do not change while it lives: its stage is borrowed, and releases slots
+//!   only by the batch's own methods, which end all views of it.
 
 use core::fmt;
 
-use super::lane::Writer;
+use super::lane::LaneWriter;
 use super::reads::{Lanes, Slot, Views};
-use super::stage::Stage;
+use super::stage_slots::StageSlots;
 
-/// Slots that a stage may process now.
+/// The slots that a stage may process now, and that it then hands on to the stages behind it.
 ///
-/// What it has read and written takes effect with [`publish`](Self::publish) (or
-/// [`take`](Self::take)). Dropped without, it changes nothing.
+/// Ends with [`finish`](Self::finish), [`publish`](Self::publish) or [`take`](Self::take). A batch
+/// that is dropped without changes nothing: the next poll returns its slots again.
 pub struct Batch<'a, R: Lanes, W: Slot> {
-    stage: &'a mut Stage<R, W>,
+    slots: &'a mut StageSlots<R, W>,
     len: usize,
     written: usize,
 }
 
 impl<'a, R: Lanes, W: Slot> Batch<'a, R, W> {
     #[inline(always)]
-    pub(super) fn new(stage: &'a mut Stage<R, W>, len: usize) -> Self {
+    pub(super) fn new(slots: &'a mut StageSlots<R, W>, len: usize) -> Self {
         // A sink has nothing to write before it hands on.
-        let written = if stage.sink { len } else { 0 };
-        Self { stage, len, written }
+        let written = if slots.is_sink { len } else { 0 };
+        Self { slots, len, written }
     }
 
-    /// Number of slots, at least one.
+    /// Number of slots: at least one, until [`advance`](Self::advance) has handed on all of them.
     #[inline(always)]
     #[must_use]
-    #[allow(clippy::len_without_is_empty, reason = "a batch is never empty")]
+    #[allow(clippy::len_without_is_empty, reason = "a new batch is never empty")]
     pub fn len(&self) -> usize {
         self.len
     }
@@ -41,67 +41,71 @@ impl<'a, R: Lanes, W: Slot> Batch<'a, R, W> {
     #[inline(always)]
     #[must_use]
     pub fn first_sequence(&self) -> u64 {
-        self.stage.taken
+        self.slots.taken
     }
 
-    /// The lanes to read, and the lane to write.
+    /// The lanes to read, as a tuple of [`View`](super::View)s in the order of
+    /// [`reads`](super::StageBuilder::reads), and the lane to write.
     #[inline(always)]
-    pub fn parts(&mut self) -> (Views<'_, R>, Writer<'_, W>) {
-        let Stage { reads, out, taken, .. } = &*self.stage;
+    pub fn parts(&mut self) -> (Views<'_, R>, LaneWriter<'_, W>) {
+        let StageSlots { reads, out, taken, .. } = &*self.slots;
         // SAFETY: `look` synchronised with the cursors of everyone who writes these lanes (of
         // lanes further up by way of those in between), and found them behind `taken + len`.
         // This stage has not released the slots while the borrow of `self` lives, so the
         // producer, and with it every writer, stays away from them.
         let views = unsafe { R::views(reads, *taken, self.len) };
         // SAFETY: this stage is the lane's only writer (`writes` makes one stage for one lane),
-        // and `&mut self` admits no second `Writer`. The slots are not published, as `taken` is
+        // and `&mut self` admits no second `LaneWriter`. The slots are not published, as `taken` is
         // not below the cursor. Readers of the last round have released them: the producer has
         // claimed these sequences since, after it saw the cursors of the last readers, and this
         // stage synchronised with the producer.
-        let writer = unsafe { Writer::new(out, *taken, self.len, 0, &mut self.written) };
+        let writer = unsafe { LaneWriter::new(out, *taken, self.len, 0, &mut self.written) };
         (views, writer)
     }
 
-    /// The lanes to read.
+    /// The lanes to read, as a tuple of [`View`](super::View)s.
     #[inline(always)]
     #[must_use]
     pub fn reads(&self) -> Views<'_, R> {
         // SAFETY: as in `parts`.
-        unsafe { R::views(&self.stage.reads, self.stage.taken, self.len) }
+        unsafe { R::views(&self.slots.reads, self.slots.taken, self.len) }
     }
 
-    /// Takes the first `count` slots: the next [`Stage::poll_ahead`] starts behind them. They
-    /// stay this stage's until [`Stage::release`].
+    /// Takes the first `count` slots without handing them on: the next
+    /// [`Stage::poll_ahead`](super::Stage::poll_ahead) starts behind them, and
+    /// [`Stage::release`](super::Stage::release) hands them on later.
     ///
     /// # Panics
     ///
-    /// If `count` is more than [`len`](Self::len), or than was written by a stage that writes.
+    /// If `count` is above [`len`](Self::len), or above the number of slots written if the stage
+    /// writes a lane.
     #[inline]
     pub fn take(self, count: usize) {
         assert!(count <= self.written, "only {} of {count} slots are written", self.written);
-        self.stage.taken += count as u64;
+        self.slots.taken += count as u64;
     }
 
-    /// Hands on the first `count` slots (and what was taken before them), and gives back those
-    /// of the lanes it has read.
+    /// Hands on the first `count` slots, and all that were taken before them: the stages behind
+    /// this one may read them, and if there are none, the producers may use them again.
     ///
     /// # Panics
     ///
-    /// If `count` is more than [`len`](Self::len), or than was written by a stage that writes.
+    /// If `count` is above [`len`](Self::len), or above the number of slots written if the stage
+    /// writes a lane.
     #[inline]
-    pub fn publish(mut self, count: usize) {
-        self.advance(count);
+    pub fn publish(self, count: usize) {
+        assert!(count <= self.written, "only {} of {count} slots are written", self.written);
+        self.slots.advance(count);
     }
 
-    /// Hands on all of the batch; of a stage that writes, all that is written.
+    /// Hands on the whole batch; if the stage writes a lane, the slots that it has written.
     #[inline]
     pub fn finish(self) {
-        let written = self.written;
-        self.publish(written);
+        self.slots.advance(self.written);
     }
 
-    /// Hands on the first `count` slots, and goes on with the rest: the slot at `count` is at 0
-    /// from now on. The producers may use their slots again at once.
+    /// Hands on the first `count` slots as [`publish`](Self::publish) does, and keeps the others:
+    /// offset `count` becomes offset 0.
     ///
     /// # Panics
     ///
@@ -109,12 +113,9 @@ impl<'a, R: Lanes, W: Slot> Batch<'a, R, W> {
     #[inline]
     pub fn advance(&mut self, count: usize) {
         assert!(count <= self.written, "only {} of {count} slots are written", self.written);
-        if count > 0 {
-            self.len -= count;
-            self.written -= count;
-            self.stage.taken += count as u64;
-            self.stage.hand_on(self.stage.taken);
-        }
+        self.len -= count;
+        self.written -= count;
+        self.slots.advance(count);
     }
 }
 

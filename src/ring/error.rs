@@ -1,45 +1,51 @@
-//! Why a ring says no.
+//! The errors of a ring.
 
-use thiserror::Error;
+use alloc::string::String;
+use core::error::Error;
+use core::fmt;
 
-/// The ring was stopped before its end: by a stage or producer that panicked or went away, or on
-/// purpose. Nothing more goes in, and every stage is told.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the ring was halted by {by}: {message}")]
+/// The ring was stopped before its end: because a stage or producer panicked or was dropped, or on
+/// purpose. No more values can be published, and all stages and producers get this error.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Halted {
-    /// Name of the stage that halted it, `producer`, or `monitor`.
+    /// What halted it: the name of a stage, `producer`, `monitor` or `graph`.
     pub by: String,
-    /// What went wrong there, for people.
+    /// The reason, for people.
     pub message: String,
 }
 
-/// Why no slots could be claimed, now or ever.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+impl fmt::Display for Halted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the ring was halted by {}: {}", self.by, self.message)
+    }
+}
+
+impl Error for Halted {}
+
+/// Slots could not be claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClaimError {
-    /// More slots were asked for than the ring has: waiting would never end.
-    #[error("a batch of {asked} does not fit a ring of {slots} slots")]
+    /// The claim is longer than the ring, so that waiting would never end.
     BatchTooLong {
         /// Slots asked for.
         asked: usize,
         /// Slots of the ring.
         slots: usize,
     },
-    /// The time to wait ran out while the ring was too full.
-    #[error("no room for {asked} within {} ms", limit.as_millis())]
+    /// The slots were not all free within the time limit.
     TimedOut {
         /// Slots asked for.
         asked: usize,
-        /// How long was waited.
+        /// The time limit.
         limit: core::time::Duration,
     },
-    /// The ring was halted.
-    #[error(transparent)]
-    Halted(#[from] Halted),
+    /// The ring is halted.
+    Halted(Halted),
 }
 
 impl ClaimError {
-    /// Why the ring was halted, if that is the reason.
+    /// The halt, if that is the error.
     pub(super) fn halted(self) -> Option<Halted> {
         match self {
             Self::Halted(halted) => Some(halted),
@@ -48,36 +54,81 @@ impl ClaimError {
     }
 }
 
-/// A value that could not be published now, handed back.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}", halted.as_ref().map_or_else(|| "the ring is full".to_owned(), Halted::to_string))]
+impl From<Halted> for ClaimError {
+    fn from(halted: Halted) -> Self {
+        Self::Halted(halted)
+    }
+}
+
+impl fmt::Display for ClaimError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BatchTooLong { asked, slots } => {
+                write!(f, "a batch of {asked} does not fit a ring of {slots} slots")
+            }
+            Self::TimedOut { asked, limit } => {
+                write!(f, "no room for {asked} within {} ms", limit.as_millis())
+            }
+            Self::Halted(halted) => halted.fmt(f),
+        }
+    }
+}
+
+impl Error for ClaimError {}
+
+/// A value could not be published; it is handed back.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishError<T> {
     /// The value.
     pub value: T,
-    /// Set if the ring was halted; otherwise it is full for the moment.
+    /// The halt, if the ring is halted; `None` if it is full at the moment.
     pub halted: Option<Halted>,
 }
 
-/// Why a ring cannot be made.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+impl<T> fmt::Display for PublishError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.halted {
+            None => f.write_str("the ring is full"),
+            Some(halted) => halted.fmt(f),
+        }
+    }
+}
+
+impl<T: fmt::Debug> Error for PublishError<T> {}
+
+/// A ring cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GraphError {
     /// The number of slots is not a power of two.
-    #[error("a ring of {slots} slots: the number must be a power of two")]
     SlotsNotPowerOfTwo {
         /// Slots asked for.
         slots: usize,
     },
-    /// The first sequence leaves too little room to count on.
-    #[error("first sequence {first_sequence} is above {max}", max = FIRST_SEQUENCE_MAX)]
+    /// The first sequence is above [`FIRST_SEQUENCE_MAX`].
     FirstSequenceTooHigh {
         /// First sequence asked for.
         first_sequence: u64,
     },
-    /// A ring without a stage: nobody would read what is published.
-    #[error("a ring needs at least one stage")]
+    /// No stage is declared, so no published value would ever be read.
     NoStage,
 }
 
-/// Highest first sequence of a ring. Above it 2^63 more remain, which no machine counts through.
+impl fmt::Display for GraphError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SlotsNotPowerOfTwo { slots } => {
+                write!(f, "a ring of {slots} slots: the number must be a power of two")
+            }
+            Self::FirstSequenceTooHigh { first_sequence } => {
+                write!(f, "first sequence {first_sequence} is above {FIRST_SEQUENCE_MAX}")
+            }
+            Self::NoStage => f.write_str("a ring needs at least one stage"),
+        }
+    }
+}
+
+impl Error for GraphError {}
+
+/// Highest first sequence of a ring. It leaves 2^63 sequences, more than any machine can publish.
 pub const FIRST_SEQUENCE_MAX: u64 = 1 << 63;

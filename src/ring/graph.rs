@@ -1,12 +1,16 @@
-//! Builds a ring: its lanes, its stages, who waits for whom.
+//! Builds a ring: its lanes, its stages, and which stage waits for which others.
 //!
-//! A stage can only wait for what was declared before it, so there is no cycle; the producer
-//! comes last, when the last readers that gate it are known.
+//! A stage can wait only for stages that are declared before it, so there is no cycle. The producer
+//! is made last, when it is known which stages are the last readers of a slot.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::bell::Bell;
-use super::core::{Core, Filled, Gates, Node};
+use super::cursor::{Cursor, Gates};
 use super::error::{FIRST_SEQUENCE_MAX, GraphError};
 use super::lane::Lane;
 use super::marks::Marks;
@@ -15,33 +19,41 @@ use super::producer::{Producer, SharedProducer};
 use super::reads::{LaneRefs, Lanes, LanesOf, Slot};
 use super::slots::{Pages, Slots};
 use super::stage::Stage;
+use super::state::{Filled, RingState};
+use super::strategy::WaitStrategy;
+use super::upstream::Upstream;
 use crate::sync::Arc;
 
-/// A ring under construction, whose producer puts in values of type `T`.
+/// A ring under construction, for values of type `T`. Declare its stages, then call
+/// [`build`](Self::build) or [`build_shared`](Self::build_shared).
 ///
-/// Dropped without [`build`](Self::build), it halts what was declared.
+/// If it is dropped before, the stages that were declared find the ring halted.
 pub struct Graph<T: Slot> {
-    core: Arc<Core>,
+    ring: Arc<RingState>,
     input: Lane<T>,
     pages: Pages,
-    stages: Vec<Declared>,
+    /// The cursors of the producers and of each stage, in the order of their nodes.
+    cursors: Vec<Arc<Cursor>>,
+    upstream: Upstream,
     built: bool,
 }
 
-/// One stage, as the graph remembers it.
-struct Declared {
-    node: Arc<Node>,
-    /// Nodes whose cursors it looks at.
-    upstream: Vec<Arc<Node>>,
-}
-
 impl<T: Slot> Graph<T> {
-    /// A ring of `slots` slots, a power of two, filled with defaults. The first value published
-    /// gets the sequence `first_sequence`.
+    /// A ring of `slots` slots, which must be a power of two. The first value published gets the
+    /// sequence `first_sequence`.
+    ///
+    /// Allocates the slots of the input lane and fills them with `T::default()`; so does each
+    /// [`writes`](StageBuilder::writes) for the lane of its stage. After
+    /// [`build`](Self::build) nothing is allocated.
     ///
     /// # Errors
     ///
-    /// [`GraphError`] if a number is out of its range.
+    /// [`GraphError::SlotsNotPowerOfTwo`], or [`GraphError::FirstSequenceTooHigh`] if
+    /// `first_sequence` is above [`FIRST_SEQUENCE_MAX`].
+    ///
+    /// # Panics
+    ///
+    /// If the size of a lane in bytes does not fit `isize`. Ends the program if there is no memory.
     pub fn new(slots: usize, first_sequence: u64) -> Result<Self, GraphError> {
         Self::with_pages(slots, first_sequence, Pages::Ordinary)
     }
@@ -51,6 +63,10 @@ impl<T: Slot> Graph<T> {
     /// # Errors
     ///
     /// As `new`.
+    ///
+    /// # Panics
+    ///
+    /// As `new`.
     pub fn with_pages(slots: usize, first_sequence: u64, pages: Pages) -> Result<Self, GraphError> {
         if !slots.is_power_of_two() {
             return Err(GraphError::SlotsNotPowerOfTwo { slots });
@@ -58,42 +74,44 @@ impl<T: Slot> Graph<T> {
         if first_sequence > FIRST_SEQUENCE_MAX {
             return Err(GraphError::FirstSequenceTooHigh { first_sequence });
         }
-        let core = Core::new(slots, first_sequence);
+        let ring = RingState::new(slots, first_sequence);
         let input = Lane {
-            core: Arc::clone(&core),
+            ring: Arc::clone(&ring),
             slots: Slots::new(slots, pages),
-            // The producer keeps its bell itself: it is known at `build` only.
-            writer: Node::new("producer", first_sequence, Bell::silent()),
+            // The producer keeps its bell itself, which is known only at `build`.
+            writer: Cursor::new("producer", 0, first_sequence, Bell::silent()),
         };
-        Ok(Self { core, input, pages, stages: Vec::new(), built: false })
+        let cursors = vec![Arc::clone(&input.writer)];
+        Ok(Self { ring, input, pages, cursors, upstream: Upstream::new(), built: false })
     }
 
-    /// The lane that the producer writes.
+    /// The input lane, which the producers write.
     #[must_use]
     pub fn input(&self) -> Lane<T> {
         self.input.clone()
     }
 
-    /// Declares the next stage; goes on with [`StageBuilder`].
+    /// Starts the declaration of a stage. The name appears in errors and in the [`Monitor`]; it
+    /// should be unique.
     pub fn stage(&mut self, name: &str) -> StageBuilder<'_, T, ()> {
         StageBuilder {
             graph: self,
             name: name.to_owned(),
-            bell: Bell::new(),
+            bell: Bell::for_strategy(WaitStrategy::default()),
             waits_for: Vec::new(),
             held: (),
         }
     }
 
-    /// Ends the declaration: makes the producer, whose thread waits on `bell`, and the monitor.
+    /// Completes the ring: returns its only producer, whose thread sleeps on `bell`, and a monitor.
     ///
     /// # Errors
     ///
-    /// [`GraphError::NoStage`] if there is none.
+    /// [`GraphError::NoStage`] if no stage is declared.
     pub fn build(mut self, bell: &Bell) -> Result<(Producer<T>, Monitor), GraphError> {
         let gates = self.link(bell, Filled::InOrder)?;
         let producer = Producer::new(
-            Arc::clone(&self.core),
+            Arc::clone(&self.ring),
             Arc::clone(&self.input.writer),
             self.input.slots.clone(),
             gates,
@@ -102,19 +120,19 @@ impl<T: Slot> Graph<T> {
         Ok((producer, self.monitor()))
     }
 
-    /// Ends the declaration of a ring that any number of threads fill: makes a producer to be
-    /// cloned for each of them, and the monitor.
+    /// Completes a ring for any number of producers: returns one, to be cloned for each thread, and
+    /// a monitor.
     ///
     /// # Errors
     ///
-    /// [`GraphError::NoStage`] if there is none.
+    /// [`GraphError::NoStage`] if no stage is declared.
     pub fn build_shared(mut self) -> Result<(SharedProducer<T>, Monitor), GraphError> {
         let bell = Bell::crowd();
-        let marks = Arc::new(Marks::new(self.core.slots, self.core.first_sequence));
+        let marks = Arc::new(Marks::new(self.ring.slots, self.ring.first_sequence));
         let producers = Arc::clone(&self.input.writer);
         let gates = self.link(&bell, Filled::Marked { marks: Arc::clone(&marks), producers })?;
         let producer = SharedProducer::new_shared(
-            Arc::clone(&self.core),
+            Arc::clone(&self.ring),
             Arc::clone(&self.input.writer),
             self.input.slots.clone(),
             marks,
@@ -124,117 +142,93 @@ impl<T: Slot> Graph<T> {
         Ok((producer, self.monitor()))
     }
 
-    /// Tells every node whom to wake, and returns the last readers.
+    /// The cursors of the stages.
+    fn stages(&self) -> &[Arc<Cursor>] {
+        &self.cursors[1..]
+    }
+
+    /// Tells each cursor which threads to wake, and returns the last readers.
     fn link(&mut self, producer_bell: &Bell, filled: Filled) -> Result<Gates, GraphError> {
-        if self.stages.is_empty() {
+        if self.stages().is_empty() {
             return Err(GraphError::NoStage);
         }
-        self.core.add_bell(producer_bell);
+        self.ring.add_bell(producer_bell);
         let mut gates = Vec::new();
-        for Declared { node, .. } in &self.stages {
-            let waiting = self.waiting_for(node);
-            let mut bells: Vec<&Bell> = waiting.iter().map(|stage| &stage.node.bell).collect();
+        for (cursor, waiting) in self.cursors.iter().zip(self.upstream.waiting()) {
+            let own = if cursor.node == 0 { producer_bell } else { &cursor.bell };
+            let mut bells: Vec<&Bell> =
+                waiting.iter().map(|&stage| &self.cursors[stage].bell).collect();
             if waiting.is_empty() {
-                gates.push(Arc::clone(node));
+                gates.push(Arc::clone(cursor));
                 bells.push(producer_bell);
             }
-            set_wakes(node, &bells, &node.bell);
+            set_wakes(cursor, &bells, own);
         }
-        let first_readers = self.waiting_for(&self.input.writer);
-        let bells: Vec<&Bell> = first_readers.iter().map(|stage| &stage.node.bell).collect();
-        set_wakes(&self.input.writer, &bells, producer_bell);
-        assert!(self.core.filled.set(filled).is_ok(), "a graph is linked once");
+        assert!(self.ring.filled.set(filled), "a graph is linked once");
         self.built = true;
         Ok(Gates::new(gates))
     }
 
-    /// The stages that look at `node`'s cursor.
-    fn waiting_for(&self, node: &Arc<Node>) -> Vec<&Declared> {
-        let looks = |stage: &&Declared| stage.upstream.iter().any(|up| Arc::ptr_eq(up, node));
-        self.stages.iter().filter(looks).collect()
-    }
-
     fn monitor(&self) -> Monitor {
-        Monitor::new(
-            Arc::clone(&self.core),
-            Arc::clone(&self.input.writer),
-            self.stages.iter().map(|stage| Arc::clone(&stage.node)).collect(),
-        )
-    }
-
-    /// Whether `node` comes, directly or not, before `other`.
-    fn is_before(&self, node: &Arc<Node>, other: &Arc<Node>) -> bool {
-        let Some(other) = self.stages.iter().find(|stage| Arc::ptr_eq(&stage.node, other)) else {
-            return false; // the producer: nothing comes before it
-        };
-        other.upstream.iter().any(|up| Arc::ptr_eq(up, node) || self.is_before(node, up))
-    }
-
-    /// Those of `nodes` that come before no other of them: to wait for these is to wait for all.
-    fn last_of(&self, nodes: &[Arc<Node>]) -> Vec<Arc<Node>> {
-        let mut last: Vec<Arc<Node>> = Vec::new();
-        for node in nodes {
-            let known = last.iter().any(|kept| Arc::ptr_eq(kept, node));
-            if !known && !nodes.iter().any(|other| self.is_before(node, other)) {
-                last.push(Arc::clone(node));
-            }
-        }
-        last
+        Monitor::new(Arc::clone(&self.ring), Arc::clone(&self.input.writer), self.stages().to_vec())
     }
 }
 
-/// Remembers the bells to ring when `node` moves: each once, not its own thread's, and none of
-/// threads that never sleep.
-fn set_wakes(node: &Node, bells: &[&Bell], own: &Bell) {
+/// Sets the bells to ring when `cursor` moves: each once, without the bell of its own thread and
+/// those of threads that never sleep.
+fn set_wakes(cursor: &Cursor, bells: &[&Bell], own: &Bell) {
     let mut wakes: Vec<Bell> = Vec::new();
     for bell in bells {
         if bell.parks() && !bell.same(own) && !wakes.iter().any(|known| known.same(bell)) {
             wakes.push((*bell).clone());
         }
     }
-    assert!(node.wakes.set(wakes.into()).is_ok(), "a graph is linked once");
+    assert!(cursor.wakes.set(wakes.into()), "a graph is linked once");
 }
 
 impl<T: Slot> Drop for Graph<T> {
     fn drop(&mut self) {
         if !self.built {
-            self.core.halt("graph", "it was dropped before it was built");
+            self.ring.halt("graph", "it was dropped before it was built");
         }
     }
 }
 
 impl<T: Slot> fmt::Debug for Graph<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.stages.iter().map(|stage| stage.node.name.as_str()).collect();
+        let names: Vec<&str> = self.stages().iter().map(|cursor| cursor.name.as_str()).collect();
         f.debug_struct("Graph")
-            .field("slots", &self.core.slots)
+            .field("slots", &self.ring.slots)
             .field("stages", &names)
             .finish_non_exhaustive()
     }
 }
 
-/// A stage under declaration: which thread's, what it reads, whom it waits for besides; ends with
-/// [`writes`](Self::writes) or [`sink`](Self::sink).
+/// A stage under declaration: on which thread's bell, which lanes it reads, which stages it comes
+/// after. Ends with [`writes`](Self::writes) or [`sink`](Self::sink).
+///
+/// A stage that neither reads a lane nor comes after a stage waits for the producers.
 #[must_use = "a stage is declared by `writes` or `sink`"]
 pub struct StageBuilder<'g, T: Slot, R: Lanes> {
     graph: &'g mut Graph<T>,
     name: String,
     bell: Bell,
-    waits_for: Vec<Arc<Node>>,
+    /// Nodes that the stage waits for.
+    waits_for: Vec<usize>,
     held: R::Held,
 }
 
 impl<'g, T: Slot> StageBuilder<'g, T, ()> {
-    /// The lanes that the stage reads: a tuple of references, such as `(&commands, &verdicts)`.
-    /// The stage waits for their writers.
+    /// The lanes that the stage reads: a tuple of up to four references, such as
+    /// `(&commands, &verdicts)`. The stage waits for the writers of these lanes.
     ///
     /// # Panics
     ///
     /// If a lane belongs to another ring.
     pub fn reads<H: LaneRefs>(mut self, lanes: H) -> StageBuilder<'g, T, LanesOf<H>> {
-        lanes.each(|core, writer| {
-            assert!(Arc::ptr_eq(core, &self.graph.core), "a stage reads lanes of its own ring");
-            self.waits_for.push(Arc::clone(writer));
+        lanes.each(|ring, writer| {
+            assert!(Arc::ptr_eq(ring, &self.graph.ring), "a stage reads lanes of its own ring");
+            self.waits_for.push(writer.node);
         });
         StageBuilder {
             graph: self.graph,
@@ -247,59 +241,59 @@ impl<'g, T: Slot> StageBuilder<'g, T, ()> {
 }
 
 impl<T: Slot, R: Lanes> StageBuilder<'_, T, R> {
-    /// The bell of the thread that will step the stage; by default one of its own.
+    /// The bell of the thread that will poll the stage. Without this call the stage gets a bell of
+    /// its own; see [`Stage::bell`].
     pub fn on(mut self, bell: &Bell) -> Self {
         self.bell = bell.clone();
         self
     }
 
-    /// Waits for `stage` too, without reading a lane of it.
+    /// Lets the stage also wait for `stage`, without reading a lane of it.
     ///
     /// # Panics
     ///
     /// If `stage` belongs to another ring.
     pub fn after<Q: Lanes, W: Slot>(mut self, stage: &Stage<Q, W>) -> Self {
         assert!(
-            Arc::ptr_eq(stage.core(), &self.graph.core),
+            Arc::ptr_eq(stage.ring(), &self.graph.ring),
             "a stage waits for stages of its own ring"
         );
-        self.waits_for.push(Arc::clone(stage.node()));
+        self.waits_for.push(stage.cursor().node);
         self
     }
 
-    /// The stage writes a lane of its own, with values of type `W`: the lane's only writer.
+    /// Ends the declaration of a stage that writes a lane of its own, with values of type `W`.
+    /// Returns the stage and the lane, for stages that are to read it.
+    ///
+    /// # Panics
+    ///
+    /// If the size of the lane in bytes does not fit `isize`.
     pub fn writes<W: Slot>(self) -> (Stage<R, W>, Lane<W>) {
-        let core = Arc::clone(&self.graph.core);
-        let slots = Slots::new(core.slots, self.graph.pages);
+        let ring = Arc::clone(&self.graph.ring);
+        let slots = Slots::new(ring.slots, self.graph.pages);
         let stage = self.declare(slots.clone(), false);
-        let lane = Lane { core, slots, writer: Arc::clone(stage.node()) };
+        let lane = Lane { ring, slots, writer: Arc::clone(stage.cursor()) };
         (stage, lane)
     }
 
-    /// The stage writes no lane.
+    /// Ends the declaration of a stage that writes no lane.
     pub fn sink(self) -> Stage<R, ()> {
-        let slots = Slots::new(self.graph.core.slots, Pages::Ordinary);
+        let slots = Slots::new(self.graph.ring.slots, Pages::Ordinary);
         self.declare(slots, true)
     }
 
     fn declare<W: Slot>(self, out: Slots<W>, sink: bool) -> Stage<R, W> {
         let Self { graph, name, bell, mut waits_for, held } = self;
         if waits_for.is_empty() {
-            waits_for.push(Arc::clone(&graph.input.writer));
+            waits_for.push(graph.input.writer.node);
         }
-        let upstream = graph.last_of(&waits_for);
-        let node = Node::new(&name, graph.core.first_sequence, bell);
-        graph.core.add_bell(&node.bell);
-        let stage = Stage::new(
-            Arc::clone(&graph.core),
-            Arc::clone(&node),
-            upstream.clone().into(),
-            held,
-            out,
-            sink,
-        );
-        graph.stages.push(Declared { node, upstream });
-        stage
+        let looks_at = graph.upstream.add(&waits_for);
+        let upstream = looks_at.iter().map(|&node| Arc::clone(&graph.cursors[node])).collect();
+        let node = graph.cursors.len();
+        let cursor = Cursor::new(&name, node, graph.ring.first_sequence, bell);
+        graph.ring.add_bell(&cursor.bell);
+        graph.cursors.push(Arc::clone(&cursor));
+        Stage::new(Arc::clone(&graph.ring), cursor, upstream, held, out, sink)
     }
 }
 

@@ -1,108 +1,102 @@
-//! Producers: they claim slots, fill them, publish them; alone or beside others.
-//!
-//! | | full: | one value | written in place | a batch |
-//! |---|---|---|---|---|
-//! | `try_…` | says so, at once | [`try_publish`] hands it back | [`try_publish_with`] | [`try_publish_all`], [`try_claim`] |
-//! | | waits | [`publish`] | [`publish_with`] | [`publish_all`], [`claim`] |
-//! | `…_within` | waits for so long | [`publish_within`] hands it back | | [`claim_within`] |
-//!
-//! [`try_publish`]: Producer::try_publish
-//! [`try_publish_with`]: Producer::try_publish_with
-//! [`try_publish_all`]: Producer::try_publish_all
-//! [`try_claim`]: Producer::try_claim
-//! [`publish`]: Producer::publish
-//! [`publish_with`]: Producer::publish_with
-//! [`publish_all`]: Producer::publish_all
-//! [`claim`]: Producer::claim
-//! [`publish_within`]: Producer::publish_within
-//! [`claim_within`]: Producer::claim_within
+//! Producers: they claim slots, fill them and publish them; alone, or several on one ring.
 //!
 //! # Invariants
 //!
-//! * A slot is claimed only once every last reader has released it in the round before.
-//! * Only slots that were written can be published, in order.
+//! * A slot is claimed only after all last readers have released it in the round before.
+//! * Slots are published in order, and only after they are written.
 
 use core::fmt;
+#[cfg(feature = "std")]
 use core::time::Duration;
 
 use super::bell::Bell;
 use super::claim::Claim;
 use super::claims::{Alone, Claims, Place, Shared};
-use super::core::{Core, Gates, Node};
+use super::cursor::{Cursor, Gates};
 use super::error::{ClaimError, PublishError};
-use super::lane::Writer;
+use super::input_slots::InputSlots;
 use super::marks::Marks;
 use super::reads::Slot;
 use super::slots::Slots;
-use super::wait::{WaitStrategy, Waiter};
+use super::state::RingState;
+use super::strategy::WaitStrategy;
+use super::waiter::Waiter;
 use crate::sync::Arc;
 
 /// Puts values into a ring.
 ///
-/// Dropping it closes the ring: the stages process what is there and end. Dropped while its
-/// thread panics, it halts the ring instead.
+/// Dropping the producer closes the ring: the stages process the values that are in it, and end.
+/// If it is dropped by a panic, the ring is halted instead.
 ///
-/// [`SharedProducer`] has the same methods and can be cloned.
+/// [`SharedProducer`] has the same methods and can be cloned, one clone for each thread.
+///
+/// | if the ring is full | one value | one slot in place | several slots |
+/// |---|---|---|---|
+/// | returns at once | `try_publish` | `try_publish_with` | `try_publish_all`, `try_claim` |
+/// | waits | `publish` | `publish_with` | `publish_all`, `claim` |
+/// | waits up to a limit | `publish_within` | | `claim_within` |
 ///
 /// # Waiting
 ///
-/// The forms that wait do so on the producer's bell, by the strategy of
-/// [`set_wait`](Self::set_wait). A thread that steps the ring's stages itself must not wait for
-/// room: it would wait for itself.
+/// The methods that wait for room use the strategy of [`set_wait`](Self::set_wait) and the
+/// producer's bell. A thread that also polls stages of the same ring must not wait for room: it
+/// would wait for itself.
 pub struct Producer<T: Slot, C: Claims = Alone> {
-    pub(super) slots: Slots<T>,
-    pub(super) place: Place,
-    pub(super) claims: C,
+    input: InputSlots<T, C>,
     waiter: Waiter,
 }
 
-/// Puts values into a ring, beside its clones on other threads.
+/// Puts values into a ring that it shares with its clones on other threads.
 ///
-/// The ring closes when the last clone is dropped. One that is dropped while its thread panics
-/// leaves the others to go on; the last one that goes so halts the ring.
+/// The ring closes when the last clone is dropped. If that one is dropped by a panic, the ring is
+/// halted instead; a panic that drops any other clone does not affect the ring.
 pub type SharedProducer<T> = Producer<T, Shared>;
 
 impl<T: Slot> Producer<T> {
     pub(super) fn new(
-        core: Arc<Core>,
-        node: Arc<Node>,
+        ring: Arc<RingState>,
+        cursor: Arc<Cursor>,
         slots: Slots<T>,
         gates: Gates,
         bell: Bell,
     ) -> Self {
-        let claims = Alone::new(core.first_sequence);
+        let claims = Alone::new(ring.first_sequence);
         let waiter = Waiter::new(WaitStrategy::default(), bell);
-        Self { slots, place: Place::new(core, node, gates), claims, waiter }
+        let input = InputSlots { slots, place: Place::new(ring, cursor, gates), claims };
+        Self { input, waiter }
     }
 
-    /// Sequence that the next published slot gets.
+    /// The sequence that the next published slot will get.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
-        self.claims.next()
+        self.input.claims.next()
     }
 }
 
 impl<T: Slot> SharedProducer<T> {
     pub(super) fn new_shared(
-        core: Arc<Core>,
-        node: Arc<Node>,
+        ring: Arc<RingState>,
+        cursor: Arc<Cursor>,
         slots: Slots<T>,
         marks: Arc<Marks>,
         gates: Gates,
         bell: Bell,
     ) -> Self {
-        let claims = Shared::new(marks, &core, &node);
+        let claims = Shared::new(marks, &ring, &cursor);
         let waiter = Waiter::new(WaitStrategy::default(), bell);
-        Self { slots, place: Place::new(core, node, gates), claims, waiter }
+        let input = InputSlots { slots, place: Place::new(ring, cursor, gates), claims };
+        Self { input, waiter }
     }
 }
 
 impl<T: Slot> Clone for SharedProducer<T> {
     fn clone(&self) -> Self {
         Self {
-            slots: self.slots.clone(),
-            place: self.place.clone(),
-            claims: self.claims.clone(),
+            input: InputSlots {
+                slots: self.input.slots.clone(),
+                place: self.input.place.clone(),
+                claims: self.input.claims.clone(),
+            },
             waiter: self.waiter.another(),
         }
     }
@@ -112,131 +106,128 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     /// Number of slots of the ring.
     #[must_use]
     pub fn slots(&self) -> usize {
-        self.slots.count()
+        self.input.slots.count()
     }
 
-    /// The bell that is rung for this producer when slots become free.
+    /// The bell that the ring rings when slots become free. All clones share it.
     #[must_use]
     pub fn bell(&self) -> &Bell {
         self.waiter.bell()
     }
 
-    /// Lets this producer wait for room by `strategy`; [`WaitStrategy::Phased`] at first. Clones
-    /// made from it later wait the same way.
+    /// Sets the strategy by which this producer, and clones made of it later, wait for room.
+    /// Without this call: [`WaitStrategy::Phased`].
     pub fn set_wait(&mut self, strategy: WaitStrategy) {
         self.waiter = Waiter::new(strategy, self.waiter.bell().clone());
     }
 
-    /// How many slots can be claimed now, if no other producer is faster.
+    /// Number of slots that can be claimed now, unless another producer is faster.
     #[must_use]
     pub fn capacity_free(&mut self) -> usize {
-        self.place.look();
-        // Others may have claimed past what this producer has seen released.
-        let free = self.place.limit.saturating_sub(self.claims.claimed(&self.place));
-        usize::try_from(free).expect("at most the ring's slots")
+        self.input.free()
     }
 
-    /// Claims `count` slots in a row, or nothing if they are not all free. Never waits.
+    /// Claims `count` consecutive slots, or returns `None` if they are not all free. Never waits.
     ///
     /// # Errors
     ///
-    /// [`ClaimError::BatchTooLong`] if the ring has fewer slots, [`ClaimError::Halted`] once the
-    /// ring was halted.
+    /// [`ClaimError::BatchTooLong`] if the ring has fewer than `count` slots;
+    /// [`ClaimError::Halted`] once the ring is halted.
     #[inline(always)]
     pub fn try_claim(&mut self, count: usize) -> Result<Option<Claim<'_, T, C>>, ClaimError> {
-        Ok(self.take(count)?.map(|first| Claim::new(self, first, count)))
+        Ok(self.input.take(count)?.map(|first| Claim::new(&mut self.input, first, count)))
     }
 
-    /// Claims `count` slots in a row, and waits until they are all free.
+    /// Claims `count` consecutive slots; waits until they are all free.
     ///
     /// # Errors
     ///
-    /// [`ClaimError::BatchTooLong`] at once if the ring has fewer slots, [`ClaimError::Halted`]
-    /// once the ring was halted.
+    /// As [`try_claim`](Self::try_claim); a halt ends the wait.
     #[inline(always)]
     pub fn claim(&mut self, count: usize) -> Result<Claim<'_, T, C>, ClaimError> {
         let first = self.take_waiting(count)?;
-        Ok(Claim::new(self, first, count))
+        Ok(Claim::new(&mut self.input, first, count))
     }
 
-    /// As [`claim`](Self::claim), but waits for `limit` at most.
+    /// As [`claim`](Self::claim), but waits for at most `limit`. Needs the feature `std`.
     ///
     /// # Errors
     ///
-    /// As `claim`, and [`ClaimError::TimedOut`].
+    /// As `claim`; [`ClaimError::TimedOut`] if the slots were not all free within `limit`.
+    #[cfg(feature = "std")]
     pub fn claim_within(
         &mut self,
         count: usize,
         limit: Duration,
     ) -> Result<Claim<'_, T, C>, ClaimError> {
-        let first = self.take_within(count, Some(limit))?;
-        Ok(Claim::new(self, first, count))
+        let first = self.take_within(count, limit)?;
+        Ok(Claim::new(&mut self.input, first, count))
     }
 
-    /// Puts one value in, or hands it back if the ring is full. Returns its sequence.
+    /// Publishes one value if there is room, and returns its sequence. Never waits.
     ///
     /// # Errors
     ///
-    /// The value, and why.
+    /// [`PublishError`] with the value if the ring is full or halted.
     #[inline(always)]
     pub fn try_publish(&mut self, value: T) -> Result<u64, PublishError<T>> {
-        if let Some(sequence) = self.claims.take_simply(&self.place) {
-            return Ok(self.put_simply(sequence, value));
+        if let Some(sequence) = self.input.take_simply() {
+            return Ok(self.input.put_simply(sequence, value));
         }
-        match self.take(1) {
-            Ok(Some(sequence)) => Ok(self.put(sequence, value)),
+        match self.input.take(1) {
+            Ok(Some(sequence)) => Ok(self.input.put(sequence, value)),
             Ok(None) => Err(PublishError { value, halted: None }),
             Err(error) => Err(PublishError { value, halted: error.halted() }),
         }
     }
 
-    /// Puts one value in, and waits until there is room. Returns its sequence.
+    /// Publishes one value, and returns its sequence; waits until there is room.
     ///
     /// # Errors
     ///
-    /// The value, if the ring was halted.
+    /// [`PublishError`] with the value if the ring is halted.
     #[inline(always)]
     pub fn publish(&mut self, value: T) -> Result<u64, PublishError<T>> {
-        if let Some(sequence) = self.claims.take_simply(&self.place) {
-            return Ok(self.put_simply(sequence, value));
+        if let Some(sequence) = self.input.take_simply() {
+            return Ok(self.input.put_simply(sequence, value));
         }
-        match self.take_known(1) {
-            Some(sequence) => Ok(self.put(sequence, value)),
-            None => self.publish_waiting(value, None),
+        match self.input.take_known(1) {
+            Some(sequence) => Ok(self.input.put(sequence, value)),
+            None => self.publish_waiting(value),
         }
     }
 
-    /// As [`publish`](Self::publish), but waits for `limit` at most.
+    /// As [`publish`](Self::publish), but waits for at most `limit`. Needs the feature `std`.
     ///
     /// # Errors
     ///
-    /// The value, if the ring was halted, or is still full.
+    /// [`PublishError`] with the value if the ring is halted, or still full after `limit`.
+    #[cfg(feature = "std")]
     pub fn publish_within(&mut self, value: T, limit: Duration) -> Result<u64, PublishError<T>> {
-        self.publish_waiting(value, Some(limit))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn publish_waiting(
-        &mut self,
-        value: T,
-        limit: Option<Duration>,
-    ) -> Result<u64, PublishError<T>> {
         match self.take_within(1, limit) {
-            Ok(sequence) => Ok(self.put(sequence, value)),
+            Ok(sequence) => Ok(self.input.put(sequence, value)),
             Err(error) => Err(PublishError { value, halted: error.halted() }),
         }
     }
 
-    /// Lets `fill` write one slot in place, and publishes it; `None`, and `fill` is not called,
-    /// if the ring is full. Returns its sequence.
+    #[cold]
+    #[inline(never)]
+    fn publish_waiting(&mut self, value: T) -> Result<u64, PublishError<T>> {
+        match self.wait_and_take(1) {
+            Ok(sequence) => Ok(self.input.put(sequence, value)),
+            Err(error) => Err(PublishError { value, halted: error.halted() }),
+        }
+    }
+
+    /// Lets `fill` write one slot in place, publishes it, and returns its sequence. If the ring is
+    /// full, returns `None` and does not call `fill`. Never waits.
     ///
-    /// The slot holds what was written there last; at the start a default. If `fill` panics,
-    /// nothing is published.
+    /// The slot still holds an older value: the default, or the value of one round before. If
+    /// `fill` panics, nothing is published.
     ///
     /// # Errors
     ///
-    /// [`ClaimError::Halted`] once the ring was halted.
+    /// [`ClaimError::Halted`] once the ring is halted.
     #[inline(always)]
     pub fn try_publish_with(
         &mut self,
@@ -249,19 +240,21 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     ///
     /// # Errors
     ///
-    /// [`ClaimError::Halted`] once the ring was halted.
+    /// [`ClaimError::Halted`] once the ring is halted.
     #[inline(always)]
     pub fn publish_with(&mut self, fill: impl FnOnce(&mut T)) -> Result<u64, ClaimError> {
         Ok(self.claim(1)?.fill_one(fill))
     }
 
-    /// Puts all of `values` in, in a row and at once, or takes none of them and returns `None` if
-    /// the ring has no room for all now. Returns the sequence of the first.
+    /// Publishes all of `values` together, in consecutive slots, and returns the sequence of the
+    /// first. If there is no room for all of them, returns `None` and takes none. Never waits.
+    ///
+    /// An iterator that yields fewer values than its `len` publishes those that it yields.
     ///
     /// # Errors
     ///
-    /// [`ClaimError::BatchTooLong`] if the ring has fewer slots, [`ClaimError::Halted`] once the
-    /// ring was halted; no value was taken then.
+    /// [`ClaimError::BatchTooLong`] if the ring has fewer slots than there are values;
+    /// [`ClaimError::Halted`] once the ring is halted. No value is taken then.
     #[inline(always)]
     pub fn try_publish_all(
         &mut self,
@@ -283,116 +276,53 @@ impl<T: Slot, C: Claims> Producer<T, C> {
         Ok(self.claim(values.len())?.fill_all(values))
     }
 
-    /// Halts the ring: the stages get `message` as an error, and what is still in it is given up.
+    /// Halts the ring: stages and producers get [`Halted`](super::Halted) with `message`, unless it
+    /// was already halted for another reason. Values that are still in the ring are given up.
     pub fn halt(&self, message: &str) {
-        self.place.core.halt(&self.place.node.name, message);
+        self.input.place.ring.halt(&self.input.place.cursor.name, message);
     }
 
-    /// Ends this producer; the last one of a ring ends the ring: the stages process what is there,
-    /// and end.
+    /// Drops this producer. The last one of a ring closes it: the stages process the values that
+    /// are in it, and end.
     pub fn close(self) {}
 
-    /// Takes the next `count` sequences; `None` if they are not all free.
-    #[inline(always)]
-    fn take(&mut self, count: usize) -> Result<Option<u64>, ClaimError> {
-        match self.take_known(count) {
-            Some(first) => Ok(Some(first)),
-            None => self.look_and_take(count),
-        }
-    }
-
-    /// As [`take`](Self::take), but `None` too where a look at the last readers is needed or
-    /// there is an error to tell: what nearly every claim takes, short enough to become a part of
-    /// its caller's loop.
-    #[inline(always)]
-    fn take_known(&mut self, count: usize) -> Option<u64> {
-        // More than the ring's slots are never free.
-        if self.place.core.is_halted() { None } else { self.claims.take(&self.place, count) }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn look_and_take(&mut self, count: usize) -> Result<Option<u64>, ClaimError> {
-        self.place.core.check()?;
-        if count > self.slots.count() {
-            return Err(ClaimError::BatchTooLong { asked: count, slots: self.slots.count() });
-        }
-        loop {
-            let known = self.place.limit;
-            self.place.look();
-            let first = self.claims.take(&self.place, count);
-            // Not full just because others were faster: readers may have gone on meanwhile.
-            if first.is_some() || self.place.limit == known {
-                return Ok(first);
-            }
-        }
-    }
-
+    /// Takes the next `count` sequences, and waits until they are all free.
     #[inline(always)]
     fn take_waiting(&mut self, count: usize) -> Result<u64, ClaimError> {
-        match self.take_known(count) {
+        match self.input.take_known(count) {
             Some(first) => Ok(first),
-            None => self.take_within(count, None),
+            None => self.wait_and_take(count),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn take_within(&mut self, count: usize, limit: Option<Duration>) -> Result<u64, ClaimError> {
+    fn wait_and_take(&mut self, count: usize) -> Result<u64, ClaimError> {
+        self.waiter.another().wait_until(|| self.input.take(count).transpose())
+    }
+
+    #[cfg(feature = "std")]
+    #[cold]
+    #[inline(never)]
+    fn take_within(&mut self, count: usize, limit: Duration) -> Result<u64, ClaimError> {
         let mut waiter = self.waiter.another();
-        waiter.wait_for(limit, || self.take(count).transpose()).unwrap_or_else(|| {
-            let limit = limit.expect("a wait without limit ends by finding something");
-            Err(ClaimError::TimedOut { asked: count, limit })
-        })
-    }
-
-    /// Fills the one slot `sequence`, just taken, and publishes it.
-    #[inline(always)]
-    fn put(&mut self, sequence: u64, value: T) -> u64 {
-        let old = self.replace(sequence, value);
-        let asked_until = self.slots.ask_ahead(sequence, 1, self.place.limit);
-        self.claims.publish(&self.place, sequence, 1);
-        self.claims.ease(&self.place, asked_until);
-        // Only now: should this drop panic, the ring has no hole.
-        drop(old);
-        sequence
-    }
-
-    /// As [`put`](Self::put), for a slot taken simply.
-    #[inline(always)]
-    fn put_simply(&mut self, sequence: u64, value: T) -> u64 {
-        let old = self.replace(sequence, value);
-        if const { Slots::<T>::ASKS_FOR_EACH } {
-            self.slots.ask_ahead(sequence, 1, self.place.limit);
-        }
-        self.claims.publish_simply(&self.place, sequence);
-        drop(old); // as in `put`
-        sequence
-    }
-
-    /// Puts `value` into the one slot `sequence`, just taken, and returns what was there.
-    #[inline(always)]
-    fn replace(&mut self, sequence: u64, value: T) -> T {
-        let mut written = 0;
-        // SAFETY: `take` gave this slot to this producer, which is borrowed mutably and has not
-        // published it. The last readers have released it in the round before: `Claims::take`
-        // synchronised with their cursors.
-        let writer = unsafe { Writer::new(&self.slots, sequence, 1, 0, &mut written) };
-        core::mem::replace(writer.into_slot(0), value)
+        waiter
+            .wait_for(Some(limit), || self.input.take(count).transpose())
+            .unwrap_or(Err(ClaimError::TimedOut { asked: count, limit }))
     }
 }
 
 impl<T: Slot, C: Claims> Drop for Producer<T, C> {
     fn drop(&mut self) {
-        self.claims.leave(&self.place);
+        self.input.claims.leave(&self.input.place);
     }
 }
 
 impl<T: Slot, C: Claims> fmt::Debug for Producer<T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Producer")
-            .field("claimed", &self.claims.claimed(&self.place))
-            .field("limit", &self.place.limit)
+            .field("claimed", &self.input.claims.claimed(&self.input.place))
+            .field("limit", &self.input.place.limit)
             .finish_non_exhaustive()
     }
 }

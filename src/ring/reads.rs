@@ -1,32 +1,36 @@
-//! Which lanes a stage reads, as a tuple: `(&commands, &verdicts)` gives `(View<_>, View<_>)`.
+//! The lanes that a stage reads, as a tuple: `(&commands, &verdicts)` gives `(View<_>, View<_>)`.
 
-use super::core::{Core, Node};
+use super::cursor::Cursor;
 use super::lane::{Lane, View};
 use super::slots::Slots;
+use super::state::RingState;
 use crate::sync::Arc;
 
-/// What a slot may hold: made by default, shared between threads.
+/// The types that a slot can hold: with a default, and safe to share between threads. Implemented
+/// for all of them.
 pub trait Slot: Default + Send + Sync + 'static {}
 
 impl<T: Default + Send + Sync + 'static> Slot for T {}
 
-/// The types of the lanes that a stage reads, as a tuple of up to four. Sealed.
+/// The slot types of the lanes that a stage reads: a tuple of up to four. Other crates cannot
+/// implement it.
 pub trait Lanes: sealed::Lanes {}
 
-/// References to the lanes that a stage reads, as a tuple of up to four. Sealed.
+/// References to the lanes that a stage reads: a tuple of up to four. Other crates cannot implement
+/// it.
 pub trait LaneRefs: sealed::LaneRefs {}
 
 impl<L: sealed::Lanes> Lanes for L {}
 impl<L: sealed::LaneRefs> LaneRefs for L {}
 
-/// A tuple of [`View`]s, one for each lane that the stage reads.
+/// The [`View`]s of a batch: a tuple with one for each lane that the stage reads.
 pub type Views<'a, R> = <R as sealed::Lanes>::Views<'a>;
 
-/// The tuple of slot types behind a tuple of lane references.
+/// The tuple of slot types that belongs to a tuple of lane references.
 pub type LanesOf<H> = <H as sealed::LaneRefs>::Lanes;
 
 pub(super) mod sealed {
-    use super::{Arc, Core, Node};
+    use super::{Arc, Cursor, RingState};
 
     pub trait Lanes: 'static {
         /// The slots of each lane.
@@ -46,7 +50,7 @@ pub(super) mod sealed {
 
         fn hold(&self) -> <Self::Lanes as Lanes>::Held;
         /// Calls `each` with the ring and the writer of every lane.
-        fn each(&self, each: impl FnMut(&Arc<Core>, &Arc<Node>));
+        fn each(&self, each: impl FnMut(&Arc<RingState>, &Arc<Cursor>));
     }
 }
 
@@ -73,8 +77,8 @@ macro_rules! lanes {
             }
 
             #[allow(unused_mut, unused_variables, reason = "the empty tuple calls nothing")]
-            fn each(&self, mut each: impl FnMut(&Arc<Core>, &Arc<Node>)) {
-                $(each(&self.$place.core, &self.$place.writer);)*
+            fn each(&self, mut each: impl FnMut(&Arc<RingState>, &Arc<Cursor>)) {
+                $(each(&self.$place.ring, &self.$place.writer);)*
             }
         }
     };

@@ -26,6 +26,7 @@ mod orders;
 mod outcome;
 mod outcome_counts;
 mod policy;
+pub mod precedence;
 mod queues;
 mod records;
 mod rules;
@@ -54,7 +55,7 @@ pub use records::{AMOUNT_MAX, Account, Transfer};
 pub use rules::{Capacities, RULES_VERSION, Rules};
 pub use status::Status;
 pub use time::{NANOSECONDS_PER_SECOND, SECONDS_PER_DAY, TIMESTAMP_MAX, stamp_batch};
-pub use verdict::Verdict;
+pub use verdict::{NewMarketIndices, OrderIndices, TransferIndices, Verdict};
 pub use window::{Outbox, Step, Window, chains_up_to};
 
 #[cfg(target_endian = "big")]

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::*;
 use ringfence::journal::{
     Anchor, Blocking, DataDir, Directory, JournalError, Options, Position, Reader, Wanted,
-    WriteMode, Writer, format, make_segment, recover_after,
+    WriteMode, Writer, format, make_segment, recover_from,
 };
 use ringfence::types::{Capacities, RULES_VERSION, Rules};
 
@@ -54,7 +54,7 @@ fn commands_under_other_rules_are_refused_unless_a_snapshot_covers_them_all() {
     let start = |anchor: Option<&Anchor>| {
         let options: Options = OPTIONS;
         let mut contents = Contents::default();
-        recover_after(&dir, anchor, &Wanted::default(), &options, |entry| {
+        recover_from(dir.files(), anchor, &Wanted::default(), &options, |entry| {
             if let ringfence::journal::Entry::Rules(rules) = entry {
                 contents.rules.push(rules);
             }

@@ -170,7 +170,7 @@ impl Sink for Comparison {
     }
 }
 
-impl engine::Sink for Comparison {
+impl engine::OutcomeSink for Comparison {
     fn event(&mut self, event: &Event) {
         self.events.push(*event);
     }
@@ -242,10 +242,9 @@ fn compare_run(
         event_slots: way.event_slots,
         wait: way.wait,
         placement: way.placement(),
-        parker: None,
         stop: Arc::new(AtomicBool::new(false)),
     };
-    let finished = pipeline::run(parts, settings, |_| {}).expect("the pipeline runs to its end");
+    let finished = pipeline::run(parts, &settings, |_| {}).expect("the pipeline runs to its end");
     finished.sink.finish(batches, "the pipeline")?;
     let digest = finished.engine.digest();
     same_digest("the engine on one thread", folded(rules, batches), digest)?;
@@ -298,6 +297,8 @@ fn new_journal(
         markets: Some(capacities.markets),
         orders: Some(capacities.orders),
         retention_ns: Some(rules.retention_ns),
+        withdraws_capacities: false,
+        shortens_retention: false,
     };
     let mut replayer = Replayer::new(Discard, u64::MAX);
     let recovered = journal::recover(&dir, &wanted, &options, |entry| {

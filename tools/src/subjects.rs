@@ -1,6 +1,6 @@
 //! Everything that has to answer as the semantics say, each behind the same interface.
 
-use ringfence::engine::{Engine, Sink};
+use ringfence::engine::{Engine, OutcomeSink};
 use ringfence::types::{Account, Command, Event, Outcome, Rules, chains_up_to};
 
 use crate::scenario::Subject;
@@ -67,7 +67,7 @@ struct Answers {
     next_sequence: u64,
 }
 
-impl Sink for Answers {
+impl OutcomeSink for Answers {
     fn event(&mut self, event: &Event) {
         self.events.push(*event);
     }

@@ -2,8 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use core::time::Duration;
+use std::sync::Arc;
+
+use loom::sync::{Condvar, Mutex};
 use loom::thread;
-use ringfence_ring::{Bell, ClaimError, Graph, Halted, Poll, WaitStrategy, Waiter};
+use ringfence_ring::{
+    Bell, ClaimError, Graph, Halted, Monitor, Parker, Poll, WaitStrategy, Waiter,
+};
 
 use crate::support::{
     Found, check, double, end_if_some, look_until_ended, numbered, one_to_one, one_to_one_on,
@@ -91,6 +97,34 @@ fn a_halt_wakes_a_sleeping_stage_and_gives_its_reason() {
     });
 }
 
+/// Forbidden: a ring is halted, its producer goes away, and a stage takes that for the end.
+#[test]
+fn a_ring_that_is_halted_never_seems_to_end() {
+    check(None, || {
+        let (producer, mut sink) = one_to_one(1);
+        let stage = thread::spawn(move || {
+            assert!(!matches!(sink.poll(1), Ok(Poll::Ended)));
+            sink
+        });
+        producer.halt("enough");
+        producer.close();
+        drop(stage.join().unwrap());
+    });
+}
+
+/// Forbidden: a stage finds the ring halted and reads the reason before it is written.
+#[test]
+fn the_reason_for_a_halt_is_seen_whole() {
+    check(None, || {
+        let (producer, mut sink) = one_to_one(1);
+        let halting = thread::spawn(move || producer.halt("enough"));
+        if let Err(halted) = sink.poll(1) {
+            assert_eq!(halted, Halted { by: "producer".into(), message: "enough".into() });
+        }
+        halting.join().unwrap();
+    });
+}
+
 /// Forbidden: the producer sleeps at a full ring whose only stage is gone.
 #[test]
 fn a_stage_that_goes_away_wakes_the_producer() {
@@ -155,4 +189,68 @@ fn all_see_the_same_reason_for_a_halt() {
         let Err(ClaimError::Halted(seen)) = producer.try_claim(1) else { panic!("halted") };
         assert_eq!(stage.join().unwrap(), seen);
     });
+}
+
+/// A parker that halts the ring before it wakes its thread.
+struct Halting {
+    /// Taken out in the end: the ring owns the parker.
+    monitor: std::sync::Mutex<Option<Monitor>>,
+    token: Mutex<bool>,
+    given: Condvar,
+}
+
+impl Parker for Halting {
+    fn park(&self, _: Duration) {
+        let mut token = self.token.lock().unwrap();
+        while !*token {
+            token = self.given.wait(token).unwrap();
+        }
+        *token = false;
+    }
+
+    fn unpark(&self) {
+        let monitor = self.monitor.lock().unwrap().clone();
+        monitor.expect("it is set before the ring moves").halt("by the parker");
+        *self.token.lock().unwrap() = true;
+        self.given.notify_one();
+    }
+}
+
+/// Forbidden: a thread that ends or halts a ring waits for ever in a parker that halts it too, or
+/// the thread of the parker sleeps on.
+fn a_parker_halts(end: fn(ringfence_ring::Producer<u64>)) {
+    let parker = Arc::new(Halting {
+        monitor: std::sync::Mutex::default(),
+        token: Mutex::new(false),
+        given: Condvar::new(),
+    });
+    let bell = Bell::with_parker(parker.clone());
+    let mut graph = Graph::<u64>::new(1, 1).unwrap();
+    let input = graph.input();
+    let mut sink = graph.stage("sink").on(&bell).reads((&input,)).sink();
+    let (producer, monitor) = graph.build(&Bell::silent()).unwrap();
+    *parker.monitor.lock().unwrap() = Some(monitor);
+    let stage = thread::spawn(move || {
+        let mut waiter = parking(&bell);
+        until(&mut waiter, || match sink.poll(1) {
+            Ok(Poll::Ready(_)) => panic!("nothing was published"),
+            Ok(Poll::Empty) => Found::Nothing,
+            Ok(Poll::Ended) | Err(_) => Found::End(()),
+        });
+    });
+    end(producer);
+    stage.join().unwrap();
+    parker.monitor.lock().unwrap().take();
+}
+
+/// See [`a_parker_halts`].
+#[test]
+fn a_parker_may_halt_a_ring_that_is_halted() {
+    check(3, || a_parker_halts(|producer| producer.halt("enough")));
+}
+
+/// See [`a_parker_halts`].
+#[test]
+fn a_parker_may_halt_a_ring_that_ends() {
+    check(3, || a_parker_halts(|producer| producer.close()));
 }

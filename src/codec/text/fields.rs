@@ -7,110 +7,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserializer as _;
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Malformed;
 use super::malformed::quoted;
-
-macro_rules! names {
-    ($($variant:ident $text:literal,)+) => {
-        /// The name of a field of any object.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[repr(u8)]
-        pub(super) enum Name { $($variant,)+ }
-
-        impl Name {
-            const COUNT: usize = [$(Name::$variant),+].len();
-
-            pub(super) const fn text(self) -> &'static str {
-                match self { $(Name::$variant => $text,)+ }
-            }
-
-            fn from_text(text: &str) -> Option<Name> {
-                Some(match text { $($text => Name::$variant,)+ _ => return None })
-            }
-        }
-    };
-}
-
-// The most frequent first: names are tried in this order.
-names! {
-    Op "op",
-    Id "id",
-    DebitAccountId "debit_account_id",
-    CreditAccountId "credit_account_id",
-    Amount "amount",
-    Ledger "ledger",
-    Code "code",
-    Flags "flags",
-    UserData128 "user_data_128",
-    UserData64 "user_data_64",
-    UserData32 "user_data_32",
-    PendingId "pending_id",
-    Timeout "timeout",
-    Timestamp "timestamp",
-    DebitsPending "debits_pending",
-    DebitsPosted "debits_posted",
-    CreditsPending "credits_pending",
-    CreditsPosted "credits_posted",
-    AccountId "account_id",
-    Frozen "frozen",
-    DebitAmountMax "debit_amount_max",
-    CreditAmountMax "credit_amount_max",
-    DebitRate "debit_rate",
-    DebitSpend "debit_spend",
-    Count "count",
-    WindowSeconds "window_seconds",
-    AmountMax "amount_max",
-    OpenSecond "open_second",
-    CloseSecond "close_second",
-    Halted "halted",
-    Blocked "blocked",
-    Nanoseconds "nanoseconds",
-    Market "market",
-    Side "side",
-    TimeInForce "time_in_force",
-    PostOnly "post_only",
-    BaseAccountId "base_account_id",
-    QuoteAccountId "quote_account_id",
-    Price "price",
-    Quantity "quantity",
-    Budget "budget",
-    Urgent "urgent",
-    BaseLedger "base_ledger",
-    QuoteLedger "quote_ledger",
-    Lot "lot",
-    Tick "tick",
-    FeeAccountId "fee_account_id",
-    MakerFee "maker_fee",
-    TakerFee "taker_fee",
-}
-
-/// A set of names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Names(u64);
-
-const _: () = assert!(Name::COUNT <= u64::BITS as usize);
-
-impl Names {
-    const NONE: Names = Names(0);
-
-    pub(super) const fn of(names: &[Name]) -> Names {
-        let mut set = 0;
-        let mut index = 0;
-        while index < names.len() {
-            set |= 1 << names[index] as u8;
-            index += 1;
-        }
-        Names(set)
-    }
-
-    const fn has(self, name: Name) -> bool {
-        self.0 & (1 << name as u8) != 0
-    }
-}
+use super::names::{Name, Names};
+use super::value::{Integer, Value, string};
 
 /// The fields of one object of a line.
 pub(super) struct Fields<'a> {
@@ -127,7 +30,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// None yet, of a line that is read up to `cursor` bytes.
+    /// No fields yet; the line is read up to byte `cursor`.
     pub(super) fn new(line: &'a str, cursor: usize) -> Fields<'a> {
         Fields {
             line,
@@ -140,7 +43,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Forgets the object before.
+    /// Forgets the fields of the previous object.
     pub(super) fn clear(&mut self) {
         self.seen = Names::NONE;
     }
@@ -170,15 +73,14 @@ impl<'a> Fields<'a> {
         self.seen.has(name)
     }
 
-    /// Refuses the first field, as they stand in the line, that is not one of `names`.
+    /// Refuses the first field in the line that is not one of `names`.
     pub(super) fn allow(&self, names: Names) -> Result<(), Malformed> {
-        let unknown = Names(self.seen.0 & !names.0);
-        if unknown == Names::NONE {
-            return Ok(());
+        let unknown = self.seen.without(names);
+        let keys = unknown.numbers().map(|number| self.keys[number]);
+        match keys.min_by_key(|key| key.as_ptr().addr()) {
+            None => Ok(()),
+            Some(first) => Err(self.unknown_field(first)),
         }
-        let keys = (0..Name::COUNT).filter(|bit| unknown.0 & (1 << bit) != 0);
-        let first = keys.map(|bit| self.keys[bit]).min_by_key(|key| key.as_ptr().addr());
-        Err(self.unknown_field(first.expect("some field is unknown")))
     }
 
     fn unknown_field(&self, key: &str) -> Malformed {
@@ -190,8 +92,7 @@ impl<'a> Fields<'a> {
     /// The value of `name` as it stands in the line, if it is there.
     pub(super) fn value(&self, name: Name) -> Option<Value<'a>> {
         let text = self.values[name as usize];
-        let (line, prefix) = (self.line, self.prefix);
-        self.has(name).then_some(Value { line, prefix, name, text })
+        self.has(name).then_some(Value::new(self.line, self.prefix, name, text))
     }
 
     /// An integer, 0 if it is absent.
@@ -208,7 +109,7 @@ impl<'a> Fields<'a> {
     pub(super) fn boolean(&self, name: Name) -> Result<u8, Malformed> {
         match self.value(name) {
             None => Ok(0),
-            Some(value) => match value.text {
+            Some(value) => match value.text() {
                 "true" => Ok(1),
                 "false" => Ok(0),
                 _ => Err(value.must_be("true or false")),
@@ -216,9 +117,25 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The union of flags, each given by what `from_name` makes of its name; 0 if it is absent.
+    /// The union of the named flags, each found by `from_name`; 0 if the field is absent.
     pub(super) fn flags(&self, from_name: impl Fn(&str) -> Option<u16>) -> Result<u16, Malformed> {
         self.value(Name::Flags).map_or(Ok(0), |value| value.flags(from_name))
+    }
+
+    /// The one of `all` that field `name` names, if the field is there.
+    pub(super) fn named<T: Copy>(
+        &self,
+        name: Name,
+        all: &[T],
+        name_of: impl Fn(T) -> &'static str,
+    ) -> Result<Option<T>, Malformed> {
+        self.value(name).map(|value| value.named(all, name_of)).transpose()
+    }
+
+    /// Field `name` is absent from the object, which starts at byte `start` of the line.
+    pub(super) fn missing(&self, start: usize, name: Name) -> Malformed {
+        let what = format!("missing field `{}{}`", self.prefix, name.text());
+        Malformed::at_byte(self.line, start, what)
     }
 
     /// The fields of the object in field `name`, if it is there.
@@ -229,11 +146,11 @@ impl<'a> Fields<'a> {
         names: Names,
     ) -> Result<Option<Fields<'a>>, Malformed> {
         let Some(value) = self.value(name) else { return Ok(None) };
-        if !value.text.starts_with('{') {
+        if !value.text().starts_with('{') {
             return Err(value.must_be("an object"));
         }
         let mut fields = Fields { prefix, ..Fields::new(self.line, 0) };
-        let mut parser = serde_json::Deserializer::from_str(value.text);
+        let mut parser = serde_json::Deserializer::from_str(value.text());
         if fields.deserialize(&mut parser).is_err() {
             let reason = "the line was read as JSON before, so only its fields can be wrong";
             return Err(fields.take_malformed().expect(reason));
@@ -265,7 +182,7 @@ impl<'de> Visitor<'de> for &mut Fields<'de> {
             let bare = &key[1..key.len() - 1];
             let name = match Name::from_text(bare) {
                 Some(name) => Some(name),
-                // Nobody spells names with escapes, but it is JSON.
+                // A name may be written with escapes, as any string of JSON.
                 None => string(key).and_then(|name| Name::from_text(&name)),
             };
             let Some(name) = name else {
@@ -277,184 +194,10 @@ impl<'de> Visitor<'de> for &mut Fields<'de> {
                 let malformed = Malformed::at(self.line, key, what);
                 return Err(self.set_malformed(malformed));
             }
-            self.seen.0 |= 1 << name as u8;
+            self.seen = self.seen.with(name);
             self.keys[name as usize] = key;
             self.values[name as usize] = value;
         }
         Ok(())
     }
-}
-
-/// An unsigned integer of a field's width.
-pub(super) trait Integer: Default + TryFrom<u128> {
-    const MAX: u128;
-}
-
-macro_rules! integers {
-    ($($type:ident)+) => { $(impl Integer for $type { const MAX: u128 = $type::MAX as u128; })+ };
-}
-integers! { u16 u32 u64 u128 }
-
-/// The value of a field as it stands in the line: valid JSON.
-#[derive(Clone, Copy)]
-pub(super) struct Value<'a> {
-    line: &'a str,
-    prefix: &'static str,
-    name: Name,
-    pub(super) text: &'a str,
-}
-
-impl<'a> Value<'a> {
-    pub(super) fn integer<T: Integer>(self) -> Result<T, Malformed> {
-        self.number(T::MAX, "an unsigned integer")
-            .map(|number| T::try_from(number).ok().expect("not above the largest of its type"))
-    }
-
-    /// An integer, or `"max"` for the largest.
-    pub(super) fn amount(self) -> Result<u128, Malformed> {
-        match self.text {
-            "\"max\"" => Ok(u128::MAX),
-            _ => self.number(u128::MAX, "an unsigned integer or \"max\""),
-        }
-    }
-
-    fn number(self, most: u128, expected: &str) -> Result<u128, Malformed> {
-        let escaped;
-        let text = match self.text.as_bytes()[0] {
-            b'0'..=b'9' => self.text,
-            b'"' if self.text.contains('\\') => {
-                escaped = string(self.text).unwrap_or_default();
-                &escaped
-            }
-            b'"' => &self.text[1..self.text.len() - 1],
-            _ => return Err(self.must_be(expected)),
-        };
-        match digits(text.as_bytes()) {
-            Digits::Number(number) if number <= most => Ok(number),
-            Digits::Invalid => Err(self.must_be(expected)),
-            _ => Err(self.malformed(format!("field {} is more than {most}", self.path()))),
-        }
-    }
-
-    fn flags(self, from_name: impl Fn(&str) -> Option<u16>) -> Result<u16, Malformed> {
-        if !self.text.starts_with('[') {
-            return Err(self.must_be("an array of names"));
-        }
-        let mut flags = 0;
-        let add = |element: &'a str| {
-            let Some(name) = string(element) else {
-                return Err(Value { text: element, ..self }.must_be("an array of names"));
-            };
-            let Some(flag) = from_name(&name) else {
-                let what = format!("unknown flag {}", quoted(&name));
-                return Err(Malformed::at(self.line, element, what));
-            };
-            flags |= flag;
-            Ok(())
-        };
-        let mut elements = Elements { add, malformed: None };
-        let read = serde_json::Deserializer::from_str(self.text).deserialize_seq(&mut elements);
-        if let Some(malformed) = elements.malformed {
-            return Err(malformed);
-        }
-        read.expect("the line was read as JSON before");
-        Ok(flags)
-    }
-
-    /// The text of a string, unescaped; `None` for anything else.
-    pub(super) fn string(self) -> Option<Cow<'a, str>> {
-        string(self.text)
-    }
-
-    /// The value is of another kind than `expected`.
-    pub(super) fn must_be(self, expected: &str) -> Malformed {
-        let found = match self.text.as_bytes()[0] {
-            b'n' => "null",
-            b't' | b'f' => "a boolean",
-            b'"' => "a string",
-            b'[' => "an array",
-            b'{' => "an object",
-            _ if self.text.contains(['-', '.', 'e', 'E']) => {
-                "a number with sign, point or exponent"
-            }
-            _ => "a number",
-        };
-        self.malformed(format!("field {} must be {expected}, not {found}", self.path()))
-    }
-
-    /// `what` is wrong with the value.
-    pub(super) fn malformed(self, what: String) -> Malformed {
-        Malformed::at(self.line, self.text, what)
-    }
-
-    fn path(self) -> String {
-        format!("`{}{}`", self.prefix, self.name.text())
-    }
-}
-
-/// Gives each element of an array to `add`, until one is malformed.
-struct Elements<F> {
-    add: F,
-    malformed: Option<Malformed>,
-}
-
-impl<'de, F: FnMut(&'de str) -> Result<(), Malformed>> Visitor<'de> for &mut Elements<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(element) = seq.next_element::<&'de RawValue>()? {
-            if let Err(malformed) = (self.add)(element.get()) {
-                self.malformed = Some(malformed);
-                return Err(A::Error::custom("malformed"));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The text of a JSON string; `None` if `raw` is another value, or has an escape that stands for
-/// no character.
-fn string(raw: &str) -> Option<Cow<'_, str>> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        return serde_json::from_str(raw).ok().map(Cow::Owned);
-    }
-    Some(Cow::Borrowed(inner))
-}
-
-enum Digits {
-    Number(u128),
-    TooLarge,
-    Invalid,
-}
-
-/// The number that decimal digits spell, however many zeros it starts with.
-fn digits(text: &[u8]) -> Digits {
-    /// So many digits are below 2^64.
-    const SHORT: usize = 19;
-
-    let add = |number: u64, byte: &u8| match byte.wrapping_sub(b'0') {
-        digit @ 0..=9 => Some(number * 10 + u64::from(digit)),
-        _ => None,
-    };
-    if text.is_empty() {
-        return Digits::Invalid;
-    }
-    let (head, tail) = text.split_at(text.len().min(SHORT));
-    let Some(head) = head.iter().try_fold(0, add) else { return Digits::Invalid };
-    let mut number = Some(u128::from(head));
-    for byte in tail {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return Digits::Invalid;
-        }
-        number = number
-            .and_then(|number| number.checked_mul(10))
-            .and_then(|number| number.checked_add(u128::from(digit)));
-    }
-    number.map_or(Digits::TooLarge, Digits::Number)
 }

@@ -15,7 +15,7 @@ pub enum Line<'a> {
 /// Splits chunks of bytes into lines and counts them.
 ///
 /// At most [`LINE_BYTES_MAX`] bytes (and two for its end) of an unfinished line are held,
-/// whatever comes.
+/// however long it is.
 ///
 /// ```
 /// use ringfence_codec::text::{Line, Lines};
@@ -43,14 +43,14 @@ const HELD_BYTES_MAX: usize = LINE_BYTES_MAX + 1;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 impl Lines {
-    /// At the start of an input.
+    /// Ready for the start of an input.
     #[must_use]
     pub fn new() -> Lines {
         Lines::default()
     }
 
     /// The next line that ends in `chunk`, with its number from 1; `chunk` then begins after it.
-    /// `None`: no line ends in what is left of `chunk`, which is kept; go on with the next one.
+    /// `None`: no line ends in what is left of `chunk`, which is kept; call again with the next one.
     pub fn next<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Option<(u64, Line<'a>)> {
         self.forget_handed_out();
         let Some(end) = memchr::memchr(b'\n', chunk) else {

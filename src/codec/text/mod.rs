@@ -9,8 +9,7 @@
 //! # Invariants
 //!
 //! * A line gives a whole batch or none of it.
-//! * What [`encode_commands`] writes decodes to the same commands once `sequence` and
-//!   `engine_timestamp` are taken out, unless a client set flags that have no name.
+//! * What [`encode_commands`] writes decodes to the same commands.
 //! * Decoding a good line of usual spelling allocates nothing once the batch has its capacity.
 
 mod decode;
@@ -18,17 +17,18 @@ mod encode;
 mod fields;
 mod lines;
 mod malformed;
+mod names;
 mod printer;
-mod settlement;
+mod value;
 
 pub use decode::{Clock, Decoder, Input};
 pub use encode::{
-    encode_account, encode_advance_clock, encode_commands, encode_malformed, encode_outcome,
+    Exporter, encode_account, encode_advance_clock, encode_commands, encode_commands_with_sequence,
+    encode_event, encode_malformed, encode_outcome,
 };
 pub use lines::{LINE_BYTES_MAX, Line, Lines};
 pub use malformed::Malformed;
 pub use printer::Printer;
-pub use settlement::encode_event;
 
 #[cfg(test)]
 mod tests;

@@ -44,7 +44,7 @@ impl<W: Write> Printer<W> {
         self.write_if_enough();
     }
 
-    /// Where other lines can be added that stand between outcomes.
+    /// The gathered bytes, to which lines can be appended that stand between outcomes.
     pub fn lines(&mut self) -> &mut Vec<u8> {
         &mut self.gathered
     }

@@ -3,14 +3,14 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::Violation;
-use super::frame::{self, Header, kind};
+use super::message::{self, MessageHeader, kind};
 
 /// The version of the protocol that this program speaks.
 pub const PROTOCOL_VERSION: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"RINGFNCE";
 
-/// What each side says first: the client what it asks for, the engine what holds.
+/// The first message of each side: what the client asks for, or what the engine grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hello {
     /// Most commands in one batch. The client's is 0.
@@ -38,7 +38,7 @@ const _: () = assert!(size_of::<HelloBody>() == 32);
 
 /// Appends a hello.
 pub fn encode_hello(hello: &Hello, out: &mut Vec<u8>) {
-    let start = frame::begin_message(kind::HELLO, 0, 0, out);
+    let start = message::begin(kind::HELLO, 0, 0, out);
     let body = HelloBody {
         magic: MAGIC,
         version: PROTOCOL_VERSION,
@@ -48,11 +48,11 @@ pub fn encode_hello(hello: &Hello, out: &mut Vec<u8>) {
         reserved: [0; 11],
     };
     out.extend_from_slice(body.as_bytes());
-    frame::end_message(start, out);
+    message::end(start, out);
 }
 
-/// Checks the header of what should be a hello. Something else is no version of this protocol.
-pub(super) fn check_header(header: &Header) -> Result<(), Violation> {
+/// Checks the header of the first message. Anything but a hello is another protocol.
+pub(super) fn check_header(header: &MessageHeader) -> Result<(), Violation> {
     let is_hello = header.kind == kind::HELLO
         && header.expect_no_records().is_ok()
         && header.expect_body(size_of::<HelloBody>()).is_ok();

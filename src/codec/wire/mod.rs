@@ -19,14 +19,14 @@
 //! * Nothing leaves a decoder whose checksum, lengths, numbers or reserved bytes are wrong. After
 //!   a violation it gives nothing but that violation.
 
-mod frame;
 mod hello;
+mod message;
 mod reply;
 mod request;
 mod violation;
 
-pub use frame::{Frames, MESSAGE_BYTES_MAX};
 pub use hello::{Hello, PROTOCOL_VERSION, encode_hello};
+pub use message::{Frames, MESSAGE_BYTES_MAX};
 pub use reply::{Reply, ReplyDecoder, ReplyEncoder, ServerError, encode_error};
 pub use request::{Request, RequestDecoder, encode_batch};
 pub use violation::{ErrorCode, Violation};

@@ -2,15 +2,15 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::frame::{self, Frames, HEADER_BYTES, Header, kind};
 use super::hello;
+use super::message::{self, Frames, HEADER_BYTES, MessageHeader, kind};
 use super::{ErrorCode, Hello, Violation};
 use ringfence_types::{
     BATCH_COMMANDS_MAX, CancelReason, Event, EventKind, Op, OrderStatus, Outcome, PendingStatus,
     QueueStatus, SettledBy, Side, Status, TimeInForce,
 };
 
-/// What stands before the outcomes of one message.
+/// The head of a message of outcomes.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 struct OutcomesHead {
@@ -19,7 +19,7 @@ struct OutcomesHead {
     reserved: u64,
 }
 
-/// What stands before the text of an error.
+/// The head of an error.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 struct ErrorHead {
@@ -34,19 +34,19 @@ const _: () = assert!(size_of::<ErrorHead>() == 16);
 /// Longest text of an error, in bytes.
 const ERROR_TEXT_BYTES_MAX: usize = 240;
 
-/// Appends why the session ends; nothing follows it. A text of more than 240 bytes is cut.
+/// Appends an error, the last message of a session. A text of more than 240 bytes is cut.
 pub fn encode_error(code: ErrorCode, text: &str, out: &mut Vec<u8>) {
     let boundary = |end: &usize| text.is_char_boundary(*end);
     let end = (0..=text.len().min(ERROR_TEXT_BYTES_MAX)).rfind(boundary).expect("0 is one");
     let text = &text[..end];
-    let start = frame::begin_message(kind::ERROR, 0, text.len() as u16, out);
+    let start = message::begin(kind::ERROR, 0, text.len() as u16, out);
     out.extend_from_slice(ErrorHead { code: code as u16, reserved: [0; 14] }.as_bytes());
     out.extend_from_slice(text.as_bytes());
     out.resize(out.len().next_multiple_of(HEADER_BYTES), 0);
-    frame::end_message(start, out);
+    message::end(start, out);
 }
 
-/// Encodes what one session is told. Outcomes with consecutive sequences share a message.
+/// Encodes the replies to one session. Outcomes with consecutive sequences share a message.
 ///
 /// The bytes that were appended to `out` may be sent once [`ReplyEncoder::finish`] was called;
 /// until then nothing may be taken out of it.
@@ -64,7 +64,7 @@ struct OpenMessage {
 }
 
 impl ReplyEncoder {
-    /// With no message begun.
+    /// An encoder with no message begun.
     #[must_use]
     pub fn new() -> ReplyEncoder {
         ReplyEncoder::default()
@@ -77,7 +77,7 @@ impl ReplyEncoder {
         };
         if !self.open.as_ref().is_some_and(fits) {
             self.finish(out);
-            let start = frame::begin_message(kind::OUTCOMES, 0, 0, out);
+            let start = message::begin(kind::OUTCOMES, 0, 0, out);
             let head = OutcomesHead { first_sequence: sequence, reserved: 0 };
             out.extend_from_slice(head.as_bytes());
             self.open = Some(OpenMessage { start, next_sequence: sequence, count: 0 });
@@ -85,7 +85,7 @@ impl ReplyEncoder {
         let open = self.open.as_mut().expect("it was just opened");
         open.next_sequence += 1;
         open.count += 1;
-        // Which session it is for is the engine's own affair.
+        // The number of the session means nothing to the client.
         out.extend_from_slice(Outcome { session: 0, ..*outcome }.as_bytes());
     }
 
@@ -93,17 +93,17 @@ impl ReplyEncoder {
     /// outcome of its command.
     pub fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
         self.finish(out);
-        let start = frame::begin_message(kind::EVENT, 0, 1, out);
+        let start = message::begin(kind::EVENT, 0, 1, out);
         out.extend_from_slice(Event { session: 0, lead: 0, ..*event }.as_bytes());
-        frame::end_message(start, out);
+        message::end(start, out);
     }
 
     /// Ends the message that is begun, if any.
     pub fn finish(&mut self, out: &mut [u8]) {
         if let Some(OpenMessage { start, count, .. }) = self.open.take() {
-            let count_at = start + std::mem::offset_of!(Header, count);
+            let count_at = start + std::mem::offset_of!(MessageHeader, count);
             out[count_at..count_at + 2].copy_from_slice(&count.to_le_bytes());
-            frame::end_message(start, out);
+            message::end(start, out);
         }
     }
 }
@@ -130,7 +130,8 @@ pub enum Reply<'a> {
         /// 1 to [`BATCH_COMMANDS_MAX`].
         outcomes: &'a [Outcome],
     },
-    /// What goes before an outcome: the body of a look-up, or what a command brought about.
+    /// An event, which comes before the outcome of its command: the body of a look-up, or what the
+    /// command brought about.
     Event(&'a Event),
     /// The last message: why the session ends.
     Error(ServerError),
@@ -214,8 +215,8 @@ fn next<'a>(frames: &'a mut Frames, greeted: &mut bool) -> Result<Option<Reply<'
     }))
 }
 
-/// An error may come before the hello, which may be what it is about.
-fn check_header(header: &Header, greeted: bool) -> Result<(), Violation> {
+/// Checks a header. An error may come before the hello: it may be about the client's.
+fn check_header(header: &MessageHeader, greeted: bool) -> Result<(), Violation> {
     if !greeted && header.kind != kind::ERROR {
         return hello::check_header(header);
     }
@@ -237,7 +238,7 @@ fn check_header(header: &Header, greeted: bool) -> Result<(), Violation> {
     })
 }
 
-/// Whatever can be printed later must have a name.
+/// Refuses numbers without a name: outcomes are printed later.
 fn check_outcome(outcome: &Outcome) -> Result<(), Violation> {
     if Op::from_number(outcome.op).is_none() {
         return Err(Violation::BadOp(outcome.op));

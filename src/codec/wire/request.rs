@@ -2,7 +2,7 @@
 
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::frame::{self, Frames, Header, kind};
+use super::message::{self, Frames, MessageHeader, kind};
 use super::{Hello, Violation, hello};
 use ringfence_types::{
     AccountPolicy, BATCH_COMMANDS_MAX, Body, Command, Frozen, LedgerPolicy, Op, PairPolicy,
@@ -17,12 +17,12 @@ use ringfence_types::{
 pub fn encode_batch(commands: &[Command], out: &mut Vec<u8>) {
     assert!((1..=BATCH_COMMANDS_MAX).contains(&commands.len()));
     let op = commands[0].header.op;
-    let start = frame::begin_message(kind::BATCH, op, commands.len() as u16, out);
+    let start = message::begin(kind::BATCH, op, commands.len() as u16, out);
     for command in commands {
         assert_eq!(command.header.op, op, "a batch is of one operation");
         out.extend_from_slice(command.body.as_bytes());
     }
-    frame::end_message(start, out);
+    message::end(start, out);
 }
 
 /// What a client sends.
@@ -106,7 +106,7 @@ fn next<'a>(frames: &'a mut Frames, greeted: &mut bool) -> Result<Option<Request
     Ok(Some(Request::Batch { op, bodies }))
 }
 
-fn check_batch_header(header: &Header) -> Result<(), Violation> {
+fn check_batch_header(header: &MessageHeader) -> Result<(), Violation> {
     if header.kind != kind::BATCH {
         return Err(Violation::UnexpectedMessage(header.kind));
     }
@@ -116,7 +116,7 @@ fn check_batch_header(header: &Header) -> Result<(), Violation> {
     header.expect_body(header.expect_count()? * size_of::<Body>())
 }
 
-/// Refuses what has no meaning, but unknown flags: those have a status.
+/// Refuses values that are not defined, except unknown flags: the engine answers those with a status.
 fn check_body(op: Op, body: &Body) -> Result<(), Violation> {
     let reserved_is_zero = match op {
         Op::CreateAccount => body.account().reserved == 0,

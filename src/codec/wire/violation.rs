@@ -11,7 +11,7 @@ pub enum ErrorCode {
     BadMagic = 1,
     /// The client speaks another version of the protocol.
     UnsupportedVersion = 2,
-    /// A message of a kind that has no place here.
+    /// A message that may not come here, or not now.
     UnexpectedMessage = 3,
     /// A length that no such message has.
     BadLength = 4,
@@ -27,7 +27,7 @@ pub enum ErrorCode {
     BadValue = 9,
     /// The engine serves as many sessions as it can.
     TooManySessions = 10,
-    /// The client does not read what it is owed.
+    /// The client does not read its replies.
     NotReading = 11,
 }
 
@@ -71,7 +71,7 @@ pub enum Violation {
 }
 
 impl Violation {
-    /// What the engine tells the client that did it.
+    /// The code with which the engine reports it to the client.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {

@@ -1,18 +1,18 @@
-//! Order books: who stands where, by price and then by time. Knows no money.
+//! Order books: resting orders by price and then by time. Knows no money.
 //!
 //! ```text
 //!   id ──▶ Order ◀──▶ Level ◀──▶ best price of its side of its market
 //!          64 bytes   48 bytes   levels.rs
 //! ```
 //!
-//! All markets share one pool of orders and one of levels, allocated at start: an order has at most one
-//! level, so neither can run out before the other. An order leaves its book, or gets smaller, in
-//! O(1); it joins the best price in O(1), another in a few steps down a tree of 16-byte nodes.
+//! All markets share one pool of orders and one of levels, allocated at start: an order has at most
+//! one level, so neither can run out before the other. An order leaves its book, or gets smaller,
+//! in O(1); it joins the best price in O(1), another in a few steps down a tree of 16-byte nodes.
 //!
 //! # Invariants
 //!
 //! * An open order that rests is in the queue of the level of its price; nothing else is.
-//! * Whoever calls keeps the book uncrossed: it matches before it rests.
+//! * The caller keeps the book uncrossed: an order is matched before it rests.
 
 mod levels;
 #[cfg(test)]
@@ -21,11 +21,13 @@ mod orders;
 #[cfg(test)]
 mod tests;
 
+use alloc::vec::Vec;
+
 use crate::table::{EngineError, NO_INDEX, prefetch};
 use ringfence_types::{Rules, Side};
 
 pub(crate) use levels::Level;
-pub(crate) use orders::{NO_ORDER, NO_REST, Order, Rest, State};
+pub(crate) use orders::{Order, Rest, State};
 
 use levels::Levels;
 use orders::Orders;
@@ -41,7 +43,7 @@ pub(crate) struct Books {
 impl Books {
     pub(crate) fn new(rules: &Rules) -> Result<Books, EngineError> {
         let markets = EngineError::check_capacity("markets", rules.capacities.markets)?;
-        let orders = Orders::new(rules)?;
+        let orders = Orders::new(orders::NAMES, rules.capacities.orders, rules)?;
         let levels = Levels::new(markets, orders.capacity())?;
         Ok(Books { orders, levels, markets })
     }
@@ -50,7 +52,7 @@ impl Books {
     pub(crate) fn configure(&mut self, rules: &Rules, now: u64) -> Result<(), EngineError> {
         let asked = rules.capacities.markets;
         self.markets = EngineError::check_growth("markets", self.markets, asked)?;
-        let orders = self.orders.configure(rules, now)?;
+        let orders = self.orders.configure(rules.capacities.orders, rules, now)?;
         self.levels.grow(self.markets, orders)
     }
 
@@ -63,33 +65,33 @@ impl Books {
         self.orders.capacity()
     }
 
-    /// Brings closer where `id` would be found and gives its hash.
+    /// Prefetches the table slot of `id` and returns its hash.
     #[inline(always)]
-    pub(crate) fn fetch_slot(&self, id: u128) -> u32 {
-        self.orders.fetch_slot(id)
+    pub(crate) fn prefetch_slot(&self, id: u128) -> u32 {
+        self.orders.prefetch_slot(id)
     }
 
-    /// Brings closer what is probably the record with this hash.
+    /// Prefetches the first record with this hash, if there is one.
     #[inline(always)]
-    pub(crate) fn fetch_record(&self, hash: u32) {
-        self.orders.fetch_record(hash);
+    pub(crate) fn prefetch_record(&self, hash: u32) {
+        self.orders.prefetch_record(hash);
     }
 
-    /// Brings closer what surrounds the order with this hash, itself fetched before, and gives it. It
-    /// may be another one.
+    /// Prefetches the level and the neighbours of the first order with this hash, and returns it.
+    /// Its record was prefetched before; its id may be another one.
     #[inline(always)]
-    pub(crate) fn fetch_neighbours(&self, hash: u32) -> Option<&Order> {
-        let order = self.orders.orders.get(self.orders.guess(hash) as usize)?;
+    pub(crate) fn prefetch_neighbours(&self, hash: u32) -> Option<&Order> {
+        let order = self.orders.all_hot().get(self.orders.guess(hash) as usize)?;
         self.levels.prefetch(order.level);
-        self.fetch_order(order.before);
-        self.fetch_order(order.after);
+        self.prefetch_order(order.before);
+        self.prefetch_order(order.after);
         Some(order)
     }
 
-    /// Brings an order closer.
+    /// Prefetches an order.
     #[inline(always)]
-    pub(crate) fn fetch_order(&self, slot: u32) {
-        prefetch(&self.orders.orders, slot as usize);
+    pub(crate) fn prefetch_order(&self, slot: u32) {
+        prefetch(self.orders.all_hot(), slot as usize);
     }
 
     #[inline(always)]
@@ -106,30 +108,30 @@ impl Books {
 
     #[inline(always)]
     pub(crate) fn order(&self, slot: u32) -> &Order {
-        self.orders.order(slot)
+        self.orders.hot(slot)
     }
 
     #[inline(always)]
     pub(crate) fn rest(&self, slot: u32) -> &Rest {
-        self.orders.rest(slot)
+        self.orders.cold(slot)
     }
 
     #[inline(always)]
     pub(crate) fn rest_mut(&mut self, slot: u32) -> &mut Rest {
-        self.orders.rest_mut(slot)
+        self.orders.cold_mut(slot)
     }
 
-    /// Says whether a timer runs for an order.
+    /// Sets whether a timer runs for an order.
     pub(crate) fn set_timed(&mut self, slot: u32, timed: bool) {
-        self.orders.order_mut(slot).timed = timed;
+        self.orders.hot_mut(slot).timed = timed;
     }
 
-    /// Marks an order, or takes its mark off: scratch of whoever looks ahead.
+    /// Marks an order or removes its mark, which look-aheads use.
     pub(crate) fn mark(&mut self, slot: u32, marked: bool) {
-        self.orders.order_mut(slot).marked = marked;
+        self.orders.hot_mut(slot).marked = marked;
     }
 
-    /// Whether one more order can be held at `now`.
+    /// True if one more order can be held at `now`.
     #[inline(always)]
     pub(crate) fn has_room(&mut self, now: u64) -> bool {
         self.orders.has_room(now)
@@ -148,30 +150,29 @@ impl Books {
         self.orders.insert(hash, order, rest)
     }
 
-    /// Gives an order that does not rest its end, or remembers a spent id, at the engine's timestamp
-    /// `settled_at`.
+    /// Settles an order that does not rest, or a spent id, at the engine's timestamp `settled_at`.
     #[inline(always)]
     pub(crate) fn settle(&mut self, slot: u32, state: State, settled_at: u64) {
         debug_assert!(state == State::Spent || self.order(slot).level == NO_INDEX);
         self.orders.settle(slot, state, settled_at);
     }
 
-    /// Puts an open order into its book, behind all of its price.
+    /// Adds an open order to its book, behind all orders at its price.
     #[inline]
     pub(crate) fn rest_order(&mut self, slot: u32) {
-        self.levels.append(&mut self.orders.orders, slot);
+        self.levels.append(self.orders.all_hot_mut(), slot);
     }
 
-    /// Takes a resting order out of its book.
+    /// Removes a resting order from its book.
     #[inline]
     pub(crate) fn take_out(&mut self, slot: u32) {
-        self.levels.take_out(&mut self.orders.orders, slot);
+        self.levels.take_out(self.orders.all_hot_mut(), slot);
     }
 
     /// Takes `lots` off an order, fewer than remain of it if it rests.
     #[inline(always)]
     pub(crate) fn reduce(&mut self, slot: u32, lots: u64) {
-        let order = self.orders.order_mut(slot);
+        let order = self.orders.hot_mut(slot);
         order.remaining -= lots;
         if order.level != NO_INDEX {
             debug_assert!(order.remaining > 0, "what rests has something left");
@@ -183,7 +184,7 @@ impl Books {
     /// Gives an order that does not rest another price.
     pub(crate) fn set_price(&mut self, slot: u32, price: u64) {
         debug_assert!(self.order(slot).level == NO_INDEX, "the level has the price");
-        self.orders.order_mut(slot).price = price;
+        self.orders.hot_mut(slot).price = price;
     }
 
     /// The level with the best price of a side, if it has any.
@@ -232,6 +233,12 @@ impl Books {
         self.orders.held(now)
     }
 
+    /// Slots of all that is held at `now` and not open, in the order in which it is forgotten; by
+    /// id where that is at one time. Not for the hot path.
+    pub(crate) fn settled(&self, now: u64) -> Vec<u32> {
+        self.orders.settled(now)
+    }
+
     /// Checks everything that must always be true, from the records themselves. Slow.
     ///
     /// # Panics
@@ -241,7 +248,7 @@ impl Books {
         let mut resting = 0;
         for market in 0..self.markets as u32 {
             for side in [Side::Buy, Side::Sell] {
-                self.levels.check_side(&self.orders.orders, market, side);
+                self.levels.check_side(self.orders.all_hot(), market, side);
                 resting += self.resting(market, side).count();
             }
             let bid = self.best(market, Side::Buy).map(|level| level.price);

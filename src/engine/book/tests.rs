@@ -3,6 +3,7 @@ use rand_pcg::Pcg64Mcg;
 
 use super::naive::{NaiveBook, Resting};
 use super::*;
+use crate::table::{ColdPart, HotPart};
 use ringfence_types::Capacities;
 
 fn rules(markets: u64, orders: u64, retention_ns: u64) -> Rules {
@@ -61,10 +62,17 @@ impl Pair {
         let id = self.next_id;
         self.next_id += 1;
         assert!(self.book.has_room(self.now));
-        let order =
-            Order { id, price, remaining: quantity, market, side, state: State::Open, ..NO_ORDER };
+        let order = Order {
+            id,
+            price,
+            remaining: quantity,
+            market,
+            side,
+            state: State::Open,
+            ..Order::VACANT
+        };
         let hash = self.book.hash(id);
-        let slot = self.book.insert(hash, order, NO_REST);
+        let slot = self.book.insert(hash, order, Rest::VACANT);
         self.book.rest_order(slot);
         self.twin.rest(Resting { id, market, side, price, remaining: quantity });
     }
@@ -105,7 +113,7 @@ impl Pair {
                     .map(|order| (order.id, order.remaining))
                     .collect();
                 assert_eq!(resting, expected, "seed {seed}");
-                self.book.levels.check_side(&self.book.orders.orders, market, side);
+                self.book.levels.check_side(self.book.orders.all_hot(), market, side);
             }
         }
     }
@@ -187,12 +195,12 @@ fn each_order_may_have_a_price_of_its_own_up_to_the_capacity() {
 #[test]
 fn ids_are_remembered_while_open_and_for_the_retention_after() {
     let mut book = Books::new(&rules(1, 2, 100)).unwrap();
-    let order = Order { id: 5, remaining: 1, price: 1, state: State::Open, ..NO_ORDER };
+    let order = Order { id: 5, remaining: 1, price: 1, state: State::Open, ..Order::VACANT };
     let (hash, spent_hash) = (book.hash(5), book.hash(6));
-    let slot = book.insert(hash, order, NO_REST);
+    let slot = book.insert(hash, order, Rest::VACANT);
     book.rest_order(slot);
     assert_eq!(book.find(hash, 5, 1_000), slot, "an open order is held however old");
-    let spent = book.insert(spent_hash, Order { id: 6, ..NO_ORDER }, NO_REST);
+    let spent = book.insert(spent_hash, Order { id: 6, ..Order::VACANT }, Rest::VACANT);
     book.settle(spent, State::Spent, 1_000);
     assert_eq!(book.find(spent_hash, 6, 1_099), spent);
     book.take_out(slot);

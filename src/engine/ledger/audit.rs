@@ -1,12 +1,14 @@
-//! Running totals of all balances: what debits lose credits gain, after every event.
+//! Sums of balances: on each ledger debits equal credits, after every event.
 //!
-//! Kept in builds with assertions alone. Sums wrap, on both sides alike.
+//! Running totals are kept in builds with assertions alone; the sums are checked in every build when
+//! contents are restored. Sums wrap, on both sides alike.
 
 use alloc::vec;
 
 use super::accounts::Balances;
 use super::transfers::State;
 use super::{Hold, Ledger};
+use ringfence_types::{Misfit, Section};
 
 /// Sums over all accounts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -67,6 +69,38 @@ impl Ledger {
         self.audit.totals.check();
     }
 
+    /// Checks that on each ledger debits equal credits. Reads all accounts.
+    ///
+    /// # Errors
+    ///
+    /// The first account of the first ledger where they do not.
+    pub(super) fn check_sums(&self) -> Result<(), Misfit> {
+        /// Debits less credits, of each ledger; and its first account.
+        #[derive(Default)]
+        struct Sums {
+            pending: u128,
+            posted: u128,
+            first: usize,
+        }
+        let mut ledgers = alloc::collections::BTreeMap::<u32, Sums>::new();
+        for index in 0..self.accounts.count() {
+            let balances = self.accounts.balances(index as u32);
+            let sums = ledgers
+                .entry(self.accounts.ledger(index as u32))
+                .or_insert_with(|| Sums { first: index, ..Sums::default() });
+            let add = |sum: u128, debits: u128, credits: u128| {
+                sum.wrapping_add(debits).wrapping_sub(credits)
+            };
+            sums.pending = add(sums.pending, balances.debits_pending, balances.credits_pending);
+            sums.posted = add(sums.posted, balances.debits_posted, balances.credits_posted);
+        }
+        for Sums { pending, posted, first } in ledgers.into_values() {
+            let (section, what) = (Section::Accounts, "debits and credits of its ledger differ");
+            Misfit::unless(pending == 0 && posted == 0, section, first, what)?;
+        }
+        Ok(())
+    }
+
     /// Checks all that must always be true, from the records themselves and the holds of all open
     /// orders. Slow.
     ///
@@ -74,24 +108,8 @@ impl Ledger {
     ///
     /// If something is not as it must be: a bug in this room.
     pub(crate) fn check_in_full(&self, holds: &[Hold]) {
-        let mut ledgers = alloc::collections::BTreeMap::<u32, [u128; 4]>::new();
-        for index in 0..self.accounts.count() as u32 {
-            let balances = self.accounts.balances(index);
-            let sums = ledgers.entry(self.accounts.ledger(index)).or_default();
-            let each = [
-                balances.debits_pending,
-                balances.credits_pending,
-                balances.debits_posted,
-                balances.credits_posted,
-            ];
-            for (sum, balance) in sums.iter_mut().zip(each) {
-                *sum = sum.wrapping_add(balance);
-            }
-        }
-        for (ledger, sums) in &ledgers {
-            assert_eq!(sums[0], sums[1], "pending debits equal credits on ledger {ledger}");
-            assert_eq!(sums[2], sums[3], "posted debits equal credits on ledger {ledger}");
-        }
+        let balanced = self.check_sums();
+        assert_eq!(balanced, Ok(()), "debits equal credits on each ledger");
         // What is pending on each account is that of pending transfers and of holds.
         let mut pending = vec![[0_u128; 2]; self.accounts.count()];
         let mut add = |debit: u32, credit: u32, amount: u128| {

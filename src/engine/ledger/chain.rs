@@ -1,4 +1,4 @@
-//! What it takes to undo a linked chain.
+//! Undoing a linked chain.
 //!
 //! Each member that succeeds notes what it found; undoing puts that back, the last member first.
 
@@ -10,7 +10,7 @@ use super::spend::SpendWindow;
 use super::transfers::State;
 use super::{Ledger, expires_at};
 
-/// What one member of a chain found before it changed anything.
+/// State that one member of a chain found before it changed anything.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Before {
     /// The slot that it filled.
@@ -26,7 +26,7 @@ pub(super) struct Before {
     pub(super) debit: Balances,
     pub(super) credit: Balances,
     pub(super) spend: SpendWindow,
-    /// When the pending transfer had been created.
+    /// `settled_at` of that pending transfer.
     pub(super) pending_settled_at: u64,
     pub(super) last_timestamp: u64,
 }
@@ -75,15 +75,15 @@ impl Notes {
 }
 
 impl Ledger {
-    /// Forgets what it would take to undo the chain: it has succeeded.
+    /// Drops the notes: the chain has succeeded.
     pub(crate) fn commit_chain(&mut self) {
         self.notes.count = 0;
     }
 
-    /// Puts everything back to where it was before the chain.
+    /// Restores the state before the chain.
     pub(crate) fn undo_chain(&mut self) {
-        // Nothing waited in line before the chain.
-        self.queues.forget_stirred();
+        // No account was scheduled before the chain.
+        self.queues.clear_schedule();
         while let Some(before) = self.notes.pop() {
             self.undo(&before);
         }
@@ -92,7 +92,7 @@ impl Ledger {
     fn undo(&mut self, before: &Before) {
         let record = *self.transfers.hot(before.slot);
         if before.pending_slot != NO_INDEX {
-            self.transfers.unsettle(before.pending_slot, before.pending_settled_at);
+            self.transfers.unsettle(before.pending_slot, State::Pending, before.pending_settled_at);
             if expires_at(self.transfers.hot(before.pending_slot)).is_some() {
                 self.timers.restore(before.pending_slot);
             }
@@ -108,8 +108,8 @@ impl Ledger {
         }
         self.accounts.set_closed(before.debit_index, before.debit_closed);
         self.accounts.set_closed(before.credit_index, before.credit_closed);
-        self.set_balances(before.debit_index, before.debit);
-        self.set_balances(before.credit_index, before.credit);
+        self.change(before.debit_index, |balances| *balances = before.debit);
+        self.change(before.credit_index, |balances| *balances = before.credit);
         self.last_timestamp = before.last_timestamp;
     }
 }

@@ -67,7 +67,7 @@ impl Ledger {
         }
         let record = |slot: &u32| self.record(*slot, &places);
         sink.section(Section::SettledTransfers, settled.iter().map(record));
-        let pending = self.transfers.pending();
+        let pending = self.pending_in_order();
         sink.section(Section::PendingTransfers, pending.iter().map(record));
         for (place, &slot) in (0..).zip(&pending) {
             places[slot as usize] = place;
@@ -100,6 +100,7 @@ impl Ledger {
             }
             Ok(())
         })?;
+        self.check_sums()?;
         let capacity = self.spends.len();
         source.section(Section::SpendWindows, |first, windows: &[SpendWindow]| {
             let end = first + windows.len();
@@ -133,6 +134,14 @@ impl Ledger {
             self.last_timestamp = records[0].last_timestamp;
             Ok(())
         })
+    }
+
+    /// Slots of all pending and queued transfers, in order of creation.
+    fn pending_in_order(&self) -> Vec<u32> {
+        let is_open = |&slot: &u32| self.transfers.hot(slot).state.is_open();
+        let mut pending: Vec<u32> = self.transfers.held(self.now).filter(is_open).collect();
+        pending.sort_unstable_by_key(|&slot| self.transfers.hot(slot).timestamp);
+        pending
     }
 
     fn record(&self, slot: u32, places: &[u32]) -> TransferRecord {
@@ -174,13 +183,13 @@ impl Ledger {
         let accounts = self.accounts.count() as u32;
         let mut hashes = [0; RESTORED_AHEAD];
         for (ahead, record) in records.iter().take(RESTORED_AHEAD).enumerate() {
-            hashes[ahead] = self.transfers.fetch_slot(record.id);
+            hashes[ahead] = self.transfers.prefetch_slot(record.id);
         }
         for (place, record) in records.iter().enumerate() {
             let index = first + place;
             let hash = hashes[place % RESTORED_AHEAD];
             if let Some(ahead) = records.get(place + RESTORED_AHEAD) {
-                hashes[place % RESTORED_AHEAD] = self.transfers.fetch_slot(ahead.id);
+                hashes[place % RESTORED_AHEAD] = self.transfers.prefetch_slot(ahead.id);
             }
             let Some(state) = State::of_record(record.state) else {
                 return Err(Misfit { section, index, what: "no state of a transfer" });
@@ -191,8 +200,8 @@ impl Ledger {
             let is_paid = state != State::Spent;
             let both = record.debit_index.max(record.credit_index);
             Misfit::unless(!is_paid || both < accounts, section, index, "no such account")?;
-            let resolves = record.pending_index;
-            let leads = resolves == NO_INDEX || (resolves as usize) < settled;
+            let pending = record.pending_index;
+            let leads = pending == NO_INDEX || (pending as usize) < settled;
             Misfit::unless(leads, section, index, "no such pending transfer")?;
             let spend = record.spend_index;
             let counts = spend == NO_INDEX || (spend as usize) < self.spend_count;
@@ -230,5 +239,5 @@ impl Ledger {
     }
 }
 
-/// How many records ahead a place in the table of ids is fetched.
+/// How many records ahead table slots of ids are prefetched.
 const RESTORED_AHEAD: usize = 16;

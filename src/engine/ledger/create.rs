@@ -2,30 +2,31 @@
 
 use super::*;
 
-/// What became of a transfer: its status, and the timestamp that its outcome shows.
+/// The answer to a transfer: its status, and the timestamp of its outcome.
 pub(crate) type Answer = (Status, u64);
 
 impl Ledger {
-    /// Brings closer what a transfer will touch; gives the hash of its id.
+    /// Prefetches the table slot of a transfer's id and returns its hash.
     #[inline(always)]
-    pub(crate) fn fetch_slot(&self, id: u128) -> u32 {
-        self.transfers.fetch_slot(id)
+    pub(crate) fn prefetch_slot(&self, id: u128) -> u32 {
+        self.transfers.prefetch_slot(id)
     }
 
-    /// Brings closer the records of what [`Ledger::fetch_slot`] was called for.
+    /// Prefetches the records and balances that the transfer with this hash will touch.
     #[inline(always)]
-    pub(crate) fn fetch_records(&self, hash: u32, pending_id: u128, verdict: &Verdict) {
-        self.transfers.fetch_record(hash);
+    pub(crate) fn prefetch_records(&self, hash: u32, pending_id: u128, verdict: &Verdict) {
+        self.transfers.prefetch_record(hash);
         if pending_id != 0 {
-            self.transfers.fetch_record(self.transfers.hash(pending_id));
+            self.transfers.prefetch_record(self.transfers.hash(pending_id));
         } else {
-            self.accounts.prefetch(verdict.debit_index);
-            self.accounts.prefetch(verdict.credit_index);
+            let TransferIndices { debit, credit, .. } = verdict.transfer();
+            self.accounts.prefetch(debit);
+            self.accounts.prefetch(credit);
         }
     }
 
-    /// Executes a transfer, or says why not. `hash` is that of its id. Inside a chain it notes how
-    /// to undo it. A refusal that spends the id leaves that to [`Ledger::spend_id`].
+    /// Executes or refuses a transfer. `hash` is that of its id. Inside a chain it notes how to
+    /// undo it. If the refusal spends the id, the caller calls [`Ledger::spend_id`].
     #[inline]
     pub(crate) fn create_transfer(
         &mut self,
@@ -36,22 +37,22 @@ impl Ledger {
     ) -> Answer {
         let transfer = command.body.transfer();
         let own = command.header.timestamp;
-        if verdict.detail & Verdict::BEFORE_ID != 0 {
+        if verdict.has(Verdict::BEFORE_ID) {
             return (verdict.refusal().expect("it is one"), own);
         }
         let slot = self.transfers.find(hash, transfer.id, self.now);
         if slot != NO_INDEX {
             return self.repeat(transfer, slot, own);
         }
-        let resolves =
+        let posts_or_voids =
             TransferFlags::POST_PENDING_TRANSFER.with(TransferFlags::VOID_PENDING_TRANSFER);
         let result = match verdict.refusal() {
             Some(status) => Err(status),
-            None if transfer.flags.has(resolves.with(TransferFlags::QUEUE)) => {
+            None if transfer.flags.has(posts_or_voids.with(TransferFlags::QUEUE)) => {
                 if transfer.flags.has(TransferFlags::QUEUE) {
                     self.pay_or_wait(command, transfer, verdict, hash)
                 } else {
-                    self.resolve(command, transfer, hash, in_chain)
+                    self.post_or_void(command, transfer, hash, in_chain)
                 }
             }
             None => self.pay(command, transfer, verdict, hash, in_chain),
@@ -71,14 +72,14 @@ impl Ledger {
 
     /// Remembers that a refusal has spent the id of `command`.
     pub(crate) fn spend_id(&mut self, command: &Command, hash: u32) {
-        let hot = Hot { id: command.body.transfer().id, state: State::Spent, ..transfers::NO_HOT };
-        let cold = Cold { settled_at: command.header.timestamp, ..transfers::NO_COLD };
+        let hot = Hot { id: command.body.transfer().id, state: State::Spent, ..Hot::VACANT };
+        let cold = Cold { settled_at: command.header.timestamp, ..Cold::VACANT };
         assert!(self.transfers.has_room(self.now), "a refusal checked that its id fits");
         let slot = self.transfers.insert(hash, hot, cold);
         self.transfers.enqueue(slot);
     }
 
-    /// Why an imported transfer may not have the timestamp it brings, as far as earlier ones go.
+    /// Checks that an imported transfer is later than all transfers before it.
     pub(super) fn check_order(&self, transfer: &Transfer) -> Result<(), Status> {
         let regresses = transfer.flags.has(TransferFlags::IMPORTED)
             && (transfer.timestamp <= self.last_timestamp
@@ -88,10 +89,10 @@ impl Ledger {
 
     fn check_imported(&self, transfer: &Transfer, verdict: &Verdict) -> Result<(), Status> {
         self.check_order(transfer)?;
-        if transfer.timestamp <= self.accounts.timestamp(verdict.debit_index) {
+        if transfer.timestamp <= self.accounts.timestamp(verdict.transfer().debit) {
             return Err(Status::ImportedEventTimestampMustPostdateDebitAccount);
         }
-        if transfer.timestamp <= self.accounts.timestamp(verdict.credit_index) {
+        if transfer.timestamp <= self.accounts.timestamp(verdict.transfer().credit) {
             return Err(Status::ImportedEventTimestampMustPostdateCreditAccount);
         }
         if transfer.timeout != 0 {
@@ -112,7 +113,7 @@ impl Ledger {
     ) -> Result<u64, Status> {
         let flags = transfer.flags;
         let own = command.header.timestamp;
-        let (debit_index, credit_index) = (verdict.debit_index, verdict.credit_index);
+        let TransferIndices { debit: debit_index, credit: credit_index, .. } = verdict.transfer();
         let is_imported = flags.has(TransferFlags::IMPORTED);
         if is_imported {
             self.check_imported(transfer, verdict)?;
@@ -124,10 +125,10 @@ impl Ledger {
         let is_pending = flags.has(TransferFlags::PENDING);
         let (debits, credits) = check_overflows(is_pending, &debit, &credit, amount)?;
         let expires_at = expiry(transfer, own)?;
-        if verdict.detail & Verdict::DEBITS_LIMITED != 0 && debits > debit.credits_posted {
+        if verdict.has(Verdict::DEBITS_LIMITED) && debits > debit.credits_posted {
             return Err(Status::ExceedsCredits);
         }
-        if verdict.detail & Verdict::CREDITS_LIMITED != 0 && credits > credit.debits_posted {
+        if verdict.has(Verdict::CREDITS_LIMITED) && credits > credit.debits_posted {
             return Err(Status::ExceedsDebits);
         }
         let spend_index = self.check_spend(verdict, amount, own)?;
@@ -147,10 +148,8 @@ impl Ledger {
             self.note(slot, NO_INDEX, spend_index);
         }
         if is_pending {
-            let debits_pending = debit.debits_pending + amount;
-            self.set_balances(debit_index, Balances { debits_pending, ..debit });
-            let credits_pending = credit.credits_pending + amount;
-            self.set_balances(credit_index, Balances { credits_pending, ..credit });
+            self.change(debit_index, |balances| balances.debits_pending += amount);
+            self.change(credit_index, |balances| balances.credits_pending += amount);
             if let Some(expires_at) = expires_at {
                 self.timers.add(slot, expires_at, self.now);
             }
@@ -161,13 +160,10 @@ impl Ledger {
                 self.accounts.set_closed(credit_index, true);
             }
         } else {
-            let debits_posted = debit.debits_posted + amount;
-            self.set_balances(debit_index, Balances { debits_posted, ..debit });
-            let credits_posted = credit.credits_posted + amount;
-            self.set_balances(credit_index, Balances { credits_posted, ..credit });
+            self.post(debit_index, credit_index, amount);
             self.transfers.enqueue(slot);
             if amount > 0 {
-                self.stir(credit_index);
+                self.schedule(credit_index);
             }
         }
         if spend_index != NO_INDEX {
@@ -177,7 +173,7 @@ impl Ledger {
         Ok(timestamp)
     }
 
-    /// Whether both accounts of a payment may take part in it.
+    /// Checks that both accounts of a payment are open.
     #[inline(always)]
     pub(super) fn check_open(&self, debit_index: u32, credit_index: u32) -> Result<(), Status> {
         if self.accounts.is_closed(debit_index) {
@@ -189,8 +185,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether the debit account's spend window has room for `amount` at `own`. Gives the window's
-    /// index, or [`NO_INDEX`].
+    /// Checks that the debit account's spend window has room for `amount` at `own`. Returns the
+    /// window's index, or [`NO_INDEX`].
     #[inline(always)]
     pub(super) fn check_spend(
         &self,
@@ -198,16 +194,17 @@ impl Ledger {
         amount: u128,
         own: u64,
     ) -> Result<u32, Status> {
-        if verdict.detail & Verdict::SPEND_LIMITED == 0 {
+        if !verdict.has(Verdict::SPEND_LIMITED) {
             return Ok(NO_INDEX);
         }
-        match self.spends[verdict.extra_index as usize].check(amount, own) {
+        let spend = verdict.transfer().spend;
+        match self.spends[spend as usize].check(amount, own) {
             Some(status) => Err(status),
-            None => Ok(verdict.extra_index),
+            None => Ok(spend),
         }
     }
 
-    /// Notes what the transfer in `slot`, not yet executed, finds.
+    /// Notes the state that the transfer in `slot`, not yet executed, finds.
     pub(super) fn note(&mut self, slot: u32, pending_slot: u32, spend_index: u32) {
         let Hot { debit_index, credit_index, .. } = *self.transfers.hot(slot);
         let pending_settled_at = match pending_slot {
@@ -235,7 +232,7 @@ impl Ledger {
     }
 }
 
-/// When a payment taken in at `own` expires, if ever.
+/// Expiry of a payment taken in at `own`; `None` if it has no timeout.
 #[inline(always)]
 pub(super) fn expiry(transfer: &Transfer, own: u64) -> Result<Option<u64>, Status> {
     if transfer.timeout == 0 {
@@ -245,23 +242,24 @@ pub(super) fn expiry(transfer: &Transfer, own: u64) -> Result<Option<u64>, Statu
     if expires_at > TIMESTAMP_MAX { Err(Status::OverflowsTimeout) } else { Ok(Some(expires_at)) }
 }
 
-/// What is kept of a payment of `amount`, but for its timestamp and state.
+/// The hot part of the record of a payment of `amount`, without its timestamp and state.
 #[inline(always)]
 pub(super) fn hot_record(transfer: &Transfer, verdict: &Verdict, amount: u128) -> Hot {
+    let TransferIndices { debit, credit, .. } = verdict.transfer();
     Hot {
         id: transfer.id,
         amount,
-        debit_index: verdict.debit_index,
-        credit_index: verdict.credit_index,
+        debit_index: debit,
+        credit_index: credit,
         timeout: transfer.timeout,
         user_data_32: transfer.user_data_32,
         flags: transfer.flags,
         code: transfer.code,
-        ..transfers::NO_HOT
+        ..Hot::VACANT
     }
 }
 
-/// The rest of what is kept of a payment that was taken in at `own`.
+/// The cold part of the record of a payment that was taken in at `own`.
 #[inline(always)]
 pub(super) fn cold_record(transfer: &Transfer, own: u64, spend_index: u32) -> Cold {
     Cold {
@@ -269,7 +267,7 @@ pub(super) fn cold_record(transfer: &Transfer, own: u64, spend_index: u32) -> Co
         user_data_64: transfer.user_data_64,
         settled_at: own,
         spend_index,
-        ..transfers::NO_COLD
+        ..Cold::VACANT
     }
 }
 

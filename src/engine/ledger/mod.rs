@@ -1,7 +1,7 @@
 //! Double-entry ledger: balances change only here, and only in equal pairs.
 //!
 //! ```text
-//!   begin_event(t) ──▶ what is due expires, what is old is forgotten
+//!   begin_event(t) ──▶ old ids are forgotten; what was due at t has expired before
 //!   Command, Verdict ──▶ create_transfer ──▶ status
 //!                          ├─ debit one account, credit another, same amount
 //!                          └─ a note of how to undo it, inside a chain
@@ -21,31 +21,32 @@ mod audit;
 mod chain;
 mod contents;
 mod create;
-mod exchange;
+mod gridlock;
+mod holds;
+mod post_void;
+mod queue_release;
 mod queues;
-mod release;
 mod repeat;
-mod resolution;
-mod resolve;
 mod spend;
 mod timers;
 mod transfers;
 
-use crate::table::{Array, EngineError, NO_INDEX};
+use crate::emit::{Emit, Paused};
+use crate::table::{Array, ColdPart, EngineError, HotPart, NO_INDEX};
 use ringfence_types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, Command, EventBody, EventKind,
     NANOSECONDS_PER_SECOND, PendingStatus, QueueBody, QueueStatus, Rules, SettledBy, Status,
-    TIMESTAMP_MAX, Transfer, TransferBody, TransferEvent, TransferFlags, Verdict,
+    TIMESTAMP_MAX, Transfer, TransferBody, TransferEvent, TransferFlags, TransferIndices, Verdict,
 };
 
-pub(crate) use exchange::{Hold, TradeAccounts, TradeAmounts};
+pub(crate) use holds::{Hold, TradeAccounts, TradeAmounts};
 pub(crate) use timers::Timers;
 
 use accounts::{Accounts, Balances};
 use audit::Audit;
 use chain::{Before, Notes};
+use gridlock::Gridlock;
 use queues::Queues;
-use resolution::Resolution;
 use spend::SpendWindow;
 use transfers::{Cold, Hot, State, Transfers};
 
@@ -56,7 +57,7 @@ pub(crate) struct Ledger {
     transfers: Transfers,
     timers: Timers,
     queues: Queues,
-    resolution: Resolution,
+    gridlock: Gridlock,
     /// By the indices that risk gives to accounts' policies.
     spends: Array<SpendWindow>,
     spend_count: usize,
@@ -68,26 +69,7 @@ pub(crate) struct Ledger {
     audit: Audit,
 }
 
-/// Where settle tells what happens, as long as there is room.
-pub(crate) trait Tell {
-    /// Whether one more event can be told in this step.
-    fn may_tell(&self) -> bool;
-
-    /// Tells an event. There must be room.
-    fn tell(&mut self, kind: EventKind, body: EventBody);
-}
-
-/// How far a call came that can be taken up again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Progress {
-    /// To its end.
-    Done,
-    /// To where nothing more could be told. Called again, it goes on there.
-    Stopped,
-}
-
-/// When a pending or queued transfer expires, if ever.
+/// Expiry of a pending or queued transfer; `None` if it has no timeout.
 fn expires_at(record: &Hot) -> Option<u64> {
     // Created with a timeout only if this is at most TIMESTAMP_MAX.
     (record.timeout != 0)
@@ -98,12 +80,12 @@ impl Ledger {
     pub(crate) fn new(rules: &Rules) -> Result<Ledger, EngineError> {
         let accounts = EngineError::check_capacity("accounts", rules.capacities.accounts)?;
         let policies = EngineError::check_capacity("policies", rules.capacities.policies)?;
-        let transfers = Transfers::new(rules)?;
+        let transfers = Transfers::new(transfers::NAMES, rules.capacities.transfers, rules)?;
         Ok(Ledger {
             accounts: Accounts::new(accounts)?,
             timers: Timers::new(transfers.capacity())?,
             queues: Queues::new(accounts, transfers.capacity())?,
-            resolution: Resolution::new(accounts)?,
+            gridlock: Gridlock::new(accounts)?,
             transfers,
             spends: Array::new("policies", policies, SpendWindow::NONE)?,
             spend_count: 0,
@@ -122,15 +104,15 @@ impl Ledger {
         let policies = EngineError::check_growth("policies", before, capacities.policies)?;
         self.accounts.grow(accounts)?;
         self.spends.grow("policies", policies, SpendWindow::NONE)?;
-        let transfers = self.transfers.configure(rules, self.now)?;
+        let transfers = self.transfers.configure(capacities.transfers, rules, self.now)?;
         self.queues.grow(accounts, transfers)?;
-        self.resolution.grow(accounts)?;
+        self.gridlock.grow(accounts)?;
         self.timers.grow(transfers)
     }
 
     pub(crate) fn bytes(&self) -> u64 {
         let records = self.accounts.bytes() + self.transfers.bytes() + self.timers.bytes();
-        let records = records + self.queues.bytes() + self.resolution.bytes();
+        let records = records + self.queues.bytes() + self.gridlock.bytes();
         records + self.spends.bytes() + self.notes.bytes()
     }
 
@@ -147,35 +129,34 @@ impl Ledger {
         self.now
     }
 
-    /// Lets time pass up to `now`, the timestamp of the event that follows (of a chain, that of its
-    /// first member), before which all that is due has expired: what is old enough is forgotten.
+    /// Moves the time on to `now`, the timestamp of the event that follows (of a chain, that of its
+    /// first member), and forgets old ids. All that is due at `now` has expired before.
     #[inline(always)]
     pub(crate) fn begin_event(&mut self, now: u64) {
         self.now = now;
         self.transfers.forget_some(now);
     }
 
-    /// Whether no transfer expires at `now`: what nearly every event learns at once.
+    /// True if no transfer expires at `now`; O(1).
     #[inline(always)]
     pub(crate) fn sleeps_at(&self, now: u64) -> bool {
         self.timers.sleeps_at(now)
     }
 
-    /// When the transfer that expires first at `now` does, and when it was created; `None` where none is
-    /// due.
+    /// Expiry and creation time of the transfer that expires first at `now`. `None`: none is due.
     pub(crate) fn first_due(&mut self, now: u64) -> Option<(u64, u64)> {
         let (expires_at, slot) = self.timers.peek(now)?;
         Some((expires_at, self.transfers.hot(slot).timestamp))
     }
 
-    /// Lets the transfer that [`Ledger::first_due`] spoke of expire; gives its id.
+    /// Lets the transfer that [`Ledger::first_due`] found expire. Returns its id.
     pub(crate) fn expire_first(&mut self, now: u64) -> u128 {
         let slot = self.timers.pop(now).expect("one is due");
         if self.transfers.hot(slot).state == State::Queued {
             self.leave_queue(slot);
             self.give_back(slot, self.transfers.hot(slot).amount, 1);
         } else {
-            self.let_go(slot);
+            self.void_pending(slot);
         }
         self.transfers.settle(slot, State::Expired, now);
         self.check_totals();
@@ -199,33 +180,33 @@ impl Ledger {
         (0..self.accounts.count() as u32).map(|index| self.accounts.show(index))
     }
 
-    /// Begins the spend window of the policy with this index anew.
+    /// Starts the spend window of the policy with this index anew.
     pub(crate) fn set_spend(&mut self, index: u32, policy: &AccountPolicy, set_at: u64) {
         self.spends[index as usize] = SpendWindow::new(policy, set_at);
         self.spend_count = self.spend_count.max(index as usize + 1);
     }
 
-    /// Takes a pending transfer out of the pending balances of its accounts, posting `posted` of
+    /// Subtracts a pending transfer from the pending balances of its accounts and posts `posted` of
     /// it.
     fn release_pending(&mut self, slot: u32, posted: u128) {
         let record = *self.transfers.hot(slot);
-        let mut debit = *self.accounts.balances(record.debit_index);
-        debit.debits_pending -= record.amount;
-        debit.debits_posted += posted;
-        self.set_balances(record.debit_index, debit);
-        let mut credit = *self.accounts.balances(record.credit_index);
-        credit.credits_pending -= record.amount;
-        credit.credits_posted += posted;
-        self.set_balances(record.credit_index, credit);
+        self.change(record.debit_index, |balances| {
+            balances.debits_pending -= record.amount;
+            balances.debits_posted += posted;
+        });
+        self.change(record.credit_index, |balances| {
+            balances.credits_pending -= record.amount;
+            balances.credits_posted += posted;
+        });
         if posted < record.amount {
-            self.stir(record.debit_index);
+            self.schedule(record.debit_index);
         }
         if posted > 0 {
-            self.stir(record.credit_index);
+            self.schedule(record.credit_index);
         }
     }
 
-    /// What voiding or expiry undoes besides the balances.
+    /// Opens the accounts again that the pending transfer in `slot` closed.
     fn reopen(&mut self, slot: u32) {
         let record = *self.transfers.hot(slot);
         if record.flags.has(TransferFlags::CLOSING_DEBIT) {
@@ -236,7 +217,8 @@ impl Ledger {
         }
     }
 
-    /// Gives back to the spend window that counted the pending transfer in `slot`, if any did.
+    /// Gives amount and count back to the spend window that counted the transfer in `slot`, if one
+    /// did.
     fn give_back(&mut self, slot: u32, amount: u128, count: u64) {
         let spend = self.transfers.cold(slot).spend_index;
         if spend != NO_INDEX {
@@ -245,10 +227,19 @@ impl Ledger {
         }
     }
 
+    /// Posts `amount` from one account to another.
     #[inline(always)]
-    fn set_balances(&mut self, index: u32, after: Balances) {
+    fn post(&mut self, debit_index: u32, credit_index: u32, amount: u128) {
+        self.change(debit_index, |balances| balances.debits_posted += amount);
+        self.change(credit_index, |balances| balances.credits_posted += amount);
+    }
+
+    /// Changes the balances of one account.
+    #[inline(always)]
+    fn change(&mut self, index: u32, change: impl FnOnce(&mut Balances)) {
         let balances = self.accounts.balances_mut(index);
-        self.audit.change(balances, &after);
-        *balances = after;
+        let before = *balances;
+        change(balances);
+        self.audit.change(&before, balances);
     }
 }

@@ -1,17 +1,18 @@
-//! Payments that wait for funds: who waits where, and which accounts are to be looked at.
+//! Payments that wait for funds: the queue of each account, and the accounts whose queue is to be
+//! looked at.
 //!
 //! ```text
 //!   account ──▶ urgent   [ slot ⇄ slot ]              the account's queue: urgent ones first,
 //!           └─▶ others   [ slot ⇄ slot ⇄ slot ]       in order of arrival within each kind
-//!   all     ──▶ arrivals [ slot ⇄ slot ⇄ slot ⇄ … ]   oldest first
-//!   line    ──▶ stirred  [ account → account ]        each at most once
+//!   all     ──▶ arrivals  [ slot ⇄ slot ⇄ slot ⇄ … ]  oldest first
+//!   all     ──▶ scheduled [ account → account ]       to be looked at by release, each at most once
 //! ```
 //!
 //! # Invariants
 //!
 //! * A slot is in its account's queue and among the arrivals exactly if its transfer is queued.
-//! * Nothing is searched for: joining, leaving and changing the kind touch neighbours alone.
-//! * Only accounts whose debits must not exceed their credits owe anything here.
+//! * Joining, leaving and changing the kind are O(1): they touch neighbours alone.
+//! * Only accounts whose debits must not exceed their credits have a queue.
 
 use crate::table::{Array, EngineError, NO_INDEX};
 
@@ -26,9 +27,9 @@ struct Queue {
     /// First slots by kind: urgent ones, others.
     first: [u32; 2],
     last: [u32; 2],
-    /// The next account in line, if this one stands in it.
-    next_stirred: u32,
-    is_stirred: bool,
+    /// The next scheduled account, if this one is scheduled.
+    next_scheduled: u32,
+    is_scheduled: bool,
 }
 
 const EMPTY: Queue = Queue {
@@ -37,8 +38,8 @@ const EMPTY: Queue = Queue {
     count: 0,
     first: [NO_INDEX; 2],
     last: [NO_INDEX; 2],
-    next_stirred: NO_INDEX,
-    is_stirred: false,
+    next_scheduled: NO_INDEX,
+    is_scheduled: false,
 };
 
 /// Where a queued payment stands.
@@ -55,7 +56,7 @@ const ALONE: Links = Links { before: NO_INDEX, after: NO_INDEX, older: NO_INDEX,
 /// What is known of a slot besides: is it in a queue, and in which.
 const HELD: u8 = 1 << 0;
 const URGENT: u8 = 1 << 1;
-/// A resolution takes it along.
+/// The plan of a `resolve_queues` settles it.
 const KEPT: u8 = 1 << 2;
 
 #[derive(Debug)]
@@ -66,12 +67,12 @@ pub(super) struct Queues {
     oldest: u32,
     newest: u32,
     count: u32,
-    first_stirred: u32,
-    last_stirred: u32,
-    /// The account taken out of the line last, as long as its queue is looked at.
+    first_scheduled: u32,
+    last_scheduled: u32,
+    /// The account whose queue is being looked at.
     pub(super) current: u32,
-    /// The second payment of an offset, which has settled and is yet to be told.
-    pub(super) untold: u32,
+    /// The second payment of an offset that has settled, while its event is not emitted.
+    pub(super) not_emitted: u32,
 }
 
 const WHAT: &str = "queued payments";
@@ -85,10 +86,10 @@ impl Queues {
             oldest: NO_INDEX,
             newest: NO_INDEX,
             count: 0,
-            first_stirred: NO_INDEX,
-            last_stirred: NO_INDEX,
+            first_scheduled: NO_INDEX,
+            last_scheduled: NO_INDEX,
             current: NO_INDEX,
-            untold: NO_INDEX,
+            not_emitted: NO_INDEX,
         })
     }
 
@@ -102,16 +103,16 @@ impl Queues {
         self.queues.bytes() + self.links.bytes() + self.marks.bytes()
     }
 
-    /// Whether nothing waits.
+    /// True if nothing waits.
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Whether some account is to be looked at.
+    /// True if the queue of some account is to be looked at.
     #[inline(always)]
-    pub(super) fn is_stirred(&self) -> bool {
-        self.first_stirred != NO_INDEX
+    pub(super) fn has_scheduled(&self) -> bool {
+        self.first_scheduled != NO_INDEX
     }
 
     /// The payment of `account` that settles next, or [`NO_INDEX`].
@@ -152,7 +153,7 @@ impl Queues {
         self.marks[slot as usize] & URGENT != 0
     }
 
-    /// Whether the transfer in `slot` waits.
+    /// True if the transfer in `slot` waits.
     pub(super) fn holds(&self, slot: u32) -> bool {
         self.marks[slot as usize] & HELD != 0
     }
@@ -161,7 +162,7 @@ impl Queues {
         self.marks[slot as usize] & KEPT != 0
     }
 
-    /// Whether a resolution takes `slot` along.
+    /// True if the plan of a `resolve_queues` settles `slot`.
     pub(super) fn keep(&mut self, slot: u32, is_kept: bool) {
         let mark = &mut self.marks[slot as usize];
         *mark = if is_kept { *mark | KEPT } else { *mark & !KEPT };
@@ -248,42 +249,42 @@ impl Queues {
         self.links[last as usize].newer = slot;
     }
 
-    /// Puts `account` at the end of the line, if something waits in its queue, it is not in line
-    /// already, and it is not the one that is being looked at.
+    /// Schedules `account` behind all others, if it has queued payments, is not scheduled yet and
+    /// is not the one that is being looked at.
     #[cold]
-    pub(super) fn stir(&mut self, account: u32) {
-        let is_idle = self.head(account) == NO_INDEX;
+    pub(super) fn schedule(&mut self, account: u32) {
+        let is_empty = self.head(account) == NO_INDEX;
         let queue = &mut self.queues[account as usize];
-        if is_idle || queue.is_stirred || account == self.current {
+        if is_empty || queue.is_scheduled || account == self.current {
             return;
         }
-        queue.is_stirred = true;
-        queue.next_stirred = NO_INDEX;
-        match self.last_stirred {
-            NO_INDEX => self.first_stirred = account,
-            last => self.queues[last as usize].next_stirred = account,
+        queue.is_scheduled = true;
+        queue.next_scheduled = NO_INDEX;
+        match self.last_scheduled {
+            NO_INDEX => self.first_scheduled = account,
+            last => self.queues[last as usize].next_scheduled = account,
         }
-        self.last_stirred = account;
+        self.last_scheduled = account;
     }
 
-    /// Takes the first account out of the line.
-    pub(super) fn pop_stirred(&mut self) -> Option<u32> {
-        let account = self.first_stirred;
+    /// Takes out the account that was scheduled first.
+    pub(super) fn pop_scheduled(&mut self) -> Option<u32> {
+        let account = self.first_scheduled;
         if account == NO_INDEX {
             return None;
         }
         let queue = &mut self.queues[account as usize];
-        queue.is_stirred = false;
-        self.first_stirred = queue.next_stirred;
-        if self.first_stirred == NO_INDEX {
-            self.last_stirred = NO_INDEX;
+        queue.is_scheduled = false;
+        self.first_scheduled = queue.next_scheduled;
+        if self.first_scheduled == NO_INDEX {
+            self.last_scheduled = NO_INDEX;
         }
         Some(account)
     }
 
-    /// Empties the line: what stirred its accounts was undone.
-    pub(super) fn forget_stirred(&mut self) {
-        while self.pop_stirred().is_some() {}
+    /// Takes out all scheduled accounts: the changes that scheduled them were undone.
+    pub(super) fn clear_schedule(&mut self) {
+        while self.pop_scheduled().is_some() {}
     }
 
     /// Accounts with a queue of their own: how many there can be.

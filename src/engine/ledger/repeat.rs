@@ -1,11 +1,11 @@
-//! Ids that were used before: the same again, or something else under the same name.
+//! Transfers whose id was used before: the same again, or others under the same id.
 
 use super::create::Answer;
-use super::resolve::{or, resolved_amount};
+use super::post_void::{meant_amount, or};
 use super::*;
 
 impl Ledger {
-    /// What a transfer is answered whose id is held in `slot`; `own` is its own timestamp.
+    /// The answer to a transfer whose id is held in `slot`; `own` is its own timestamp.
     #[cold]
     pub(super) fn repeat(&self, transfer: &Transfer, slot: u32, own: u64) -> Answer {
         let hot = self.transfers.hot(slot);
@@ -33,7 +33,7 @@ impl Ledger {
             sent = Transfer {
                 debit_account_id: or(sent.debit_account_id, recorded.debit_account_id),
                 credit_account_id: or(sent.credit_account_id, recorded.credit_account_id),
-                amount: resolved_amount(&sent, pending.amount),
+                amount: meant_amount(&sent, pending.amount),
                 user_data_128: or(sent.user_data_128, pending_cold.user_data_128),
                 user_data_64: or(sent.user_data_64, pending_cold.user_data_64),
                 user_data_32: or(sent.user_data_32, pending.user_data_32),

@@ -1,12 +1,13 @@
-//! Who may pay: the account directory, the shape of commands, and the policies.
+//! The stage that checks all that needs no balance: accounts, the fields of commands, policies.
 //!
 //! ```text
 //!   Command ──▶ shape ──▶ directory ──▶ policies ──▶ Verdict
-//!              fields      id → index     may it?      indices, and what to refuse with
+//!              fields      id → index     limits       indices, and a refusal
 //! ```
 //!
-//! Risk decides alone whether an account comes into being. About a transfer it says all that
-//! needs no balance and no earlier transfer: settle puts that at its place in the precedence.
+//! Risk alone decides about new accounts and markets. Of a transfer or order it checks all that
+//! needs no balance and no earlier transfer or order; settle puts its refusal at its place in the
+//! table of precedence.
 //!
 //! # Invariants
 //!
@@ -23,7 +24,7 @@ mod shape;
 use crate::table::{EngineError, NO_INDEX};
 use ringfence_types::{
     Account, AccountFlags, Command, ContentsSink, ContentsSource, Op, Rules, Section, Status,
-    Transfer, TransferFlags, Verdict, Window,
+    Transfer, TransferFlags, TransferIndices, Verdict, Window,
 };
 
 use directory::{Directory, Trail};
@@ -31,10 +32,10 @@ use markets::Markets;
 use policies::Policies;
 pub(crate) use shape::Imports;
 
-/// How many commands ahead slots are fetched, and half as many ahead records.
+/// How many commands ahead table slots are prefetched, and how many ahead records.
 const SLOTS_AHEAD: usize = 16;
 const RECORDS_AHEAD: usize = 8;
-/// Trails kept from the fetch to the use; more than are in flight.
+/// Trails kept from the prefetch to the use; more than are in flight.
 const TRAILS_KEPT: usize = 32;
 const _: () = assert!(TRAILS_KEPT.is_power_of_two() && SLOTS_AHEAD < TRAILS_KEPT);
 
@@ -44,7 +45,7 @@ pub struct Risk {
     directory: Directory,
     policies: Policies,
     markets: Markets,
-    /// Whether the batch that is under way is one of imported events.
+    /// True if the batch that is under way is one of imported events.
     imports: Imports,
     /// Timestamp of the account created last.
     last_account_timestamp: u64,
@@ -99,7 +100,7 @@ impl Risk {
         u64::from(self.directory.count())
     }
 
-    /// What of its contents settle does not hold too, in a canonical order.
+    /// The part of its contents that settle does not hold too, in canonical order.
     pub(crate) fn contents(&self, sink: &mut impl ContentsSink) {
         self.policies.contents(sink);
     }
@@ -109,7 +110,8 @@ impl Risk {
     ///
     /// # Errors
     ///
-    /// What the source says, or a [`ringfence_types::Misfit`] for what can be no part of an engine's contents.
+    /// What the source says, or a [`ringfence_types::Misfit`] for what can be no part of an
+    /// engine's contents.
     pub fn restore<S: ContentsSource>(&mut self, source: &mut S) -> Result<(), S::Error> {
         source.section(Section::Accounts, |first, accounts: &[Account]| {
             if let Some(last) = accounts.last() {
@@ -141,19 +143,19 @@ impl Risk {
         let count = commands.len();
         let mut trails = [[Trail::NONE; 2]; TRAILS_KEPT];
         for index in 0..count.min(SLOTS_AHEAD) {
-            trails[index % TRAILS_KEPT] = self.fetch_slots(commands.at(index));
+            trails[index % TRAILS_KEPT] = self.prefetch_slots(commands.at(index));
         }
         for index in 0..count.min(RECORDS_AHEAD) {
-            self.fetch_records(&mut trails[index % TRAILS_KEPT]);
+            self.prefetch_records(&mut trails[index % TRAILS_KEPT]);
         }
         let mut chain: Option<Chain> = None;
         for index in 0..count {
             if index + SLOTS_AHEAD < count {
                 let ahead = index + SLOTS_AHEAD;
-                trails[ahead % TRAILS_KEPT] = self.fetch_slots(commands.at(ahead));
+                trails[ahead % TRAILS_KEPT] = self.prefetch_slots(commands.at(ahead));
             }
             if index + RECORDS_AHEAD < count {
-                self.fetch_records(&mut trails[(index + RECORDS_AHEAD) % TRAILS_KEPT]);
+                self.prefetch_records(&mut trails[(index + RECORDS_AHEAD) % TRAILS_KEPT]);
             }
             let command = commands.at(index);
             if command.header.batch_index == 0 {
@@ -175,7 +177,7 @@ impl Risk {
                 }
                 Op::LookupAccount | Op::LookupQueue => {
                     let account = self.directory.find(trail[0], command.body.lookup().id);
-                    verdict(index, Verdict { debit_index: account, ..Verdict::default() });
+                    verdict(index, Verdict::of_account(account));
                 }
                 Op::PlaceOrder => verdict(index, self.judge_order(command, trail)),
                 Op::CreateMarket => verdict(index, self.create_market(command)),
@@ -183,7 +185,7 @@ impl Risk {
                 Op::SetAccountPolicy => verdict(index, self.set_account_policy(command)),
                 Op::SetLedgerPolicy => {
                     let status = self.policies.set_ledger(command.body.ledger_policy());
-                    verdict(index, Verdict { refusal: refusal(status), ..Verdict::default() });
+                    verdict(index, refused_or_not(status));
                 }
                 Op::SetPairPolicy => verdict(index, self.set_pair_policy(command)),
                 Op::LookupTransfer
@@ -193,15 +195,15 @@ impl Risk {
                 | Op::ResolveQueues
                 | Op::CancelQueuedTransfer
                 | Op::RequeueTransfer
-                | Op::Pulse => verdict(index, Verdict::default()),
+                | Op::Pulse => verdict(index, Verdict::EMPTY),
             }
         }
         assert!(chain.is_none(), "a window never ends within a chain");
     }
 
-    /// Brings closer the slots of the accounts that `command` names, and gives the ways to them.
+    /// Prefetches the table slots of the accounts that `command` names.
     #[inline(always)]
-    fn fetch_slots(&self, command: &Command) -> [Trail; 2] {
+    fn prefetch_slots(&self, command: &Command) -> [Trail; 2] {
         let ids = match command.op() {
             Op::CreateTransfer => {
                 let transfer = command.body.transfer();
@@ -216,13 +218,13 @@ impl Risk {
             }
             _ => return [Trail::NONE; 2],
         };
-        ids.map(|id| self.directory.fetch_slot(id))
+        ids.map(|id| self.directory.prefetch_slot(id))
     }
 
     #[inline(always)]
-    fn fetch_records(&self, trails: &mut [Trail; 2]) {
-        self.directory.fetch_record(&mut trails[0]);
-        self.directory.fetch_record(&mut trails[1]);
+    fn prefetch_records(&self, trails: &mut [Trail; 2]) {
+        self.directory.prefetch_record(&mut trails[0]);
+        self.directory.prefetch_record(&mut trails[1]);
     }
 
     #[inline(always)]
@@ -233,37 +235,32 @@ impl Risk {
         in_chain: impl FnOnce() -> bool,
     ) -> Verdict {
         let transfer = command.body.transfer();
-        let mut verdict = Verdict {
-            debit_index: self.directory.find(trails[0], transfer.debit_account_id),
-            credit_index: self.directory.find(trails[1], transfer.credit_account_id),
-            ..Verdict::default()
-        };
-        let resolves = transfer
+        let mut verdict = Verdict::of_transfer(TransferIndices {
+            debit: self.directory.find(trails[0], transfer.debit_account_id),
+            credit: self.directory.find(trails[1], transfer.credit_account_id),
+            spend: NO_INDEX,
+        });
+        let posts_or_voids = transfer
             .flags
             .has(TransferFlags::POST_PENDING_TRANSFER.with(TransferFlags::VOID_PENDING_TRANSFER));
-        if resolves {
-            if let Some(status) = shape::of_resolution(transfer) {
-                verdict.refusal = status as u16;
-            }
+        if posts_or_voids {
+            verdict.refuse(shape::of_post_void(transfer));
         } else {
             let refused = self.judge_payment(command, transfer, &mut verdict);
-            if let Some(status) = shape::of_payment(transfer).or(refused) {
-                verdict.refusal = status as u16;
-            }
+            verdict.refuse(shape::of_payment(transfer).or(refused));
         }
-        if let Some(status) = shape::of_transfer(command, self.imports) {
-            verdict.refusal = status as u16;
-            verdict.detail |= Verdict::BEFORE_ID;
-        } else if transfer.flags.has(TransferFlags::QUEUE.with(TransferFlags::URGENT))
-            && let Some(status) = shape::of_queueing(transfer, in_chain())
-        {
-            verdict.refusal = status as u16;
+        let malformed = shape::of_transfer(command, self.imports);
+        if malformed.is_some() {
+            verdict.refuse(malformed);
+            verdict.add(Verdict::BEFORE_ID);
+        } else if transfer.flags.has(TransferFlags::QUEUE.with(TransferFlags::URGENT)) {
+            verdict.refuse(shape::of_queueing(transfer, in_chain()));
         }
         verdict
     }
 
-    /// What the accounts of a single-phase or pending transfer, and their policies, have against
-    /// it. Runs for every such transfer, whatever else is wrong with it: attempts count.
+    /// Checks the accounts of a single-phase or pending transfer, and their policies. Runs for
+    /// every such transfer, even if its fields are wrong: attempts count.
     #[inline(always)]
     fn judge_payment(
         &mut self,
@@ -271,14 +268,15 @@ impl Risk {
         transfer: &Transfer,
         verdict: &mut Verdict,
     ) -> Option<Status> {
-        if verdict.debit_index == NO_INDEX {
+        let TransferIndices { debit: debit_index, credit: credit_index, .. } = verdict.transfer();
+        if debit_index == NO_INDEX {
             return Some(Status::DebitAccountNotFound);
         }
-        if verdict.credit_index == NO_INDEX {
+        if credit_index == NO_INDEX {
             return Some(Status::CreditAccountNotFound);
         }
-        let debit = *self.directory.entry(verdict.debit_index);
-        let credit = *self.directory.entry(verdict.credit_index);
+        let debit = *self.directory.entry(debit_index);
+        let credit = *self.directory.entry(credit_index);
         if debit.ledger != credit.ledger {
             return Some(Status::AccountsMustHaveTheSameLedger);
         }
@@ -286,24 +284,23 @@ impl Risk {
             return Some(Status::TransferMustHaveTheSameLedgerAsAccounts);
         }
         if debit.flags.has(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS) {
-            verdict.detail |= Verdict::DEBITS_LIMITED;
+            verdict.add(Verdict::DEBITS_LIMITED);
         }
         if credit.flags.has(AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS) {
-            verdict.detail |= Verdict::CREDITS_LIMITED;
+            verdict.add(Verdict::CREDITS_LIMITED);
         }
         if self.policies.is_empty()
             || transfer.flags.has(TransferFlags::IMPORTED)
-            || verdict.debit_index == verdict.credit_index
+            || debit_index == credit_index
         {
             return None;
         }
         if self.policies.limits_spending(debit.policy) {
-            verdict.detail |= Verdict::SPEND_LIMITED;
-            verdict.extra_index = debit.policy;
+            verdict.limit_spending(debit.policy);
         }
         let accounts = policies::Pair {
-            debit_index: verdict.debit_index,
-            credit_index: verdict.credit_index,
+            debit_index,
+            credit_index,
             debit_policy: debit.policy,
             credit_policy: credit.policy,
             ledger: debit.ledger,
@@ -331,21 +328,20 @@ impl Risk {
             });
         }
         let judged = if is_linked && command.ends_batch() {
-            Verdict { detail: Verdict::BEFORE_ID, ..Verdict::refused(Status::LinkedEventChainOpen) }
+            Verdict::refused_before_id(Status::LinkedEventChainOpen)
         } else if chain.as_ref().is_some_and(|chain| chain.broken) {
-            Verdict { detail: Verdict::BEFORE_ID, ..Verdict::refused(Status::LinkedEventFailed) }
+            Verdict::refused_before_id(Status::LinkedEventFailed)
         } else {
             self.create_account(command, account, trail, index, chain.as_ref())
         };
         verdict(index, judged);
         let Some(under_way) = chain else { return };
-        if judged.refusal != 0 && !under_way.broken {
+        if judged.is_refused() && !under_way.broken {
             under_way.broken = true;
             self.directory.shrink(under_way.accounts);
             self.last_account_timestamp = under_way.last_account_timestamp;
-            let failed = Verdict::refused(Status::LinkedEventFailed);
             for earlier in under_way.start..index {
-                verdict(earlier, Verdict { detail: Verdict::BEFORE_ID, ..failed });
+                verdict(earlier, Verdict::refused_before_id(Status::LinkedEventFailed));
             }
         }
         if command.ends_chain() {
@@ -362,22 +358,17 @@ impl Risk {
         chain: Option<&Chain>,
     ) -> Verdict {
         if let Some(status) = shape::of_account(command, self.imports) {
-            return Verdict { detail: Verdict::BEFORE_ID, ..Verdict::refused(status) };
+            return Verdict::refused_before_id(status);
         }
         let existing = self.directory.find(trail, account.id);
         if existing != NO_INDEX {
-            let repeat = Verdict { debit_index: existing, ..Verdict::refused(Status::Exists) };
             return match chain {
                 // Each member before this one has created one account, in order.
                 Some(chain) if existing >= chain.accounts => {
                     let taken_by = chain.start + (existing - chain.accounts) as usize;
-                    Verdict {
-                        detail: Verdict::TAKEN_IN_CHAIN,
-                        extra_index: (index - taken_by) as u32,
-                        ..repeat
-                    }
+                    Verdict::of_repeat_in_chain(existing, (index - taken_by) as u32)
                 }
-                _ => repeat,
+                _ => Verdict::of_repeat(existing),
             };
         }
         if let Some(status) = shape::of_new_account(account) {
@@ -391,7 +382,7 @@ impl Risk {
             NO_INDEX => Verdict::refused(Status::AccountsFull),
             created => {
                 self.last_account_timestamp = timestamp;
-                Verdict { debit_index: created, ..Verdict::default() }
+                Verdict::of_account(created)
             }
         }
     }
@@ -406,13 +397,11 @@ impl Risk {
         let index = &mut self.directory.entry_mut(account).policy;
         let before = *index;
         let status = self.policies.set_account(policy, account, index);
-        Verdict {
-            debit_index: account,
-            refusal: refusal(status),
-            // Where the policy limits nothing now, its spend window ends where it was.
-            extra_index: if *index == NO_INDEX { before } else { *index },
-            ..Verdict::default()
-        }
+        // Where the policy limits nothing now, its spend window ends where it was.
+        let policy = if *index == NO_INDEX { before } else { *index };
+        let mut verdict = Verdict::of_new_policy(policy);
+        verdict.refuse(status);
+        verdict
     }
 
     #[cold]
@@ -425,11 +414,11 @@ impl Risk {
         } else {
             self.policies.set_pair(debit, credit, policy.blocked != 0)
         };
-        Verdict { refusal: refusal(status), ..Verdict::default() }
+        refused_or_not(status)
     }
 }
 
-/// A refusal as a verdict carries it.
-fn refusal(status: Option<Status>) -> u16 {
-    status.map_or(0, |status| status as u16)
+/// The verdict with this refusal or none, and nothing more.
+fn refused_or_not(refusal: Option<Status>) -> Verdict {
+    refusal.map_or(Verdict::EMPTY, Verdict::refused)
 }

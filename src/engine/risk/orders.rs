@@ -1,11 +1,11 @@
-//! What risk has to say of markets and orders: all that needs no balance, no book and no earlier order.
+//! Risk's checks of markets and orders: all that need no balance, no book and no earlier order.
 
 use super::markets::Entry;
 use super::*;
-use ringfence_types::{PlaceOrder, Side};
+use ringfence_types::{NewMarketIndices, OrderIndices, PlaceOrder, Side};
 
 impl Risk {
-    /// Decides whether a market comes into being.
+    /// Creates a market, if nothing speaks against it.
     #[cold]
     pub(super) fn create_market(&mut self, command: &Command) -> Verdict {
         let market = command.body.market();
@@ -13,7 +13,9 @@ impl Risk {
         let accounts = ids.map(|id| self.directory.find_id(id));
         let entry = Entry::new(market, accounts);
         if let Err((status, existing)) = self.markets.check(&entry) {
-            return Verdict { debit_index: existing, ..Verdict::refused(status) };
+            let mut verdict = Verdict::of_market(existing);
+            verdict.refuse(Some(status));
+            return verdict;
         }
         if accounts.contains(&NO_INDEX) {
             return Verdict::refused(Status::AccountNotFound);
@@ -33,34 +35,33 @@ impl Risk {
         if !self.markets.add(entry) {
             return Verdict::refused(Status::MarketsFull);
         }
-        let [debit_index, credit_index, extra_index] = accounts;
-        Verdict { debit_index, credit_index, extra_index, ..Verdict::default() }
+        let [base, quote, fee] = accounts;
+        Verdict::of_new_market(NewMarketIndices { base, quote, fee })
     }
 
-    /// Where a look-up of a market leads.
+    /// The verdict on a look-up of a market.
     pub(super) fn find_market(&self, id: u128) -> Verdict {
-        Verdict { debit_index: self.markets.find(id), ..Verdict::default() }
+        Verdict::of_market(self.markets.find(id))
     }
 
     #[inline(always)]
     pub(super) fn judge_order(&mut self, command: &Command, trails: [Trail; 2]) -> Verdict {
         let order = command.body.order();
-        let mut verdict = Verdict {
-            debit_index: self.directory.find(trails[0], order.base_account_id),
-            credit_index: self.directory.find(trails[1], order.quote_account_id),
-            extra_index: self.markets.find(order.market.into()),
-            ..Verdict::default()
-        };
-        let refused = shape::of_id(order.id);
-        if refused.is_some() {
-            verdict.detail |= Verdict::BEFORE_ID;
+        let mut verdict = Verdict::of_order(OrderIndices {
+            base: self.directory.find(trails[0], order.base_account_id),
+            quote: self.directory.find(trails[1], order.quote_account_id),
+            market: self.markets.find(order.market.into()),
+        });
+        let malformed = shape::of_id(order.id);
+        if malformed.is_some() {
+            verdict.add(Verdict::BEFORE_ID);
         }
-        let refused = refused.or_else(|| self.object_to_order(command, order, &mut verdict));
-        verdict.refusal = refusal(refused);
+        let refused = malformed.or_else(|| self.object_to_order(command, order, &mut verdict));
+        verdict.refuse(refused);
         verdict
     }
 
-    /// What risk has against an order, in the order of the statuses.
+    /// Checks an order, in the order of the table of precedence.
     #[inline(always)]
     fn object_to_order(
         &self,
@@ -68,29 +69,30 @@ impl Risk {
         order: &PlaceOrder,
         verdict: &mut Verdict,
     ) -> Option<Status> {
-        if verdict.extra_index == NO_INDEX {
+        let indices = verdict.order();
+        if indices.market == NO_INDEX {
             return Some(Status::MarketNotFound);
         }
-        let market = self.markets.entry(verdict.extra_index);
+        let market = self.markets.entry(indices.market);
         let refused = shape::of_order(order, market.tick, market.taker_fee);
         if refused.is_some() {
             return refused;
         }
-        if verdict.debit_index == NO_INDEX {
+        if indices.base == NO_INDEX {
             return Some(Status::BaseAccountNotFound);
         }
-        if verdict.credit_index == NO_INDEX {
+        if indices.quote == NO_INDEX {
             return Some(Status::QuoteAccountNotFound);
         }
-        let base = self.directory.entry(verdict.debit_index);
-        let quote = self.directory.entry(verdict.credit_index);
+        let base = self.directory.entry(indices.base);
+        let quote = self.directory.entry(indices.quote);
         if base.ledger != market.base_ledger {
             return Some(Status::BaseAccountHasDifferentLedger);
         }
         if quote.ledger != market.quote_ledger {
             return Some(Status::QuoteAccountHasDifferentLedger);
         }
-        if market.owns(verdict.debit_index) || market.owns(verdict.credit_index) {
+        if market.owns(indices.base) || market.owns(indices.quote) {
             return Some(Status::AccountBelongsToMarket);
         }
         let flags = base.flags.with(quote.flags);
@@ -100,7 +102,7 @@ impl Risk {
         let buys = order.side == Side::Buy as u8;
         let (payer, receiver) = if buys { (quote, base) } else { (base, quote) };
         if payer.flags.has(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS) {
-            verdict.detail |= Verdict::DEBITS_LIMITED;
+            verdict.add(Verdict::DEBITS_LIMITED);
         }
         if self.policies.is_empty() {
             return None;

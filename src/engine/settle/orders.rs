@@ -1,19 +1,22 @@
-//! Commands about markets and orders, as the stage runs them.
+//! Commands about markets and orders.
 
-use super::exchange::Answer;
-use super::*;
+use super::emitter::Emitter;
+use super::exchange::{Answer, Exchange};
+use super::{Settle, outcome};
+use crate::emit::{Emit, Paused};
+use crate::ledger::Ledger;
+use ringfence_types::{Command, EventBody, EventKind, Op, Outbox, Outcome, Side, Status, Verdict};
 
-/// Places, amends or cancels an order. `None`: nothing more can be told; called again, it goes on
-/// from there.
+/// Places, amends or cancels an order.
 #[inline]
-pub(super) fn settle<O: Outbox>(
+pub(super) fn execute(
     ledger: &mut Ledger,
     exchange: &mut Exchange,
     command: &Command,
     verdict: &Verdict,
     hash: u32,
-    teller: &mut Teller<'_, O>,
-) -> Option<Outcome> {
+    emitter: &mut impl Emit,
+) -> Result<Outcome, Paused> {
     let now = command.header.timestamp;
     let begun = if exchange.is_under_way() {
         None
@@ -26,82 +29,63 @@ pub(super) fn settle<O: Outbox>(
     };
     let answer = match begun {
         Some(answer) => answer,
-        None => exchange.go_on(ledger, now, teller)?,
+        None => exchange.go_on(ledger, now, emitter)?,
     };
-    Some(outcome_of(command, &answer))
+    Ok(outcome_of(command, &answer))
 }
 
-/// Shows an order. `None`: there is no room for its body.
+/// Shows an order.
 pub(super) fn look_up_order<O: Outbox>(
     ledger: &Ledger,
     exchange: &mut Exchange,
     command: &Command,
-    teller: &mut Teller<'_, O>,
-) -> Option<Status> {
-    if !teller.may_tell() {
-        return None;
-    }
+    emitter: &mut Emitter<'_, O>,
+) -> Result<Status, Paused> {
+    emitter.make_sure_of_room()?;
     let id = command.body.lookup().id;
     let Some(order) = exchange.find_order(ledger, id, command.header.timestamp) else {
-        return Some(Status::OrderNotFound);
+        return Ok(Status::OrderNotFound);
     };
-    teller.show(EventKind::OrderBody, EventBody::of_order(order));
-    Some(Status::Found)
+    emitter.emit_body(EventKind::OrderBody, EventBody::of_order(order));
+    Ok(Status::Found)
 }
 
-/// Shows a market and its best prices. `None`: there is no room for the next body; called again, it
-/// goes on from there.
+/// Shows a market and its best prices.
 pub(super) fn look_up_market<O: Outbox>(
     exchange: &Exchange,
-    bodies_put: &mut u8,
+    bodies_emitted: &mut u8,
     verdict: &Verdict,
-    teller: &mut Teller<'_, O>,
-) -> Option<Status> {
-    let index = verdict.debit_index;
+    emitter: &mut Emitter<'_, O>,
+) -> Result<Status, Paused> {
+    let index = verdict.market();
     if index == Verdict::NONE {
-        return Some(Status::MarketNotFound);
+        return Ok(Status::MarketNotFound);
     }
-    while *bodies_put < 3 {
-        if !teller.may_tell() {
-            return None;
-        }
+    while *bodies_emitted < 3 {
+        emitter.make_sure_of_room()?;
         let levels = |side| EventBody::of_levels(exchange.show_levels(index, side));
-        let (kind, body) = match *bodies_put {
+        let (kind, body) = match *bodies_emitted {
             0 => (EventKind::MarketBody, EventBody::of_market(exchange.show_market(index))),
             1 => (EventKind::BidsBody, levels(Side::Buy)),
             _ => (EventKind::AsksBody, levels(Side::Sell)),
         };
-        teller.show(kind, body);
-        *bodies_put += 1;
+        emitter.emit_body(kind, body);
+        *bodies_emitted += 1;
     }
-    *bodies_put = 0;
-    Some(Status::Found)
+    *bodies_emitted = 0;
+    Ok(Status::Found)
 }
 
 impl Settle {
-    /// Brings closer what an order that comes soon will touch.
-    pub(super) fn fetch_order(&self, command: &Command, verdict: &Verdict, hash: u32) {
+    /// Prefetches what an order that comes soon will touch.
+    #[inline(always)]
+    pub(super) fn prefetch_order(&self, command: &Command, verdict: &Verdict, hash: u32) {
         if command.op() == Op::PlaceOrder {
             let buys = command.body.order().side == Side::Buy as u8;
-            let pays = if buys { verdict.credit_index } else { verdict.debit_index };
-            self.ledger.fetch_balances(pays);
+            let side = if buys { Side::Buy } else { Side::Sell };
+            self.ledger.prefetch_balances(verdict.order().payer(side));
         } else {
-            self.exchange.fetch_record(hash);
-        }
-    }
-
-    /// Brings closer what stands around the order that the command at `index` takes out of its place,
-    /// if it does.
-    pub(super) fn fetch_neighbours(
-        &self,
-        commands: &(impl Window<Command> + ?Sized),
-        index: usize,
-    ) {
-        if index < commands.len()
-            && commands.at(index).is_of_order()
-            && commands.at(index).op() != Op::PlaceOrder
-        {
-            self.exchange.fetch_neighbours(&self.ledger, self.hashes[index % HASHES_KEPT]);
+            self.exchange.prefetch_record(hash);
         }
     }
 }

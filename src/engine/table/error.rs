@@ -7,7 +7,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum EngineError {
     /// The machine gave no memory.
-    #[error("no memory for {what}: {bytes} bytes asked for")]
+    #[error("no memory for {what}: {bytes} bytes asked for{}", deciding(what))]
     OutOfMemory {
         /// What the memory was for.
         what: &'static str,
@@ -34,6 +34,23 @@ pub enum EngineError {
         /// How many were asked for.
         asked: u64,
     },
+}
+
+/// Which capacities decide how much memory `what` takes: the end of the error, or nothing where it
+/// is always the same. Programs name their options after the capacities.
+fn deciding(what: &str) -> &'static str {
+    match what {
+        "accounts" | "ids of accounts" | "resolutions" => {
+            "; the option `accounts` decides how many"
+        }
+        "transfers" | "ids of transfers" => "; the option `transfers` decides how many",
+        "timers" => "; the options `transfers` and `orders` decide how many",
+        "queued payments" => "; the options `accounts` and `transfers` decide how many",
+        "policies" => "; the option `policies` decides how many",
+        "markets" | "ids of markets" => "; the option `markets` decides how many",
+        "orders" | "ids of orders" | "price levels" => "; the option `orders` decides how many",
+        _ => "",
+    }
 }
 
 impl EngineError {
@@ -65,5 +82,18 @@ impl EngineError {
             return Err(EngineError::CapacityShrinks { what, before: before as u64, asked });
         }
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn an_error_of_memory_names_the_option_to_change() {
+        let error = EngineError::OutOfMemory { what: "ids of transfers", bytes: 7 };
+        let text = "no memory for ids of transfers: 7 bytes asked for; the option `transfers` decides how many";
+        assert_eq!(error.to_string(), text);
     }
 }

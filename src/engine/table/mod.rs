@@ -1,14 +1,16 @@
-//! Memory of fixed size: arrays allocated at start, the hash table that leads from ids into them, and
-//! the queue that says which ids are forgotten next.
+//! Memory of fixed size: arrays allocated at start, the hash table that leads from ids into them,
+//! the queue that says which ids are forgotten next, and the store of records that is made of the
+//! three.
 //!
 //! ```text
 //!   id ──hash──▶ [ fingerprint | index ]  8 bytes a slot ──▶ record in an Array
 //!                  Table                                      dense, by index
+//!                                          Retention: [ index | index ]  settled, oldest first
 //! ```
 //!
 //! # Invariants
 //!
-//! * Nothing here allocates after [`Array::new`], [`Table::new`], [`Retention::new`] and their growth.
+//! * Nothing here allocates but to be made and to grow.
 //! * Every page is written to when it is allocated, so that no run meets a page fault.
 //! * What a table answers never depends on its key, its size or the order of insertions.
 
@@ -18,6 +20,7 @@ mod hash;
 mod index;
 mod prefetch;
 mod retention;
+mod store;
 
 pub use array::Array;
 pub use error::EngineError;
@@ -25,6 +28,7 @@ pub use hash::IdHasher;
 pub use index::Table;
 pub use prefetch::prefetch;
 pub use retention::Retention;
+pub use store::{ColdPart, HotPart, Store, StoreNames};
 
 /// No index: what index fields hold where they lead nowhere.
 pub const NO_INDEX: u32 = u32::MAX;

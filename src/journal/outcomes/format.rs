@@ -2,6 +2,7 @@
 
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
+use crate::error::Fault;
 use ringfence_types::{Event, Outcome};
 
 /// Version of the format that this program writes.
@@ -15,13 +16,13 @@ pub const FRAME_OUTCOME_BYTES: usize = 256 * 1024;
 /// Longest payload of a frame that a reader takes, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 2 * FRAME_OUTCOME_BYTES;
 
-const _: () = assert!(size_of::<FileHeader>() == HEADER_BYTES);
-const _: () = assert!(size_of::<FrameHeader>() == HEADER_BYTES);
+const _: () = assert!(size_of::<LogFileHeader>() == HEADER_BYTES);
+const _: () = assert!(size_of::<LogFrameHeader>() == HEADER_BYTES);
 
 /// The start of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-pub struct FileHeader {
+pub struct LogFileHeader {
     /// `RINGOUTC`.
     pub magic: [u8; 8],
     /// [`LOG_VERSION`] of the program that wrote it.
@@ -42,22 +43,26 @@ pub struct FileHeader {
 /// The start of a frame: outcomes of consecutive commands, then events, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-pub struct FrameHeader {
+pub struct LogFrameHeader {
     /// CRC-32C of the journal's identity, bytes 4 to 63, and the payload.
     pub checksum: u32,
     /// Outcomes.
     pub outcomes: u32,
-    /// Sequence of the first outcome; where there is none, of the command that the events belong to.
+    /// Sequence of the first outcome; where there is none, of the command that the events belong
+    /// to.
     pub first_sequence: u64,
     /// Events.
     pub events: u32,
+    /// 1 if the outcomes were final when the frame was written: their commands were on stable
+    /// storage before they left. Else 0: nothing is known.
+    pub is_final: u32,
     /// Zero.
-    pub reserved: [u8; 44],
+    pub reserved: [u8; 40],
 }
 
-impl FileHeader {
-    pub(super) fn new(journal_id: [u8; 16], first_sequence: u64, follows: u64) -> FileHeader {
-        let mut header = FileHeader {
+impl LogFileHeader {
+    pub(super) fn new(journal_id: [u8; 16], first_sequence: u64, follows: u64) -> LogFileHeader {
+        let mut header = LogFileHeader {
             magic: LOG_MAGIC,
             version: LOG_VERSION,
             checksum: 0,
@@ -70,34 +75,59 @@ impl FileHeader {
         header
     }
 
-    /// What is wrong with it, as the header of a file with this name in this journal.
-    pub(super) fn check(&self, journal_id: &[u8; 16], first_sequence: u64) -> Result<(), String> {
-        let sum = crc32c::crc32c(FileHeader { checksum: 0, ..*self }.as_bytes());
+    /// Checks it as the header of the file of this journal that is named by `first_sequence`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(super) fn check(&self, journal_id: &[u8; 16], first_sequence: u64) -> Result<(), Fault> {
+        let sum = crc32c::crc32c(LogFileHeader { checksum: 0, ..*self }.as_bytes());
         if self.magic != LOG_MAGIC {
-            return Err("the file does not begin as an outcome log does".to_owned());
+            return Err(Fault::Magic);
         }
         if self.version != LOG_VERSION {
-            return Err(format!("version {} of the format, expected {LOG_VERSION}", self.version));
+            return Err(Fault::Version { expected: LOG_VERSION, found: self.version });
         }
         if self.checksum != sum {
-            return Err(format!("checksum {:#010x}, expected {sum:#010x}", self.checksum));
+            return Err(Fault::Checksum { expected: sum, found: self.checksum });
         }
         if self.journal_id != *journal_id {
-            return Err("the log of another journal".to_owned());
+            return Err(Fault::foreign(journal_id, &self.journal_id));
         }
         if self.first_sequence != first_sequence {
-            let found = self.first_sequence;
-            return Err(format!("begins with sequence {found}, expected {first_sequence}"));
+            let (expected, found) = (first_sequence, self.first_sequence);
+            return Err(Fault::Sequence { expected, found });
         }
         Ok(())
     }
 }
 
-impl FrameHeader {
+impl LogFrameHeader {
     /// Length of what follows the header, in bytes.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
         self.outcomes as usize * size_of::<Outcome>() + self.events as usize * size_of::<Event>()
+    }
+
+    /// Length of the frame, header included, in bytes.
+    #[must_use]
+    pub fn frame_bytes(&self) -> u64 {
+        (HEADER_BYTES + self.payload_bytes()) as u64
+    }
+
+    /// Sequence of the last outcome; where there is none, of the one before.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.first_sequence + u64::from(self.outcomes) - 1
+    }
+
+    /// Whether it can be a frame's header, as far as can be said without the checksum.
+    pub(super) fn is_plausible(&self) -> bool {
+        self.reserved == [0; 40]
+            && self.is_final <= 1
+            && self.outcomes | self.events != 0
+            && (1..u64::MAX / 2).contains(&self.first_sequence)
+            && self.payload_bytes() <= PAYLOAD_BYTES_MAX
     }
 
     pub(super) fn sum(&self, journal_id: &[u8; 16], payload: &[u8]) -> u32 {
@@ -175,13 +205,14 @@ impl Frame {
     }
 
     /// Its bytes, header included, appended to `out`.
-    pub(super) fn encode(&self, journal_id: &[u8; 16], out: &mut Vec<u8>) {
+    pub(super) fn encode(&self, journal_id: &[u8; 16], is_final: bool, out: &mut Vec<u8>) {
         let start = out.len();
-        let mut header = FrameHeader {
+        let mut header = LogFrameHeader {
             outcomes: self.outcomes.len() as u32,
             first_sequence: self.first_sequence,
             events: self.events.len() as u32,
-            ..FrameHeader::new_zeroed()
+            is_final: u32::from(is_final),
+            ..LogFrameHeader::new_zeroed()
         };
         out.extend_from_slice(header.as_bytes());
         out.extend_from_slice(self.outcomes.as_bytes());

@@ -7,19 +7,35 @@
 //!
 //! `docs/outcome-log.md` describes the files byte by byte.
 //!
+//! A start reads the log ([`Scan`]), decides what is to be done with it ([`decide`]), and then goes
+//! on with it ([`Log::go_on`]) or first makes it whole ([`Scan::set_aside`]).
+//!
 //! # Invariants
 //!
-//! * The log is derived from the journal and never trusted over it: what is damaged, missing or ahead
-//!   of the journal is cut and made again.
+//! * The log is derived from the journal: what a replay can make again is cut where it is
+//!   damaged, and made again.
+//! * What no replay can make again is never deleted: what is good stays in the log, and what is
+//!   damaged is kept beside it.
+//! * What was final when it was written, and is not in the journal, proves that the journal has
+//!   lost it. Nothing is then changed.
 //! * Nothing of it depends on who was connected: sessions are zero.
 //! * Within a file sequences have no gap.
 
-mod error;
+mod decide;
+mod file;
 mod format;
 mod log;
+mod mend;
 mod reader;
+mod scan;
 
-pub use error::LogError;
-pub use format::{FRAME_OUTCOME_BYTES, FileHeader, Frame, FrameHeader, LOG_VERSION, log_name};
+pub use decide::{Decision, Held, Replayable, decide};
+pub use format::{
+    FRAME_OUTCOME_BYTES, Frame, LOG_VERSION, LogFileHeader, LogFrameHeader, log_name,
+};
 pub use log::Log;
 pub use reader::{LogEntry, LogReader};
+pub use scan::Scan;
+
+#[cfg(test)]
+mod tests;

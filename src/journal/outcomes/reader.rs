@@ -1,16 +1,10 @@
 //! Reads an outcome log, from any sequence on.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use zerocopy::FromBytes;
-
-use super::LogError;
-use super::format::{
-    FileHeader, FrameHeader, HEADER_BYTES, PAYLOAD_BYTES_MAX, log_name, log_of_name,
-};
+use super::file::{LogFile, file_sequences, split};
+use super::format::HEADER_BYTES;
+use crate::error::{Fault, JournalError};
 use ringfence_types::{Event, Outcome};
 
 /// One thing that a log holds, in order.
@@ -28,12 +22,12 @@ pub struct LogReader {
     journal_id: [u8; 16],
     /// First sequences of the files that come.
     files: std::vec::IntoIter<u64>,
-    current: Option<(PathBuf, File)>,
+    current: Option<LogFile>,
     /// Where the next frame begins.
     offset: u64,
     /// Sequence of the last outcome that was read, or that the log began behind.
     last_sequence: u64,
-    bytes: Vec<u8>,
+    payload: Vec<u8>,
     outcomes: Vec<Outcome>,
     events: Vec<Event>,
     first_sequence: u64,
@@ -46,8 +40,8 @@ impl LogReader {
     ///
     /// # Errors
     ///
-    /// [`LogError::Io`].
-    pub fn open(dir: &Path, journal_id: [u8; 16]) -> Result<LogReader, LogError> {
+    /// [`JournalError::Io`].
+    pub fn open(dir: &Path, journal_id: [u8; 16]) -> Result<LogReader, JournalError> {
         let files = file_sequences(dir)?.into_iter();
         Ok(LogReader {
             dir: dir.to_path_buf(),
@@ -56,7 +50,7 @@ impl LogReader {
             current: None,
             offset: 0,
             last_sequence: 0,
-            bytes: Vec::new(),
+            payload: Vec::new(),
             outcomes: Vec::new(),
             events: Vec::new(),
             first_sequence: 0,
@@ -69,8 +63,8 @@ impl LogReader {
     ///
     /// # Errors
     ///
-    /// [`LogError::Damaged`], [`LogError::Io`].
-    pub fn next_entry(&mut self) -> Result<Option<LogEntry>, LogError> {
+    /// [`JournalError::Damaged`], [`JournalError::Io`].
+    pub fn next_entry(&mut self) -> Result<Option<LogEntry>, JournalError> {
         loop {
             let sequence = self.first_sequence + self.next_outcome as u64;
             if let Some(event) = self.events.get(self.next_event)
@@ -95,109 +89,103 @@ impl LogReader {
         self.last_sequence
     }
 
-    /// Whether all events that were read belong to outcomes that were.
-    pub(super) fn ends_whole(&self) -> bool {
-        self.events.last().is_none_or(|event| event.goes_before() <= self.last_sequence)
-    }
-
-    /// The file that is being read, and where the frames end that were good, in bytes.
-    pub(super) fn position(&self) -> Option<(&Path, u64)> {
-        self.current.as_ref().map(|(path, _)| (path.as_path(), self.offset))
-    }
-
     /// Reads one more frame; whether there was one.
-    pub(super) fn next_frame(&mut self) -> Result<bool, LogError> {
+    fn next_frame(&mut self) -> Result<bool, JournalError> {
         loop {
             if self.current.is_some() && self.frame()? {
                 return Ok(true);
             }
             let Some(first_sequence) = self.files.next() else { return Ok(false) };
-            let path = self.dir.join(log_name(first_sequence));
-            let file = File::open(&path).map_err(|error| LogError::io("open", &path, 0, error))?;
-            let (path, file) = self.current.insert((path, file));
             self.offset = 0;
-            let mut header = [0; HEADER_BYTES];
-            read_exact(path, file, &mut header, 0)?;
-            let header = FileHeader::read_from_bytes(&header).expect("the length is its own");
-            let checked =
-                header.check(&self.journal_id, first_sequence).and_then(|()| {
-                    match header.follows == self.last_sequence || self.last_sequence == 0 {
-                        true => Ok(()),
-                        false => Err(format!(
-                            "follows on sequence {}, expected {}",
-                            header.follows, self.last_sequence
-                        )),
-                    }
-                });
-            checked.map_err(|what| damaged(path, 0, what))?;
+            let file = self.current.insert(LogFile::open(&self.dir, first_sequence)?);
+            let header = file.header(&self.journal_id, first_sequence)?;
+            let (expected, found) = (self.last_sequence, header.follows);
+            // The first file that is there may follow on one that is not.
+            if expected != 0 && expected != found {
+                return Err(file.damaged(0, Fault::Follows { expected, found }));
+            }
             self.offset = HEADER_BYTES as u64;
             self.last_sequence = first_sequence - 1;
         }
     }
 
     /// Reads the frame at the present place; `false` where the file ends.
-    fn frame(&mut self) -> Result<bool, LogError> {
-        let (path, file) = self.current.as_ref().expect("a file is open");
-        let offset = self.offset;
-        let mut header = [0; HEADER_BYTES];
-        match file.read_at(&mut header, offset) {
-            Ok(0) => return Ok(false),
-            Ok(_) => {}
-            Err(error) => return Err(LogError::io("read", path, offset, error)),
+    fn frame(&mut self) -> Result<bool, JournalError> {
+        let file = self.current.as_ref().expect("a file is open");
+        let Some(header) = file.frame(self.offset, &self.journal_id, &mut self.payload)? else {
+            return Ok(false);
+        };
+        let (expected, found) = (self.last_sequence + 1, header.first_sequence);
+        if expected != found {
+            return Err(file.damaged(self.offset, Fault::Sequence { expected, found }));
         }
-        read_exact(path, file, &mut header, offset)?;
-        let header = FrameHeader::read_from_bytes(&header).expect("the length is its own");
-        let expected = self.last_sequence + 1;
-        if header.payload_bytes() > PAYLOAD_BYTES_MAX || header.first_sequence != expected {
-            let found = header.first_sequence;
-            let what = format!("no frame that begins with sequence {expected}, but {found}");
-            return Err(damaged(path, offset, what));
-        }
-        self.bytes.resize(header.payload_bytes(), 0);
-        read_exact(path, file, &mut self.bytes, offset + HEADER_BYTES as u64)?;
-        let sum = header.sum(&self.journal_id, &self.bytes);
-        if sum != header.checksum {
-            let what = format!("checksum {sum:#010x}, expected {:#010x}", header.checksum);
-            return Err(damaged(path, offset, what));
-        }
-        let (outcomes, events) =
-            self.bytes.split_at(header.outcomes as usize * size_of::<Outcome>());
-        self.outcomes = read_all(outcomes);
-        self.events = read_all(events);
+        (self.outcomes, self.events) = split(&header, &self.payload);
         (self.next_outcome, self.next_event) = (0, 0);
         self.first_sequence = header.first_sequence;
         self.last_sequence += u64::from(header.outcomes);
-        self.offset += (HEADER_BYTES + self.bytes.len()) as u64;
+        self.offset += header.frame_bytes();
         Ok(true)
     }
 }
 
-fn read_all<T: FromBytes>(bytes: &[u8]) -> Vec<T> {
-    let whole = bytes.chunks_exact(size_of::<T>());
-    whole.map(|bytes| T::read_from_bytes(bytes).expect("the length is its own")).collect()
-}
+#[cfg(test)]
+mod tests {
+    use zerocopy::IntoBytes;
 
-fn read_exact(path: &Path, file: &File, bytes: &mut [u8], offset: u64) -> Result<(), LogError> {
-    file.read_exact_at(bytes, offset).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            damaged(path, offset, "the file ends within a frame or a header".to_owned())
+    use super::*;
+    use crate::outcomes::format::LogFileHeader;
+    use crate::outcomes::{Frame, Log, log_name};
+
+    const ID: [u8; 16] = *b"0123456789abcdef";
+
+    /// A log of three frames of one outcome each, in a file of its own.
+    fn log() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Log::new(folder.path(), ID);
+        for sequence in 1..=3 {
+            let mut frame = Frame::new();
+            frame.outcome(sequence, &Outcome::default());
+            log.append(&frame).unwrap();
         }
-        _ => LogError::io("read", path, offset, error),
-    })
-}
-
-fn damaged(path: &Path, offset: u64, what: String) -> LogError {
-    LogError::Damaged { path: path.to_path_buf(), offset, what }
-}
-
-/// First sequences of a log's files, in order.
-pub(super) fn file_sequences(dir: &Path) -> Result<Vec<u64>, LogError> {
-    let failed = |error| LogError::io("list", dir, 0, error);
-    let mut sequences = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        sequences.extend(name.to_str().and_then(log_of_name));
+        let path = folder.path().join(log_name(1));
+        let bytes = std::fs::read(&path).unwrap();
+        (folder, path, bytes)
     }
-    sequences.sort_unstable();
-    Ok(sequences)
+
+    #[test]
+    fn damage_is_named_with_its_place_and_as_a_journal_names_it() {
+        let (folder, path, good) = log();
+        let frame_bytes = HEADER_BYTES + size_of::<Outcome>();
+        let second = HEADER_BYTES + frame_bytes;
+        let flipped = |byte: usize| {
+            let mut bytes = good.clone();
+            bytes[byte] ^= 1;
+            bytes
+        };
+        let third = second + frame_bytes;
+        let without_second = [&good[..second], &good[third..]].concat();
+        let mut other = LogFileHeader::new([7; 16], 1, 0).as_bytes().to_vec();
+        other.extend(&good[HEADER_BYTES..]);
+        //  name                 the file                         where       what
+        let cases: [(&str, Vec<u8>, usize, &str); 8] = [
+            ("empty", Vec::new(), 0, "the file ends within a header or a frame"),
+            ("no log", b"x".repeat(500), 0, "the file does not begin as a file of its kind does"),
+            ("of another journal", other, 0, "of the journal 0707070707070707"),
+            ("version", flipped(8), 0, "version 0 of the format, expected 1"),
+            ("a sequence", flipped(second + 8), second, "checksum 0x"),
+            ("an outcome", flipped(second + 70), second, "checksum 0x"),
+            ("a frame missing", without_second, second, "sequence 3, expected 2"),
+            ("cut short", good[..second + 70].to_vec(), second, "the file ends within a header"),
+        ];
+        for (name, bytes, offset, what) in cases {
+            std::fs::write(&path, bytes).unwrap();
+            let mut reader = LogReader::open(folder.path(), ID).unwrap();
+            let error = std::iter::repeat_with(|| reader.next_entry())
+                .find_map(|entry| entry.err())
+                .unwrap()
+                .to_string();
+            let expected = format!("{} at byte {offset}: {what}", path.display());
+            assert!(error.starts_with(&expected), "{name}: {error}");
+        }
+    }
 }

@@ -1,14 +1,20 @@
 //! The bytes of a snapshot file.
 
+use std::mem::offset_of;
+use std::ops::Range;
+
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
+use super::seal;
 use crate::error::Fault;
 use crate::format::BLOCK_BYTES;
+use crate::format::Seal;
 use crate::place::Anchor;
+use crate::seal::Key;
 use ringfence_types::Rules;
 
 /// Version of the format that this program writes.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 /// What a snapshot file begins with.
 pub const SNAPSHOT_MAGIC: [u8; 8] = *b"RINGSNAP";
 /// The header of a file, in bytes: one block.
@@ -20,6 +26,13 @@ pub const PIECE_HEADER_BYTES: usize = 64;
 /// Most sections in a file.
 pub const SECTIONS_MAX: usize = 64;
 
+/// Where the seal stands in the header of a file.
+pub(super) const HEADER_SEAL: Range<usize> = 272..288;
+/// Where the seal stands in a piece.
+pub(super) const PIECE_SEAL: Range<usize> = 32..48;
+
+const _: () = assert!(offset_of!(SnapshotHeader, seal) == HEADER_SEAL.start);
+const _: () = assert!(offset_of!(PieceHeader, seal) == PIECE_SEAL.start);
 const _: () = assert!(size_of::<SnapshotHeader>() <= HEADER_BYTES);
 const _: () = assert!(size_of::<SectionEntry>() == 32);
 const _: () = assert!(size_of::<PieceHeader>() == PIECE_HEADER_BYTES);
@@ -51,17 +64,21 @@ pub struct SnapshotHeader {
     /// Where that frame begins in its segment, in bytes.
     pub frame_offset: u64,
     /// The keyed seal of that frame.
-    pub seal: [u8; 16],
+    pub frame_seal: Seal,
     /// Digest of the contents.
     pub digest: [u8; 32],
     /// The rules that held for that batch.
     pub rules: Rules,
     /// Sections in the file.
     pub section_count: u32,
+    /// 1 if the file is sealed with the journal's key, else 0.
+    pub is_keyed: u32,
     /// How many repairs until then gave up commands that had been acknowledged.
-    pub epoch: u32,
+    pub epoch: u64,
+    /// The keyed seal of this block; zero where there is no key.
+    pub seal: Seal,
     /// Zero.
-    pub reserved: [u32; 14],
+    pub reserved: [u32; 8],
     /// Where they are.
     pub sections: [SectionEntry; SECTIONS_MAX],
 }
@@ -86,7 +103,8 @@ pub struct SectionEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct PieceHeader {
-    /// CRC-32C of the seed and all that follows this field, up to the end of the piece's last block.
+    /// CRC-32C of the seed and all that follows this field, up to the end of the piece's last
+    /// block.
     pub checksum: u32,
     /// A [`ringfence_types::Section`], by its number.
     pub section: u32,
@@ -98,8 +116,10 @@ pub struct PieceHeader {
     pub first: u64,
     /// Where the piece begins, in bytes.
     pub offset: u64,
+    /// The keyed seal of the piece; zero where there is no key.
+    pub seal: Seal,
     /// Zero.
-    pub reserved: [u8; 32],
+    pub reserved: [u8; 16],
 }
 
 impl SnapshotHeader {
@@ -116,7 +136,7 @@ impl SnapshotHeader {
             segment: anchor.segment,
             frame_checksum: anchor.frame_checksum,
             frame_offset: anchor.frame_offset,
-            seal: anchor.seal,
+            frame_seal: anchor.seal,
             epoch: anchor.epoch.into(),
             digest,
             rules: anchor.rules,
@@ -134,7 +154,7 @@ impl SnapshotHeader {
             segment: self.segment,
             frame_checksum: self.frame_checksum,
             frame_offset: self.frame_offset,
-            seal: self.seal,
+            seal: self.frame_seal,
             epoch: self.epoch as u16,
             rules: self.rules,
         }
@@ -146,22 +166,26 @@ impl SnapshotHeader {
         &self.sections[..self.section_count as usize]
     }
 
-    /// Writes it, with its checksum, over `block`.
+    /// Writes it over `block`, with its seal, if there is a key, and its checksum.
     ///
     /// # Panics
     ///
     /// If `block` is not 4096 bytes long.
-    pub fn write(mut self, block: &mut [u8]) {
+    pub fn write(mut self, block: &mut [u8], key: Option<&Key>) {
         assert_eq!(block.len(), HEADER_BYTES);
-        self.checksum = 0;
+        (self.checksum, self.is_keyed, self.seal) = (0, u32::from(key.is_some()), [0; 16]);
         block.fill(0);
         block[..size_of::<SnapshotHeader>()].copy_from_slice(self.as_bytes());
+        if let Some(key) = key {
+            let seal = seal::of_header(key, block);
+            block[HEADER_SEAL].copy_from_slice(&seal);
+        }
         let checksum = crc32c::crc32c(block);
         block[12..16].copy_from_slice(&checksum.to_le_bytes());
     }
 
-    /// Reads the header of the snapshot of `sequence` and checks all that can be checked without the
-    /// rest of the file, which is `file_bytes` long.
+    /// Reads the header of the snapshot of `sequence` and checks all that can be checked without
+    /// the rest of the file, which is `file_bytes` long.
     ///
     /// # Errors
     ///
@@ -196,6 +220,9 @@ impl SnapshotHeader {
         if header.section_count as usize > SECTIONS_MAX {
             return Err(Fault::Field { name: "sections", found: header.section_count.into() });
         }
+        if header.is_keyed > 1 {
+            return Err(Fault::Field { name: "keyed", found: header.is_keyed.into() });
+        }
         for entry in header.sections() {
             if records_per_piece(entry.record_bytes as usize) == 0 {
                 return Err(Fault::Field {
@@ -205,6 +232,19 @@ impl SnapshotHeader {
             }
         }
         Ok(header)
+    }
+
+    /// Checks the seal of the header, which stands in `block`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(super) fn check_seal(&self, block: &[u8], key: &Key) -> Result<(), Fault> {
+        if self.is_keyed == 0 {
+            return Err(Fault::Unsealed);
+        }
+        let of_header = seal::of_header(key, &block[..HEADER_BYTES]);
+        if of_header == self.seal { Ok(()) } else { Err(Fault::SnapshotSeal) }
     }
 
     /// What the checksums of this file's pieces begin with.
@@ -234,21 +274,35 @@ impl SectionEntry {
 }
 
 impl PieceHeader {
-    /// Writes it, with its checksum, to the start of `piece`, whose records and padding are there.
-    pub fn write(mut self, piece: &mut [u8], seed: u32) {
+    /// Writes it to the start of `piece`, whose records and padding are there, with its seal, if
+    /// there is a key, and its checksum. `snapshot` is the header of the file.
+    pub(super) fn write(mut self, piece: &mut [u8], snapshot: &SnapshotHeader, key: Option<&Key>) {
+        self.seal = [0; 16];
         piece[..PIECE_HEADER_BYTES].copy_from_slice(self.as_bytes());
+        if let Some(key) = key {
+            let seal = seal::of_piece(key, snapshot, piece);
+            piece[PIECE_SEAL].copy_from_slice(&seal);
+        }
+        let seed = snapshot.piece_seed();
         self.checksum = crc32c::crc32c_append(seed, &piece[4..]);
         piece[..4].copy_from_slice(&self.checksum.to_le_bytes());
     }
 
-    /// Checks a piece, which should begin with this header, but for its checksum.
+    /// Checks a piece of the file with the header `snapshot`. The piece should begin with this
+    /// header, but for its checksum and its seal.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
-    pub fn check(&self, piece: &[u8], seed: u32) -> Result<(), Fault> {
+    pub(super) fn check(
+        &self,
+        piece: &[u8],
+        snapshot: &SnapshotHeader,
+        key: Option<&Key>,
+    ) -> Result<(), Fault> {
         let (found, _) =
             PieceHeader::read_from_prefix(piece).expect("a piece is longer than its header");
+        let seed = snapshot.piece_seed();
         let sum = crc32c::crc32c_append(seed, &piece[4..]);
         if sum != found.checksum {
             return Err(Fault::Checksum { expected: sum, found: found.checksum });
@@ -268,6 +322,9 @@ impl PieceHeader {
         }
         if found.first != self.first {
             return Err(Fault::Field { name: "first record", found: found.first });
+        }
+        if key.is_some_and(|key| seal::of_piece(key, snapshot, piece) != found.seal) {
+            return Err(Fault::SnapshotSeal);
         }
         Ok(())
     }

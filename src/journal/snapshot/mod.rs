@@ -10,48 +10,25 @@
 //! # Invariants
 //!
 //! * A file under its own name is whole and was durable before it had that name.
-//! * Every byte is under a checksum that begins with the identity of the journal and the sequence, so
-//!   no part of another snapshot fits in.
+//! * Every byte is under a checksum that begins with the identity of the journal and the
+//!   sequence, so no part of another snapshot fits in.
 //! * What a snapshot covers was durable before it was written.
 
 mod format;
 mod reader;
-mod retire;
+mod seal;
 mod writer;
 
 pub use format::{SNAPSHOT_VERSION, SnapshotHeader, snapshot_name, snapshot_of_name};
 pub use reader::{Snapshot, SnapshotError, SnapshotSource};
-pub use retire::{Retired, retire};
 pub use writer::SnapshotWriter;
 use writer::TEMPORARY_SUFFIX;
 
-use super::error::{Fault, JournalError};
+use super::error::JournalError;
 use super::files::Files;
-use super::segments::first_segment;
 
-/// Checks every byte of every snapshot in a directory, and that it is of the journal there. Gives their
-/// sequences, the oldest first.
-///
-/// # Errors
-///
-/// [`JournalError::Damaged`] for the first damage, [`JournalError::Io`].
-pub fn check_snapshots<F: Files>(files: &F) -> Result<Vec<u64>, JournalError> {
-    let sequences = snapshots(files)?;
-    for &sequence in &sequences {
-        let snapshot = Snapshot::open(files, sequence)?;
-        let (expected, found) = (first_segment(files)?.journal_id, snapshot.header().journal_id);
-        if expected != found {
-            let (expected, found) = (u128::from_be_bytes(expected), u128::from_be_bytes(found));
-            let path = files.path(&snapshot_name(sequence));
-            let fault = Fault::Foreign { expected, found };
-            return Err(JournalError::Damaged { path, offset: 0, fault });
-        }
-        snapshot.check()?;
-    }
-    Ok(sequences)
-}
-
-/// Removes what snapshots that were cut short have left. Only under [`super::DataDir::lock_snapshots`].
+/// Removes what snapshots that were cut short have left. Only under
+/// [`super::DataDir::lock_snapshots`].
 ///
 /// # Errors
 ///

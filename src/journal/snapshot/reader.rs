@@ -10,6 +10,7 @@ use super::writer::temporary_name;
 use crate::buffer::Buffer;
 use crate::error::{Fault, JournalError};
 use crate::files::{Access, Files, OpenFile};
+use crate::seal::Key;
 use ringfence_types::{ContentsSource, Misfit, Record, Section};
 
 /// Why a snapshot does not give contents back.
@@ -29,49 +30,81 @@ pub struct Snapshot<F: Files> {
     files: F,
     name: String,
     header: SnapshotHeader,
+    key: Option<Key>,
 }
 
 impl<F: Files> Snapshot<F> {
-    /// Opens the snapshot of `last_sequence` and checks its header.
+    /// Opens the snapshot of `last_sequence` and checks its header, but for its seal.
     ///
     /// # Errors
     ///
     /// [`JournalError::Damaged`], [`JournalError::Io`].
     pub fn open(files: &F, last_sequence: u64) -> Result<Snapshot<F>, JournalError> {
-        Snapshot::open_named(files, snapshot_name(last_sequence), last_sequence)
+        Snapshot::open_with(files, last_sequence, None)
     }
 
-    /// Opens the snapshot of `last_sequence` that has been written and has not got its name yet.
+    /// As [`Snapshot::open`]; with a key it also checks the seals, here and of all that is read.
     ///
     /// # Errors
     ///
     /// [`JournalError::Damaged`], [`JournalError::Io`].
-    pub fn open_unnamed(files: &F, last_sequence: u64) -> Result<Snapshot<F>, JournalError> {
-        Snapshot::open_named(files, temporary_name(last_sequence), last_sequence)
+    pub fn open_with(
+        files: &F,
+        last_sequence: u64,
+        key: Option<Key>,
+    ) -> Result<Snapshot<F>, JournalError> {
+        Snapshot::open_named(files, snapshot_name(last_sequence), last_sequence, key)
+    }
+
+    /// As [`Snapshot::open_with`], for one that has been written and has not got its name yet.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Damaged`], [`JournalError::Io`].
+    pub fn open_unnamed(
+        files: &F,
+        last_sequence: u64,
+        key: Option<Key>,
+    ) -> Result<Snapshot<F>, JournalError> {
+        Snapshot::open_named(files, temporary_name(last_sequence), last_sequence, key)
     }
 
     fn open_named(
         files: &F,
         name: String,
         last_sequence: u64,
+        key: Option<Key>,
     ) -> Result<Snapshot<F>, JournalError> {
         let file = files.open(&name, Access::Read)?;
         let mut block = Buffer::new(HEADER_BYTES);
         let filled = file.read_at(0, block.bytes_mut())?;
-        let header =
-            SnapshotHeader::read(&block.bytes()[..filled], last_sequence, file.length_bytes()?)
-                .map_err(|fault| JournalError::Damaged {
-                    path: files.path(&name),
-                    offset: 0,
-                    fault,
-                })?;
-        Ok(Snapshot { files: files.clone(), name, header })
+        let block = &block.bytes()[..filled];
+        let header = SnapshotHeader::read(block, last_sequence, file.length_bytes()?)
+            .and_then(|header| match &key {
+                Some(key) => header.check_seal(block, key).map(|()| header),
+                None => Ok(header),
+            })
+            .map_err(|fault| JournalError::Damaged { path: files.path(&name), offset: 0, fault })?;
+        Ok(Snapshot { files: files.clone(), name, header, key })
     }
 
     /// The header.
     #[must_use]
     pub fn header(&self) -> &SnapshotHeader {
         &self.header
+    }
+
+    /// Checks that it is of the journal `journal_id`.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Damaged`].
+    pub fn check_identity(&self, journal_id: &[u8; 16]) -> Result<(), JournalError> {
+        let found = &self.header.journal_id;
+        if found != journal_id {
+            return Err(self.damaged(0, Fault::foreign(journal_id, found)));
+        }
+        Ok(())
     }
 
     /// What reads the contents.
@@ -84,7 +117,7 @@ impl<F: Files> Snapshot<F> {
         Ok(SnapshotSource { snapshot: self.clone(), file, buffer: Buffer::new(PIECE_BYTES) })
     }
 
-    /// Checks every byte of the file.
+    /// Checks every byte of the file, and that its contents are those of the digest in the header.
     ///
     /// # Errors
     ///
@@ -92,9 +125,14 @@ impl<F: Files> Snapshot<F> {
     pub fn check(&self) -> Result<(), JournalError> {
         let mut source = self.source()?;
         let mut end = HEADER_BYTES as u64;
+        // The digest is the hash of the sections as they stand in the file.
+        let mut hasher = blake3::Hasher::new();
         for entry in self.header.sections() {
+            hasher.update(&entry.section.to_le_bytes());
+            hasher.update(&entry.record_bytes.to_le_bytes());
+            hasher.update(&entry.count.to_le_bytes());
             for number in 0..entry.pieces() {
-                source.piece(entry, number)?;
+                hasher.update(source.piece(entry, number)?);
                 let (offset, _, bytes) = entry.piece(number);
                 end = offset + bytes as u64;
             }
@@ -102,6 +140,9 @@ impl<F: Files> Snapshot<F> {
         if end != self.header.file_bytes {
             let (expected, found) = (end, self.header.file_bytes);
             return Err(self.damaged(end, Fault::FileLength { expected, found }));
+        }
+        if *hasher.finalize().as_bytes() != self.header.digest {
+            return Err(self.damaged(0, Fault::Digest));
         }
         Ok(())
     }
@@ -131,10 +172,12 @@ impl<F: Files> SnapshotSource<F> {
             count: count as u32,
             first: number * records_per_piece(entry.record_bytes as usize) as u64,
             offset,
-            reserved: [0; 32],
+            seal: [0; 16],
+            reserved: [0; 16],
         };
+        let Snapshot { header: snapshot, key, .. } = &self.snapshot;
         let checked = match filled == bytes {
-            true => header.check(&self.buffer.bytes()[..bytes], self.snapshot.header.piece_seed()),
+            true => header.check(&self.buffer.bytes()[..bytes], snapshot, key.as_ref()),
             false => Err(Fault::Empty),
         };
         checked.map_err(|fault| self.snapshot.damaged(offset, fault))?;

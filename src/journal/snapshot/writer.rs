@@ -8,6 +8,7 @@ use crate::buffer::Buffer;
 use crate::error::JournalError;
 use crate::files::{Files, OpenFile};
 use crate::place::Anchor;
+use crate::seal::Key;
 use ringfence_types::{ContentsSink, Record, Section};
 
 /// Takes an engine's contents and writes them under a temporary name.
@@ -15,13 +16,15 @@ pub struct SnapshotWriter<F: Files> {
     files: F,
     file: F::File,
     header: SnapshotHeader,
+    key: Option<Key>,
     buffer: Buffer,
     offset: u64,
     failure: Option<JournalError>,
 }
 
 impl<F: Files> SnapshotWriter<F> {
-    /// Begins a snapshot behind `anchor`. `event_timestamp` and `digest` are the engine's.
+    /// Begins a snapshot behind `anchor`, to be sealed with `key` if the journal has one.
+    /// `event_timestamp` and `digest` are the engine's.
     ///
     /// # Errors
     ///
@@ -31,12 +34,14 @@ impl<F: Files> SnapshotWriter<F> {
         anchor: &Anchor,
         event_timestamp: u64,
         digest: [u8; 32],
+        key: Option<Key>,
     ) -> Result<SnapshotWriter<F>, JournalError> {
         let file = files.create(&temporary_name(anchor.last_sequence))?;
         Ok(SnapshotWriter {
             files: files.clone(),
             file,
             header: SnapshotHeader::new(anchor, event_timestamp, digest),
+            key,
             buffer: Buffer::new(PIECE_BYTES),
             offset: HEADER_BYTES as u64,
             failure: None,
@@ -55,7 +60,7 @@ impl<F: Files> SnapshotWriter<F> {
         }
         self.header.file_bytes = self.offset;
         let block = &mut self.buffer.bytes_mut()[..HEADER_BYTES];
-        self.header.write(block);
+        self.header.write(block, self.key.as_ref());
         self.file.write_at(0, block, false)?;
         self.file.sync()?;
         self.files.sync_dir()?;
@@ -96,9 +101,10 @@ impl<F: Files> SnapshotWriter<F> {
             count: count as u32,
             first,
             offset: self.offset,
-            reserved: [0; 32],
+            seal: [0; 16],
+            reserved: [0; 16],
         };
-        header.write(piece, self.header.piece_seed());
+        header.write(piece, &self.header, self.key.as_ref());
         self.file.write_at(self.offset, piece, false)?;
         self.offset += padded as u64;
         Ok(())

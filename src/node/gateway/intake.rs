@@ -3,20 +3,12 @@
 use crossbeam::channel::{Sender, TrySendError};
 
 use super::SourceError;
+use crate::notice::Notice;
 use ringfence_ring::{Bell, ClaimError, Producer};
 use ringfence_types::{BATCH_COMMANDS_MAX, Body, Command, Header, Op, TIMESTAMP_MAX};
 
 /// Commands of a large batch that are handed on while the rest is still being copied.
 const PART_COMMANDS: usize = 512;
-
-/// Something that a source has to say between two commands: publish passes it on in its place.
-#[derive(Debug)]
-pub struct Notice<N> {
-    /// Sequence of the command that it comes after.
-    pub after: u64,
-    /// What it says.
-    pub what: N,
-}
 
 /// Stamps batches and copies them into the ring.
 pub struct Intake<N> {

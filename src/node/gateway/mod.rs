@@ -14,25 +14,21 @@
 
 mod clock;
 mod intake;
-mod poller;
 mod pulse;
-mod session;
 mod sockets;
-mod stream;
 mod text;
 
 pub use clock::Clock;
-pub use intake::{Intake, Notice};
-pub use poller::Poller;
+pub use intake::Intake;
 pub use pulse::PULSE_AFTER;
-pub use session::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session, SessionNotice};
 pub use sockets::SocketSource;
-pub use stream::Stream;
-pub use text::{InputThread, TextNotice, TextSource};
+pub use text::{InputThread, TextSource};
 
-use std::io;
+use std::sync::Arc;
 
 use crate::Gauge;
+use crate::poller::Poller;
+use crate::session::SocketError;
 use ringfence_ring::{Bell, Halted};
 
 /// What a step came to.
@@ -53,20 +49,13 @@ pub enum SourceError {
     #[error(transparent)]
     Halted(#[from] Halted),
     /// A socket that the engine cannot do without failed.
-    #[error("{operation} {address}: {error}")]
-    Socket {
-        /// What was tried.
-        operation: &'static str,
-        /// Where.
-        address: String,
-        /// Why it failed.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    Socket(#[from] SocketError),
 }
 
 /// What feeds the pipeline.
 pub trait Source: Send {
-    /// What it has to say beside the commands, in their order: see [`Notice`].
+    /// What it has to say beside the commands, in their order: see [`Notice`](crate::notice::Notice).
     type Notice: Send;
 
     /// Takes in a bounded amount of what there is and hands it to `intake`, without waiting.
@@ -84,6 +73,11 @@ pub trait Source: Send {
     /// Called once, before the start.
     fn attach(&mut self, own: Bell, publish: Bell) {
         drop((own, publish));
+    }
+
+    /// What the thread that steps the source sleeps on, where more than other stages has to wake it.
+    fn poller(&self) -> Option<Arc<Poller>> {
+        None
     }
 
     /// Shows the source when settle has something to do next, as a timestamp; [`u64::MAX`] where it

@@ -18,12 +18,14 @@ use std::sync::Arc;
 
 use mio::Token;
 
-use super::poller::{Poller, Ready};
 use super::pulse::Pulse;
-use super::session::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session, SessionNotice};
-use super::stream::Listener;
 use super::{Clock, Intake, Progress, Source, SourceError};
 use crate::Gauge;
+use crate::notice::SessionNotice;
+use crate::poller::{Poller, Ready};
+use crate::session::{
+    IN_FLIGHT_COMMANDS_MAX, Listener, SESSIONS_MAX, Session, SocketError, Stream,
+};
 use ringfence_codec::Address;
 use ringfence_codec::wire::{ErrorCode, Request, RequestDecoder};
 use ringfence_ring::Bell;
@@ -68,14 +70,23 @@ pub struct SocketSource {
 }
 
 impl SocketSource {
+    /// Checks of `addresses` what can be checked before a data directory is made.
+    ///
+    /// # Errors
+    ///
+    /// If the path of a Unix socket is longer than the system allows.
+    pub fn check(addresses: &[Address]) -> Result<(), SocketError> {
+        addresses.iter().try_for_each(Listener::check)
+    }
+
     /// Listens at `addresses`.
     ///
     /// # Errors
     ///
     /// If one of them cannot be listened at: it is in use, or a file stands in the way.
-    pub fn listen(addresses: &[Address]) -> Result<SocketSource, SourceError> {
+    pub fn listen(addresses: &[Address]) -> Result<SocketSource, SocketError> {
         let failed = |operation| {
-            move |error| SourceError::Socket { operation, address: "sockets".to_owned(), error }
+            move |error| SocketError { operation, address: "sockets".to_owned(), error }
         };
         let poller = Poller::new().map_err(failed("polling"))?;
         let mut listeners = Vec::new();
@@ -103,12 +114,6 @@ impl SocketSource {
     /// Where it listens, as clients name it.
     pub fn addresses(&self) -> impl Iterator<Item = String> {
         self.listeners.iter().map(Listener::address)
-    }
-
-    /// How the thread that steps it sleeps.
-    #[must_use]
-    pub fn parker(&self) -> Arc<Poller> {
-        Arc::clone(&self.poller)
     }
 
     /// Hands on what there is to say. `false`: publish has to catch up first.
@@ -175,7 +180,7 @@ impl SocketSource {
         self.ready.push(Ready { token, readable: true, writable: false });
     }
 
-    fn open(&mut self, mut stream: super::stream::Stream) {
+    fn open(&mut self, mut stream: Stream) {
         let free = (1..=SESSIONS_MAX).find(|&id| self.sessions[usize::from(id)].is_none());
         let Some(id) = free else {
             let mut message = Vec::new();
@@ -325,6 +330,10 @@ impl Source for SocketSource {
 
     fn attach(&mut self, _: Bell, publish: Bell) {
         self.publish = Some(publish);
+    }
+
+    fn poller(&self) -> Option<Arc<Poller>> {
+        Some(Arc::clone(&self.poller))
     }
 
     fn watch(&mut self, due: Gauge) {

@@ -13,6 +13,7 @@ use std::thread;
 use crossbeam::channel::{Receiver, Sender, TryRecvError, bounded};
 
 use super::{Clock, Intake, Progress, Source, SourceError};
+use crate::notice::TextNotice;
 use ringfence_codec::text::{self, Decoder, Input, Line, Lines, Malformed};
 use ringfence_ring::Bell;
 use ringfence_types::Command;
@@ -23,23 +24,6 @@ const CHUNK_BYTES: usize = 256 * 1024;
 const CHUNKS: usize = 8;
 /// Lines that one step decodes at most before the other stages of the thread get their turn.
 const LINES_A_STEP: usize = 64;
-
-/// What a text input says beside its commands.
-#[derive(Debug, PartialEq, Eq)]
-pub enum TextNotice {
-    /// A line was malformed.
-    Malformed {
-        /// Its number, from 1.
-        line: u64,
-        /// What is wrong with it.
-        error: String,
-    },
-    /// The manual clock was advanced.
-    Advanced {
-        /// What it reads now, in nanoseconds.
-        clock_ns: u64,
-    },
-}
 
 enum Chunk {
     Bytes(Vec<u8>),

@@ -5,6 +5,7 @@ use std::io;
 use crate::gateway::SourceError;
 use ringfence_journal::JournalError;
 use ringfence_ring::Halted;
+use ringfence_types::OutcomeCounts;
 
 /// Why a pipeline stopped before all was done.
 #[derive(Debug, thiserror::Error)]
@@ -40,5 +41,31 @@ impl From<SourceError> for PipelineError {
             SourceError::Halted(halted) => PipelineError::Halted(halted),
             other => PipelineError::Source(other),
         }
+    }
+}
+
+/// A pipeline that stopped before all was done. What was published until then is durable as far as
+/// the journal's durability goes, and has been given to the sink.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Stopped {
+    /// What stopped it.
+    #[source]
+    pub error: PipelineError,
+    /// Sequence of the last command whose outcome was given to the sink, 0 if there is none.
+    pub last_published: u64,
+    /// Outcomes of the run by status.
+    pub counts: Box<OutcomeCounts>,
+}
+
+impl Stopped {
+    pub(super) fn before_the_start(error: PipelineError, last_published: u64) -> Stopped {
+        Stopped { error, last_published, counts: Box::default() }
+    }
+
+    /// Whether a broken invariant stopped it: a bug in this program.
+    #[must_use]
+    pub fn is_bug(&self) -> bool {
+        matches!(self.error, PipelineError::Panicked { .. })
     }
 }

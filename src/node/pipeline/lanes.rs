@@ -1,6 +1,6 @@
 //! The ring's views and writers as the windows and outboxes that the domain knows.
 
-use ringfence_ring::{Producer, View, Writer};
+use ringfence_ring::{LaneWriter, Producer, View};
 use ringfence_types::{Event, Outbox, Outcome, Window};
 
 /// A stretch of what a stage may read of one lane.
@@ -38,7 +38,7 @@ impl<T> Window<T> for LaneWindow<'_, T> {
 
 /// Where the settle stage puts outcomes and events.
 pub(super) struct Lanes<'a, 'b> {
-    outcomes: &'a mut Writer<'b, Outcome>,
+    outcomes: &'a mut LaneWriter<'b, Outcome>,
     events: &'a mut Producer<Event>,
     /// Events for which there is room.
     free: usize,
@@ -48,7 +48,7 @@ pub(super) struct Lanes<'a, 'b> {
 
 impl<'a, 'b> Lanes<'a, 'b> {
     pub(super) fn new(
-        outcomes: &'a mut Writer<'b, Outcome>,
+        outcomes: &'a mut LaneWriter<'b, Outcome>,
         events: &'a mut Producer<Event>,
     ) -> Lanes<'a, 'b> {
         let free = events.capacity_free();

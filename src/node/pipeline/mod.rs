@@ -16,13 +16,18 @@
 //! * The end travels the way the commands go: the gateway closes the ring, and each stage ends
 //!   once it has passed on all that came before.
 
+mod bells;
 mod error;
 mod lanes;
 mod placement;
+mod run;
+mod settings;
 mod stages;
 mod threads;
 mod topology;
 
-pub use error::PipelineError;
+pub use bells::LateBell;
+pub use error::{PipelineError, Stopped};
 pub use placement::{Cores, CoresError, Placement, Role, ThreadPlan};
-pub use topology::{Finished, Journal, LateBell, Parts, Settings, Wait, run};
+pub use run::{Finished, Journal, Parts, run};
+pub use settings::{Settings, Wait};

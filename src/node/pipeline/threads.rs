@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
-use super::{PipelineError, Placement, Role, ThreadPlan};
+use super::{PipelineError, Role, Settings, ThreadPlan};
 use crate::gateway::Progress;
 use ringfence_ring::{Bell, Monitor, WaitStrategy, Waiter};
 
@@ -20,7 +20,7 @@ pub(super) trait Run: Send {
     fn step(&mut self) -> Result<Progress, PipelineError>;
 }
 
-/// Steps `stages`, each thread of `placement` its own, until all have ended. `bells` wake the
+/// Steps `stages`, each thread of the placement its own, until all have ended. `bells` wake the
 /// threads, in their order; `monitors` halt the rings when a stage fails.
 ///
 /// # Errors
@@ -28,8 +28,7 @@ pub(super) trait Run: Send {
 /// The first failure of a stage that was not itself told to stop. All threads have ended then.
 pub(super) fn drive(
     stages: Vec<&mut dyn Run>,
-    placement: &Placement,
-    strategy: WaitStrategy,
+    settings: &Settings,
     bells: &[Bell],
     monitors: &[Monitor],
     mut tick: impl FnMut(),
@@ -40,7 +39,7 @@ pub(super) fn drive(
     thread::scope(|scope| {
         let mut handles = Vec::new();
         let mut failure = None;
-        for (plan, bell) in placement.threads.iter().zip(bells) {
+        for (plan, bell) in settings.placement.threads.iter().zip(bells) {
             let mut own: Vec<&mut dyn Run> = Vec::new();
             for role in &plan.roles {
                 let stage = stages
@@ -49,7 +48,7 @@ pub(super) fn drive(
                 // The journal is the one stage that may be missing.
                 own.extend(stage.and_then(Option::take));
             }
-            let strategy = match strategy {
+            let strategy = match settings.wait {
                 WaitStrategy::BusySpin if is_journaled => WaitStrategy::Yield,
                 other => other,
             };

@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::Sink;
-use ringfence_journal::outcomes::{Frame, Log, LogError};
+use ringfence_journal::JournalError;
+use ringfence_journal::outcomes::{Frame, Log};
 use ringfence_ring::Bell;
 use ringfence_types::{Event, Outcome};
 
@@ -30,7 +31,7 @@ const GATHER: Duration = Duration::from_millis(10);
 /// The sink behind, and the log beside it.
 pub struct Logged<K> {
     inner: K,
-    log: Option<Beside>,
+    log: Beside,
 }
 
 struct Beside {
@@ -39,19 +40,18 @@ struct Beside {
     since: Option<Instant>,
     full: Sender<Frame>,
     empty: Receiver<Frame>,
-    thread: JoinHandle<Result<(), LogError>>,
+    thread: JoinHandle<Result<Log, JournalError>>,
     /// The log has stopped.
     is_behind: bool,
 }
 
 impl<K> Logged<K> {
-    /// Passes everything on to `inner`, and keeps it in `log` where there is one.
+    /// Passes everything on to `inner`, and keeps it in `log`.
     ///
     /// # Errors
     ///
     /// If the system refuses a thread.
-    pub fn new(inner: K, log: Option<Log>) -> io::Result<Logged<K>> {
-        let Some(mut log) = log else { return Ok(Logged { inner, log: None }) };
+    pub fn new(inner: K, mut log: Log) -> io::Result<Logged<K>> {
         let (full, frames) = bounded::<Frame>(FRAMES);
         let (back, empty) = bounded(FRAMES);
         for _ in 1..FRAMES {
@@ -66,34 +66,33 @@ impl<K> Logged<K> {
                     continue;
                 }
             }
-            Ok(())
+            Ok(log)
         };
         let thread = std::thread::Builder::new().name("ringfence-log".to_owned()).spawn(write)?;
         let (frame, since, is_behind) = (Frame::new(), None, false);
-        let beside = Beside { frame, since, full, empty, thread, is_behind };
-        Ok(Logged { inner, log: Some(beside) })
+        let log = Beside { frame, since, full, empty, thread, is_behind };
+        Ok(Logged { inner, log })
     }
 
-    /// Writes what has gathered, and gives the sink behind, with what went wrong with the log. What
-    /// the log lacks is made again at the next start.
-    pub fn finish(mut self) -> (K, Option<String>) {
-        let Some(log) = self.log.take() else { return (self.inner, None) };
-        let Beside { frame, full, empty, thread, is_behind, .. } = log;
+    /// Writes what has gathered. Gives the sink behind, and the log, or what went wrong with it: what
+    /// it lacks then is made again at the next start.
+    pub fn finish(self) -> (K, Result<Log, String>) {
+        let Beside { frame, full, empty, thread, is_behind, .. } = self.log;
         let first = frame.first_sequence();
         if !frame.is_empty() && !is_behind {
             // The run is over: here it may wait. It fails only where the thread has ended.
             drop(full.send(frame));
         }
         drop((full, empty));
-        let failure = match thread.join() {
-            Ok(Ok(())) if is_behind => {
-                Some(format!("the disk did not keep up, the outcome log stops before {first}"))
+        let log = match thread.join() {
+            Ok(Ok(_)) if is_behind => {
+                Err(format!("the disk did not keep up, the outcome log stops before {first}"))
             }
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(format!("the outcome log stopped: {error}")),
+            Ok(Ok(log)) => Ok(log),
+            Ok(Err(error)) => Err(format!("the outcome log stopped: {error}")),
             Err(panic) => std::panic::resume_unwind(panic),
         };
-        (self.inner, failure)
+        (self.inner, log)
     }
 }
 
@@ -134,18 +133,18 @@ impl<K: Sink> Sink for Logged<K> {
     #[inline]
     fn event(&mut self, event: &Event) {
         self.inner.event(event);
-        if let Some(log) = self.log.as_mut().filter(|log| !log.is_behind) {
-            log.frame.event(event);
-            log.check();
+        if !self.log.is_behind {
+            self.log.frame.event(event);
+            self.log.check();
         }
     }
 
     #[inline]
     fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
         self.inner.outcome(sequence, outcome);
-        if let Some(log) = self.log.as_mut().filter(|log| !log.is_behind) {
-            log.frame.outcome(sequence, outcome);
-            log.check();
+        if !self.log.is_behind {
+            self.log.frame.outcome(sequence, outcome);
+            self.log.check();
         }
     }
 
@@ -154,7 +153,9 @@ impl<K: Sink> Sink for Logged<K> {
     }
 
     fn turn_ends(&mut self, idle: bool) -> bool {
-        if let Some(log) = self.log.as_mut().filter(|log| idle && !log.is_behind)
+        let log = &mut self.log;
+        if idle
+            && !log.is_behind
             && !log.frame.is_empty()
             && log.since.get_or_insert_with(Instant::now).elapsed() >= GATHER
         {

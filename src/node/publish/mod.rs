@@ -36,7 +36,10 @@ pub trait Sink: Send {
 
     /// Called after each turn; `idle` says that nothing more is there to publish at the moment,
     /// so that what has gathered should leave. Returns whether anything left.
-    fn turn_ends(&mut self, idle: bool) -> bool;
+    fn turn_ends(&mut self, idle: bool) -> bool {
+        let _ = idle;
+        false
+    }
 
     /// Whether it has room for more outcomes.
     fn is_ready(&self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Sink;
-use crate::gateway::TextNotice;
+use crate::notice::TextNotice;
 use ringfence_codec::text::{self, Printer};
 use ringfence_types::{Event, Outcome};
 

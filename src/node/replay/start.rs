@@ -4,7 +4,9 @@ use std::thread;
 
 use super::ReplayError;
 use ringfence_engine::Engine;
-use ringfence_journal::{Anchor, DataDir, Files, Snapshot, SnapshotError};
+use ringfence_journal::{
+    Anchor, DataDir, Fault, Files, JournalError, Key, Snapshot, SnapshotError,
+};
 
 /// An engine as a snapshot has it, and the place in the journal where it goes on.
 pub struct Restored {
@@ -14,8 +16,8 @@ pub struct Restored {
     pub anchor: Anchor,
 }
 
-/// The newest snapshot of at most `until` that is good, restored; `None` if there is none. What is
-/// wrong with newer ones goes to `note`.
+/// The newest snapshot of at most `until` that is good, restored; `None` if there is none. With a
+/// key only one that is sealed with it is good. What is wrong with newer ones goes to `note`.
 ///
 /// # Errors
 ///
@@ -23,12 +25,13 @@ pub struct Restored {
 pub fn newest_snapshot(
     dir: &DataDir,
     until: u64,
+    key: Option<Key>,
     mut note: impl FnMut(String),
 ) -> Result<Option<Restored>, ReplayError> {
     let sequences = ringfence_journal::snapshots(dir.files())?;
     let mut passed_over = false;
     for sequence in sequences.into_iter().rev().filter(|&sequence| sequence <= until) {
-        match restore(dir.files(), sequence)? {
+        match restore(dir.files(), sequence, key)? {
             Ok(restored) => {
                 if passed_over {
                     note(format!("starting from the snapshot of sequence {sequence} instead"));
@@ -55,6 +58,7 @@ pub fn newest_snapshot(
 /// As [`newest_snapshot`].
 pub fn oldest_snapshot_of_a_shortened_journal(
     dir: &DataDir,
+    key: Option<Key>,
     mut note: impl FnMut(String),
 ) -> Result<Option<Restored>, ReplayError> {
     let first_segment = ringfence_journal::first_segment(dir.files())?.segment;
@@ -66,7 +70,7 @@ pub fn oldest_snapshot_of_a_shortened_journal(
         if header.is_ok_and(|header| header.segment < first_segment) {
             continue;
         }
-        match restore(dir.files(), sequence)? {
+        match restore(dir.files(), sequence, key)? {
             Ok(restored) => {
                 note(format!(
                     "segments before {first_segment} are retired: starting behind the snapshot of sequence {sequence}"
@@ -79,25 +83,56 @@ pub fn oldest_snapshot_of_a_shortened_journal(
     Ok(None)
 }
 
+/// Checks every snapshot in a directory as [`ringfence_journal::check_snapshots`] does, and that
+/// the engine that comes of it has the digest that it should have. Gives their sequences, the
+/// oldest first. One engine is held in memory at a time.
+///
+/// # Errors
+///
+/// [`ReplayError::Snapshot`] or [`ReplayError::Journal`] for the first damage; else as
+/// [`newest_snapshot`].
+pub fn check_snapshots(dir: &DataDir, key: Option<Key>) -> Result<Vec<u64>, ReplayError> {
+    let sequences = ringfence_journal::check_snapshots(dir.files(), key)?;
+    for &sequence in &sequences {
+        let snapshot = Snapshot::open_with(dir.files(), sequence, key)?;
+        let path = dir.files().path(&ringfence_journal::snapshot_name(sequence));
+        match engine_of(&snapshot)? {
+            Ok(engine) if engine.digest().0 == snapshot.header().digest => {}
+            Ok(_) => {
+                let (offset, fault) = (0, Fault::Digest);
+                return Err(JournalError::Damaged { path, offset, fault }.into());
+            }
+            Err(SnapshotError::Journal(error)) => return Err(error.into()),
+            Err(SnapshotError::Misfit(misfit)) => {
+                return Err(ReplayError::Snapshot { path, misfit });
+            }
+        }
+    }
+    Ok(sequences)
+}
+
 /// The snapshot of `sequence`, restored, or what is wrong with it.
 fn restore<F: Files + Sync>(
     files: &F,
     sequence: u64,
+    key: Option<Key>,
 ) -> Result<Result<Restored, String>, ReplayError>
 where
     F::File: Send,
 {
-    let name = files.path(&ringfence_journal::snapshot_name(sequence));
-    let snapshot = match Snapshot::open(files, sequence) {
+    let opened = Snapshot::open_with(files, sequence, key);
+    let journal_id = ringfence_journal::first_segment(files)?.journal_id;
+    let own = opened.and_then(|own| own.check_identity(&journal_id).map(|()| own));
+    let snapshot = match own {
         Ok(snapshot) => snapshot,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    if snapshot.header().journal_id != ringfence_journal::first_segment(files)?.journal_id {
-        return Ok(Err(format!("{} is of another journal", name.display())));
-    }
     match engine_of(&snapshot)? {
         Ok(engine) => Ok(Ok(Restored { engine, anchor: snapshot.header().anchor() })),
-        Err(SnapshotError::Misfit(misfit)) => Ok(Err(format!("{}: {misfit}", name.display()))),
+        Err(SnapshotError::Misfit(misfit)) => {
+            let path = files.path(&ringfence_journal::snapshot_name(sequence));
+            Ok(Err(ReplayError::Snapshot { path, misfit }.to_string()))
+        }
         Err(error) => Ok(Err(error.to_string())),
     }
 }

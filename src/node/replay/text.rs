@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use ringfence_codec::text::Printer;
-use ringfence_engine::Sink;
+use ringfence_engine::OutcomeSink;
 use ringfence_types::{Event, Outcome};
 
 /// Bytes that gather before they are written.
@@ -35,7 +35,7 @@ impl<W: Write> TextLines<W> {
     }
 }
 
-impl<W: Write> Sink for TextLines<W> {
+impl<W: Write> OutcomeSink for TextLines<W> {
     fn event(&mut self, event: &Event) {
         self.0.event(event);
     }

@@ -6,6 +6,8 @@
 //! makes the model fail, whatever the bytes were.
 
 #[cfg(loom)]
+use alloc::boxed::Box;
+#[cfg(loom)]
 use loom::cell::UnsafeCell;
 
 /// Shadow cells of a lane's slots.

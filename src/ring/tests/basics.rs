@@ -1,6 +1,10 @@
 //! Publication, gating, release and the ends of a ring, on one thread, step by step.
 
-use crate::{Bell, ClaimError, Graph, Halted, Monitor, Poll, Producer, Stage};
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{mem, thread};
+
+use crate::{Bell, ClaimError, Graph, Monitor, Poll, Producer, Slot, Stage};
 
 type Sink = Stage<(u64,), ()>;
 
@@ -80,6 +84,35 @@ fn a_claim_knows_how_much_it_holds_and_has_handed_on() {
     claim.push(2);
     claim.publish(2);
     assert_eq!((claim.len(), claim.is_empty(), claim.published()), (3, false, 2));
+}
+
+#[test]
+fn a_claim_of_no_slots_is_one_anywhere_in_a_ring_of_any_slots() {
+    fn claim_nothing<T: Slot>(first_sequence: u64) {
+        let name = format!("{} bytes from {first_sequence}", size_of::<T>());
+        let mut graph = Graph::<T>::new(4, first_sequence).unwrap();
+        let input = graph.input();
+        let _sink = graph.stage("sink").reads((&input,)).sink();
+        let (mut producer, _) = graph.build(&Bell::silent()).unwrap();
+        for round in 0..4 {
+            assert!(producer.try_claim(0).unwrap().unwrap().is_empty(), "{name}");
+            let claim = producer.claim(0).unwrap();
+            assert_eq!((claim.len(), claim.first_sequence()), (0, first_sequence + round));
+            claim.finish();
+            assert_eq!(
+                producer.try_publish_all(&mut [].into_iter()),
+                Ok(Some(first_sequence + round))
+            );
+            producer.publish(T::default()).ok().unwrap();
+        }
+        assert!(producer.try_claim(0).unwrap().is_some(), "{name}: also in a full ring");
+    }
+    for first_sequence in [0, 1, 7, 1 << 63] {
+        claim_nothing::<()>(first_sequence);
+        claim_nothing::<u8>(first_sequence);
+        claim_nothing::<u64>(first_sequence);
+        claim_nothing::<[u64; 16]>(first_sequence);
+    }
 }
 
 #[test]
@@ -206,6 +239,35 @@ fn a_diamond_with_a_late_journal_holds_the_last_stage_back() {
 }
 
 #[test]
+fn a_graph_of_many_layers_is_built_at_once() {
+    const LAYERS: usize = 60;
+    let (built, is_built) = mpsc::channel();
+    thread::spawn(move || {
+        let bell = Bell::silent();
+        let mut graph = Graph::<u64>::new(2, 1).unwrap();
+        let input = graph.input();
+        let mut layer = [(); 2].map(|()| graph.stage("first").on(&bell).reads((&input,)).sink());
+        let mut all = Vec::new();
+        for _ in 1..LAYERS {
+            let next = [(); 2].map(|()| {
+                let stage = graph.stage("next").on(&bell).reads((&input,));
+                stage.after(&layer[0]).after(&layer[1]).sink()
+            });
+            all.extend(mem::replace(&mut layer, next));
+        }
+        all.extend(layer);
+        let (mut producer, monitor) = graph.build(&bell).unwrap();
+        assert!(producer.try_publish(7).is_ok());
+        for stage in &mut all {
+            assert_eq!(drain(stage, 1), [7], "in the order of the layers");
+        }
+        assert_eq!(monitor.capacity_free(), 2);
+        built.send(()).unwrap();
+    });
+    is_built.recv_timeout(Duration::from_secs(20)).expect("it takes milliseconds, not years");
+}
+
+#[test]
 fn a_closed_producer_ends_the_stage_after_the_last_value() {
     let (mut producer, mut sink, monitor) = one_to_one(4);
     assert!(put(&mut producer, &[1, 2]));
@@ -217,26 +279,34 @@ fn a_closed_producer_ends_the_stage_after_the_last_value() {
 }
 
 #[test]
+fn a_stage_that_asks_for_no_slots_finds_the_end_too() {
+    let (mut producer, mut sink, monitor) = one_to_one(4);
+    assert!(matches!(sink.poll(0).unwrap(), Poll::Empty));
+    assert!(put(&mut producer, &[1]));
+    producer.close();
+    assert!(matches!(sink.poll(0).unwrap(), Poll::Empty), "one value is left");
+    assert_eq!(drain(&mut sink, usize::MAX), [1]);
+    assert!(matches!(sink.poll(0).unwrap(), Poll::Ended));
+    monitor.halt("enough");
+    assert_eq!(sink.poll(0).unwrap_err().message, "enough");
+}
+
+#[test]
+fn a_ring_that_is_halted_has_no_end() {
+    let (producer, mut sink, monitor) = one_to_one(4);
+    monitor.halt("enough");
+    producer.close();
+    assert_eq!((monitor.end(), monitor.is_drained()), (None, false));
+    assert_eq!(sink.poll(1).unwrap_err().message, "enough");
+}
+
+#[test]
 fn a_stage_that_goes_away_halts_the_producer() {
     let (mut producer, sink, monitor) = one_to_one(4);
     drop(sink);
     let Err(ClaimError::Halted(halted)) = producer.try_claim(1) else { panic!("halted") };
     assert_eq!(halted.by, "sink");
     assert_eq!(monitor.halted(), Some(halted));
-}
-
-#[test]
-fn a_stage_that_panics_is_named_to_the_others() {
-    let (mut producer, mut sink, monitor) = one_to_one(4);
-    assert!(put(&mut producer, &[1]));
-    let thread = std::thread::spawn(move || {
-        let _batch = sink.poll(1);
-        panic!("on purpose");
-    });
-    assert!(thread.join().is_err());
-    let expected = Halted { by: "sink".into(), message: "it panicked".into() };
-    assert_eq!(producer.try_claim(1).unwrap_err(), ClaimError::Halted(expected.clone()));
-    assert_eq!(monitor.halted(), Some(expected));
 }
 
 #[test]

@@ -1,20 +1,29 @@
 //! What the ring promises, through its public interface.
 
 mod basics;
+#[cfg(feature = "std")]
 mod crew;
+#[cfg(feature = "std")]
+mod huge_pages;
 mod layout;
+#[cfg(feature = "std")]
+mod panics;
+#[cfg(feature = "std")]
+mod producers;
 mod properties;
 mod shared;
+mod spinning;
+#[cfg(feature = "std")]
 mod waiting;
 
-use crate::{Lanes, Poll, Slot, Stage};
+use crate::{Bell, Graph, Lanes, Monitor, Poll, SharedProducer, Slot, Stage};
 
 /// Chance that a test can repeat: the same seed, the same numbers.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     /// A number below `below`.
-    fn roll(&mut self, below: u64) -> u64 {
+    pub(crate) fn roll(&mut self, below: u64) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -26,6 +35,15 @@ impl Dice {
     fn chance(&mut self, one_in: u64) -> bool {
         self.roll(one_in) == 0
     }
+}
+
+/// A ring to be filled by several producers, with one stage.
+fn many_to_one(slots: usize, first_sequence: u64) -> (SharedProducer<u64>, Stage<(u64,)>, Monitor) {
+    let mut graph = Graph::<u64>::new(slots, first_sequence).unwrap();
+    let input = graph.input();
+    let sink = graph.stage("sink").on(&Bell::silent()).reads((&input,)).sink();
+    let (producer, monitor) = graph.build_shared().unwrap();
+    (producer, sink, monitor)
 }
 
 /// Takes what is there in one batch, at most `most`, and hands it on: sequences and values.

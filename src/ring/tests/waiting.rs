@@ -1,10 +1,14 @@
 //! Waits of stages and of the one producer, under every strategy: they end when there is
 //! something, when there will be nothing any more, and when their time is over.
 
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{Bell, ClaimError, Graph, Monitor, Poll, Producer, Stage, WaitStrategy, Waiter};
+use super::many_to_one;
+use crate::{
+    Bell, ClaimError, Graph, Monitor, Parker, Poll, Producer, Stage, WaitStrategy, Waiter,
+};
 
 const STRATEGIES: [WaitStrategy; 4] =
     [WaitStrategy::BusySpin, WaitStrategy::Yield, WaitStrategy::Park, WaitStrategy::Phased];
@@ -148,6 +152,24 @@ fn the_one_producer_waits_for_room_for_so_long() {
 }
 
 #[test]
+fn a_wait_for_room_ends_when_its_time_is_over() {
+    let limit = Duration::from_millis(20);
+    for strategy in
+        [WaitStrategy::BusySpin, WaitStrategy::Yield, WaitStrategy::Park, WaitStrategy::Phased]
+    {
+        let (mut producer, _sink, _) = many_to_one(2, 1);
+        producer.set_wait(strategy);
+        producer.publish_all(&mut [1, 2].into_iter()).unwrap();
+        let start = Instant::now();
+        let error = producer.claim_within(1, limit).unwrap_err();
+        assert_eq!(error, ClaimError::TimedOut { asked: 1, limit }, "{strategy:?}");
+        assert!(start.elapsed() >= limit, "{strategy:?}");
+        let handed_back = producer.publish_within(3, Duration::ZERO).unwrap_err();
+        assert_eq!((handed_back.value, handed_back.halted), (3, None), "{strategy:?}");
+    }
+}
+
+#[test]
 fn the_last_look_comes_after_the_time_is_over() {
     for strategy in STRATEGIES {
         let mut waiter = Waiter::new(strategy, Bell::for_strategy(strategy));
@@ -155,5 +177,51 @@ fn the_last_look_comes_after_the_time_is_over() {
         let limit = Duration::from_millis(5);
         let found = waiter.wait_for(Some(limit), || (start.elapsed() >= limit).then_some(7));
         assert_eq!(found, Some(7), "{strategy:?}");
+    }
+}
+
+/// A parker that halts the ring when it is to wake its thread.
+#[derive(Default)]
+struct Halting {
+    /// Taken out in the end: the ring owns the parker.
+    monitor: Mutex<Option<Monitor>>,
+}
+
+impl Parker for Halting {
+    fn park(&self, _: Duration) {}
+
+    fn unpark(&self) {
+        let monitor = self.monitor.lock().unwrap().clone();
+        monitor.expect("it is set before the ring moves").halt("by the parker");
+    }
+}
+
+#[test]
+fn a_parker_may_halt_the_ring_that_wakes_it() {
+    type Wake = fn(Producer<u64>);
+    //  what wakes the thread, and the reason for the halt
+    let cases: [(Wake, &str); 3] = [
+        (|producer| producer.halt("by the producer"), "by the producer"),
+        (Producer::close, "by the parker"),
+        (|mut producer| drop(producer.publish(1)), "by the parker"),
+    ];
+    for (wake, reason) in cases {
+        let parker = Arc::new(Halting::default());
+        let bell = Bell::with_parker(parker.clone());
+        let mut graph = Graph::<u64>::new(4, 1).unwrap();
+        let input = graph.input();
+        let _sink = graph.stage("sink").on(&bell).reads((&input,)).sink();
+        let (producer, monitor) = graph.build(&Bell::new()).unwrap();
+        *parker.monitor.lock().unwrap() = Some(monitor.clone());
+        let mut waiter = Waiter::new(WaitStrategy::Park, bell);
+        waiter.wait(); // announces the sleep
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || {
+            wake(producer);
+            done.send(()).unwrap();
+        });
+        is_done.recv_timeout(LONG / 2).expect("it waits for a lock that it holds itself");
+        assert_eq!(monitor.halted().unwrap().message, reason);
+        parker.monitor.lock().unwrap().take();
     }
 }

@@ -194,20 +194,26 @@ fn is_about_a_slot(text: &str) -> bool {
     };
     let location = report.split_once("Location is heap block").map_or("", |(_, rest)| rest);
     let allocation = location.split("\n\n").next().unwrap_or_default();
-    allocation.contains("ringfence::ring::graph::")
+    allocation.contains("ringfence_ring::graph::")
 }
 
-/// A crate of the ring alone, so that a change costs seconds to build and not a minute.
+/// The ring's crate alone, so that a change costs seconds to build and not a minute.
 const RING_ALONE: &str = r#"
 [package]
-name = "ringfence"
+name = "ringfence-ring"
 version = "0.0.0"
 edition = "2024"
 
+[lib]
+path = "src/ring/lib.rs"
+
+[features]
+default = ["std"]
+std = ["dep:core_affinity", "dep:libc"]
+
 [dependencies]
-core_affinity = "0.8"
-libc = "0.2"
-thiserror = "2.0"
+core_affinity = { version = "0.8", optional = true }
+libc = { version = "0.2", optional = true }
 
 [profile.test]
 opt-level = 1
@@ -233,21 +239,26 @@ fn mutants(arguments: &[&str]) -> Option<bool> {
 
 fn copy_ring_alone() -> io::Result<()> {
     let workspace = workspace();
-    let source = workspace.join("target/mutants/src");
-    if source.exists() {
-        fs::remove_dir_all(&source)?;
+    let alone = workspace.join("target/mutants");
+    if alone.join("src").exists() {
+        fs::remove_dir_all(alone.join("src"))?;
     }
-    for folder in ["ring", "ring/tests", "sync"] {
-        fs::create_dir_all(source.join(folder))?;
-        for entry in fs::read_dir(workspace.join("src").join(folder))? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                fs::copy(entry.path(), source.join(folder).join(entry.file_name()))?;
-            }
+    copy_folder(&workspace.join("src/ring"), &alone.join("src/ring"))?;
+    fs::write(alone.join("Cargo.toml"), RING_ALONE)?;
+    fs::copy(workspace.join("Cargo.lock"), alone.join("Cargo.lock"))?;
+    Ok(())
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy_folder(&path, &copy)?;
+        } else {
+            fs::copy(&path, &copy)?;
         }
     }
-    fs::write(source.join("lib.rs"), "pub mod ring;\npub mod sync;\n")?;
-    fs::write(source.join("../Cargo.toml"), RING_ALONE)?;
-    fs::copy(workspace.join("Cargo.lock"), source.join("../Cargo.lock"))?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use ringfence::engine::{Digest, Engine, Sink};
+use ringfence::engine::{Digest, Engine, OutcomeSink};
 use ringfence::journal::faulty::{Failure, FaultyDisk, Plan, Restart, Shuffled};
 use ringfence::journal::{
     Durability, Entry, Files as _, JournalError, Key, Options, Reader, Recovered,
@@ -28,7 +28,7 @@ struct Answers {
     answers: Vec<Answer>,
 }
 
-impl Sink for Answers {
+impl OutcomeSink for Answers {
     fn event(&mut self, event: &Event) {
         self.events.push(*event);
     }
@@ -113,6 +113,8 @@ impl World {
             markets: Some(1),
             orders: Some(1),
             retention_ns: Some(rules.retention_ns),
+            withdraws_capacities: false,
+            shortens_retention: false,
         };
         let is_async = random.random_range(0..8) == 0;
         let options = Options {

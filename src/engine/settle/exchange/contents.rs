@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::*;
-use crate::book::{NO_ORDER, Rest};
+use crate::book::Rest;
+use crate::table::HotPart;
 use ringfence_types::{ContentsSink, ContentsSource, MarketRecord, Misfit, Section};
 
 /// An order or a spent id. Accounts and markets are named by their indices.
@@ -56,10 +57,7 @@ impl Exchange {
             open.extend(self.books.resting(market, Side::Sell));
         }
         sink.section(Section::OpenOrders, open.iter().map(|&slot| self.record(slot)));
-        let is_settled = |&slot: &u32| self.books.order(slot).state != State::Open;
-        let mut settled: Vec<u32> = self.books.held(now).filter(is_settled).collect();
-        let key = |&slot: &u32| (self.books.rest(slot).settled_at, self.books.order(slot).id);
-        settled.sort_unstable_by_key(key);
+        let settled = self.books.settled(now);
         sink.section(Section::SettledOrders, settled.iter().map(|&slot| self.record(slot)));
     }
 
@@ -116,7 +114,7 @@ impl Exchange {
             self.market_count = end;
             Ok(())
         })?;
-        // Those of one nanosecond expire in the order of creation, which is the order of adding.
+        // Timers of one nanosecond expire in the order of adding, which has to be that of creation.
         let mut timed: Vec<(u64, u32)> = Vec::new();
         let section = Section::OpenOrders;
         source.section(section, |first, records: &[OrderRecord]| {
@@ -173,7 +171,7 @@ impl Exchange {
         let is_open = state == State::Open;
         let rests = !is_open || record.remaining > 0;
         Misfit::unless(rests, section, index, "nothing is left of an open order")?;
-        // Without retention nothing makes room, and with it nothing forgotten is contents.
+        // At time 0 nothing is forgotten, and contents hold nothing that was.
         Misfit::unless(self.books.has_room(0), section, index, "more than the capacity")?;
         if is_open {
             let held = self.market(record.market).held(side, record.price, record.remaining);
@@ -191,7 +189,7 @@ impl Exchange {
             state,
             post_only: record.post_only != 0,
             limited: record.limited != 0,
-            ..NO_ORDER
+            ..Order::VACANT
         };
         let rest = Rest {
             user_data_128: record.user_data_128,

@@ -1,11 +1,12 @@
 //! Placing orders: repeats, checks, hold.
 
 use super::*;
-use crate::book::{NO_ORDER, NO_REST, Rest};
-use ringfence_types::{Command, PlaceOrder, TIMESTAMP_MAX};
+use crate::book::Rest;
+use crate::table::{ColdPart, HotPart};
+use ringfence_types::{Command, OrderIndices, PlaceOrder, TIMESTAMP_MAX};
 
 impl Exchange {
-    /// Places an order or says why not. `None`: it is placed, and [`Exchange::go_on`] gives it its end.
+    /// Places an order. `None`: it is placed and under way; [`Exchange::go_on`] matches it.
     #[inline]
     pub(in crate::settle) fn place(
         &mut self,
@@ -16,7 +17,7 @@ impl Exchange {
     ) -> Option<Answer> {
         let order = command.body.order();
         let own = command.header.timestamp;
-        if verdict.detail & Verdict::BEFORE_ID != 0 {
+        if verdict.has(Verdict::BEFORE_ID) {
             let status = verdict.refusal().expect("it is one");
             return Some(Answer { status, timestamp: own, order: None });
         }
@@ -31,7 +32,8 @@ impl Exchange {
         let mut status = refused.err()?;
         if status.spends_id() {
             if self.books.has_room(own) {
-                let spent = self.books.insert(hash, Order { id: order.id, ..NO_ORDER }, NO_REST);
+                let spent =
+                    self.books.insert(hash, Order { id: order.id, ..Order::VACANT }, Rest::VACANT);
                 self.books.settle(spent, State::Spent, own);
             } else {
                 status = Status::OrdersFull;
@@ -40,7 +42,7 @@ impl Exchange {
         Some(Answer { status, timestamp: own, order: None })
     }
 
-    /// What a repeat of the order in `slot` is answered with.
+    /// The answer to a repeat of the order in `slot`.
     #[cold]
     fn repeat(&self, order: &PlaceOrder, verdict: &Verdict, slot: u32, own: u64) -> Answer {
         let (placed, rest) = (self.books.order(slot), self.books.rest(slot));
@@ -48,9 +50,10 @@ impl Exchange {
         if placed.state == State::Spent {
             return answer(Status::IdAlreadyFailed);
         }
-        let is_same = placed.market == verdict.extra_index
-            && placed.base_index == verdict.debit_index
-            && placed.quote_index == verdict.credit_index
+        let sent = verdict.order();
+        let is_same = placed.market == sent.market
+            && placed.base_index == sent.base
+            && placed.quote_index == sent.quote
             && placed.side as u8 == order.side
             && placed.time_in_force as u8 == order.time_in_force
             && placed.post_only == (order.post_only != 0)
@@ -79,8 +82,9 @@ impl Exchange {
         let side = Side::from_number(order.side).expect("no other side enters the ring");
         let time_in_force = TimeInForce::from_number(order.time_in_force);
         let time_in_force = time_in_force.expect("no other time in force enters the ring");
-        let (base_index, quote_index) = (verdict.debit_index, verdict.credit_index);
-        let market = *self.market(verdict.extra_index);
+        let OrderIndices { base: base_index, quote: quote_index, market: market_index } =
+            verdict.order();
+        let market = *self.market(market_index);
         check_open(ledger, &market, base_index, quote_index)?;
         let has_budget = time_in_force == TimeInForce::FokBudget;
         let amount = if has_budget && side == Side::Buy {
@@ -93,7 +97,7 @@ impl Exchange {
         if expires_at(own, order.timeout).is_some_and(|expires_at| expires_at > TIMESTAMP_MAX) {
             return Err(Status::OverflowsTimeout);
         }
-        let limited = verdict.detail & Verdict::DEBITS_LIMITED != 0;
+        let limited = verdict.has(Verdict::DEBITS_LIMITED);
         if limited && ledger.exceeds_credits(&hold, 0) {
             return Err(Status::ExceedsCredits);
         }
@@ -103,13 +107,13 @@ impl Exchange {
             remaining: order.quantity,
             base_index,
             quote_index,
-            market: verdict.extra_index,
+            market: market_index,
             side,
             time_in_force,
             state: State::Open,
             post_only: order.post_only != 0,
             limited,
-            ..NO_ORDER
+            ..Order::VACANT
         };
         if order.post_only != 0 && self.would_take(ledger, &placed) {
             return Err(Status::WouldTake);
@@ -138,7 +142,7 @@ impl Exchange {
     }
 }
 
-/// Why these accounts cannot trade in this market: one of them is closed.
+/// Checks that neither these accounts nor those of the market are closed.
 #[inline(always)]
 pub(super) fn check_open(
     ledger: &Ledger,

@@ -1,0 +1,47 @@
+//! Why there is no session, or no session any more.
+
+use std::io;
+
+use super::Address;
+use ringfence_codec::wire::{ServerError, Violation};
+use ringfence_types::BATCH_COMMANDS_MAX;
+
+/// Why there is no session, or no session any more.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The operating system refused.
+    #[error("{operation} {address}: {source}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// Where the engine listens.
+        address: Address,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The engine ended the connection without saying why.
+    #[error("{0}: the engine closed the connection")]
+    Closed(Address),
+    /// The engine ended the session and said why.
+    #[error("{address}: the engine ended the session: {error}")]
+    Refused {
+        /// Where it listens.
+        address: Address,
+        /// What it said.
+        error: ServerError,
+    },
+    /// What listens there is no engine of this version.
+    #[error("{address}: {violation}")]
+    Protocol {
+        /// Where it listens.
+        address: Address,
+        /// How it broke the protocol.
+        violation: Violation,
+    },
+    /// The commands are no batch. Nothing was sent, and the session goes on.
+    #[error(
+        "a batch has 1 to {BATCH_COMMANDS_MAX} commands of one operation that clients may send"
+    )]
+    NotABatch,
+}

@@ -1,0 +1,186 @@
+//! Messages: their common header, and the buffer in which they arrive.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::Violation;
+use ringfence_types::{BATCH_COMMANDS_MAX, Body};
+
+/// Longest message, in bytes: a full batch.
+pub const MESSAGE_BYTES_MAX: usize = HEADER_BYTES + BATCH_COMMANDS_MAX * size_of::<Body>();
+
+/// Bytes of the header of every message.
+pub(super) const HEADER_BYTES: usize = size_of::<MessageHeader>();
+
+/// What a message is. Numbers never change.
+pub(super) mod kind {
+    pub const HELLO: u8 = 1;
+    pub const BATCH: u8 = 2;
+    pub const OUTCOMES: u8 = 3;
+    pub const EVENT: u8 = 4;
+    pub const ERROR: u8 = 5;
+}
+
+/// The start of every message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub(super) struct MessageHeader {
+    /// Bytes of the whole message.
+    pub length: u32,
+    /// CRC-32C of all that follows it.
+    pub checksum: u32,
+    /// See [`kind`].
+    pub kind: u8,
+    /// The operation of a batch, else 0.
+    pub op: u8,
+    /// How many records follow, by the kind.
+    pub count: u16,
+    /// Zero.
+    pub reserved: u32,
+}
+
+const _: () = assert!(HEADER_BYTES == 16);
+const _: () = assert!(MESSAGE_BYTES_MAX <= u32::MAX as usize);
+
+/// Where the checked part of a message begins.
+const CHECKED_FROM: usize = 8;
+
+impl MessageHeader {
+    /// Checks the header of a message of `body_bytes` more bytes.
+    pub(super) fn expect_body(&self, body_bytes: usize) -> Result<(), Violation> {
+        if self.reserved != 0 {
+            return Err(Violation::ReservedNotZero("header"));
+        }
+        if self.length as usize != HEADER_BYTES + body_bytes {
+            return Err(Violation::BadLength(self.length));
+        }
+        Ok(())
+    }
+
+    /// Refuses operation and count where the kind of message has none.
+    pub(super) fn expect_no_records(&self) -> Result<(), Violation> {
+        match (self.op, self.count) {
+            (0, 0) => Ok(()),
+            _ => Err(Violation::ReservedNotZero("header")),
+        }
+    }
+
+    pub(super) fn expect_count(&self) -> Result<usize, Violation> {
+        match usize::from(self.count) {
+            count @ 1..=BATCH_COMMANDS_MAX => Ok(count),
+            _ => Err(Violation::BadCount(self.count)),
+        }
+    }
+}
+
+/// Appends the header of a message, to be finished with [`end`]. Returns where it starts.
+pub(super) fn begin(kind: u8, op: u8, count: u16, out: &mut Vec<u8>) -> usize {
+    let start = out.len();
+    let header = MessageHeader { length: 0, checksum: 0, kind, op, count, reserved: 0 };
+    out.extend_from_slice(header.as_bytes());
+    start
+}
+
+/// Fills in length and checksum of the message that begins at `start` and ends where `out` does.
+pub(super) fn end(start: usize, out: &mut [u8]) {
+    let message = &mut out[start..];
+    assert!(message.len() <= MESSAGE_BYTES_MAX && message.len().is_multiple_of(HEADER_BYTES));
+    let length = message.len() as u32;
+    let checksum = crc32c::crc32c(&message[CHECKED_FROM..]);
+    message[..4].copy_from_slice(&length.to_le_bytes());
+    message[4..CHECKED_FROM].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// The bytes of a stream that have arrived and are not yet decoded.
+///
+/// ```text
+///   [ decoded | arrived | spare ]
+///   0       start      end      capacity, at least one longest message and READ_BYTES
+/// ```
+///
+/// `start` is a multiple of 16: messages are, and the buffer is aligned to 16.
+#[derive(Debug)]
+pub struct Frames {
+    words: Box<[u128]>,
+    start: usize,
+    end: usize,
+}
+
+/// Least room that [`Frames::spare`] gives while less than a longest message has arrived, in bytes.
+const READ_BYTES: usize = 64 * 1024;
+
+impl Default for Frames {
+    fn default() -> Frames {
+        Frames::new()
+    }
+}
+
+impl Frames {
+    /// An empty buffer; it never grows.
+    #[must_use]
+    pub fn new() -> Frames {
+        let words = (MESSAGE_BYTES_MAX + READ_BYTES).div_ceil(size_of::<u128>());
+        Frames { words: vec![0; words].into_boxed_slice(), start: 0, end: 0 }
+    }
+
+    /// Room for bytes that arrive; tell [`Frames::advance`] how many did. It is not empty once
+    /// every message in it was taken out.
+    pub fn spare(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+        let capacity = size_of_val(&*self.words);
+        if self.start > 0 && capacity - self.end < READ_BYTES {
+            // Within one message at most, as there is no whole one: each byte moves once.
+            self.words.as_mut_bytes().copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        &mut self.words.as_mut_bytes()[self.end..]
+    }
+
+    /// The first `bytes` of [`Frames::spare`] are now filled.
+    ///
+    /// # Panics
+    ///
+    /// If there is not so much room.
+    pub fn advance(&mut self, bytes: usize) {
+        let end = self.end + bytes;
+        assert!(end <= size_of_val(&*self.words));
+        self.end = end;
+    }
+
+    /// Copies as much of `bytes` as there is room for, and returns how much that is.
+    pub fn feed(&mut self, bytes: &[u8]) -> usize {
+        let spare = self.spare();
+        let count = bytes.len().min(spare.len());
+        spare[..count].copy_from_slice(&bytes[..count]);
+        self.advance(count);
+        count
+    }
+
+    /// True if all bytes that arrived were taken out as messages.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Takes out the next message, if it has wholly arrived: its header, and what follows that.
+    /// `check_header` sees the header as soon as it is there; its length is trusted only then.
+    pub(super) fn next(
+        &mut self,
+        check_header: impl FnOnce(&MessageHeader) -> Result<(), Violation>,
+    ) -> Result<Option<(MessageHeader, &[u8])>, Violation> {
+        let arrived = &self.words.as_bytes()[self.start..self.end];
+        let Ok((header, _)) = MessageHeader::read_from_prefix(arrived) else { return Ok(None) };
+        check_header(&header)?;
+        let length = header.length as usize;
+        let Some(message) = arrived.get(..length) else { return Ok(None) };
+        let expected = crc32c::crc32c(&message[CHECKED_FROM..]);
+        if header.checksum != expected {
+            return Err(Violation::BadChecksum { found: header.checksum, expected });
+        }
+        self.start += length;
+        Ok(Some((header, &message[HEADER_BYTES..])))
+    }
+}

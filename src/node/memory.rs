@@ -1,0 +1,24 @@
+//! How much memory a node takes: all that it will take, for nothing grows later.
+
+use crate::gateway::InputThread;
+use crate::pipeline::Settings;
+
+/// The memory of a node, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Tables of the engine.
+    pub tables: u64,
+    /// Lanes of the pipeline.
+    pub lanes: u64,
+    /// Buffers of the journal and of the text input.
+    pub buffers: u64,
+}
+
+impl Memory {
+    /// Of an engine whose tables take `tables` bytes, in a pipeline with these settings.
+    pub(crate) fn new(tables: u64, settings: &Settings, is_journaled: bool) -> Memory {
+        let journal = if is_journaled { ringfence_journal::WRITER_BYTES } else { 0 };
+        let buffers = journal + InputThread::BUFFERS_BYTES;
+        Memory { tables, lanes: settings.lanes_bytes(), buffers }
+    }
+}

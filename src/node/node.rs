@@ -1,0 +1,222 @@
+//! One engine from open to close.
+
+use crate::gateway::{Clock, Source};
+use crate::memory::Memory;
+use crate::options::{Message, Options, Report};
+use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Wait};
+use crate::publish::{Logged, Sink};
+use crate::{NodeError, recover};
+use ringfence_engine::Engine;
+use ringfence_journal::outcomes::Log;
+use ringfence_journal::{DataDir, Disk, rules_of_a_new_journal};
+use ringfence_ring::WaitStrategy;
+use ringfence_types::OutcomeCounts;
+
+/// One engine: its state, its journal, and how it runs.
+pub struct Node {
+    engine: Engine,
+    journal: Option<Journal<Disk>>,
+    last_sequence: u64,
+    last_timestamp: u64,
+    /// The outcome log, with an outcome for every command so far.
+    log: Option<Log>,
+    /// Holds the lock of the data directory.
+    dir: Option<DataDir>,
+    settings: Settings,
+    report: Report,
+}
+
+/// What a run leaves behind.
+pub struct Ran<S, K> {
+    /// The node, to run again or to close.
+    pub node: Node,
+    /// The source, as it ended.
+    pub source: S,
+    /// The sink, drained.
+    pub sink: K,
+    /// Outcomes of this run by status.
+    pub counts: OutcomeCounts,
+}
+
+/// What a closed node held.
+pub struct Closed {
+    /// The state after the last command.
+    pub engine: Engine,
+    /// Sequence of the last command, 0 if there is none.
+    pub last_sequence: u64,
+    /// Timestamp of that command, in nanoseconds.
+    pub last_timestamp: u64,
+}
+
+impl Node {
+    /// Recovers the journal in the data directory and takes its lock, or, without a directory, sets
+    /// up an engine that keeps nothing. All memory is allocated here.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeError`]; nothing that was acknowledged is lost by it.
+    pub fn open(options: Options) -> Result<Node, NodeError> {
+        let Options { wanted, durability, cores, mut report, .. } = options;
+        let mut placement = Placement::resolve(&cores).map_err(NodeError::Cores)?;
+        let (engine, journal, log, dir, last);
+        if let Some(path) = &options.data_dir {
+            let opened = recover::open_dir(path, options.journal_io, &mut report)?;
+            let mut written = ringfence_journal::Options {
+                durability,
+                key: options.journal_key,
+                ..ringfence_journal::Options::default()
+            };
+            written.segment_bytes = options.segment_bytes.unwrap_or(written.segment_bytes);
+            let kept =
+                recover::recover(&opened, &wanted, &written, options.outcome_log, &mut report)?;
+            let position = &kept.recovered.position;
+            written.segment_bytes = options.segment_bytes.unwrap_or(position.segment_bytes);
+            journal = Some(recover::start_writer(&opened, &kept.recovered, written)?);
+            if cores == Cores::Auto {
+                // A failure costs speed alone here; the journal meets it again, and says so.
+                placement.bring_journal_near(|| opened.durable_write_ns().ok());
+            }
+            last = (kept.recovered.last_sequence, kept.recovered.last_timestamp);
+            (engine, log, dir) = (kept.engine, kept.log, Some(opened));
+        } else {
+            if options.outcome_log {
+                return Err(NodeError::OutcomeLogWithoutJournal);
+            }
+            engine = Engine::new(&rules_of_a_new_journal(&wanted))?;
+            (journal, log, dir, last) = (None, None, None, (0, 0));
+        }
+        let wait = options.wait.on_this_machine(&placement, journal.is_some());
+        if options.wait == Wait::BusySpin && wait != WaitStrategy::BusySpin {
+            let text = "more threads than cores would spin; they yield instead";
+            report(Message::Note(text.to_owned()));
+        }
+        let (ring_slots, event_slots, stop) =
+            (options.ring_slots, options.event_slots, options.stop);
+        let settings = Settings { ring_slots, event_slots, wait, placement, stop };
+        check_memory(settings.lanes_bytes())?;
+        let (last_sequence, last_timestamp) = last;
+        Ok(Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, report })
+    }
+
+    /// Runs all that `source` has through the pipeline, and returns once every outcome has been
+    /// given to `sink`. This thread waits meanwhile; the stages run on threads of their own.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeError::Stopped`] where the journal, the source or a stage failed: it says which
+    /// outcomes had left. Another node on the same directory goes on from there.
+    ///
+    /// # Panics
+    ///
+    /// If a number of slots is no power of two, or the ring holds less than two batches.
+    pub fn run<S, K>(self, source: S, sink: K) -> Result<Ran<S, K>, NodeError>
+    where
+        S: Source,
+        K: Sink<Notice = S::Notice>,
+    {
+        let Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, mut report } =
+            self;
+        let mut tick =
+            |sequence: u64| report(Message::Published(sequence.saturating_sub(last_sequence)));
+        let (finished, log) = match log {
+            None => {
+                let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
+                (pipeline::run(parts, &settings, &mut tick)?, None)
+            }
+            Some(log) => {
+                let sink = Logged::new(sink, log).map_err(NodeError::Thread)?;
+                let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
+                let finished = pipeline::run(parts, &settings, &mut tick)?;
+                let (finished, log) = finished.split_sink(Logged::finish);
+                if let Err(reason) = &log {
+                    report(Message::Note(format!("{reason}; the next start makes it whole")));
+                }
+                (finished, log.ok())
+            }
+        };
+        let Finished { engine, source, sink, journal, last_sequence, last_timestamp, counts } =
+            finished;
+        let node =
+            Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, report };
+        Ok(Ran { node, source, sink, counts })
+    }
+
+    /// Writes and syncs what the journal still holds, with the closing frame that marks a clean stop,
+    /// and gives up the lock of the directory.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeError::Journal`], if the journal cannot be ended.
+    pub fn close(self) -> Result<Closed, NodeError> {
+        let Node { engine, journal, last_sequence, last_timestamp, dir, .. } = self;
+        if let Some(journal) = journal {
+            journal.writer.close()?;
+        }
+        drop(dir);
+        Ok(Closed { engine, last_sequence, last_timestamp })
+    }
+
+    /// The state after the last command.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Sequence of the last command, 0 if there is none.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// Timestamp of the last command, in nanoseconds, 0 if there is none.
+    #[must_use]
+    pub fn last_timestamp(&self) -> u64 {
+        self.last_timestamp
+    }
+
+    /// By how many nanoseconds `clock` is behind the last command's timestamp; 0 if it is not.
+    ///
+    /// Timestamps never go back: until the clock has caught up, commands are stamped 1 ns apart, so
+    /// that nothing expires and no window of a policy moves on.
+    #[must_use]
+    pub fn clock_behind_ns(&self, clock: Clock) -> u64 {
+        self.last_timestamp.saturating_sub(clock.read_ns())
+    }
+
+    /// The data directory, if there is one.
+    #[must_use]
+    pub fn data_dir(&self) -> Option<&DataDir> {
+        self.dir.as_ref()
+    }
+
+    /// Which stage runs on which thread and core.
+    #[must_use]
+    pub fn placement(&self) -> &Placement {
+        &self.settings.placement
+    }
+
+    /// How the stages' threads wait.
+    #[must_use]
+    pub fn wait(&self) -> WaitStrategy {
+        self.settings.wait
+    }
+
+    /// How much memory it takes.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        Memory::new(self.engine.memory_bytes(), &self.settings, self.journal.is_some())
+    }
+}
+
+/// Finds out whether memory for the lanes can be had: where it cannot, their allocation would only
+/// abort the program.
+fn check_memory(bytes: u64) -> Result<(), NodeError> {
+    let mut trial = Vec::<u8>::new();
+    let reserved = usize::try_from(bytes).map(|bytes| trial.try_reserve_exact(bytes));
+    // Seen from outside, so that the compiler cannot leave the allocation out.
+    std::hint::black_box(&trial);
+    match reserved {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(NodeError::NoMemoryForLanes { bytes }),
+    }
+}

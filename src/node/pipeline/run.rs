@@ -1,0 +1,172 @@
+//! A run of the pipeline from start to end.
+
+use crossbeam::channel;
+
+use super::bells::{Bells, LateBell};
+use super::stages::{GatewayStage, JournalStage, Notices, PublishStage, RiskStage, SettleStage};
+use super::threads::{Run, drive};
+use super::topology::Topology;
+use super::{PipelineError, Role, Settings, Stopped};
+use crate::Gauge;
+use crate::gateway::{Intake, Source};
+use crate::publish::Sink;
+use ringfence_engine::Engine;
+use ringfence_journal::{Storage, Writer};
+use ringfence_types::{BATCH_COMMANDS_MAX, OutcomeCounts};
+
+/// Notices that may lie between the gateway and publish.
+const NOTICES: usize = 1024;
+
+/// A journal to write.
+pub struct Journal<J: Storage> {
+    /// Where commands are kept.
+    pub writer: Writer<J>,
+    /// What the writer's storage rings when a write is done.
+    pub bell: LateBell,
+}
+
+/// What goes into a run.
+pub struct Parts<S: Source, K: Sink<Notice = S::Notice>, J: Storage> {
+    /// The state to go on from.
+    pub engine: Engine,
+    /// Where commands come from.
+    pub source: S,
+    /// Where outcomes go.
+    pub sink: K,
+    /// Where commands are kept; `None`: nowhere.
+    pub journal: Option<Journal<J>>,
+    /// Sequence of the last command that `engine` has seen, 0 if none.
+    pub last_sequence: u64,
+    /// Timestamp of that command.
+    pub last_timestamp: u64,
+}
+
+/// What a run leaves behind.
+pub struct Finished<S, K, J: Storage> {
+    /// The state after the last command.
+    pub engine: Engine,
+    /// The source, as it ended.
+    pub source: S,
+    /// The sink, drained.
+    pub sink: K,
+    /// The journal's writer, not yet closed.
+    pub journal: Option<Journal<J>>,
+    /// Sequence of the last command.
+    pub last_sequence: u64,
+    /// Timestamp of the last command.
+    pub last_timestamp: u64,
+    /// Outcomes of this run by status.
+    pub counts: OutcomeCounts,
+}
+
+impl<S, K, J: Storage> Finished<S, K, J> {
+    /// Takes the sink apart: `split` gives the sink that stays, and what else it held.
+    pub(crate) fn split_sink<I, R>(
+        self,
+        split: impl FnOnce(K) -> (I, R),
+    ) -> (Finished<S, I, J>, R) {
+        let Finished { engine, source, sink, journal, last_sequence, last_timestamp, counts } =
+            self;
+        let (sink, rest) = split(sink);
+        let finished =
+            Finished { engine, source, sink, journal, last_sequence, last_timestamp, counts };
+        (finished, rest)
+    }
+}
+
+/// Runs all that `parts.source` has through the pipeline and returns once every outcome has left.
+/// `tick` is called now and then, with the sequence of the last command published.
+///
+/// # Errors
+///
+/// What stopped the pipeline before that, and how far it had come; every thread has ended then.
+///
+/// # Panics
+///
+/// If the numbers of slots are no powers of two, or the ring holds less than two batches.
+pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
+    parts: Parts<S, K, J>,
+    settings: &Settings,
+    mut tick: impl FnMut(u64),
+) -> Result<Finished<S, K, J>, Stopped> {
+    let Parts { engine, mut source, mut sink, journal, last_sequence, last_timestamp } = parts;
+    assert!(settings.ring_slots >= 2 * BATCH_COMMANDS_MAX);
+    let writer = journal.as_ref().map(|journal| &journal.writer);
+    let bells = Bells::new(&settings.placement, source.poller(), writer)
+        .map_err(|error| Stopped::before_the_start(error, last_sequence))?;
+    let lanes = Topology::new(settings, last_sequence + 1, journal.is_some(), &bells);
+
+    let due = Gauge::new(u64::MAX);
+    source.attach(bells.of(Role::Gateway).clone(), bells.of(Role::Publish).clone());
+    source.watch(due.clone());
+    sink.attach(bells.of(Role::Gateway).clone());
+    let (notice_sender, notices) = channel::bounded(NOTICES);
+    let intake = Intake::new(
+        lanes.commands,
+        notice_sender,
+        bells.of(Role::Publish).clone(),
+        last_sequence,
+        last_timestamp,
+    );
+    let (risk, settle) = engine.into_parts();
+
+    let mut gateway = GatewayStage {
+        source,
+        intake: Some(intake),
+        stop: settings.stop.clone(),
+        last: (last_sequence, last_timestamp),
+    };
+    let mut journal = journal.zip(lanes.journal).map(|(journal, commands)| {
+        journal.bell.set(bells.of(Role::Journal).clone());
+        let writer = journal.writer;
+        let stage = JournalStage { commands, writer, durable: last_sequence, idle_since: None };
+        (stage, journal.bell)
+    });
+    let mut risk = RiskStage { commands: lanes.risk, risk };
+    let mut settle = SettleStage {
+        judged: lanes.settle,
+        events: Some(lanes.events),
+        settle,
+        due,
+        is_due_stale: true,
+        quiet_since: None,
+    };
+    let mut publish = PublishStage {
+        outcomes: lanes.publish,
+        events: lanes.publish_events,
+        durable: lanes.durable,
+        notices: Notices::new(notices),
+        sink,
+        published: last_sequence,
+        counts: OutcomeCounts::default(),
+        outcomes_ended: false,
+        events_ended: false,
+    };
+
+    let mut stages: Vec<&mut dyn Run> = vec![&mut gateway];
+    stages.extend(journal.as_mut().map(|(stage, _)| stage as &mut dyn Run));
+    stages.extend([&mut risk as &mut dyn Run, &mut settle, &mut publish]);
+    let published = lanes.published;
+    let driven = drive(stages, settings, bells.by_thread(), &lanes.monitors, || {
+        tick(published.released() - 1);
+    });
+    if let Err(error) = driven {
+        // What was given to the sink is durable: what of it has gathered still leaves, if it can.
+        if !matches!(error, PipelineError::Panicked { .. }) {
+            publish.sink.turn_ends(true);
+        }
+        let counts = Box::new(publish.counts);
+        return Err(Stopped { error, last_published: publish.published, counts });
+    }
+
+    let (last_sequence, last_timestamp) = gateway.last;
+    Ok(Finished {
+        engine: Engine::from_parts(risk.risk, settle.settle),
+        source: gateway.source,
+        sink: publish.sink,
+        journal: journal.map(|(stage, bell)| Journal { writer: stage.writer, bell }),
+        last_sequence,
+        last_timestamp,
+        counts: publish.counts,
+    })
+}

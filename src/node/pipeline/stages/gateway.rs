@@ -1,0 +1,38 @@
+//! The first stage: takes commands in.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::super::threads::Run;
+use super::super::{PipelineError, Role};
+use crate::gateway::{Intake, Progress, Source};
+
+/// Takes commands in.
+pub(in crate::pipeline) struct GatewayStage<S: Source> {
+    pub(in crate::pipeline) source: S,
+    /// Gone once the source has ended: that closes the ring.
+    pub(in crate::pipeline) intake: Option<Intake<S::Notice>>,
+    pub(in crate::pipeline) stop: Arc<AtomicBool>,
+    /// Sequence and timestamp of the last command, once the source has ended.
+    pub(in crate::pipeline) last: (u64, u64),
+}
+
+impl<S: Source> Run for GatewayStage<S> {
+    fn role(&self) -> Role {
+        Role::Gateway
+    }
+
+    fn step(&mut self) -> Result<Progress, PipelineError> {
+        let Some(intake) = &mut self.intake else { return Ok(Progress::Ended) };
+        // Relaxed: the flag carries nothing but itself.
+        if self.stop.load(Ordering::Relaxed) {
+            self.source.stop();
+        }
+        let progress = self.source.step(intake)?;
+        if progress == Progress::Ended {
+            self.last = (intake.last_sequence(), intake.last_timestamp());
+            self.intake = None;
+        }
+        Ok(progress)
+    }
+}

@@ -1,0 +1,77 @@
+//! Makes commands durable, beside risk and settle.
+
+use std::time::{Duration, Instant};
+
+use super::super::lanes::LaneWindow;
+use super::super::threads::Run;
+use super::super::{PipelineError, Role};
+use crate::gateway::Progress;
+use ringfence_journal::{Storage, Writer};
+use ringfence_ring::{Poll, Stage};
+use ringfence_types::{Command, Window};
+
+/// How long the journal has nothing to do before it writes a closing frame: a client that sends one
+/// command at a time does not wait behind it.
+const IDLE: Duration = Duration::from_millis(2);
+
+/// Makes commands durable.
+pub(in crate::pipeline) struct JournalStage<J: Storage> {
+    pub(in crate::pipeline) commands: Stage<(Command,), ()>,
+    pub(in crate::pipeline) writer: Writer<J>,
+    /// Sequence of the last command that was released: it is durable, and may be answered.
+    pub(in crate::pipeline) durable: u64,
+    /// Since when there was nothing to do.
+    pub(in crate::pipeline) idle_since: Option<Instant>,
+}
+
+impl<J: Storage + Send> Run for JournalStage<J> {
+    fn role(&self) -> Role {
+        Role::Journal
+    }
+
+    fn step(&mut self) -> Result<Progress, PipelineError> {
+        let mut progress = Progress::Idle;
+        let ended = match self.commands.poll_ahead(usize::MAX)? {
+            Poll::Ended => true,
+            Poll::Empty => false,
+            Poll::Ready(mut batch) => {
+                let first_sequence = batch.first_sequence();
+                let mut taken = 0;
+                {
+                    let ((commands,), _) = batch.parts();
+                    let commands = LaneWindow::all(commands);
+                    // A frame holds one batch, whole: what of it is not there yet comes later.
+                    while taken < commands.len() {
+                        let length = usize::from(commands.at(taken).header.batch_length);
+                        if taken + length > commands.len() {
+                            break;
+                        }
+                        let whole = commands.part(taken, length);
+                        if !self.writer.append(first_sequence + taken as u64, &whole)? {
+                            break;
+                        }
+                        taken += length;
+                    }
+                }
+                if taken > 0 {
+                    batch.take(taken);
+                    progress = Progress::Worked;
+                }
+                false
+            }
+        };
+        let durable = self.writer.poll()?;
+        if durable > self.durable {
+            self.durable = durable;
+            // Publish waits for this: it is the one way on which it learns what is durable.
+            self.commands.release(durable);
+            progress = Progress::Worked;
+        }
+        if progress == Progress::Worked {
+            self.idle_since = None;
+        } else if self.idle_since.get_or_insert_with(Instant::now).elapsed() >= IDLE {
+            self.writer.idle()?;
+        }
+        Ok(if ended { Progress::Ended } else { progress })
+    }
+}

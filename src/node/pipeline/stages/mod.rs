@@ -1,0 +1,17 @@
+//! The five stages: each reads lanes, does its work, writes its own lane.
+
+mod gateway;
+mod journal;
+mod publish;
+mod risk;
+mod settle;
+
+pub(super) use gateway::GatewayStage;
+pub(super) use journal::JournalStage;
+pub(super) use publish::{Notices, PublishStage};
+pub(super) use risk::RiskStage;
+pub(super) use settle::SettleStage;
+
+/// Commands that risk and settle take on in one step, so that the next stage has work early and
+/// what they touch stays in the cache of their core. Chains are not cut.
+const STEP_COMMANDS: usize = 512;

@@ -1,0 +1,191 @@
+//! The last stage: merges notices, events and outcomes into the order in which they leave.
+//!
+//! ```text
+//!   outcomes   ── 7 ───────── 8 ──▶ ┐
+//!   events     ────── of 8 ───────▶ ├─▶ sink:  7, "after 7", event of 8, 8
+//!   notices    ── after 7 ────────▶ ┘
+//! ```
+
+use crossbeam::channel::Receiver;
+
+use super::super::threads::Run;
+use super::super::{PipelineError, Role};
+use super::STEP_COMMANDS;
+use crate::gateway::Progress;
+use crate::notice::Notice;
+use crate::publish::Sink;
+use ringfence_ring::{Poll, Stage, StageCursor, View};
+use ringfence_types::{Event, Outcome, OutcomeCounts};
+
+/// What the source says between commands, in order.
+pub(in crate::pipeline) struct Notices<N> {
+    next: Option<Notice<N>>,
+    more: Receiver<Notice<N>>,
+}
+
+impl<N> Notices<N> {
+    /// Takes notices from `receiver`.
+    pub(in crate::pipeline) fn new(receiver: Receiver<Notice<N>>) -> Notices<N> {
+        Notices { next: None, more: receiver }
+    }
+
+    /// Looks whether there is one, where none was there before.
+    fn look(&mut self) {
+        if self.next.is_none() {
+            self.next = self.more.try_recv().ok();
+        }
+    }
+
+    /// Passes on those that come before the outcome of `sequence`; whether there were any.
+    #[inline]
+    fn pass_on_before<K: Sink<Notice = N>>(&mut self, sequence: u64, sink: &mut K) -> bool {
+        let mut any = false;
+        while let Some(notice) = self.next.take_if(|notice| notice.after < sequence) {
+            sink.notice(notice.what);
+            self.next = self.more.try_recv().ok();
+            any = true;
+        }
+        any
+    }
+}
+
+/// The events of one turn.
+struct Events<'a> {
+    view: Option<View<'a, Event>>,
+    passed_on: usize,
+}
+
+impl<'a> Events<'a> {
+    /// The next one that comes before the outcome of `sequence` or of an earlier command.
+    #[inline]
+    fn next_before(&mut self, sequence: u64) -> Option<&'a Event> {
+        let view = self.view.filter(|view| self.passed_on < view.len())?;
+        let event = view.at(self.passed_on);
+        (event.goes_before() <= sequence).then(|| {
+            self.passed_on += 1;
+            event
+        })
+    }
+}
+
+/// One turn of the merge.
+struct Merge<'a, K: Sink> {
+    notices: &'a mut Notices<K::Notice>,
+    events: Events<'a>,
+    sink: &'a mut K,
+}
+
+impl<K: Sink> Merge<'_, K> {
+    /// Passes on the events that come before the outcome of `sequence`, each behind its notices.
+    #[inline]
+    fn events_before(&mut self, sequence: u64) {
+        while let Some(event) = self.events.next_before(sequence) {
+            self.notices.pass_on_before(event.goes_before(), self.sink);
+            self.sink.event(event);
+        }
+    }
+
+    /// Passes on an outcome, behind the notices and events that come before it.
+    #[inline]
+    fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
+        self.notices.pass_on_before(sequence, self.sink);
+        self.events_before(sequence);
+        self.sink.outcome(sequence, outcome);
+    }
+}
+
+/// Sends outcomes out.
+pub(in crate::pipeline) struct PublishStage<K: Sink> {
+    pub(in crate::pipeline) outcomes: Stage<(Outcome,), ()>,
+    pub(in crate::pipeline) events: Stage<(Event,), ()>,
+    /// How far the journal is; none where nothing is journaled.
+    pub(in crate::pipeline) durable: Option<StageCursor>,
+    pub(in crate::pipeline) notices: Notices<K::Notice>,
+    pub(in crate::pipeline) sink: K,
+    /// Sequence of the last outcome that was given to the sink.
+    pub(in crate::pipeline) published: u64,
+    pub(in crate::pipeline) counts: OutcomeCounts,
+    pub(in crate::pipeline) outcomes_ended: bool,
+    pub(in crate::pipeline) events_ended: bool,
+}
+
+impl<K: Sink> PublishStage<K> {
+    /// Publishes outcomes and events that are there; whether there were any.
+    fn publish(&mut self) -> Result<bool, PipelineError> {
+        let Self { outcomes, events, durable, notices, sink, published, counts, .. } = self;
+        let mut outcomes = match outcomes.poll(STEP_COMMANDS)? {
+            Poll::Ready(batch) => Some(batch),
+            Poll::Empty => None,
+            Poll::Ended => {
+                self.outcomes_ended = true;
+                None
+            }
+        };
+        // After the poll: the notices and events that come before its outcomes are all there.
+        notices.look();
+        let mut events = match events.poll(usize::MAX)? {
+            Poll::Ready(batch) => Some(batch),
+            Poll::Empty => None,
+            Poll::Ended => {
+                self.events_ended = true;
+                None
+            }
+        };
+        if outcomes.is_none() && events.is_none() {
+            return Ok(false);
+        }
+        sink.turn_begins();
+        let view = events.as_mut().map(|batch| batch.parts().0.0);
+        let mut merge = Merge { notices, events: Events { view, passed_on: 0 }, sink };
+        if let Some(batch) = &mut outcomes {
+            let first_sequence = batch.first_sequence();
+            let ((view,), _) = batch.parts();
+            for (sequence, outcome) in (first_sequence..).zip(view) {
+                merge.outcome(sequence, outcome);
+                counts.add(outcome.status);
+            }
+            *published = first_sequence + view.len() as u64 - 1;
+        } else if durable.as_ref().is_none_or(|journal| journal.released() > *published + 1) {
+            // Events of the command that settle has not finished, because their lane is full. It
+            // is durable. Later ones wait: an outcome may have come after the poll.
+            merge.events_before(*published + 1);
+        }
+        let event_count = merge.events.passed_on;
+        let worked = outcomes.is_some() || event_count > 0;
+        if let Some(batch) = outcomes {
+            let length = batch.len();
+            batch.publish(length);
+        }
+        if let Some(batch) = events
+            && event_count > 0
+        {
+            batch.publish(event_count);
+        }
+        Ok(worked)
+    }
+}
+
+impl<K: Sink> Run for PublishStage<K> {
+    fn role(&self) -> Role {
+        Role::Publish
+    }
+
+    fn step(&mut self) -> Result<Progress, PipelineError> {
+        let worked = self.sink.is_ready() && self.publish()?;
+        if worked {
+            self.sink.turn_ends(false);
+            return Ok(Progress::Worked);
+        }
+        // Nothing is there to publish: what was said after the last outcome may leave.
+        let said = self.notices.pass_on_before(self.published + 1, &mut self.sink);
+        let left = self.sink.turn_ends(true);
+        if said || left {
+            return Ok(Progress::Worked);
+        }
+        let ended = self.outcomes_ended
+            && self.events_ended
+            && self.notices.next.is_none()
+            && self.sink.is_drained();
+        Ok(if ended { Progress::Ended } else { Progress::Idle })
+    }
+}

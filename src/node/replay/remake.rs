@@ -1,0 +1,57 @@
+//! The outcome log, made again where it lacks something.
+
+use ringfence_engine::OutcomeSink;
+use ringfence_journal::JournalError;
+use ringfence_journal::outcomes::{Frame, Log};
+use ringfence_types::{Event, Outcome};
+
+/// Puts the outcomes that the log lacks into it, as a replay gives them.
+pub(crate) struct Remake {
+    log: Option<Log>,
+    frame: Frame,
+    /// The log has everything up to here.
+    has: u64,
+    failure: Option<JournalError>,
+}
+
+impl Remake {
+    /// Goes on with `log`; without one it forgets everything.
+    pub(crate) fn new(log: Option<Log>) -> Remake {
+        let has = log.as_ref().map_or(u64::MAX, Log::last_sequence);
+        Remake { log, frame: Frame::new(), has, failure: None }
+    }
+
+    /// The log, with all that was to be put into it.
+    pub(crate) fn finish(mut self) -> Result<Option<Log>, JournalError> {
+        self.write();
+        self.failure.map_or(Ok(self.log), Err)
+    }
+
+    fn write(&mut self) {
+        let Some(log) = &mut self.log else { return };
+        if self.failure.is_none() && !self.frame.is_empty() {
+            self.failure = log.append(&self.frame).err();
+        }
+        self.frame.clear();
+    }
+}
+
+impl OutcomeSink for Remake {
+    fn event(&mut self, event: &Event) {
+        if event.goes_before() > self.has {
+            self.frame.event(event);
+            if self.frame.is_full() {
+                self.write();
+            }
+        }
+    }
+
+    fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
+        if sequence > self.has {
+            self.frame.outcome(sequence, outcome);
+            if self.frame.is_full() {
+                self.write();
+            }
+        }
+    }
+}
