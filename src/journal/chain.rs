@@ -27,8 +27,6 @@ pub(super) struct Chain {
     pub epoch: u16,
     /// Whether the last frame was written under `--durability async`.
     pub is_async: bool,
-    /// Whether any frame was.
-    pub was_async: bool,
     next: Next,
 }
 
@@ -55,7 +53,6 @@ impl Chain {
             durable_sequence: 0,
             epoch: 0,
             is_async: false,
-            was_async: false,
             next: if segment.segment == 1 { Next::Rules } else { Next::Any },
         }
     }
@@ -71,7 +68,6 @@ impl Chain {
             durable_sequence: anchor.last_sequence,
             epoch: header.epoch,
             is_async: header.is_async(),
-            was_async: header.was_async(),
             next: Next::Follower,
         }
     }
@@ -138,7 +134,6 @@ impl Chain {
         self.previous_checksum = header.checksum;
         self.previous_seal = header.seal;
         self.is_async = header.is_async();
-        self.was_async |= header.was_async();
         // A repair that could keep nothing leaves its mark, and rules still come first.
         if self.next != Next::Rules || header.kind() == Some(FrameKind::Rules) {
             self.next = Next::Follower;
@@ -158,7 +153,7 @@ impl Chain {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{IS_ASYNC, WAS_ASYNC};
+    use crate::format::IS_ASYNC;
     use zerocopy::FromZeros;
 
     /// A batch of 3 commands that follows on a chain of 10.
@@ -186,7 +181,6 @@ mod tests {
             durable_sequence: 7,
             epoch: 2,
             is_async: false,
-            was_async: true,
             next: Next::Follower,
         }
     }
@@ -317,7 +311,6 @@ mod tests {
             durable_sequence: 10,
             epoch: 2,
             is_async: false,
-            was_async: true,
             next: Next::Follower,
         };
         assert_eq!(chain, expected);
@@ -328,7 +321,7 @@ mod tests {
             first_sequence: 14,
             durable_sequence: 3,
             epoch: 2,
-            kind: FrameKind::Mark as u8 | IS_ASYNC | WAS_ASYNC,
+            kind: FrameKind::Mark as u8 | IS_ASYNC,
             ..FrameHeader::new_zeroed()
         };
         chain.extend(&mark);
@@ -342,6 +335,6 @@ mod tests {
         let segment = SegmentHeader::new([1; 16], 2, 4096, None);
         let mut trusting = Chain::before(&segment);
         trusting.extend(&batch());
-        assert_eq!(trusting, Chain { was_async: false, ..expected });
+        assert_eq!(trusting, expected);
     }
 }

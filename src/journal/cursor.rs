@@ -68,6 +68,10 @@ pub(super) struct Cursor<F: Files> {
     durable_in_damage: u64,
     /// Where the last segment ended, before the frame that says so.
     before_end: Option<Position>,
+    /// Where the marks begin behind which the cursor stands.
+    before_marks: Option<Position>,
+    /// What the repair gave up behind which the cursor stands.
+    given_up: u64,
     /// Frames so far that no mark calls durable, in order.
     unmarked: VecDeque<Unmarked>,
     end: Option<End>,
@@ -121,6 +125,8 @@ impl<F: Files> Cursor<F> {
             rules: None,
             durable_in_damage: 0,
             before_end: None,
+            before_marks: None,
+            given_up: 0,
             unmarked: VecDeque::new(),
             end: None,
         };
@@ -183,6 +189,16 @@ impl<F: Files> Cursor<F> {
         self.before_end.as_ref()
     }
 
+    /// Where the marks begin behind which the cursor stands, if it stands behind any.
+    pub fn before_marks(&self) -> Option<&Position> {
+        self.before_marks.as_ref()
+    }
+
+    /// Highest sequence that was acknowledged before a repair, if no command came after it; else 0.
+    pub fn given_up(&self) -> u64 {
+        self.given_up
+    }
+
     /// The first frame that no mark calls durable.
     pub fn first_unmarked(&self) -> Option<&Unmarked> {
         self.unmarked.front()
@@ -204,7 +220,6 @@ impl<F: Files> Cursor<F> {
             marked_sequence: self.durable_sequence(),
             epoch: self.chain.epoch,
             is_async: self.chain.is_async,
-            was_async: self.chain.was_async,
             next_segment_bytes: next.map(|header| header.segment_bytes),
         }
     }
@@ -247,8 +262,19 @@ impl<F: Files> Cursor<F> {
             },
         };
         let kind = header.kind().expect("the kind was checked");
-        if kind == FrameKind::End {
-            self.before_end = Some(self.position());
+        match kind {
+            FrameKind::Mark if self.before_marks.is_some() => {}
+            FrameKind::Mark => self.before_marks = Some(self.position()),
+            FrameKind::End => self.before_end = Some(self.position()),
+            FrameKind::Rules | FrameKind::Batch => {}
+        }
+        if kind != FrameKind::Mark {
+            self.before_marks = None;
+        }
+        if kind == FrameKind::Batch {
+            self.given_up = 0;
+        } else if header.epoch > self.chain.epoch {
+            self.given_up = header.first_timestamp;
         }
         self.chain.extend(&header);
         self.take_in(kind, &header)?;
@@ -364,10 +390,9 @@ impl<F: Files> Cursor<F> {
         let traces = if is_clean { 0 } else { self.search()? };
         let claims = Claims::read(&self.files, self.segment(), &self.chain)?;
         let evidence = Evidence {
-            frames: rest.durable_sequence.max(self.chain.durable_sequence).max(traces),
+            frames: self.chain.durable_sequence.max(traces),
             witness: claims.witness(self.segment(), &self.chain),
             snapshot: claims.snapshot,
-            outcomes: 0,
             first_nonzero: rest.first_nonzero,
             tail_bytes,
             tail_bytes_max: self.tail_bytes_max(),

@@ -53,6 +53,12 @@ pub enum JournalError {
         /// The data directory.
         path: PathBuf,
     },
+    /// The data directory, its lock or a segment was removed, renamed or replaced while it was open.
+    #[error("{} is not there any more: it was removed, renamed or replaced while the engine ran; what is written now would be lost", path.display())]
+    Gone {
+        /// What is gone.
+        path: PathBuf,
+    },
     /// Another process makes a snapshot there.
     #[error("a snapshot of {} is being made by another process", path.display())]
     SnapshotInProgress {
@@ -332,8 +338,6 @@ pub enum Source {
     Witness,
     /// A snapshot.
     Snapshot,
-    /// The outcome log.
-    OutcomeLog,
 }
 
 impl fmt::Display for Source {
@@ -341,7 +345,6 @@ impl fmt::Display for Source {
         f.write_str(match self {
             Source::Witness => "the witness",
             Source::Snapshot => "a snapshot",
-            Source::OutcomeLog => "the outcome log",
         })
     }
 }

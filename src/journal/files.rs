@@ -81,6 +81,17 @@ pub trait Files: Clone + Send + 'static {
     /// [`JournalError::Io`].
     fn remove(&self, name: &str) -> Result<(), JournalError>;
 
+    /// Checks that the directory is still where it was opened, that its lock is still the one that is held,
+    /// and that the file `name` is there.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Gone`], [`JournalError::Io`].
+    fn check_in_place(&self, name: &str) -> Result<(), JournalError> {
+        let _ = name;
+        Ok(())
+    }
+
     /// Makes names that were made, changed and removed durable.
     ///
     /// # Errors

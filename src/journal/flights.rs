@@ -106,8 +106,10 @@ pub(super) struct Sync {
     pub segment: u32,
     /// What it makes durable, with all syncs before it.
     pub sequence: u64,
+    /// Where what it makes durable ends: the segment, and the offset there.
+    pub end: (u32, u64),
     pub leaves_segment: bool,
-    is_done: bool,
+    pub is_done: bool,
 }
 
 impl Syncs {
@@ -120,8 +122,8 @@ impl Syncs {
     }
 
     /// A sync was begun.
-    pub fn push(&mut self, ticket: u64, segment: u32, sequence: u64, leaves_segment: bool) {
-        self.0.push_back(Sync { ticket, segment, sequence, leaves_segment, is_done: false });
+    pub fn push(&mut self, sync: Sync) {
+        self.0.push_back(sync);
     }
 
     /// The storage has done a sync; whether `ticket` is one.
@@ -191,8 +193,16 @@ mod tests {
     #[test]
     fn a_sync_makes_nothing_durable_before_those_that_were_begun_earlier() {
         let mut syncs = Syncs::new();
-        syncs.push(7, 1, 100, true);
-        syncs.push(8, 2, 200, false);
+        let first = Sync {
+            ticket: 7,
+            segment: 1,
+            sequence: 100,
+            end: (1, 8192),
+            leaves_segment: true,
+            is_done: false,
+        };
+        syncs.push(first);
+        syncs.push(Sync { ticket: 8, segment: 2, sequence: 200, ..first });
         assert!(syncs.land(8) && !syncs.land(9));
         assert_eq!(syncs.release(), None);
         assert!(syncs.land(7));

@@ -76,8 +76,6 @@ pub enum FrameKind {
 
 /// In the field of a frame's kind: it was written under `--durability async`.
 pub const IS_ASYNC: u8 = 0x80;
-/// In the field of a frame's kind: it or a frame before it was written under `--durability async`.
-pub const WAS_ASYNC: u8 = 0x40;
 
 impl FrameKind {
     /// The kind with this number, if there is one.
@@ -198,7 +196,8 @@ pub struct FrameHeader {
     pub first_sequence: u64,
     /// Highest sequence known durable when the frame was written.
     pub durable_sequence: u64,
-    /// The engine's timestamp of the first command, in nanoseconds; each further one is 1 later.
+    /// The engine's timestamp of the first command, in nanoseconds; each further one is 1 later. In a mark
+    /// that begins an epoch, the highest sequence that had been acknowledged.
     pub first_timestamp: u64,
     /// Length of the frame with header and padding, in steps of [`FRAME_HEADER_BYTES`].
     pub length_steps: u16,
@@ -212,7 +211,7 @@ pub struct FrameHeader {
     pub count: u16,
     /// The batch's [`Op`], by its number.
     pub op: u8,
-    /// A [`FrameKind`], by its number, with [`IS_ASYNC`] and [`WAS_ASYNC`].
+    /// A [`FrameKind`], by its number, with [`IS_ASYNC`].
     pub kind: u8,
     /// Keyed hash of the chain up to here; zero in a journal without a key.
     pub seal: Seal,
@@ -242,19 +241,13 @@ impl FrameHeader {
     /// The kind, if it is known.
     #[must_use]
     pub fn kind(&self) -> Option<FrameKind> {
-        FrameKind::from_number(self.kind & !(IS_ASYNC | WAS_ASYNC))
+        FrameKind::from_number(self.kind & !IS_ASYNC)
     }
 
     /// Whether it was written under `--durability async`.
     #[must_use]
     pub fn is_async(&self) -> bool {
         self.kind & IS_ASYNC != 0
-    }
-
-    /// Whether it or a frame before it was written under `--durability async`.
-    #[must_use]
-    pub fn was_async(&self) -> bool {
-        self.kind & WAS_ASYNC != 0
     }
 
     /// Length of the frame with header and padding, in bytes.

@@ -74,8 +74,7 @@ impl GroupBuilder {
     /// Goes on at `position` with frames that are written under `--durability async` or not.
     pub fn new(position: Position, key: Option<Key>, is_async: bool) -> GroupBuilder {
         let seed = frame_seed(&position.journal_id, position.segment);
-        let was_async = position.was_async || is_async;
-        let position = Position { is_async, was_async, ..position };
+        let position = Position { is_async, ..position };
         GroupBuilder { key, position, seed, gathering: None }
     }
 

@@ -24,6 +24,7 @@ mod chain;
 mod claims;
 mod copies;
 mod cursor;
+mod cut;
 mod data_dir;
 mod direct;
 mod directory;
@@ -63,6 +64,7 @@ mod verdict;
 mod waker;
 mod wanted;
 mod witness;
+mod witnessing;
 mod writer;
 
 pub use blocking::Blocking;

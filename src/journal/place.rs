@@ -1,6 +1,6 @@
 //! Places in a journal: where it is gone on with, and behind which batch it is read on.
 
-use super::format::{IS_ASYNC, SEGMENT_HEADER_BYTES, Seal, SegmentHeader, WAS_ASYNC};
+use super::format::{IS_ASYNC, SEGMENT_HEADER_BYTES, Seal, SegmentHeader};
 use ringfence_types::Rules;
 
 /// Where a journal goes on: what recovery found.
@@ -28,8 +28,6 @@ pub struct Position {
     pub epoch: u16,
     /// Whether the last frame was written under `--durability async`.
     pub is_async: bool,
-    /// Whether any frame was.
-    pub was_async: bool,
     /// Length of the next segment if it is there already, in bytes.
     pub next_segment_bytes: Option<u64>,
 }
@@ -50,16 +48,13 @@ impl Position {
             marked_sequence: 0,
             epoch: 0,
             is_async: false,
-            was_async: false,
             next_segment_bytes: None,
         }
     }
 
     /// What frames from here on carry in the field of their kind.
     pub(super) fn flags(&self) -> u8 {
-        let is_async = if self.is_async { IS_ASYNC } else { 0 };
-        let was_async = if self.was_async { WAS_ASYNC } else { 0 };
-        is_async | was_async
+        if self.is_async { IS_ASYNC } else { 0 }
     }
 
     /// The segments that a writer here may name.

@@ -1,20 +1,25 @@
 //! Opens a journal to go on writing it: reads all of it, cuts its tail, makes sure of what is kept.
 
+use std::io;
+
 use super::blocking::Blocking;
 use super::buffer::Buffer;
 use super::cursor::Cursor;
+use super::cut::{CUT_BYTES_MAX, CUTS_KEPT_MAX, cuts, end_of_content, keep};
 use super::data_dir::DataDir;
 use super::entry::{Entry, Tail};
-use super::error::JournalError;
+use super::error::{Fault, JournalError};
 use super::files::{Access, Files, OpenFile};
 use super::format::{BLOCK_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::options::{Durability, Options};
 use super::place::{Anchor, Position};
 use super::seal::Seals;
-use super::segments::{is_new, is_unfinished, make_segment, segment_name};
+use super::segments::{damaged, is_cut, is_new, is_unfinished, make_segment, segment_name};
+use super::snapshot::snapshot_of_name;
 use super::start::Start;
 use super::trim::{fill_block, zero_behind};
 use super::wanted::{Wanted, check_rules_version, wanted_rules};
+use super::witness::{WITNESS_NAME, Witness, WitnessFile, WitnessFound};
 use super::writer::Writer;
 use ringfence_types::Rules;
 
@@ -97,7 +102,9 @@ pub fn recover_after(
     rebuild: &mut impl Rebuild,
 ) -> Result<Recovered, JournalError> {
     assert!(dir.is_locked_by_us(), "only who holds the lock recovers");
-    rebuild_from(dir.files(), anchor, wanted, options, rebuild)
+    let recovered = rebuild_from(dir.files(), anchor, wanted, options, rebuild)?;
+    dir.note_begun(&recovered.position.journal_id)?;
+    Ok(recovered)
 }
 
 /// As [`recover`], for files of any kind. The caller makes sure that nobody else writes them.
@@ -138,6 +145,7 @@ fn rebuild_from<F: Files>(
 ) -> Result<Recovered, JournalError> {
     let is_new = is_new(files)?;
     if is_new {
+        check_never_begun(files)?;
         let (journal_id, key) = (files.draw_id(), options.key.as_ref());
         make_segment(files, SegmentHeader::new(journal_id, 1, options.segment_bytes, key))?;
     }
@@ -168,7 +176,8 @@ fn rebuild_from<F: Files>(
     let mut notes = Vec::new();
     let mut position = cursor.position();
     if let Some(tail) = &end.tail {
-        notes.push(describe_cut(files, tail, position.last_sequence));
+        let kept_in = keep_tail(files, cursor.segments(), &position)?;
+        notes.push(describe_cut(files, tail, position.last_sequence, &kept_in));
         cut(files, cursor.segments(), &position)?;
         position.next_segment_bytes = None;
     }
@@ -187,6 +196,11 @@ fn rebuild_from<F: Files>(
     if has_new_rules {
         rebuild.entry(Entry::Rules(rules));
     }
+    if !is_new {
+        notes.extend(describe_witness(files, &end.witness));
+    }
+    let witness = Witness::of(&position);
+    WitnessFile::open(files, &witness)?.write_both(&witness)?;
     Ok(Recovered {
         last_sequence: position.last_sequence,
         last_timestamp: position.last_timestamp,
@@ -197,6 +211,17 @@ fn rebuild_from<F: Files>(
     })
 }
 
+/// Refuses to begin a journal where there was one: something is beside it that only a journal leaves.
+fn check_never_begun<F: Files>(files: &F) -> Result<(), JournalError> {
+    let names = files.names()?;
+    let is_left =
+        |name: &String| name == WITNESS_NAME || is_cut(name) || snapshot_of_name(name).is_some();
+    match names.iter().any(is_left) {
+        true => Err(damaged(files, 1, 0, Fault::Missing)),
+        false => Ok(()),
+    }
+}
+
 /// Removes segments that were being made when the engine stopped.
 fn remove_leftovers<F: Files>(files: &F) -> Result<(), JournalError> {
     for name in files.names()?.iter().filter(|name| is_unfinished(name)) {
@@ -205,16 +230,68 @@ fn remove_leftovers<F: Files>(files: &F) -> Result<(), JournalError> {
     Ok(())
 }
 
-fn describe_cut<F: Files>(files: &F, tail: &Tail, last_sequence: u64) -> String {
+/// What to say of a witness that could not be asked.
+fn describe_witness<F: Files>(files: &F, found: &WitnessFound) -> Option<String> {
+    let path = files.path(WITNESS_NAME);
+    let (path, without) =
+        (path.display(), "without it the journal's own frames alone say where it ends");
+    match found {
+        WitnessFound::Missing => Some(format!("{path} is missing: {without}")),
+        WitnessFound::Unreadable(fault) => Some(format!("{path}: {fault}: {without}")),
+        WitnessFound::Says(..) => None,
+    }
+}
+
+fn describe_cut<F: Files>(
+    files: &F,
+    tail: &Tail,
+    last_sequence: u64,
+    kept_in: &[String],
+) -> String {
     let path = files.path(&segment_name(tail.segment));
+    let kept = match kept_in {
+        [] => "not kept".to_owned(),
+        names => format!("kept in {}", names.join(", ")),
+    };
     format!(
-        "cut {} bytes with {} commands that were never acknowledged: {} at byte {}: {}; the last command is {last_sequence}",
+        "cut {} bytes with {} commands that were never acknowledged ({kept}): {} at byte {}: {}; \
+         the last command is {last_sequence}",
         tail.bytes,
         tail.commands,
         path.display(),
         tail.offset,
         tail.fault,
     )
+}
+
+/// Keeps what is about to be cut beside the journal, from the block on in which the cut begins: up to so
+/// many files, and so much of each. What it is kept in; not kept where the disk is full.
+fn keep_tail<F: Files>(
+    files: &F,
+    segments: &[SegmentHeader],
+    end: &Position,
+) -> Result<Vec<String>, JournalError> {
+    let mut kept_in = Vec::new();
+    for header in segments.iter().filter(|header| header.segment >= end.segment) {
+        let name = segment_name(header.segment);
+        let begin = match header.segment == end.segment {
+            true => end.offset,
+            false => SEGMENT_HEADER_BYTES as u64,
+        };
+        let content_end = end_of_content(&files.open(&name, Access::Read)?, begin)?;
+        if content_end == begin || cuts(files)? >= CUTS_KEPT_MAX {
+            continue;
+        }
+        let from = begin - begin % BLOCK_BYTES as u64;
+        let to = content_end.next_multiple_of(BLOCK_BYTES as u64).min(from + CUT_BYTES_MAX);
+        match keep(files, &name, from, to) {
+            Ok(name) => kept_in.push(name),
+            Err(JournalError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull => {
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(kept_in)
 }
 
 /// Removes what stands behind the end: segments after its own, then the rest of its own.

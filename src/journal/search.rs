@@ -15,7 +15,7 @@ use super::error::JournalError;
 use super::files::OpenFile;
 use super::format::{
     BODY_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, IS_ASYNC, SEGMENT_HEADER_BYTES,
-    WAS_ASYNC, frame_seed,
+    frame_seed,
 };
 use ringfence_types::{BATCH_COMMANDS_MAX, TIMESTAMP_MAX};
 
@@ -135,13 +135,14 @@ impl Search {
     fn is_plausible(&self, header: &FrameHeader) -> bool {
         let target = &self.target;
         let is_batch = header.kind() == Some(FrameKind::Batch);
+        let has_time = is_batch || header.kind() == Some(FrameKind::Mark);
         let end = header.offset().saturating_add(header.length_bytes() as u64);
         header.epoch >= target.epoch
             && header.durable_sequence < header.first_sequence
             && header.first_sequence <= self.sequence_max
             && header.check_fields().is_ok()
             && (is_batch || header.count == 0 && header.op == 0)
-            && (is_batch == (header.first_timestamp > 0))
+            && (has_time || header.first_timestamp == 0)
             && header.first_timestamp <= TIMESTAMP_MAX
             && header.offset() >= SEGMENT_HEADER_BYTES as u64
             && end <= target.segment_bytes
@@ -157,7 +158,7 @@ impl Search {
 /// Whether a header's field of its kind may hold this.
 #[inline]
 fn may_be_kind(byte: u8) -> bool {
-    let number = byte & !(IS_ASYNC | WAS_ASYNC);
+    let number = byte & !IS_ASYNC;
     number.wrapping_sub(FrameKind::Rules as u8) <= FrameKind::End as u8 - FrameKind::Rules as u8
 }
 
@@ -188,7 +189,7 @@ mod tests {
             previous_checksum: 0x1234_5678,
             count: 20,
             op: 1,
-            kind: FrameKind::Batch as u8 | WAS_ASYNC,
+            kind: FrameKind::Batch as u8 | IS_ASYNC,
             ..FrameHeader::new_zeroed()
         }
     }
@@ -228,6 +229,7 @@ mod tests {
             length_steps: 1,
             ..good
         };
+        let end = FrameHeader { kind: FrameKind::End as u8, ..mark };
         let keyed = Target { is_keyed: true, ..TARGET };
         let latest = 1_000 + 80 * 8192 + 8192;
         //  name, the search, the header, its journal, its segment, whether it counts
@@ -250,7 +252,7 @@ mod tests {
             ("too short", TARGET, FrameHeader { count: 32, ..good }, 7, 17, false),
             ("too long", TARGET, FrameHeader { length_steps: 105, ..good }, 7, 17, false),
             ("out of time", TARGET, FrameHeader { first_timestamp: 1 << 63, ..good }, 7, 17, false),
-            ("a mark of a time", TARGET, FrameHeader { first_timestamp: 1, ..mark }, 7, 17, false),
+            ("an end of a time", TARGET, FrameHeader { first_timestamp: 1, ..end }, 7, 17, false),
             ("in the header", TARGET, FrameHeader { offset_steps: 63, ..good }, 7, 17, false),
             ("behind", TARGET, FrameHeader { offset_steps: 1 << 15, ..good }, 7, 17, false),
             ("sealed without a key", TARGET, FrameHeader { seal: [1; 16], ..good }, 7, 17, false),

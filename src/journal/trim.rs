@@ -42,16 +42,17 @@ pub(super) fn fill_block<F: Files>(
     let used = (position.offset - start) as usize;
     let mut block = Buffer::new(BLOCK_BYTES);
     files.open(&name, Access::Read)?.read_at(start, block.bytes_mut())?;
-    put_mark(&mut block.bytes_mut()[used..], position, position.marked_sequence, key);
+    put_mark(&mut block.bytes_mut()[used..], position, position.marked_sequence, 0, key);
     files.open(&name, Access::Write)?.write_at(start, block.bytes(), true)
 }
 
 /// Fills `room`, which stands at `position` and ends with a block, with a closing frame, and moves
-/// `position` behind it.
+/// `position` behind it. One that begins an epoch says up to which sequence commands are given up.
 pub(super) fn put_mark(
     room: &mut [u8],
     position: &mut Position,
     durable_sequence: u64,
+    given_up: u64,
     key: Option<&Key>,
 ) {
     let (head, padding) = room.split_at_mut(FRAME_HEADER_BYTES);
@@ -62,6 +63,7 @@ pub(super) fn put_mark(
     header.epoch = position.epoch;
     header.first_sequence = position.last_sequence + 1;
     header.durable_sequence = durable_sequence;
+    header.first_timestamp = given_up;
     header.length_steps = ((head.len() + padding.len()) / FRAME_HEADER_BYTES) as u16;
     header.offset_steps = (position.offset / FRAME_HEADER_BYTES as u64) as u32;
     header.previous_checksum = position.previous_checksum;

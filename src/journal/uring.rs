@@ -33,10 +33,13 @@ use super::error::JournalError;
 use super::files::Files;
 use super::format::BLOCK_BYTES;
 use super::open_segments::OpenSegments;
+use super::place::Position;
 use super::preparing::Preparer;
 use super::segments::segment_name;
 use super::storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 use super::waker::{Notifier, Waker};
+use super::witness::Witness;
+use super::witnessing::{Told, Witnessing};
 
 /// Entries of the submission queue: every operation has at most one at a time.
 const ENTRIES: u32 = OPERATIONS_MAX as u32;
@@ -57,8 +60,10 @@ pub struct Uring {
     /// Released, and perhaps still named in the submission queue.
     released: Vec<DiskFile>,
     preparing: Preparer<Directory>,
-    preparing_count: usize,
-    made: Arc<ArrayQueue<Made>>,
+    witnessing: Witnessing,
+    /// Operations that threads do, and not the kernel.
+    threads_count: usize,
+    told: Arc<ArrayQueue<FromThread>>,
     parker: Parker,
     done: VecDeque<Completion>,
     files: Directory,
@@ -78,15 +83,17 @@ enum Request {
     Sync,
 }
 
-/// A segment that the preparing thread has made.
-struct Made {
-    ticket: u64,
-    result: Result<(u32, DiskFile), JournalError>,
+/// What a thread has done.
+enum FromThread {
+    /// A segment was made.
+    Made(u64, Result<(u32, DiskFile), JournalError>),
+    /// The witness was written, or could not be.
+    Witnessed(Told),
 }
 
 impl Uring {
-    /// Sets up the queues. `segments` are those that operations may name from the start. `waker` is
-    /// called when a segment was made; for writes see [`Storage::descriptor`].
+    /// Sets up the queues for a writer that goes on at `position`. `waker` is called when a thread has
+    /// done something; for writes see [`Storage::descriptor`].
     ///
     /// # Errors
     ///
@@ -94,23 +101,29 @@ impl Uring {
     /// thread.
     pub fn start(
         files: &Directory,
-        segments: &[u32],
+        position: &Position,
         waker: &Waker,
     ) -> Result<Uring, JournalError> {
         let ring = IoUring::new(ENTRIES).map_err(|error| {
             JournalError::io_whole("set up io_uring for", files.path(""), error)
         })?;
-        let open = OpenSegments::open(files, segments)?;
-        let made = Arc::new(ArrayQueue::new(OPERATIONS_MAX));
+        let open = OpenSegments::open(files, &position.segments())?;
+        // One more: a witness may fail that nobody demanded.
+        let told = Arc::new(ArrayQueue::new(OPERATIONS_MAX + 1));
         let parker = Parker::new();
-        let notifier = Notifier::new(parker.unparker(), waker);
-        let queue = Arc::clone(&made);
-        let preparing = Preparer::start(files, move |ticket, result| {
-            assert!(
-                queue.push(Made { ticket, result }).is_ok(),
-                "the queue holds all there can be"
-            );
-            notifier.notify();
+        let tell = || {
+            let (queue, notifier) = (Arc::clone(&told), Notifier::new(parker.unparker(), waker));
+            move |what| {
+                assert!(queue.push(what).is_ok(), "the queue holds all there can be");
+                notifier.notify();
+            }
+        };
+        let made = tell();
+        let preparing =
+            Preparer::start(files, move |ticket, result| made(FromThread::Made(ticket, result)))?;
+        let witnessed = tell();
+        let witnessing = Witnessing::start(files, Witness::of(position), move |told| {
+            witnessed(FromThread::Witnessed(told));
         })?;
         Ok(Uring {
             ring,
@@ -122,8 +135,9 @@ impl Uring {
             open,
             released: Vec::with_capacity(OPERATIONS_MAX),
             preparing,
-            preparing_count: 0,
-            made,
+            witnessing,
+            threads_count: 0,
+            told,
             parker,
             done: VecDeque::with_capacity(OPERATIONS_MAX + 1),
             files: files.clone(),
@@ -133,7 +147,7 @@ impl Uring {
 
     /// How many operations have begun or wait in the submission queue.
     fn under_way(&self) -> usize {
-        self.flight_count + self.preparing_count + self.done.len()
+        self.flight_count + self.threads_count + self.done.len()
     }
 
     fn take_off(&mut self, flight: Flight) {
@@ -184,9 +198,15 @@ impl Uring {
 
     /// Takes in what is done, as far as it is known without asking the system.
     fn reap(&mut self) {
-        while let Some(Made { ticket, result }) = self.made.pop() {
-            self.preparing_count -= 1;
-            let result = result.map(|(segment, file)| self.open.put(segment, file));
+        while let Some(told) = self.told.pop() {
+            let (ticket, result) = match told {
+                FromThread::Made(ticket, result) => {
+                    (ticket, result.map(|(segment, file)| self.open.put(segment, file)))
+                }
+                FromThread::Witnessed(Told::Done(ticket, result)) => (ticket, result),
+                FromThread::Witnessed(Told::Failed(error)) => (0, Err(error)),
+            };
+            self.threads_count -= usize::from(ticket > 0);
             self.done.push_back(Completion { ticket, buffer: None, result });
         }
         loop {
@@ -266,6 +286,11 @@ impl Uring {
         }
     }
 
+    fn check_threads(&self) {
+        let died = self.preparing.has_died() || self.witnessing.has_died();
+        assert!(!died || !self.told.is_empty(), "a thread of the journal's storage died");
+    }
+
     /// Operations that the kernel has in hand.
     fn begun(&mut self) -> usize {
         self.flight_count - self.ring.submission().len()
@@ -301,8 +326,12 @@ impl Storage for Uring {
         assert!(self.under_way() < OPERATIONS_MAX, "more is under way than was agreed");
         match operation {
             Operation::Prepare(header) => {
-                self.preparing_count += 1;
+                self.threads_count += 1;
                 self.preparing.make(ticket, header);
+            }
+            Operation::Witness(witness) => {
+                self.threads_count += 1;
+                self.witnessing.demand(ticket, witness);
             }
             Operation::Write { segment, offset, buffer, bytes, durable } => {
                 let what = Request::Write { buffer, offset, bytes, written: 0, durable };
@@ -319,6 +348,10 @@ impl Storage for Uring {
         }
     }
 
+    fn note(&mut self, witness: &Witness) {
+        self.witnessing.note(witness);
+    }
+
     fn begin(&mut self) {
         if !self.is_broken && !self.ring.submission().is_empty() {
             self.enter(0);
@@ -328,9 +361,8 @@ impl Storage for Uring {
     fn complete(&mut self) -> Option<Completion> {
         if self.done.is_empty() {
             self.reap();
-            if self.preparing_count > 0 {
-                let died = self.preparing.has_died() && self.made.is_empty();
-                assert!(!died, "a thread of the journal's storage died");
+            if self.threads_count > 0 {
+                self.check_threads();
             }
         }
         self.done.pop_front()
@@ -344,9 +376,8 @@ impl Storage for Uring {
             }
             if self.flight_count > 0 && !self.is_broken {
                 self.enter(1);
-            } else if self.preparing_count > 0 {
-                let died = self.preparing.has_died() && self.made.is_empty();
-                assert!(!died, "a thread of the journal's storage died");
+            } else if self.threads_count > 0 {
+                self.check_threads();
                 self.parker.park();
             } else {
                 return;

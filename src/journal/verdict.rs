@@ -3,7 +3,7 @@
 //! ```text
 //!   frame ✓ │ frame ✓ │ frame ✗ │ ? ? frame ✓ (durable up to 7) ? │ zeros …
 //!                       ▲ first fault: the next sequence would be n
-//!                         what the frames, the witness, a snapshot or the outcome log call durable is m
+//!                         what the frames, the witness or a snapshot call durable is m
 //!                         n ≤ m: n was durable and is not there, so this is damage
 //!                         n > m: nobody can have seen n acknowledged, so this is tail,
 //!                                unless it is longer than what can have been under way
@@ -32,8 +32,6 @@ pub(super) struct Evidence {
     pub witness: Option<Witness>,
     /// Sequence of the newest snapshot.
     pub snapshot: u64,
-    /// Sequence of the last outcome in the outcome log, if that proves anything.
-    pub outcomes: u64,
     /// The first byte behind the good frames that is not zero.
     pub first_nonzero: Option<(u32, u64)>,
     /// Bytes from the place to the last that is not zero.
@@ -46,17 +44,13 @@ impl Evidence {
     /// Highest sequence that anything calls durable.
     pub fn durable_sequence(&self) -> u64 {
         let witness = self.witness.map_or(0, |witness| witness.sequence);
-        self.frames.max(witness).max(self.snapshot).max(self.outcomes)
+        self.frames.max(witness).max(self.snapshot)
     }
 
     /// What contradicts that the journal ends before `next_sequence`, other than its frames.
     fn contradiction(&self, next_sequence: u64) -> Option<(Source, u64)> {
         let witness = self.witness.map_or(0, |witness| witness.sequence);
-        let sources = [
-            (Source::Witness, witness),
-            (Source::Snapshot, self.snapshot),
-            (Source::OutcomeLog, self.outcomes),
-        ];
+        let sources = [(Source::Witness, witness), (Source::Snapshot, self.snapshot)];
         sources.into_iter().find(|&(_, sequence)| next_sequence <= sequence)
     }
 }
@@ -236,12 +230,6 @@ mod tests {
                 Verdict::End,
             ),
             (
-                "more outcomes were written down",
-                sum(),
-                Evidence { outcomes: 90, ..torn },
-                contradicted(sum(), Source::OutcomeLog, 90),
-            ),
-            (
                 "frames are asked first, and say what is wrong",
                 sum(),
                 Evidence { frames: 11, ..by_witness(40, 3, 8192) },
@@ -272,12 +260,10 @@ mod tests {
             frames: 3,
             witness: witness(7, 1, 4096),
             snapshot: 5,
-            outcomes: 6,
             ..Evidence::default()
         };
         assert_eq!(evidence.durable_sequence(), 7);
         assert_eq!(Evidence { frames: 9, ..evidence }.durable_sequence(), 9);
         assert_eq!(Evidence { snapshot: 8, ..evidence }.durable_sequence(), 8);
-        assert_eq!(Evidence { outcomes: 10, ..evidence }.durable_sequence(), 10);
     }
 }

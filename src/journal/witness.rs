@@ -24,7 +24,7 @@ pub const WITNESS_NAME: &str = "witness";
 const WITNESS_VERSION: u32 = 1;
 /// What a slot begins with.
 const WITNESS_MAGIC: [u8; 8] = *b"RINGWITN";
-const SLOT_BYTES: usize = BLOCK_BYTES;
+pub(super) const SLOT_BYTES: usize = BLOCK_BYTES;
 const SLOTS: usize = 2;
 
 const _: () = assert!(size_of::<Slot>() <= SLOT_BYTES);
@@ -75,6 +75,10 @@ struct Slot {
     epoch: u16,
     reserved: u16,
 }
+
+/// Where a slot says what was durable.
+#[cfg(test)]
+pub(super) const SEQUENCE_AT: usize = std::mem::offset_of!(Slot, sequence);
 
 impl Slot {
     fn write(witness: &Witness, written: u64, block: &mut [u8]) {

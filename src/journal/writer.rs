@@ -15,15 +15,17 @@
 //! * After the first failure nothing is released any more.
 
 use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
 
 use super::buffer::{Buffer, HUGE_PAGE_BYTES};
 use super::error::JournalError;
-use super::flights::{Flights, IN_FLIGHT_MAX, Syncs};
+use super::flights::{Flights, IN_FLIGHT_MAX, Sync, Syncs};
 use super::format::{BODY_BYTES, FRAME_HEADER_BYTES, GROUP_BYTES_MAX, SegmentHeader};
 use super::group::{GroupBuilder, Room};
 use super::options::{Durability, Options, check_segment_bytes};
 use super::place::Position;
 use super::storage::{Completion, Operation, Storage};
+use super::witness::Witness;
 use ringfence_types::{BATCH_COMMANDS_MAX, Command, Rules, Window};
 
 /// Buffers: one to fill, one that is ready, the others on their way.
@@ -40,21 +42,35 @@ pub struct Writer<S: Storage> {
     flights: Flights,
     syncs: Syncs,
     next_segment: NextSegment,
+    /// Whether the current segment is full, and the next one could not be made before.
+    needs_segment: bool,
     next_ticket: u64,
     /// Highest sequence whose command was written.
     written_sequence: u64,
     /// Highest sequence whose command is on stable storage.
     durable_sequence: u64,
+    /// Where what was written ends: the segment, and the offset there.
+    written_end: (u32, u64),
+    /// Where what is on stable storage ends, and the witness's last note of it.
+    durable_end: (u32, u64),
+    noted: (u64, (u32, u64)),
+    /// The last witness that was asked for.
+    witness: Option<u64>,
     failure: Option<JournalError>,
     cause: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum NextSegment {
     Missing,
     Preparing(u64),
+    /// It could not be made, at that time: the disk is full. The current one is written on.
+    Failed(JournalError, Instant),
     Ready(u64),
 }
+
+/// After so long a segment that could not be made is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 impl<S: Storage> Writer<S> {
     /// A writer that goes on at `position`, which is durable up to its last sequence. The storage
@@ -68,6 +84,7 @@ impl<S: Storage> Writer<S> {
         check_segment_bytes(options.segment_bytes).expect("the options were checked");
         let mut free: Vec<Buffer> = (0..BUFFERS).map(|_| Buffer::new(GROUP_BYTES_MAX)).collect();
         storage.register(&mut free);
+        let end = (position.segment, position.offset);
         Writer {
             storage,
             options,
@@ -83,9 +100,14 @@ impl<S: Storage> Writer<S> {
                 Some(bytes) => NextSegment::Ready(bytes),
                 None => NextSegment::Missing,
             },
+            needs_segment: false,
             next_ticket: 0,
             written_sequence: position.last_sequence,
             durable_sequence: position.last_sequence,
+            written_end: end,
+            durable_end: end,
+            noted: (position.last_sequence, end),
+            witness: None,
             failure: None,
             cause: None,
         }
@@ -221,9 +243,19 @@ impl<S: Storage> Writer<S> {
     pub(super) fn position(&self) -> Position {
         let next = match self.next_segment {
             NextSegment::Ready(bytes) => Some(bytes),
-            NextSegment::Missing | NextSegment::Preparing(_) => None,
+            NextSegment::Missing | NextSegment::Preparing(_) | NextSegment::Failed(..) => None,
         };
         Position { next_segment_bytes: next, ..*self.builder.position() }
+    }
+
+    /// Why the next segment could not be made, if it could not: what is written now still fits the
+    /// current one. It is tried again now and then.
+    #[must_use]
+    pub fn shortage(&self) -> Option<&JournalError> {
+        match &self.next_segment {
+            NextSegment::Failed(error, _) => Some(error),
+            _ => None,
+        }
     }
 
     /// Whether nothing is gathered and nothing is being written.
@@ -255,7 +287,7 @@ impl<S: Storage> Writer<S> {
         self.poll().map(|_| ())
     }
 
-    /// Writes and syncs all that was appended, with a closing frame. Waits.
+    /// Writes and syncs all that was appended, with a closing frame, and has it witnessed. Waits.
     ///
     /// # Errors
     ///
@@ -267,10 +299,26 @@ impl<S: Storage> Writer<S> {
             let position = self.builder.position();
             let is_marked = position.marked_sequence == position.last_sequence;
             if self.is_drained() && self.syncs.is_empty() && is_marked && !is_preparing {
-                return Ok(());
+                return self.write_witness();
             }
             self.storage.wait();
         }
+    }
+
+    /// Has the witness written, and waits.
+    fn write_witness(&mut self) -> Result<(), JournalError> {
+        let ticket = self.take_ticket();
+        self.witness = Some(ticket);
+        self.storage.submit(ticket, Operation::Witness(self.durable()));
+        self.storage.begin();
+        while self.witness.is_some() {
+            self.storage.wait();
+            while let Some(completion) = self.storage.complete() {
+                self.collect(completion);
+            }
+            self.check()?;
+        }
+        Ok(())
     }
 
     /// Waits until something completes; returns at once if nothing is under way.
@@ -316,8 +364,15 @@ impl<S: Storage> Writer<S> {
 
     /// Goes over to the next segment, if it is there.
     fn end_segment(&mut self) -> bool {
-        let NextSegment::Ready(next_bytes) = self.next_segment else {
-            return false;
+        let next_bytes = match self.next_segment {
+            NextSegment::Ready(bytes) => bytes,
+            // Once more, now that it is needed, and then no more.
+            NextSegment::Failed(..) if !self.needs_segment => {
+                self.needs_segment = true;
+                self.next_segment = NextSegment::Missing;
+                return false;
+            }
+            _ => return false,
         };
         // Without waiting for the disk, no more than two segments are at risk.
         let leaves_another = self.flights.end_a_segment() || !self.syncs.is_empty();
@@ -330,6 +385,7 @@ impl<S: Storage> Writer<S> {
         self.builder.put_end(self.durable_sequence);
         self.close_group();
         self.builder.enter_next_segment(next_bytes);
+        self.needs_segment = false;
         self.next_segment = NextSegment::Missing;
         true
     }
@@ -361,8 +417,10 @@ impl<S: Storage> Writer<S> {
     }
 
     fn prepare_next(&mut self) {
-        if self.next_segment != NextSegment::Missing {
-            return;
+        match &self.next_segment {
+            NextSegment::Missing => {}
+            NextSegment::Failed(_, when) if when.elapsed() >= RETRY => {}
+            NextSegment::Preparing(_) | NextSegment::Failed(..) | NextSegment::Ready(_) => return,
         }
         let bytes = self.options.segment_bytes;
         let &Position { journal_id, segment, .. } = self.builder.position();
@@ -375,24 +433,40 @@ impl<S: Storage> Writer<S> {
     fn sync(&mut self, segment: u32, leaves_segment: bool) {
         let ticket = self.take_ticket();
         self.storage.submit(ticket, Operation::Sync { segment });
-        self.syncs.push(ticket, segment, self.written_sequence, leaves_segment);
+        self.syncs.push(Sync {
+            ticket,
+            segment,
+            sequence: self.written_sequence,
+            end: self.written_end,
+            leaves_segment,
+            is_done: false,
+        });
     }
 
     fn collect(&mut self, completion: Completion) {
         self.free.extend(completion.buffer);
-        if let Err(error) = completion.result {
-            // The first failure is the one to tell; what follows may only follow from it.
-            if self.failure.is_none() && self.cause.is_none() {
-                self.failure = Some(error);
-            }
-            return;
-        }
         let ticket = completion.ticket;
-        if self.next_segment == NextSegment::Preparing(ticket) {
-            self.next_segment = NextSegment::Ready(self.options.segment_bytes);
-        } else if !self.syncs.land(ticket) {
-            // What a release completed needs no notice.
-            let _ = self.flights.land(ticket);
+        let is_segment =
+            matches!(self.next_segment, NextSegment::Preparing(preparing) if preparing == ticket);
+        match completion.result {
+            Ok(()) if is_segment => {
+                self.next_segment = NextSegment::Ready(self.options.segment_bytes);
+            }
+            // There is still room in the current one.
+            Err(error) if is_segment && !self.needs_segment => {
+                self.next_segment = NextSegment::Failed(error, Instant::now());
+            }
+            Err(error) => {
+                // The first failure is the one to tell; what follows may only follow from it.
+                if self.failure.is_none() && self.cause.is_none() {
+                    self.failure = Some(error);
+                }
+            }
+            Ok(()) if self.witness == Some(ticket) => self.witness = None,
+            Ok(()) => {
+                // What a release completed needs no notice.
+                let _ = self.syncs.land(ticket) || self.flights.land(ticket);
+            }
         }
     }
 
@@ -400,8 +474,14 @@ impl<S: Storage> Writer<S> {
     fn release(&mut self) {
         while let Some(flight) = self.flights.release() {
             self.written_sequence = flight.last_sequence;
+            self.written_end = (flight.segment, flight.offset + flight.bytes as u64);
             if self.options.durability == Durability::Sync {
                 self.durable_sequence = flight.last_sequence;
+            }
+            // What holds no commands is durable by itself; under `Sync` everything is.
+            let is_durable = self.options.durability == Durability::Sync || !flight.has_batches;
+            if is_durable && self.durable_sequence == flight.last_sequence {
+                self.durable_end = self.written_end;
             }
             match self.options.durability {
                 _ if !flight.ends_segment => {}
@@ -412,10 +492,28 @@ impl<S: Storage> Writer<S> {
         }
         while let Some(sync) = self.syncs.release() {
             self.durable_sequence = self.durable_sequence.max(sync.sequence);
+            self.durable_end = self.durable_end.max(sync.end);
             if sync.leaves_segment {
                 self.leave_segment(sync.segment);
             }
         }
+        self.note_durable();
+    }
+
+    /// Notes what is durable for the witness, if that is more than was noted.
+    fn note_durable(&mut self) {
+        let now = (self.durable_sequence, self.durable_end);
+        if now != self.noted {
+            self.noted = now;
+            let witness = self.durable();
+            self.storage.note(&witness);
+        }
+    }
+
+    fn durable(&self) -> Witness {
+        let &Position { journal_id, epoch, .. } = self.builder.position();
+        let (segment, offset) = self.durable_end;
+        Witness { journal_id, epoch, sequence: self.durable_sequence, segment, offset }
     }
 
     fn leave_segment(&mut self, segment: u32) {

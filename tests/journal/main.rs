@@ -3,9 +3,11 @@
 mod backends;
 mod bytes;
 mod damage;
+mod evidence;
 mod forge;
 mod golden;
 mod keyed;
+mod places;
 mod repair;
 mod round_trip;
 
