@@ -42,8 +42,8 @@ enum Next {
 }
 
 impl Chain {
-    /// The chain before the first frame of a segment. It is known there only in the first segment of
-    /// all.
+    /// The chain before the first frame of a segment. It is known there only in the first segment
+    /// of all.
     pub fn before(segment: &SegmentHeader) -> Chain {
         Chain {
             previous_checksum: segment.checksum,

@@ -30,8 +30,8 @@ impl Claims {
         })
     }
 
-    /// The witness, if it is of this journal, and of this epoch or a later one. What an earlier epoch
-    /// called durable was given up by a repair.
+    /// The witness, if it is of this journal, and of this epoch or a later one. What an earlier
+    /// epoch called durable was given up by a repair.
     pub fn witness(&self, segment: &SegmentHeader, chain: &Chain) -> Option<Witness> {
         match self.witness {
             WitnessFound::Says(witness, _)
@@ -65,8 +65,8 @@ impl Claims {
     }
 }
 
-/// Sequence of the newest snapshot of this journal and epoch that covers more than the chain. Where its
-/// header cannot be read, its name is believed: it was given when the snapshot was whole.
+/// Sequence of the newest snapshot of this journal and epoch that covers more than the chain. Where
+/// its header cannot be read, its name is believed: it was given when the snapshot was whole.
 fn newest_snapshot<F: Files>(
     files: &F,
     segment: &SegmentHeader,
@@ -92,8 +92,9 @@ fn newest_snapshot<F: Files>(
     Ok(0)
 }
 
-/// Searches all that a pass has not gone through for what frames call durable: the rest of the segment
-/// `here` from `offset` on, all segments after it, and those up to `begun_in`, where the pass began.
+/// Searches all that a pass has not gone through for what frames call durable: the rest of the
+/// segment `here` from `offset` on, all segments after it, and those up to `begun_in`, where the
+/// pass began.
 pub(super) fn search_segments<F: Files>(
     files: &F,
     chain: &Chain,

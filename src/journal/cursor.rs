@@ -5,18 +5,18 @@
 //! * Changes nothing on disk.
 //! * Nothing is skipped: what is given out is a gapless chain from the journal's first frame.
 
+mod stop;
+
 use std::collections::VecDeque;
 
 use zerocopy::FromBytes;
 
 use super::chain::Chain;
-use super::claims::{Claims, search_segments};
 use super::entry::{Entry, Tail, unpack};
 use super::error::{Fault, JournalError};
 use super::files::{Access, Files};
-use super::flights::TAIL_BYTES_MAX;
 use super::format::{
-    BLOCK_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader,
+    FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
 use super::place::{Anchor, Position};
 use super::seal::{Key, Seals};
@@ -24,7 +24,6 @@ use super::segments::{Expected, check_length, damaged, read_header, segment_name
 use super::sliding::Sliding;
 use super::start::{Start, headers};
 use super::survey::{Survey, survey};
-use super::verdict::{Evidence, Found, Verdict, judge};
 use super::witness::WitnessFound;
 use ringfence_types::{BATCH_COMMANDS_MAX, Command, Rules};
 
@@ -78,8 +77,8 @@ pub(super) struct Cursor<F: Files> {
 }
 
 impl<F: Files> Cursor<F> {
-    /// Checks that the segments are there and are what they should be, and stands at `start`. With a key,
-    /// seals are checked too; without one those of a keyed journal are passed over.
+    /// Checks that the segments are there and are what they should be, and stands at `start`. With
+    /// a key, seals are checked too; without one those of a keyed journal are passed over.
     pub fn open(files: &F, start: Start<'_>, key: Option<Key>) -> Result<Cursor<F>, JournalError> {
         match headers(files, start, key.as_ref(), check_length)? {
             (_, Some(damage)) => Err(damage),
@@ -87,8 +86,8 @@ impl<F: Files> Cursor<F> {
         }
     }
 
-    /// As [`Cursor::open`], but where a segment after the first is damaged, stands before the first frame
-    /// of the segments before it, with the damage. Lengths are not looked at.
+    /// As [`Cursor::open`], but where a segment after the first is damaged, stands before the first
+    /// frame of the segments before it, with the damage. Lengths are not looked at.
     pub fn open_up_to_damage(
         files: &F,
         start: Start<'_>,
@@ -173,8 +172,8 @@ impl<F: Files> Cursor<F> {
         self.rules.as_ref()
     }
 
-    /// Highest sequence that any good frame so far says is durable; after damage was found, any good
-    /// frame at all.
+    /// Highest sequence that any good frame so far says is durable; after damage was found, any
+    /// good frame at all.
     pub fn durable_sequence(&self) -> u64 {
         self.chain.durable_sequence.max(self.durable_in_damage)
     }
@@ -382,85 +381,6 @@ impl<F: Files> Cursor<F> {
         Ok(Ok(header))
     }
 
-    /// Decides what the fault at the present place means. A header: it was not yet written a moment
-    /// ago, by an engine that runs beside us, and now is.
-    fn stop_at(&mut self, fault: Fault) -> Result<Option<FrameHeader>, JournalError> {
-        let (rest, tail_bytes) = self.survey_rest()?;
-        let is_clean = fault == Fault::Empty && rest.first_nonzero.is_none();
-        let traces = if is_clean { 0 } else { self.search()? };
-        let claims = Claims::read(&self.files, self.segment(), &self.chain)?;
-        let evidence = Evidence {
-            frames: self.chain.durable_sequence.max(traces),
-            witness: claims.witness(self.segment(), &self.chain),
-            snapshot: claims.snapshot,
-            first_nonzero: rest.first_nonzero,
-            tail_bytes,
-            tail_bytes_max: self.tail_bytes_max(),
-        };
-        let place = Found { segment: self.segment().segment, offset: self.offset, fault };
-        let verdict = judge(self.chain.next_sequence(), place, &evidence);
-        if let Verdict::Damage(Found { segment, offset, fault }) = verdict {
-            self.sliding.forget();
-            if let Ok(header) = self.read_frame()? {
-                return Ok(Some(header));
-            }
-            self.durable_in_damage = evidence.durable_sequence();
-            return Err(damaged(&self.files, segment, offset, fault));
-        }
-        claims.check_identity(&self.files, self.segment())?;
-        let tail = match verdict {
-            Verdict::Tail(Found { segment, offset, fault }) => Some(Tail {
-                segment,
-                offset,
-                bytes: rest.nonzero_bytes,
-                commands: rest.commands,
-                fault,
-            }),
-            Verdict::End | Verdict::Damage(_) => None,
-        };
-        self.end = Some(End { tail, witness: claims.witness });
-        Ok(None)
-    }
-
-    /// Looks at all that stands behind the present place. And how long it is, in bytes, with the zeros in
-    /// between where a segment is written without waiting for the disk.
-    fn survey_rest(&mut self) -> Result<(Survey, u64), JournalError> {
-        let mut rest = self.survey(self.index, self.offset)?;
-        let mut span_bytes = rest.nonzero_bytes;
-        let mut before_bytes = self.segment().segment_bytes - self.offset;
-        for later in self.index + 1..self.segments.len() {
-            let found = self.survey(later, SEGMENT_HEADER_BYTES as u64)?;
-            if found.first_nonzero.is_some() {
-                span_bytes = before_bytes + SEGMENT_HEADER_BYTES as u64 + found.nonzero_bytes;
-            }
-            before_bytes += self.segments[later].segment_bytes;
-            rest = rest.and(found);
-        }
-        let tail_bytes = if self.chain.is_async { span_bytes } else { rest.nonzero_bytes };
-        Ok((rest, tail_bytes))
-    }
-
-    /// The most that a writer can have had under way here, in bytes.
-    fn tail_bytes_max(&self) -> u64 {
-        if self.chain.is_at_the_beginning() {
-            // Rules come first, and are waited for.
-            return BLOCK_BYTES as u64;
-        }
-        if !self.chain.is_async {
-            return TAIL_BYTES_MAX;
-        }
-        // What was not synced when a segment was left, and the next one.
-        let segments = self.segments[self.index..].iter().take(2);
-        segments.map(|header| header.segment_bytes).sum()
-    }
-
-    /// Searches what was not gone through for what it calls durable.
-    fn search(&self) -> Result<u64, JournalError> {
-        // Behind an anchor: what stands before it in its segment was passed over too.
-        let begun_in = self.segments[0].segment - u32::from(!self.begins_behind_anchor);
-        search_segments(&self.files, &self.chain, (self.segment(), self.offset), begun_in)
-    }
-
     /// Looks at every byte of a segment from `from` on.
     fn survey(&mut self, index: usize, from: u64) -> Result<Survey, JournalError> {
         if index != self.index {
@@ -495,8 +415,8 @@ impl<F: Files> Cursor<F> {
         self.show_segment(self.index)
     }
 
-    /// Shows segments in memory from now on, where nobody writes to them any more. A disk that fails
-    /// to give them back then ends the process with a signal: not for who looks for damage.
+    /// Shows segments in memory from now on, where nobody writes to them any more. A disk that
+    /// fails to give them back then ends the process with a signal: not for who looks for damage.
     pub fn map_sealed(&mut self) -> Result<(), JournalError> {
         self.maps_sealed = true;
         self.show_segment(self.index)

@@ -23,8 +23,8 @@ pub(super) fn cuts<F: Files>(files: &F) -> Result<usize, JournalError> {
     Ok(files.names()?.iter().filter(|name| is_cut(name)).count())
 }
 
-/// Copies what the file `name` holds between two offsets to a file beside it, durably; the name of the
-/// copy.
+/// Copies what the file `name` holds between two offsets to a file beside it, durably; the name of
+/// the copy.
 pub(super) fn keep<F: Files>(
     files: &F,
     name: &str,

@@ -2,29 +2,26 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use super::buffer::Buffer;
 use super::direct;
-use super::directory::{Directory, Held, WriteMode, open_regular, private};
+use super::directory::{Directory, WriteMode, open_regular, private};
 use super::error::JournalError;
 use super::files::{Files, OpenFile};
 use super::format::BLOCK_BYTES;
+use super::lock::{LOCK_NAME, Lock, open_lock};
 use super::segments::{is_new, is_unfinished};
 use super::uring;
 use super::witness::WITNESS_NAME;
 
-/// The file that a running engine holds locked.
-const LOCK_NAME: &str = "lock";
 /// The file that a process which makes a snapshot holds locked.
 const SNAPSHOT_LOCK_NAME: &str = "snapshot.lock";
 /// The file with which direct I/O is tried out.
 const PROBE_NAME: &str = "probe.new";
-/// Longest text that the lock's file holds, in bytes.
-const BEGUN_BYTES_MAX: usize = 64;
 /// Fewest writes that are timed to know what one takes.
 const PROBE_WRITES_MIN: usize = 3;
 /// Most writes that are timed.
@@ -131,7 +128,8 @@ impl DataDir {
         Ok(DataDir { directory, backend: Backend::Buffered, shortcoming: None, lock: None })
     }
 
-    /// Whether an engine holds the directory, this process or another. Disturbs none that is starting.
+    /// Whether an engine holds the directory, this process or another. Disturbs none that is
+    /// starting.
     ///
     /// # Errors
     ///
@@ -149,8 +147,8 @@ impl DataDir {
             .map_err(|error| JournalError::io_whole("ask for the lock of", &path, error))
     }
 
-    /// Writes down in the lock's file that the journal of `recovered` was begun: if all its segments are
-    /// gone one day, no new one begins in their place.
+    /// Writes down in the lock's file that the journal of `recovered` was begun: if all its
+    /// segments are gone one day, no new one begins in their place.
     pub(super) fn note_begun(&self, journal_id: &[u8; 16]) -> Result<(), JournalError> {
         let lock = self.lock.as_ref().expect("only who holds the lock recovers");
         lock.note_begun(&self.directory, journal_id)
@@ -190,8 +188,8 @@ impl DataDir {
         self.directory.mode()
     }
 
-    /// How long one durable write of one block takes just now, from the thread that calls, which waits:
-    /// the median of a few, in nanoseconds.
+    /// How long one durable write of one block takes just now, from the thread that calls, which
+    /// waits: the median of a few, in nanoseconds.
     ///
     /// # Errors
     ///
@@ -243,83 +241,6 @@ impl DataDir {
 /// The lock of those who make snapshots.
 #[derive(Debug)]
 pub struct SnapshotLock(#[expect(dead_code, reason = "held, not read")] File);
-
-/// What keeps a second engine out of the directory.
-#[derive(Debug)]
-struct Lock {
-    /// Locked too, where the file system can: a file can be removed.
-    directory: File,
-    file: File,
-}
-
-impl Lock {
-    fn take(directory: &Directory) -> Result<Lock, JournalError> {
-        let (path, lock_path) = (directory.root(), directory.path(LOCK_NAME));
-        let in_use = || Err(JournalError::InUse { path: path.to_path_buf() });
-        let opened =
-            File::open(path).map_err(|error| JournalError::io_whole("open", path, error))?;
-        // Some file systems cannot. The file's lock is what is left there.
-        if let Ok(false) = direct::try_lock_directory(&opened) {
-            return in_use();
-        }
-        let file = open_lock(&lock_path)?;
-        match direct::try_lock(&file) {
-            Ok(true) => Ok(Lock { directory: opened, file }),
-            Ok(false) => in_use(),
-            Err(error) => Err(JournalError::io_whole("lock", &lock_path, error)),
-        }
-    }
-
-    /// What must stay where it is.
-    fn held(&self, directory: &Directory) -> Result<Vec<Held>, JournalError> {
-        let (path, lock_path) = (directory.path(""), directory.path(LOCK_NAME));
-        let failed = |error| JournalError::io_whole("look for", directory.root(), error);
-        let held = [Held::new(path, &self.directory), Held::new(lock_path, &self.file)];
-        held.into_iter().collect::<io::Result<Vec<Held>>>().map_err(failed)
-    }
-
-    /// Refuses a directory in which a journal was begun whose segments are gone.
-    fn check_begun(&self, directory: &Directory) -> Result<(), JournalError> {
-        let mut begun = [0; BEGUN_BYTES_MAX];
-        let path = directory.path(LOCK_NAME);
-        let count = self
-            .file
-            .read_at(&mut begun, 0)
-            .map_err(|error| JournalError::io("read", &path, 0, error))?;
-        if count == 0 || !is_new(directory)? {
-            return Ok(());
-        }
-        let begun = String::from_utf8_lossy(&begun[..count]);
-        let reason = format!(
-            "all its segments are gone: `{LOCK_NAME}` says \"{}\"; whoever wants to begin a new journal \
-             removes that file",
-            begun.trim_end()
-        );
-        Err(JournalError::NotAJournal { path: directory.path(""), reason })
-    }
-
-    fn note_begun(&self, directory: &Directory, journal_id: &[u8; 16]) -> Result<(), JournalError> {
-        let path = directory.path(LOCK_NAME);
-        let begun = format!("journal {:032x} begun\n", u128::from_be_bytes(*journal_id));
-        let mut there = [0; BEGUN_BYTES_MAX];
-        let count = self.file.read_at(&mut there, 0).unwrap_or(0);
-        if there[..count] == *begun.as_bytes() {
-            return Ok(());
-        }
-        self.file
-            .write_all_at(begun.as_bytes(), 0)
-            .and_then(|()| self.file.set_len(begun.len() as u64))
-            .and_then(|()| self.file.sync_all())
-            .map_err(|error| JournalError::io("write", &path, 0, error))
-    }
-}
-
-/// Opens a file to lock it; makes it if there is none.
-fn open_lock(path: &Path) -> Result<File, JournalError> {
-    let mut options = private();
-    options.custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW);
-    open_regular(options.read(true).write(true).create(true).truncate(false), path)
-}
 
 /// Removes what was being made when an engine stopped: on a full disk it may have all that is left.
 fn remove_leftovers(directory: &Directory) -> Result<(), JournalError> {

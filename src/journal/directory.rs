@@ -94,8 +94,8 @@ impl Directory {
     }
 }
 
-/// Options for files that nobody else may read. What waits for somebody else when it is opened, as a
-/// pipe does, does not.
+/// Options for files that nobody else may read. What waits for somebody else when it is opened, as
+/// a pipe does, does not.
 pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600).custom_flags(libc::O_NONBLOCK);

@@ -25,8 +25,9 @@ pub enum Disk {
 }
 
 impl Disk {
-    /// Storage for the files of `dir`, by its backend, for a writer that goes on at `position`; `waker` is called, on another thread, when something is done that
-    /// [`Storage::descriptor`] does not tell.
+    /// Storage for the files of `dir`, by its backend, for a writer that goes on at `position`;
+    /// `waker` is called, on another thread, when something is done that [`Storage::descriptor`]
+    /// does not tell.
     ///
     /// # Errors
     ///

@@ -1,11 +1,12 @@
-//! Groups and syncs on their way: released in the order in which they were begun, whatever the order in
-//! which the storage completes them.
+//! Groups and syncs on their way: released in the order in which they were begun, whatever the
+//! order in which the storage completes them.
 
 use std::collections::VecDeque;
 
 use super::buffer::Buffer;
 use super::format::GROUP_BYTES_MAX;
 use super::group::Group;
+use super::reach::Point;
 
 /// Most groups under way at once.
 pub(super) const IN_FLIGHT_MAX: usize = 4;
@@ -105,9 +106,7 @@ pub(super) struct Sync {
     pub ticket: u64,
     pub segment: u32,
     /// What it makes durable, with all syncs before it.
-    pub sequence: u64,
-    /// Where what it makes durable ends: the segment, and the offset there.
-    pub end: (u32, u64),
+    pub point: Point,
     pub leaves_segment: bool,
     pub is_done: bool,
 }
@@ -196,18 +195,18 @@ mod tests {
         let first = Sync {
             ticket: 7,
             segment: 1,
-            sequence: 100,
-            end: (1, 8192),
+            point: Point { sequence: 100, end: (1, 8192) },
             leaves_segment: true,
             is_done: false,
         };
         syncs.push(first);
-        syncs.push(Sync { ticket: 8, segment: 2, sequence: 200, ..first });
+        let point = Point { sequence: 200, end: (2, 8192) };
+        syncs.push(Sync { ticket: 8, segment: 2, point, ..first });
         assert!(syncs.land(8) && !syncs.land(9));
         assert_eq!(syncs.release(), None);
         assert!(syncs.land(7));
-        assert_eq!(syncs.release().map(|sync| sync.sequence), Some(100));
-        assert_eq!(syncs.release().map(|sync| sync.sequence), Some(200));
+        assert_eq!(syncs.release().map(|sync| sync.point.sequence), Some(100));
+        assert_eq!(syncs.release().map(|sync| sync.point.sequence), Some(200));
         assert!(syncs.is_empty());
     }
 }

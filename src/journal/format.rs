@@ -22,7 +22,8 @@ use ringfence_types::{BATCH_COMMANDS_MAX, Body, Op, Rules};
 
 /// Version of the format that this program writes.
 pub const FORMAT_VERSION: u32 = 2;
-/// What is written at once is padded to a multiple of this, in bytes: the largest block of common devices.
+/// What is written at once is padded to a multiple of this, in bytes: the largest block of common
+/// devices.
 pub const BLOCK_BYTES: usize = 4096;
 /// A frame's header, and the step in which frames stand, in bytes.
 pub const FRAME_HEADER_BYTES: usize = 64;
@@ -30,7 +31,8 @@ pub const FRAME_HEADER_BYTES: usize = 64;
 pub const BODY_BYTES: usize = size_of::<Body>();
 /// The longest frame without its padding: one full batch, in bytes.
 pub const FRAME_BYTES_MAX: usize = FRAME_HEADER_BYTES + BATCH_COMMANDS_MAX * BODY_BYTES;
-/// Most bytes that are written at once: the longest frame and one that closes the segment, in whole blocks.
+/// Most bytes that are written at once: the longest frame and one that closes the segment, in whole
+/// blocks.
 pub const GROUP_BYTES_MAX: usize =
     (FRAME_BYTES_MAX + FRAME_HEADER_BYTES).next_multiple_of(BLOCK_BYTES);
 /// The header of a segment, in bytes: one block.
@@ -42,8 +44,8 @@ pub const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 /// What a segment file begins with.
 pub const SEGMENT_MAGIC: [u8; 8] = *b"RINGFNCE";
 
-/// What other frames leave at a segment's end, in bytes: a block for the frame that ends it, and one for
-/// the frame with which a repair begins an epoch.
+/// What other frames leave at a segment's end, in bytes: a block for the frame that ends it, and
+/// one for the frame with which a repair begins an epoch.
 pub(super) const END_BYTES: usize = 2 * BLOCK_BYTES;
 
 // Every batch fits into a fresh segment, so a frame never straddles two of them.
@@ -128,7 +130,8 @@ impl SegmentHeader {
         block[..size_of::<SegmentHeader>()].copy_from_slice(self.as_bytes());
     }
 
-    /// Reads the header of segment `segment` and checks all that can be checked without another file.
+    /// Reads the header of segment `segment` and checks all that can be checked without another
+    /// file.
     ///
     /// # Errors
     ///
@@ -196,8 +199,8 @@ pub struct FrameHeader {
     pub first_sequence: u64,
     /// Highest sequence known durable when the frame was written.
     pub durable_sequence: u64,
-    /// The engine's timestamp of the first command, in nanoseconds; each further one is 1 later. In a mark
-    /// that begins an epoch, the highest sequence that had been acknowledged.
+    /// The engine's timestamp of the first command, in nanoseconds; each further one is 1 later. In
+    /// a mark that begins an epoch, the highest sequence that had been acknowledged.
     pub first_timestamp: u64,
     /// Length of the frame with header and padding, in steps of [`FRAME_HEADER_BYTES`].
     pub length_steps: u16,

@@ -7,9 +7,10 @@
 //!
 //! # Invariants
 //!
-//! * A frame is finished once it is known whether padding follows it: when the next one is put or the
-//!   group is closed.
-//! * The position is always behind the last group, its chain behind the last frame that is finished.
+//! * A frame is finished once it is known whether padding follows it: when the next one is put or
+//!   the group is closed.
+//! * The position is always behind the last group, its chain behind the last frame that is
+//!   finished.
 
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 

@@ -61,7 +61,8 @@ pub struct Summary {
 ///
 /// # Errors
 ///
-/// [`JournalError::Damaged`] for the first damage, [`JournalError::NotKeyed`], [`JournalError::Io`].
+/// [`JournalError::Damaged`] for the first damage, [`JournalError::NotKeyed`],
+/// [`JournalError::Io`].
 pub fn inspect(
     dir: &DataDir,
     key: Option<Key>,

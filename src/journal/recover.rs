@@ -62,9 +62,9 @@ pub struct Recovered {
     pub position: Position,
 }
 
-/// Reads the journal in `dir` from its start, gives every entry to `on_entry`, and makes it ready to
-/// be written: makes a new one if there is none, cuts a tail, makes what is kept durable, and appends a
-/// record if the start asks for other rules.
+/// Reads the journal in `dir` from its start, gives every entry to `on_entry`, and makes it ready
+/// to be written: makes a new one if there is none, cuts a tail, makes what is kept durable, and
+/// appends a record if the start asks for other rules.
 ///
 /// # Errors
 ///
@@ -84,8 +84,8 @@ pub fn recover(
     recover_after(dir, None, wanted, options, &mut ByEntry(on_entry))
 }
 
-/// As [`recover`], but reads the journal only from behind the batch of `anchor`, where there is one.
-/// The rules that hold there are not given to `rebuild`.
+/// As [`recover`], but reads the journal only from behind the batch of `anchor`, where there is
+/// one. The rules that hold there are not given to `rebuild`.
 ///
 /// # Errors
 ///
@@ -185,14 +185,7 @@ fn rebuild_from<F: Files>(
     fill_block(files, &mut position, options.key.as_ref())?;
     secure_kept(files, &cursor, &position)?;
     let has_new_rules = cursor.rules() != Some(&rules);
-    // How long a tail can be follows from what stands before it: so that is written down first.
-    let loosens = options.durability == Durability::Async && !position.is_async;
-    if has_new_rules || loosens {
-        let storage = Blocking::new(files, &position.segments())?;
-        let mut writer = Writer::new(storage, position, *options);
-        writer.begin_and_wait(has_new_rules.then_some(&rules))?;
-        position = writer.position();
-    }
+    begin_life(files, has_new_rules.then_some(&rules), options, &mut position)?;
     if has_new_rules {
         rebuild.entry(Entry::Rules(rules));
     }
@@ -211,7 +204,26 @@ fn rebuild_from<F: Files>(
     })
 }
 
-/// Refuses to begin a journal where there was one: something is beside it that only a journal leaves.
+/// Writes down durably what holds from here on: other rules, and that frames no longer wait for the
+/// disk, from which follows how long a tail behind them can be.
+fn begin_life<F: Files>(
+    files: &F,
+    rules: Option<&Rules>,
+    options: &Options,
+    position: &mut Position,
+) -> Result<(), JournalError> {
+    let loosens = options.durability == Durability::Async && !position.is_async;
+    if rules.is_some() || loosens {
+        let storage = Blocking::new(files, &position.segments())?;
+        let mut writer = Writer::new(storage, *position, *options);
+        writer.begin_and_wait(rules)?;
+        *position = writer.position();
+    }
+    Ok(())
+}
+
+/// Refuses to begin a journal where there was one: something is beside it that only a journal
+/// leaves.
 fn check_never_begun<F: Files>(files: &F) -> Result<(), JournalError> {
     let names = files.names()?;
     let is_left =
@@ -264,8 +276,8 @@ fn describe_cut<F: Files>(
     )
 }
 
-/// Keeps what is about to be cut beside the journal, from the block on in which the cut begins: up to so
-/// many files, and so much of each. What it is kept in; not kept where the disk is full.
+/// Keeps what is about to be cut beside the journal, from the block on in which the cut begins: up
+/// to so many files, and so much of each. What it is kept in; not kept where the disk is full.
 fn keep_tail<F: Files>(
     files: &F,
     segments: &[SegmentHeader],
@@ -312,8 +324,8 @@ fn cut<F: Files>(
 /// Makes sure of the frames which no mark calls durable, up to `end`: writes
 /// them again, as they are, and syncs.
 ///
-/// A sync alone would prove nothing: after one that failed, the system counts as clean, and shows to
-/// readers, what it never brought to the disk.
+/// A sync alone would prove nothing: after one that failed, the system counts as clean, and shows
+/// to readers, what it never brought to the disk.
 fn secure_kept<F: Files>(
     files: &F,
     cursor: &Cursor<F>,

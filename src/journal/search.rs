@@ -1,4 +1,5 @@
-//! Searches bytes for frames' headers, whatever their place: every trace of what was durable counts.
+//! Searches bytes for frames' headers, whatever their place: every trace of what was durable
+//! counts.
 //!
 //! ```text
 //!   bytes   ? ? ? ? ? ? ? ? ? ? ? ?        at each byte:
@@ -6,8 +7,8 @@
 //!                                          one position in 20    few                 all seeds at once
 //! ```
 //!
-//! A checksum is linear in what it begins with: of one value, which is quick to look up, follows whether
-//! it fits the seed of any segment.
+//! A checksum is linear in what it begins with: of one value, which is quick to look up, follows
+//! whether it fits the seed of any segment.
 
 use zerocopy::FromBytes;
 

@@ -43,8 +43,8 @@ pub(super) fn cut_name(name: &str, number: u32) -> String {
     }
 }
 
-/// Whether a file was being made when an engine or a repair stopped: a segment, the witness, or a copy
-/// of what is cut.
+/// Whether a file was being made when an engine or a repair stopped: a segment, the witness, or a
+/// copy of what is cut.
 pub(super) fn is_unfinished(name: &str) -> bool {
     name.strip_suffix(".new")
         .is_some_and(|made| made == WITNESS_NAME || segment_of_name(made).is_some() || is_cut(made))
@@ -76,7 +76,8 @@ pub fn is_new<F: Files>(files: &F) -> Result<bool, JournalError> {
     Ok(segment_numbers(files)?.is_empty())
 }
 
-/// Makes a segment: zeros behind a header, durable before it has its name. Returns it open to write.
+/// Makes a segment: zeros behind a header, durable before it has its name. Returns it open to
+/// write.
 ///
 /// # Errors
 ///
@@ -172,12 +173,12 @@ impl Expected {
     }
 }
 
-/// The headers of segments one after the other, and what is wrong with the one after the last of them,
-/// if something is.
+/// The headers of segments one after the other, and what is wrong with the one after the last of
+/// them, if something is.
 pub(super) type Headers = (Vec<SegmentHeader>, Option<JournalError>);
 
-/// Reads the headers of the segments `numbers` from `first` on, up to the first that is missing or not
-/// what it should be. `check` looks at each once more.
+/// Reads the headers of the segments `numbers` from `first` on, up to the first that is missing or
+/// not what it should be. `check` looks at each once more.
 pub(super) fn read_headers<F: Files>(
     files: &F,
     numbers: &[u32],

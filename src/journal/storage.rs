@@ -69,8 +69,8 @@ pub trait Storage {
     /// If more than [`OPERATIONS_MAX`] are under way.
     fn submit(&mut self, ticket: u64, operation: Operation);
 
-    /// Takes note of what is durable, for the witness, which is written soon. Returns at once. A failure
-    /// completes with ticket 0.
+    /// Takes note of what is durable, for the witness, which is written soon. Returns at once. A
+    /// failure completes with ticket 0.
     fn note(&mut self, witness: &Witness);
 
     /// Begins all that was submitted. Returns at once.

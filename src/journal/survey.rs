@@ -1,4 +1,5 @@
-//! Looks at the bytes of a segment from a place on, for what stands there and what it calls durable.
+//! Looks at the bytes of a segment from a place on, for what stands there and what it calls
+//! durable.
 
 use super::error::JournalError;
 use super::files::OpenFile;

@@ -1,4 +1,5 @@
-//! Storage for systems without asynchronous I/O: threads that block, so that the journal's does not.
+//! Storage for systems without asynchronous I/O: threads that block, so that the journal's does
+//! not.
 //!
 //! ```text
 //!   Writer ──submit──▶ [writes]  ──▶ writing thread   ──┐
@@ -25,7 +26,7 @@ use super::preparing::Preparer;
 use super::storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 use super::waker::{Notifier, Waker};
 use super::witness::Witness;
-use super::witnessing::{Told, Witnessing};
+use super::witnessing::Witnessing;
 
 /// Storage that works on threads of its own, over the blocking calls of [`Files`].
 pub struct Threaded<F: Files> {
@@ -128,11 +129,7 @@ impl<F: Files> Threaded<F> {
 
         let witnessed = done();
         let witnessing = Witnessing::start(files, Witness::of(position), move |told| {
-            let (ticket, result) = match told {
-                Told::Done(ticket, result) => (ticket, result),
-                Told::Failed(error) => (0, Err(error)),
-            };
-            witnessed.put(Completion { ticket, buffer: None, result });
+            witnessed.put(told.into());
             witnessed.notifier.notify();
         })?;
 

@@ -8,13 +8,15 @@
 //!
 //! # Invariants
 //!
-//! * A buffer that the kernel may read from lies in `flights`, and stays there until its completion was
-//!   taken in. Dropping the storage waits for that.
-//! * A file is closed only when no entry of the submission queue names it; the kernel holds on to the
-//!   files of what it has begun.
+//! * A buffer that the kernel may read from lies in `flights`, and stays there until its completion
+//!   was taken in. Dropping the storage waits for that.
+//! * A file is closed only when no entry of the submission queue names it; the kernel holds on to
+//!   the files of what it has begun.
 //! * There is never more under way than the queues hold.
 //!
 //! One of the few places with `unsafe`: memory is lent to the kernel here.
+
+mod trial;
 
 use std::collections::VecDeque;
 use std::io;
@@ -31,7 +33,6 @@ use super::buffer::{Buffer, Registration};
 use super::directory::{Directory, DiskFile};
 use super::error::JournalError;
 use super::files::Files;
-use super::format::BLOCK_BYTES;
 use super::open_segments::OpenSegments;
 use super::place::Position;
 use super::preparing::Preparer;
@@ -40,6 +41,7 @@ use super::storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 use super::waker::{Notifier, Waker};
 use super::witness::Witness;
 use super::witnessing::{Told, Witnessing};
+pub(super) use trial::try_out;
 
 /// Entries of the submission queue: every operation has at most one at a time.
 const ENTRIES: u32 = OPERATIONS_MAX as u32;
@@ -92,13 +94,13 @@ enum FromThread {
 }
 
 impl Uring {
-    /// Sets up the queues for a writer that goes on at `position`. `waker` is called when a thread has
-    /// done something; for writes see [`Storage::descriptor`].
+    /// Sets up the queues for a writer that goes on at `position`. `waker` is called when a thread
+    /// has done something; for writes see [`Storage::descriptor`].
     ///
     /// # Errors
     ///
-    /// [`JournalError::Io`] if a segment cannot be opened, the system has no `io_uring` or refuses a
-    /// thread.
+    /// [`JournalError::Io`] if a segment cannot be opened, the system has no `io_uring` or refuses
+    /// a thread.
     pub fn start(
         files: &Directory,
         position: &Position,
@@ -184,14 +186,14 @@ impl Uring {
             Request::Sync => opcode::Fsync::new(fd).flags(types::FsyncFlags::DATASYNC).build(),
         };
         let entry: squeue::Entry = entry.user_data(index as u64);
-        // SAFETY: the kernel reads, and never writes, the bytes of the flight's buffer from when it takes
-        // the entry in until it has put a completion for it. All that time the buffer lies in
+        // SAFETY: the kernel reads, and never writes, the bytes of the flight's buffer from when it
+        // takes the entry in until it has put a completion for it. All that time the buffer lies in
         // `self.flights`: only `land` takes it out, when that completion was read, and `drop` waits
-        // for it. A buffer's memory does not move with it and is freed only with it. Nobody writes to
-        // it meanwhile, since the buffer itself was moved in here. Where the entry names registered
-        // memory, it is that of this buffer: `register` alone gives a buffer this storage's number,
-        // and a buffer keeps its memory for life. The descriptor is open until the kernel takes the
-        // entry in: files are closed by `close_released` only.
+        // for it. A buffer's memory does not move with it and is freed only with it. Nobody writes
+        // to it meanwhile, since the buffer itself was moved in here. Where the entry names
+        // registered memory, it is that of this buffer: `register` alone gives a buffer this
+        // storage's number, and a buffer keeps its memory for life. The descriptor is open until
+        // the kernel takes the entry in: files are closed by `close_released` only.
         let pushed = unsafe { self.ring.submission().push(&entry) };
         pushed.expect("the queue has an entry for each operation");
     }
@@ -199,15 +201,15 @@ impl Uring {
     /// Takes in what is done, as far as it is known without asking the system.
     fn reap(&mut self) {
         while let Some(told) = self.told.pop() {
-            let (ticket, result) = match told {
+            let completion = match told {
                 FromThread::Made(ticket, result) => {
-                    (ticket, result.map(|(segment, file)| self.open.put(segment, file)))
+                    let result = result.map(|(segment, file)| self.open.put(segment, file));
+                    Completion { ticket, buffer: None, result }
                 }
-                FromThread::Witnessed(Told::Done(ticket, result)) => (ticket, result),
-                FromThread::Witnessed(Told::Failed(error)) => (0, Err(error)),
+                FromThread::Witnessed(told) => told.into(),
             };
-            self.threads_count -= usize::from(ticket > 0);
-            self.done.push_back(Completion { ticket, buffer: None, result });
+            self.threads_count -= usize::from(completion.ticket > 0);
+            self.done.push_back(completion);
         }
         loop {
             let Some(entry) = self.ring.completion().next() else {
@@ -256,8 +258,8 @@ impl Uring {
         self.done.push_back(Completion { ticket: flight.ticket, buffer, result });
     }
 
-    /// Gives the kernel what waits in the submission queue, and waits until `completions` of all that
-    /// it has are done.
+    /// Gives the kernel what waits in the submission queue, and waits until `completions` of all
+    /// that it has are done.
     fn enter(&mut self, completions: usize) {
         match self.ring.submit_and_wait(completions) {
             Ok(_) => {}
@@ -310,8 +312,8 @@ impl Storage for Uring {
             })
             .collect();
         // SAFETY: the vectors describe memory that is alive and initialised. The kernel holds on to
-        // its pages until the ring is gone, even if a buffer is freed before, and reads from them only
-        // for entries that name them; `push_entry` says why those find the buffer alive.
+        // its pages until the ring is gone, even if a buffer is freed before, and reads from them
+        // only for entries that name them; `push_entry` says why those find the buffer alive.
         let registered = unsafe { self.ring.submitter().register_buffers(&vectors) };
         // Where the system lets no more memory be locked, writes only take a little longer.
         if registered.is_ok() {
@@ -411,42 +413,6 @@ impl Drop for Uring {
                 mem::forget(mem::take(&mut self.flights));
                 return;
             }
-        }
-    }
-}
-
-/// Whether the system lets this process do durable writes through a ring: writes `buffer` to the start
-/// of `file`.
-///
-/// # Errors
-///
-/// Why not.
-pub(super) fn try_out(file: &impl AsFd, buffer: &Buffer) -> io::Result<()> {
-    let mut ring = IoUring::new(1)?;
-    let fd = types::Fd(file.as_fd().as_raw_fd());
-    let entry = opcode::Write::new(fd, buffer.bytes().as_ptr(), BLOCK_BYTES as u32)
-        .rw_flags(libc::RWF_DSYNC)
-        .build();
-    assert!(buffer.bytes().len() >= BLOCK_BYTES);
-    // SAFETY: `buffer` is borrowed, so nobody writes to it, and it and `file` outlive the wait below,
-    // which returns only once the kernel is done with the one entry that there is. The kernel only
-    // reads from it.
-    unsafe { ring.submission().push(&entry) }.expect("the queue is empty");
-    let mut submitted = 0;
-    loop {
-        match ring.submit_and_wait(1) {
-            Ok(count) => submitted += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if submitted == 0 => return Err(error),
-            // The kernel has the entry: there is no way but to wait for it.
-            Err(_) => std::thread::yield_now(),
-        }
-        if let Some(entry) = ring.completion().next() {
-            return match entry.result() {
-                code if code < 0 => Err(io::Error::from_raw_os_error(-code)),
-                count if count.unsigned_abs() as usize == BLOCK_BYTES => Ok(()),
-                _ => Err(io::ErrorKind::WriteZero.into()),
-            };
         }
     }
 }

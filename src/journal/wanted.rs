@@ -20,11 +20,11 @@ pub struct Wanted {
     pub orders: Option<u64>,
     /// How long ids are remembered, in nanoseconds; 0: for ever.
     pub retention_ns: Option<u64>,
-    /// Capacities for which no command was taken in yet are taken back: what is left open is as at the
-    /// last command.
+    /// Capacities for which no command was taken in yet are taken back: what is left open is as at
+    /// the last command.
     pub withdraws_capacities: bool,
-    /// `retention_ns` may be shorter than the journal's: what is forgotten sooner no longer protects
-    /// from executing a repeated command again.
+    /// `retention_ns` may be shorter than the journal's: what is forgotten sooner no longer
+    /// protects from executing a repeated command again.
     pub shortens_retention: bool,
 }
 
@@ -112,8 +112,8 @@ pub(super) fn wanted_rules<F: Files>(
     Ok(rules)
 }
 
-/// Whether ids are forgotten sooner under the retention `new` than under `old`, in nanoseconds; 0 is
-/// for ever.
+/// Whether ids are forgotten sooner under the retention `new` than under `old`, in nanoseconds; 0
+/// is for ever.
 fn is_shorter(new: u64, old: u64) -> bool {
     new != 0 && (old == 0 || new < old)
 }

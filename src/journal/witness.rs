@@ -1,5 +1,5 @@
-//! The witness: a small file beside the journal that says what was durable. `docs/journal.md` describes
-//! it byte by byte.
+//! The witness: a small file beside the journal that says what was durable. `docs/journal.md`
+//! describes it byte by byte.
 //!
 //! ```text
 //!   witness   [ slot │ slot ]    a block each, written in turn: while one is written, the other is whole
@@ -7,8 +7,8 @@
 //!
 //! # Invariants
 //!
-//! * What it says was durable before it was written. So an old one proves nothing wrong, and one that is
-//!   ahead of the journal proves that something is missing.
+//! * What it says was durable before it was written. So an old one proves nothing wrong, and one
+//!   that is ahead of the journal proves that something is missing.
 
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
@@ -165,8 +165,8 @@ pub(super) struct WitnessFile<F: Files> {
 }
 
 impl<F: Files> WitnessFile<F> {
-    /// Opens the witness to go on writing it. Where there is none that is whole, one is made that says
-    /// `witness`, under its name only once it is durable.
+    /// Opens the witness to go on writing it. Where there is none that is whole, one is made that
+    /// says `witness`, under its name only once it is durable.
     ///
     /// # Errors
     ///

@@ -1,15 +1,15 @@
 //! A thread of its own that writes the witness, so that nothing waits for it.
 //!
 //! ```text
-//!   Writer ──note──▶ [latest] ──▶ thread ──▶ witness      now and then, while there is something new
-//!        └─demand──▶ [demands] ──▶   └─────▶ on_done      at once, and told
+//!   Writer ──note───▶ [latest]  ──▶ thread ──▶ witness      now and then, while something is new
+//!        └───demand─▶ [demands] ──▶   └─────▶ tell          at once
 //! ```
 //!
 //! # Invariants
 //!
 //! * A note replaces the one before: the thread writes the latest.
-//! * While notes come, two writes begin at least [`PERIOD`] apart. So what was durable for longer than
-//!   that and one write is witnessed.
+//! * While notes come, two writes begin at least [`PERIOD`] apart. So what was durable for longer
+//!   than that and one write is witnessed.
 //! * Once no more notes come, both slots say the same, and the thread sleeps.
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crossbeam::queue::ArrayQueue;
 use super::error::JournalError;
 use super::files::Files;
 use super::segments::segment_name;
-use super::storage::OPERATIONS_MAX;
+use super::storage::{Completion, OPERATIONS_MAX};
 use super::witness::{Witness, WitnessFile};
 
 /// Shortest time between the beginnings of two writes that nobody demanded.
@@ -49,9 +49,19 @@ pub(super) enum Told {
     Failed(JournalError),
 }
 
+impl From<Told> for Completion {
+    fn from(told: Told) -> Completion {
+        let (ticket, result) = match told {
+            Told::Done(ticket, result) => (ticket, result),
+            Told::Failed(error) => (0, Err(error)),
+        };
+        Completion { ticket, buffer: None, result }
+    }
+}
+
 impl Witnessing {
-    /// Starts the thread over a journal of which `witness` is durable. It calls `tell` with what it has
-    /// to tell.
+    /// Starts the thread over a journal of which `witness` is durable. It calls `tell` with what it
+    /// has to tell.
     ///
     /// # Errors
     ///
@@ -86,8 +96,8 @@ impl Witnessing {
     /// More is durable. Wakes the thread only if it sleeps because nothing was new.
     pub fn note(&self, witness: &Witness) {
         self.shared.latest.force_push(*witness);
-        // Pairs with the fence in `Watch::sleep`: either the thread sees the note before it sleeps, or
-        // this thread sees that it is about to.
+        // Pairs with the fence in `Watch::sleep`: either the thread sees the note before it sleeps,
+        // or this thread sees that it is about to.
         fence(Ordering::SeqCst);
         // Relaxed: the fence orders it; a wake-up too many does no harm.
         if self.shared.is_asleep.load(Ordering::Relaxed) {
@@ -141,7 +151,8 @@ impl<F: Files, T: FnMut(Told)> Watch<F, T> {
     fn run(&mut self) {
         loop {
             let begun = Instant::now();
-            // Acquire: pairs with the Release in `drop`. Looked at first: what was noted before is written.
+            // Acquire: pairs with the Release in `drop`. Looked at first: what was noted before is
+            // written.
             let stops = self.shared.stops.load(Ordering::Acquire);
             let latest = self.shared.latest.pop();
             while let Some((ticket, witness)) = self.shared.demands.pop() {
@@ -222,6 +233,10 @@ mod tests {
     };
     use super::*;
 
+    fn says(files: &Directory, witness: Witness) -> bool {
+        matches!(read_witness(files).unwrap(), WitnessFound::Says(found, _) if found == witness)
+    }
+
     fn witness(sequence: u64) -> Witness {
         Witness { journal_id: [7; 16], epoch: 0, sequence, segment: 1, offset: 4096 }
     }
@@ -254,14 +269,10 @@ mod tests {
         }
         witnessing.demand(9, witness(7_000));
         assert!(matches!(told.recv().unwrap(), Told::Done(9, Ok(()))));
-        assert!(
-            matches!(read_witness(&files).unwrap(), WitnessFound::Says(it, _) if it == witness(7_000))
-        );
+        assert!(says(&files, witness(7_000)));
         witnessing.note(&witness(8_000));
         drop(witnessing);
-        assert!(
-            matches!(read_witness(&files).unwrap(), WitnessFound::Says(it, _) if it == witness(8_000))
-        );
+        assert!(says(&files, witness(8_000)));
         assert!(told.try_recv().is_err(), "nothing failed");
     }
 
@@ -285,8 +296,6 @@ mod tests {
         };
         assert_eq!(gone, path);
         assert!(told.recv().is_err(), "once");
-        assert!(
-            matches!(read_witness(&files).unwrap(), WitnessFound::Says(it, _) if it == witness(1))
-        );
+        assert!(says(&files, witness(1)));
     }
 }

@@ -134,6 +134,14 @@ fn every_byte_up_to_the_end_is_under_a_checksum() {
     assert!(damaged > 1_500 && tails > 64, "{damaged}, {tails}");
 }
 
+fn remove_segments_from(disk: &FaultyDisk, first: u32) {
+    for name in (first..9).map(|number| format!("{number:010}.journal")) {
+        if disk.names().unwrap().contains(&name) {
+            disk.remove(&name).unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_repair_that_is_interrupted_says_the_same_when_it_is_begun_again() {
     let disk = FaultyDisk::new(3);
@@ -159,12 +167,7 @@ fn a_repair_that_is_interrupted_says_the_same_when_it_is_begun_again() {
         }),
         ("zeros to the end", |disk, at| {
             disk.damage("0000000002.journal", |bytes| bytes[at..].fill(0));
-            for number in 3..=6 {
-                let name = format!("{number:010}.journal");
-                if disk.names().unwrap().contains(&name) {
-                    disk.remove(&name).unwrap();
-                }
-            }
+            remove_segments_from(disk, 3);
         }),
     ];
     let mut interrupted = 0;

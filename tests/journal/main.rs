@@ -13,3 +13,4 @@ mod round_trip;
 
 mod support;
 mod versions;
+mod witness;

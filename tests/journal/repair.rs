@@ -25,12 +25,21 @@ fn edges(bytes: &[u8]) -> Vec<usize> {
     frames.iter().map(|frame| frame.start).chain(frames.last().map(|frame| frame.end)).collect()
 }
 
+/// Where commands are given up, one frame follows, up to the end of a block: it begins an epoch.
+/// Nothing else follows.
+fn assert_ends_behind_the_cut(kept: &[u8], cut: usize, gives_up: bool, what: &str) {
+    assert_eq!(kept.len() as u64, OPTIONS.segment_bytes, "{what}");
+    let end = if gives_up { (cut / BLOCK + 1) * BLOCK } else { cut };
+    let found = edges(&kept[..end.next_multiple_of(BLOCK)]);
+    assert!(!gives_up || found[found.len() - 2..] == [cut, end], "{what}: {found:?}");
+    assert!(kept[end..].iter().all(|&byte| byte == 0), "{what}");
+}
+
 #[test]
 fn a_journal_is_cut_at_its_first_damage_and_every_byte_that_is_cut_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let original = folder.path().join("original");
     let contents = write_journal(&original, &[8192, 4000, 8192, 3, 8192, 8192, 5]);
-    // Beside them are the lock and the witness.
     let count = fs::read_dir(&original).unwrap().count() as u32 - 2;
     assert!(count >= 4, "{count} segments");
     let good = |number| fs::read(segment(&original, number)).unwrap();
@@ -107,20 +116,12 @@ fn a_journal_is_cut_at_its_first_damage_and_every_byte_that_is_cut_is_kept() {
         assert!(inspect(&dir, None, |_| ()).is_err(), "{what}: it is damage");
 
         let repaired = run(&path).unwrap_or_else(|error| panic!("{what}: {error}"));
-        // The segment that is cut: what is kept and what is cut make up what it was.
+        // What is kept and what is cut make up what it was.
         let was = damaged[number as usize - 1].as_ref().unwrap();
         let kept = fs::read(segment(&path, number)).unwrap();
         let cut = fs::read(cut_of(&path, number)).unwrap_or_default();
-        assert_eq!(kept.len() as u64, whole, "{what}");
         assert!([&kept[..offset], &cut].concat() == *was, "{what}");
-        // Where commands are given up, one frame follows, up to the end of a block: it begins an epoch.
-        let mark_end = if gone.is_empty() { offset } else { (offset / BLOCK + 1) * BLOCK };
-        let marks = edges(&kept[..mark_end.next_multiple_of(BLOCK)]);
-        assert!(
-            gone.is_empty() || marks[marks.len() - 2..] == [offset, mark_end],
-            "{what}: {marks:?}"
-        );
-        assert!(kept[mark_end..].iter().all(|&byte| byte == 0), "{what}");
+        assert_ends_behind_the_cut(&kept, offset, !gone.is_empty(), what);
         for number in gone.clone() {
             assert!(!segment(&path, number).exists(), "{what}: segment {number}");
             if let Some(was) = &damaged[number as usize - 1] {

@@ -305,6 +305,7 @@ fn new_journal(
         replayer.apply(&entry).expect("memory for small tables");
     })
     .expect("a new journal can be made");
+    replayer.put_in_force(&recovered.rules).expect("memory for small tables");
     let engine = replayer.into_parts().0.expect("a new journal has rules");
     let bell = LateBell::default();
     let rung = bell.clone();

@@ -11,9 +11,9 @@
 //! * Nothing is lost: what a segment had behind its cut is in `NAME.cut`, byte for byte, before the
 //!   segment is changed; segments that are cut whole only change their names.
 //! * What is kept is kept as it was, and is what every reader takes for the journal from then on.
-//! * A crash at any point leaves a journal that is judged as before, so that a repair that is begun again
-//!   says the same. Only the last step ends that: it begins an epoch, in which what was durable before
-//!   and is gone proves nothing any more.
+//! * A crash at any point leaves a journal that is judged as before, so that a repair that is begun
+//!   again says the same. Only the last step ends that: it begins an epoch, in which what was durable
+//!   before and is gone proves nothing any more.
 //! * A file `.cut` is never replaced.
 
 mod steps;
@@ -79,8 +79,8 @@ pub struct Repaired {
 ///
 /// # Errors
 ///
-/// [`JournalError::Damaged`] if nothing can be kept: the first segment's header is damaged, or sealed
-/// with another key. [`JournalError::NotKeyed`], [`JournalError::Io`].
+/// [`JournalError::Damaged`] if nothing can be kept: the first segment's header is damaged, or
+/// sealed with another key. [`JournalError::NotKeyed`], [`JournalError::Io`].
 ///
 /// # Panics
 ///
@@ -91,8 +91,8 @@ pub fn repair(dir: &DataDir, key: Option<Key>) -> Result<Repaired, JournalError>
     repair_files(&Directory::new(dir.path(), WriteMode::Buffered), key)
 }
 
-/// As [`repair`], for files of any kind. The caller makes sure that nobody else writes them, and that
-/// they can be written at any offset.
+/// As [`repair`], for files of any kind. The caller makes sure that nobody else writes them, and
+/// that they can be written at any offset.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! The steps of a repair. After each the journal is still judged rightly, so that one that was interrupted
-//! is begun again and says the same.
+//! The steps of a repair. After each the journal is still judged rightly, so that one that was
+//! interrupted is begun again and says the same.
 
 use zerocopy::IntoBytes as _;
 
@@ -21,19 +21,20 @@ use crate::witness::{Witness, WitnessFile};
 pub(super) enum Step {
     /// Has the witness say what was durable, before anything that proves it is taken away.
     Witness(Witness),
-    /// Copies what a segment holds from `from` on to a file beside it. Of no bytes there is no copy.
+    /// Copies what a segment holds from `from` on to a file beside it. Of no bytes there is no
+    /// copy.
     Keep { segment: u32, from: u64, bytes: u64 },
     /// Gives a file another name.
     SetAside { name: String, reason: Reason },
-    /// Gives another name to snapshots that cover commands after a sequence: a start from one would miss
-    /// them.
+    /// Gives another name to snapshots that cover commands after a sequence: a start from one would
+    /// miss them.
     SetSnapshotsAside { last_sequence: u64 },
     /// Makes names durable.
     SyncNames,
     /// Puts in place of a segment one of its proper length that holds nothing but what is kept.
     Rewrite { segment: u32, segment_bytes: u64, kept_bytes: u64 },
-    /// As `Rewrite`, up to the position, with a mark behind it that begins the position's epoch: from then
-    /// on what earlier epochs called durable beyond the cut proves nothing any more.
+    /// As `Rewrite`, up to the position, with a mark behind it that begins the position's epoch:
+    /// from then on what earlier epochs called durable beyond the cut proves nothing any more.
     BeginEpoch { position: Position, given_up: u64 },
 }
 

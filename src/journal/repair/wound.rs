@@ -57,11 +57,12 @@ pub(super) struct Extent {
 /// One thing that is wrong with a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wound {
-    /// The journal ends in a tail, or before a segment that is not what it should be and was never begun.
+    /// The journal ends in a tail, or before a segment that is not what it should be and was never
+    /// begun.
     Tail { edge: Edge, later: Vec<u32> },
-    /// What was durable is not there, or the segment that the journal goes on in is not: the journal ends
-    /// at the position, gives up what came after it, and begins an epoch. `was` is what is to be
-    /// remembered until then.
+    /// What was durable is not there, or the segment that the journal goes on in is not: the
+    /// journal ends at the position, gives up what came after it, and begins an epoch. `was` is
+    /// what is to be remembered until then.
     Damage { position: Position, later: Vec<u32>, was: Witness },
     /// Bytes stand behind the frame that ends a segment. The journal goes on in the next one.
     Overwritten { edge: Edge },
@@ -227,8 +228,8 @@ fn wound_of<F: Files>(
     Ok((Wound::Damage { position, later, was }, reason))
 }
 
-/// Where the cursor stands, or before the closing frames there if the segment has no room for one more
-/// behind them.
+/// Where the cursor stands, or before the closing frames there if the segment has no room for one
+/// more behind them.
 fn with_room<F: Files>(cursor: &Cursor<F>) -> Position {
     let position = cursor.position();
     let is_at_block = position.offset.is_multiple_of(BLOCK_BYTES as u64);
@@ -260,8 +261,8 @@ fn wrong_length<F: Files>(
     Ok(None)
 }
 
-/// Numbers of the segments after `segment`, whatever is in them; none if the only one was made ahead and
-/// holds nothing: it is there for the engine to go on in.
+/// Numbers of the segments after `segment`, whatever is in them; none if the only one was made
+/// ahead and holds nothing: it is there for the engine to go on in.
 fn later_segments<F: Files>(
     files: &F,
     cursor: &Cursor<F>,
@@ -289,89 +290,71 @@ fn is_empty<F: Files>(files: &F, segment: u32) -> Result<bool, JournalError> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_wound_has_its_steps() {
+    /// In segment 3, 400 of 1000 bytes are kept.
+    fn position() -> Position {
         let header = SegmentHeader::new([7; 16], 3, 1000, None);
-        let position = Position { offset: 400, last_sequence: 20, ..Position::beginning(&header) };
-        let edge = Edge::at(&position);
-        let was = Witness { sequence: 50, ..Witness::of(&position) };
-        let keep = |bytes| Step::Keep { segment: 3, from: 400, bytes };
+        Position { offset: 400, last_sequence: 20, ..Position::beginning(&header) }
+    }
+
+    fn keep(bytes: u64) -> Step {
+        Step::Keep { segment: 3, from: 400, bytes }
+    }
+
+    fn aside(segment: u32, reason: Reason) -> Step {
+        Step::SetAside { name: segment_name(segment), reason }
+    }
+
+    fn check(cases: Vec<(&str, Wound, u64, bool, Vec<Step>)>) {
+        for (name, wound, file_bytes, is_touched, steps) in cases {
+            let extent = Extent { file_bytes, is_touched };
+            assert_eq!(wound.steps_for(&Edge::at(&position()), &extent), steps, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_acknowledged_is_kept_and_cut() {
+        let edge = Edge::at(&position());
         let rewrite = || Step::Rewrite { segment: 3, segment_bytes: 1000, kept_bytes: 400 };
-        let aside = |segment, reason| Step::SetAside { name: segment_name(segment), reason };
-        let snapshots = || Step::SetSnapshotsAside { last_sequence: 20 };
-        let (after, itself) = (Reason::AfterTheCut, Reason::Wound);
-        let extent = |file_bytes, is_touched| Extent { file_bytes, is_touched };
         let tail = |later: &[u32]| Wound::Tail { edge, later: later.to_vec() };
-        let damage = |later: &[u32]| Wound::Damage { position, later: later.to_vec(), was };
         let (overwritten, length) = (Wound::Overwritten { edge }, Wound::Length { edge });
-        //  name, wound, what stands behind the edge, steps
-        let cases: [(&str, Wound, Extent, Vec<Step>); 8] = [
-            (
-                "a tail in the last segment",
-                tail(&[]),
-                extent(1000, true),
-                vec![keep(600), Step::SyncNames, rewrite()],
-            ),
+        //  name, wound, length of the file, whether anything stands behind the edge, steps
+        check(vec![
+            ("a tail", tail(&[]), 1000, true, vec![keep(600), Step::SyncNames, rewrite()]),
             (
                 "a bad segment that was never begun",
                 tail(&[4]),
-                extent(1000, false),
-                vec![aside(4, itself), Step::SyncNames],
+                1000,
+                false,
+                vec![aside(4, Reason::Wound), Step::SyncNames],
             ),
+            ("bytes behind the end", overwritten, 1000, true, vec![keep(600), rewrite()]),
+            ("a longer file", length.clone(), 1100, true, vec![keep(700), rewrite()]),
+            ("a shorter file", length, 400, true, vec![keep(0), rewrite()]),
+        ]);
+    }
+
+    #[test]
+    fn what_was_acknowledged_is_remembered_first_and_given_up_last() {
+        let position = position();
+        let was = Witness { sequence: 50, ..Witness::of(&position) };
+        let damage = |later: &[u32]| Wound::Damage { position, later: later.to_vec(), was };
+        let first = || Step::Witness(was);
+        let last = || {
+            let begin = Step::BeginEpoch { position, given_up: 50 };
+            [Step::SyncNames, Step::SetSnapshotsAside { last_sequence: 20 }, begin]
+        };
+        let steps = |between: Vec<Step>| [vec![first()], between, last().to_vec()].concat();
+        let after = Reason::AfterTheCut;
+        check(vec![
             (
-                "damage before others: the last goes first, and the epoch begins when all is gone",
+                "damage before other segments: the last goes first",
                 damage(&[4, 5]),
-                extent(1000, true),
-                vec![
-                    Step::Witness(was),
-                    keep(600),
-                    aside(5, after),
-                    aside(4, after),
-                    Step::SyncNames,
-                    snapshots(),
-                    Step::BeginEpoch { position, given_up: 50 },
-                ],
+                1000,
+                true,
+                steps(vec![keep(600), aside(5, after), aside(4, after)]),
             ),
-            (
-                "zeros where commands were",
-                damage(&[]),
-                extent(1000, false),
-                vec![
-                    Step::Witness(was),
-                    keep(0),
-                    Step::SyncNames,
-                    snapshots(),
-                    Step::BeginEpoch { position, given_up: 50 },
-                ],
-            ),
-            (
-                "a file that ends within a frame",
-                damage(&[]),
-                extent(300, true),
-                vec![
-                    Step::Witness(was),
-                    keep(0),
-                    Step::SyncNames,
-                    snapshots(),
-                    Step::BeginEpoch { position, given_up: 50 },
-                ],
-            ),
-            (
-                "bytes behind the frame that ends the segment",
-                overwritten,
-                extent(1000, true),
-                vec![keep(600), rewrite()],
-            ),
-            (
-                "a file that is longer",
-                length.clone(),
-                extent(1100, true),
-                vec![keep(700), rewrite()],
-            ),
-            ("a file that is shorter", length, extent(400, true), vec![keep(0), rewrite()]),
-        ];
-        for (name, wound, extent, steps) in cases {
-            assert_eq!(wound.steps_for(&edge, &extent), steps, "{name}");
-        }
+            ("zeros where commands were", damage(&[]), 1000, false, steps(vec![keep(0)])),
+            ("a file that ends within a frame", damage(&[]), 300, true, steps(vec![keep(0)])),
+        ]);
     }
 }

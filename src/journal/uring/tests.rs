@@ -6,7 +6,7 @@ use std::thread;
 use super::super::data_dir::DataDir;
 use super::super::directory::WriteMode;
 use super::super::files::{Access, OpenFile};
-use super::super::format::SegmentHeader;
+use super::super::format::{BLOCK_BYTES, SegmentHeader};
 use super::super::segments::make_segment;
 use super::*;
 
