@@ -179,3 +179,99 @@ fn a_start_whose_clock_is_behind_the_journal_says_by_how_much() {
     assert!(second.stderr.contains("the clock is 7"), "some 70 years: {second:?}");
     assert!(second.stderr.contains("nothing expires"), "{second:?}");
 }
+
+#[test]
+fn what_protects_from_paying_twice_is_shortened_only_where_that_is_meant() {
+    let folder = tempdir().unwrap();
+    let dir = text(folder.path());
+    let lines = r#"{"op":"create_account","id":1,"ledger":1,"code":1}
+{"op":"create_account","id":2,"ledger":1,"code":1}
+{"op":"create_transfer","id":7,"debit_account_id":1,"credit_account_id":2,"amount":5,"ledger":1,"code":1}
+"#;
+    assert_eq!(apply(folder.path(), &[], lines).status, 0);
+    let refused = run_on(&["apply", "--data-dir", dir, "--retention", "1ns", "-"], lines);
+    assert_eq!(refused.status, 1, "{refused:?}");
+    assert!(refused.stderr.contains("--shorten-retention"), "{refused:?}");
+    let asked_for = ["apply", "--data-dir", dir, "--retention", "1ns", "--shorten-retention", "-"];
+    let meant = run_on(&asked_for, "");
+    assert_eq!(meant.status, 0, "{meant:?}");
+    // From then on it is the journal's, and need not be said again.
+    let again = run_on(&["apply", "--data-dir", dir, "--retention", "1ns", "-"], "");
+    assert_eq!(again.status, 0, "{again:?}");
+    let longer = run_on(&["apply", "--data-dir", dir, "--retention", "1h", "-"], "");
+    assert_eq!(longer.status, 0, "{longer:?}");
+}
+
+/// More transfers than any machine has memory for.
+const TOO_MANY: &str = "2000000000";
+
+#[test]
+fn capacities_for_which_there_is_no_memory_are_not_journaled() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let account = r#"{"op":"create_account","id":1,"ledger":1,"code":1}"#;
+    for _ in 0..2 {
+        // Of a new journal first, then of one that holds commands.
+        let refused = apply(&dir, &["--transfers", TOO_MANY], "");
+        assert_eq!(refused.status, 1, "{refused:?}");
+        assert!(refused.stderr.contains("`transfers`"), "{refused:?}");
+        let next = apply(&dir, &[], account);
+        assert_eq!(next.status, 0, "{next:?}");
+    }
+}
+
+#[test]
+fn capacities_that_no_command_was_taken_in_under_can_be_taken_back() {
+    use ringfence::journal::{self, DataDir, Wanted};
+
+    let folder = tempdir().unwrap();
+    let account = r#"{"op":"create_account","id":1,"ledger":1,"code":1}"#;
+    assert_eq!(apply(folder.path(), &[], account).status, 0);
+    // As an engine did once that asked for memory only afterwards.
+    let dir = DataDir::open(folder.path()).unwrap();
+    let wanted = Wanted { transfers: Some(TOO_MANY.parse().unwrap()), ..Wanted::default() };
+    journal::recover(&dir, &wanted, &journal::Options::default(), |_| {}).unwrap();
+    drop(dir);
+    assert_eq!(apply(folder.path(), &[], "").status, 1, "there is no memory for it");
+    let replayed = run_on(&["replay", "--data-dir", text(folder.path())], "");
+    assert_eq!(replayed.status, 0, "what no command needs is not asked for: {replayed:?}");
+
+    let smaller = apply(folder.path(), &["--transfers", "1048576"], "");
+    assert!(smaller.stderr.contains("--withdraw-capacities"), "{smaller:?}");
+    let withdrawn = apply(folder.path(), &["--withdraw-capacities"], "");
+    assert_eq!(withdrawn.status, 0, "{withdrawn:?}");
+    assert_eq!(withdrawn.digest(), replayed.digest());
+    assert_eq!(apply(folder.path(), &[], "").status, 0, "and it is said once");
+}
+
+#[test]
+fn batches_of_an_iterator_are_executed_up_to_one_that_is_none() {
+    use ringfence::node::gateway::Batches;
+    use ringfence::node::publish::Each;
+    use ringfence::types::{Lookup, Op};
+
+    let account =
+        |id| Command::create_account(Account { id, ledger: 1, code: 1, ..Account::default() });
+    let look_up = Command::of_lookup(Op::LookupAccount, Lookup { id: 1, ..Lookup::default() });
+    let cases = [
+        (vec![], "not a batch: 0 commands, not 1 to 8192"),
+        (vec![account(9); 8193], "not a batch: 8193 commands, not 1 to 8192"),
+        (
+            vec![account(9), look_up],
+            "not a batch: command 1 is `lookup_account`, the first is `create_account`",
+        ),
+    ];
+    for (wrong, expected) in cases {
+        let node = Node::open(Options::default()).unwrap();
+        let given = [vec![account(1), account(2)], wrong, vec![account(3)]];
+        let ran = node.run(Batches::new(given), Each(|_, _: &Outcome| {}));
+        assert_eq!(ran.err().unwrap().to_string(), expected);
+    }
+    let node = Node::open(Options::default()).unwrap();
+    let mut statuses = Vec::new();
+    let given = [vec![account(1), account(2)], vec![account(2), account(3)]];
+    let each =
+        Each(|sequence, outcome: &Outcome| statuses.push((sequence, outcome.status().name())));
+    node.run(Batches::new(given), each).unwrap();
+    assert_eq!(statuses, [(1, "created"), (2, "created"), (3, "exists"), (4, "created")]);
+}

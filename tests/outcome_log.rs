@@ -158,18 +158,22 @@ fn contents(dir: &Path, ends: &[&str]) -> Vec<(String, Vec<u8>)> {
     names.into_iter().map(|name| (name.clone(), fs::read(dir.join(name)).unwrap())).collect()
 }
 
+fn put_back(dir: &Path, files: &[(String, Vec<u8>)]) {
+    assert_eq!(files.len(), 2, "a journal and its witness");
+    files.iter().for_each(|(name, bytes)| fs::write(dir.join(name), bytes).unwrap());
+}
+
 #[test]
 fn a_log_that_is_ahead_without_a_promise_is_set_aside_and_cut_back() {
     let folder = tempdir().unwrap();
     let dir = folder.path().join("data");
     let without_waiting = ["--outcome-log", "--durability", "async"];
     let printed = apply(&dir, &without_waiting, &input()).stdout;
-    let journal = dir.join("0000000001.journal");
-    let early = fs::read(&journal).unwrap();
+    let early = contents(&dir, &["0000000001.journal", "witness"]);
     apply(&dir, &without_waiting, &bulk(1_000_000));
     let log = contents(&dir, &[".outcomes"]);
     // The journal of before: as after a power cut without --durability sync.
-    fs::write(&journal, early).unwrap();
+    put_back(&dir, &early);
     let checked = check(&dir);
     assert_eq!(checked.status, 1);
     assert!(checked.stderr.contains("not in the journal"), "{}", checked.stderr);
@@ -186,10 +190,10 @@ fn a_log_that_proves_a_loss_is_not_touched_and_the_start_is_refused() {
     let folder = tempdir().unwrap();
     let dir = folder.path().join("data");
     let printed = apply(&dir, &LOG, &input()).stdout;
-    let journal = dir.join("0000000001.journal");
-    let early = fs::read(&journal).unwrap();
+    let early = contents(&dir, &["0000000001.journal", "witness"]);
     apply(&dir, &LOG, &bulk(1_000_000));
-    fs::write(&journal, early).unwrap();
+    // With the witness of then: the log alone knows more.
+    put_back(&dir, &early);
     let before = contents(&dir, &[".outcomes", ".journal"]);
     let log = logs(&dir).pop().unwrap();
     for ran in [

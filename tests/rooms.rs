@@ -32,6 +32,7 @@ const CRATES: &[(&str, &[Room])] = &[
             ("publish", &["gauge", "session", "notice"]),
             ("replay", &["options"]),
             ("snapshot", &["options", "replay"]),
+            ("export", &["options", "replay"]),
             ("pipeline", &["gauge", "poller", "notice", "gateway", "publish"]),
             ("options", &["pipeline"]),
             ("memory", &["gateway", "pipeline"]),
@@ -145,4 +146,43 @@ fn the_reader_of_imports_finds_them() {
                 use crate::{ring::{Bell, Graph}, table, Engine};\nuse crate::publish;";
     let used: Vec<String> = rooms_used(code).into_iter().collect();
     assert_eq!(used, ["Engine", "journal", "publish", "ring", "table", "types"]);
+}
+
+/// Each file of a folder, and the files beside it that it names: by `super::`, or by `crate::` where
+/// the folder is a crate's root.
+fn siblings_used(folder: &Path) -> Vec<(String, BTreeSet<String>)> {
+    let is_root = folder.join("Cargo.toml").exists();
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let is_source = path.extension().is_some_and(|extension| extension == "rs");
+        if is_source && !is_test(&path) && !["mod", "lib"].contains(&stem.as_str()) {
+            let code = code(&path);
+            let code = if is_root { code } else { code.replace("super::", "crate::") };
+            files.push((stem, rooms_used(&code)));
+        }
+    }
+    files
+}
+
+#[test]
+fn no_files_of_the_engine_use_each_other_in_a_circle() {
+    let mut folders = vec![PathBuf::from("src/engine")];
+    while let Some(folder) = folders.pop() {
+        folders.extend(
+            fs::read_dir(&folder).unwrap().map(|it| it.unwrap().path()).filter(|it| it.is_dir()),
+        );
+        let mut files = siblings_used(&folder);
+        // What uses nothing that is left is taken out; a circle is what nothing can be taken out of.
+        loop {
+            let left: BTreeSet<String> = files.iter().map(|(name, _)| name.clone()).collect();
+            let before = files.len();
+            files.retain(|(name, used)| used.iter().any(|it| it != name && left.contains(it)));
+            if files.len() == before {
+                break;
+            }
+        }
+        assert!(files.is_empty(), "{}: a circle among {files:?}", folder.display());
+    }
 }

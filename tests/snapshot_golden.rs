@@ -154,6 +154,7 @@ fn engine() -> (Engine, Anchor) {
         frame_checksum: 0xdead_beef,
         frame_offset: 4096,
         seal: [0; 16],
+        epoch: 0,
         rules: rules(),
     };
     (engine, anchor)

@@ -225,7 +225,7 @@ impl ThroughOptions {
                 policies: Some(capacities.policies),
                 markets: Some(capacities.markets),
                 orders: Some(capacities.orders),
-                retention_ns: None,
+                ..Wanted::default()
             },
             durability,
             segment_bytes: Some(self.segment_bytes),

@@ -1,21 +1,15 @@
 //! `ringfence journal export`: a journal as an input for `apply`.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Failure;
 use super::options::{ConfigFile, KeyOption, note_unchecked, whole};
-use super::progress::ProgressLine;
-use ringfence_codec::text::{Exporter, encode_commands};
-use ringfence_engine::OutcomeSink;
-use ringfence_journal::{DataDir, Entry, Reader};
-use ringfence_node::replay::Replayer;
-use ringfence_types::{
-    Account, AccountFlags, Command, Event, Op, Outcome, Rules, Status, Transfer, TransferFlags,
-    stamp_batch,
-};
+use super::{Failure, node};
+use ringfence_journal::DataDir;
+use ringfence_node::export::{ExportError, ExportWish, Exported, export};
+use ringfence_types::Rules;
 
 /// Arguments of `ringfence journal export`.
 #[derive(Debug, Args)]
@@ -42,219 +36,43 @@ pub(super) struct Export {
 impl Export {
     pub(super) fn execute(&self) -> Result<(), Failure> {
         let dir = DataDir::open_to_read(&self.data_dir).map_err(Failure::operating)?;
-        let mut reader = Reader::open_kept(&dir, self.key.read()?).map_err(Failure::operating)?;
-        note_unchecked(reader.seals());
         let mut output = io::BufWriter::with_capacity(256 * 1024, io::stdout().lock());
-        let mut progress = ProgressLine::new("commands");
-        let mut form = if self.as_imports { Form::imports() } else { Form::Commands(None) };
-        let mut options = Options::default();
-        // Sequence and timestamp of the last command seen.
-        let mut last: Option<(u64, u64)> = None;
-        let mut lines = Vec::new();
-        while let Some(entry) = reader.next_entry().map_err(Failure::operating)? {
-            form.follow(&entry)?;
-            let (first_sequence, commands) = match entry {
-                Entry::Rules(rules) => {
-                    options.next = Some(rules);
-                    continue;
-                }
-                Entry::Batch { first_sequence, commands, .. } => (first_sequence, commands),
-                Entry::Mark { .. } => continue,
-            };
-            let batch = Batch { first_sequence, commands };
-            if last.is_none() {
-                self.check_beginning(first_sequence)?;
-            }
-            if self.until.is_some_and(|until| batch.last_sequence() > until) {
-                break;
-            }
-            if first_sequence > self.after {
-                lines.clear();
-                form.export(&batch, last.unwrap_or_default().1, &mut lines)?;
-                output.write_all(&lines).map_err(written)?;
-                options.use_next(first_sequence - 1);
-            } else if batch.last_sequence() > self.after {
-                return Err(self.cuts(&batch));
-            }
-            let timestamp = commands.last().map_or(0, |command| command.header.timestamp);
-            last = Some((batch.last_sequence(), timestamp));
-            progress.tick(batch.last_sequence());
-        }
-        output.flush().map_err(written)?;
-        progress.finish();
-        if let Some(tail) = reader.tail() {
-            tell!("ringfence: passed over {tail}");
-        }
-        let (last, _) = last.unwrap_or_default();
-        self.note_end(last)?;
-        if let Some(rules) = options.used {
-            form.note_use(&rules, self.after);
-        }
+        let (after, until, as_imports) = (self.after, self.until, self.as_imports);
+        let wish = ExportWish { after, until, as_imports, key: self.key.read()? };
+        let exported = export(&dir, &wish, &mut output, &mut node::report())
+            .map_err(|error| self.failure(error))?;
+        self.note(&exported);
         Ok(())
     }
 
-    /// Refuses to begin later than asked for: what is missing cannot be made up for.
-    fn check_beginning(&self, first_sequence: u64) -> Result<(), Failure> {
-        if first_sequence == 1 || (first_sequence <= self.after + 1 && !self.as_imports) {
-            return Ok(());
-        }
-        let kept = format!(
-            "the journal in {} is kept from sequence {first_sequence} on, as what came before is retired",
-            self.data_dir.display()
-        );
-        Err(Failure::Operating(if self.as_imports {
-            format!("{kept}: imports need all of it, so put the archived segments back first")
-        } else {
-            let after = first_sequence - 1;
-            format!(
-                "{kept}: put the archived segments back, or export what is left with --after {after}"
-            )
-        }))
-    }
-
-    fn cuts(&self, batch: &Batch<'_>) -> Failure {
-        let (first, last) = (batch.first_sequence, batch.last_sequence());
-        let (after, before) = (self.after, first - 1);
-        Failure::Usage(format!(
-            "--after {after} is within the batch of {first} to {last}: --after can be {before} or {last}"
-        ))
-    }
-
-    /// Says so where the export ends elsewhere than asked for.
-    fn note_end(&self, last: u64) -> Result<(), Failure> {
-        match self.until {
-            _ if last < self.after => {
-                let after = self.after;
-                let text = format!("--after {after}: the journal ends with sequence {last}");
-                return Err(Failure::Operating(text));
-            }
-            Some(until) if last < until => {
-                tell!("ringfence: --until {until}: the last whole batch ends with sequence {last}");
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-fn written(error: io::Error) -> Failure {
-    Failure::Operating(format!("writing to standard output: {error}"))
-}
-
-/// One batch of the journal.
-struct Batch<'a> {
-    first_sequence: u64,
-    commands: &'a [Command],
-}
-
-impl Batch<'_> {
-    fn last_sequence(&self) -> u64 {
-        self.first_sequence + self.commands.len() as u64 - 1
-    }
-}
-
-/// The rules that were in force, for the options of `apply`.
-#[derive(Default)]
-struct Options {
-    /// Of the last batch that was exported.
-    used: Option<Rules>,
-    /// Of the batches that follow.
-    next: Option<Rules>,
-}
-
-impl Options {
-    /// A batch is exported that stands behind the command `before`.
-    fn use_next(&mut self, before: u64) {
-        if let (Some(used), Some(next)) = (&self.used, &self.next)
-            && (used.capacities != next.capacities || used.retention_ns != next.retention_ns)
-        {
+    /// Says what the lines are not, and how they are to be applied.
+    fn note(&self, exported: &Exported) {
+        note_unchecked(exported.seals);
+        for before in &exported.rules_changed_after {
             tell!(
                 "ringfence: after sequence {before} the engine was started with other tables or another retention: where they decide, outcomes are the same only if that part is applied by itself: export with --until {before}, then with --after {before}"
             );
         }
-        self.used = self.next;
-    }
-}
-
-/// What commands become.
-enum Form {
-    /// Themselves, with lines that set the clock.
-    Commands(Option<Exporter>),
-    /// Imports of what they created.
-    Imports(Box<Replayer<Statuses>>),
-}
-
-/// Status and timestamp of each command of a batch.
-#[derive(Default)]
-struct Statuses(Vec<(Status, u64)>);
-
-impl OutcomeSink for Statuses {
-    fn event(&mut self, _: &Event) {}
-
-    fn outcome(&mut self, _: u64, outcome: &Outcome) {
-        self.0.push((outcome.status(), outcome.timestamp));
-    }
-}
-
-impl Form {
-    fn imports() -> Form {
-        Form::Imports(Box::new(Replayer::new(Statuses::default(), u64::MAX)))
-    }
-
-    /// Takes note of an entry: what was created is known to an engine alone.
-    fn follow(&mut self, entry: &Entry<'_>) -> Result<(), Failure> {
-        match self {
-            Form::Commands(_) => Ok(()),
-            // Refused below, as the first batch is not the first command.
-            Form::Imports(replayer) if replayer.engine().is_none() && !is_rules(entry) => Ok(()),
-            Form::Imports(replayer) => {
-                replayer.sink.0.clear();
-                replayer.apply(entry).map_err(Failure::operating)
-            }
+        if let Some(tail) = &exported.tail {
+            tell!("ringfence: passed over {tail}");
         }
-    }
-
-    /// Appends the lines of a batch; the command before it has the timestamp `previous`.
-    fn export(
-        &mut self,
-        batch: &Batch<'_>,
-        previous: u64,
-        lines: &mut Vec<u8>,
-    ) -> Result<(), Failure> {
-        match self {
-            Form::Commands(exporter) => {
-                exporter.get_or_insert(Exporter::after(previous)).batch(batch.commands, lines);
-            }
-            Form::Imports(replayer) => {
-                let mut imports = Vec::new();
-                for ((sequence, command), &(status, timestamp)) in
-                    (batch.first_sequence..).zip(batch.commands).zip(&replayer.sink.0)
-                {
-                    let import = import(command, status, timestamp).map_err(|reason| {
-                        Failure::Operating(format!(
-                            "the command at sequence {sequence} cannot be an import: {reason}; export without --as-imports"
-                        ))
-                    })?;
-                    imports.extend(import);
-                }
-                if !imports.is_empty() {
-                    stamp_batch(&mut imports, 0, 0);
-                    encode_commands(&imports, lines);
-                }
-            }
+        let last = exported.last_sequence;
+        if let Some(until) = self.until.filter(|&until| last < until) {
+            tell!("ringfence: --until {until}: the last whole batch ends with sequence {last}");
         }
-        Ok(())
+        if let Some(rules) = &exported.rules {
+            self.note_use(rules);
+        }
     }
 
     /// Says with which options of `apply` outcomes become the same.
-    fn note_use(&self, rules: &Rules, after: u64) {
+    fn note_use(&self, rules: &Rules) {
         let capacities = rules.capacities;
-        let clock = match self {
-            Form::Commands(_) => "--clock manual ",
-            Form::Imports(_) => "",
+        let clock = if self.as_imports { "" } else { "--clock manual " };
+        let target = match self.after {
+            0 => "a new journal",
+            _ => "the journal that has what came before",
         };
-        let target =
-            if after == 0 { "a new journal" } else { "the journal that has what came before" };
         let retention = match rules.retention_ns {
             0 => String::new(),
             nanoseconds => format!(" --retention {nanoseconds}ns"),
@@ -268,44 +86,43 @@ impl Form {
             capacities.orders
         );
     }
-}
 
-fn is_rules(entry: &Entry<'_>) -> bool {
-    matches!(entry, Entry::Rules(_))
-}
-
-/// What brings about with its own `timestamp` what `command` did; nothing where it did nothing.
-fn import(
-    command: &Command,
-    status: Status,
-    timestamp: u64,
-) -> Result<Option<Command>, &'static str> {
-    let took_effect = matches!(status, Status::Created | Status::Ok | Status::Queued);
-    match command.op() {
-        Op::LookupAccount
-        | Op::LookupTransfer
-        | Op::LookupOrder
-        | Op::LookupMarket
-        | Op::LookupQueue
-        | Op::Pulse => Ok(None),
-        _ if !took_effect => Ok(None),
-        Op::CreateAccount => {
-            let account = *command.body.account();
-            let flags = account.flags.with(AccountFlags::IMPORTED);
-            Ok(Some(Command::create_account(Account { flags, timestamp, ..account })))
-        }
-        Op::CreateTransfer => {
-            let transfer = *command.body.transfer();
-            if status == Status::Queued || transfer.flags.has(TransferFlags::QUEUE) {
-                return Err("a payment that waits for funds has a time of its own");
+    /// The error, with what to do about it.
+    fn failure(&self, error: ExportError) -> Failure {
+        let after = self.after;
+        match error {
+            ExportError::Write(error) => {
+                Failure::Operating(format!("writing to standard output: {error}"))
             }
-            if transfer.timeout != 0 {
-                return Err("imports have no timeout");
+            ExportError::Retired { first_sequence } => {
+                let kept = format!(
+                    "the journal in {} is kept from sequence {first_sequence} on, as what came before is retired",
+                    self.data_dir.display()
+                );
+                Failure::Operating(if self.as_imports {
+                    format!(
+                        "{kept}: imports need all of it, so put the archived segments back first"
+                    )
+                } else {
+                    let before = first_sequence - 1;
+                    format!(
+                        "{kept}: put the archived segments back, or export what is left with --after {before}"
+                    )
+                })
             }
-            let flags = transfer.flags.with(TransferFlags::IMPORTED);
-            Ok(Some(Command::create_transfer(Transfer { flags, timestamp, ..transfer })))
+            ExportError::WithinBatch { first_sequence: first, last_sequence: last, .. } => {
+                let before = first - 1;
+                Failure::Usage(format!(
+                    "--after {after} is within the batch of {first} to {last}: --after can be {before} or {last}"
+                ))
+            }
+            ExportError::EndsBefore { .. } => {
+                Failure::Operating(format!("--after {after}: {error}"))
+            }
+            ExportError::NoImport { .. } => {
+                Failure::Operating(format!("{error}; export without --as-imports"))
+            }
+            other => Failure::operating(other),
         }
-        Op::SetAccountPolicy | Op::SetLedgerPolicy | Op::SetPairPolicy => Ok(Some(*command)),
-        _ => Err("only accounts, transfers and policies are imported"),
     }
 }

@@ -14,7 +14,7 @@ use super::progress::ProgressLine;
 use super::{Exit, Failure};
 use ringfence_codec::text;
 use ringfence_journal::outcomes::Scan;
-use ringfence_journal::{DataDir, Entry, Reader, Repaired, Seals, Summary, inspect};
+use ringfence_journal::{DataDir, Entry, Reader, Repaired, Seals, Summary, WitnessFound, inspect};
 use ringfence_node::replay;
 use ringfence_types::Op;
 
@@ -93,6 +93,11 @@ impl Where {
         progress.finish();
         let summary = summary.map_err(Failure::operating)?;
         note_unchecked(summary.seals);
+        match &summary.witness {
+            WitnessFound::Missing => tell!("ringfence: there is no witness beside the journal"),
+            WitnessFound::Unreadable(fault) => tell!("ringfence: the witness: {fault}"),
+            WitnessFound::Says(..) => {}
+        }
         Ok(summary)
     }
 
@@ -169,7 +174,7 @@ impl Where {
 /// What is gone and what is left.
 fn describe_repair(repaired: &Repaired) -> String {
     let (last, acknowledged) = (repaired.last_sequence, repaired.acknowledged_sequence);
-    if repaired.cuts.is_empty() {
+    if repaired.cuts.is_empty() && acknowledged <= last {
         return format!("ok: nothing to repair, the last command is {last}");
     }
     let mut text = format!("repaired: the last command is {last}");

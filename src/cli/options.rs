@@ -67,6 +67,14 @@ pub(super) struct JournaledOptions {
     /// How long ids are remembered, such as 36h or 30days [default: as in the journal, for ever in a new one]
     #[arg(long, env = "RINGFENCE_RETENTION", value_name = "DURATION", value_parser = retention)]
     pub retention: Option<Duration>,
+    /// Take back capacities under which no command was taken in: for a start with too large ones, for
+    /// which there is no memory
+    #[arg(long, env = "RINGFENCE_WITHDRAW_CAPACITIES")]
+    pub withdraw_capacities: bool,
+    /// Let --retention be shorter than the journal's: ids are forgotten sooner, and a payment that is
+    /// repeated after that is executed again
+    #[arg(long, env = "RINGFENCE_SHORTEN_RETENTION", requires = "retention")]
+    pub shorten_retention: bool,
 }
 
 /// How the engine runs. No outcome depends on these.
@@ -198,6 +206,8 @@ impl JournaledOptions {
             markets: self.markets,
             orders: self.orders,
             retention_ns: self.retention.map(|retention| retention.as_nanos() as u64),
+            withdraws_capacities: self.withdraw_capacities,
+            shortens_retention: self.shorten_retention,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Where settle puts outcomes and events of a chunk until they are given out in order.
+//! The outbox of an engine on one thread: keeps outcomes and events of a chunk and drains them in
+//! order.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -23,7 +24,7 @@ impl Buffer {
         Buffer { outcomes, events: Vec::with_capacity(EVENTS) }
     }
 
-    /// Gives out the first `count` outcomes, the first of which is of command `first_sequence`, and
+    /// Drains the first `count` outcomes, the first of which is of command `first_sequence`, and
     /// the events, each before the outcome of its command.
     #[inline]
     pub(crate) fn drain(&mut self, first_sequence: u64, count: usize, sink: &mut impl OutcomeSink) {

@@ -1,11 +1,12 @@
-//! How events leave in the course of a command, and how a call stops where there is no room for one.
+//! How events leave in the course of a command, and how a call stops where there is no room for
+//! one.
 
 use ringfence_types::{EventBody, EventKind};
 
 /// An event has to be emitted and there is no room for it.
 ///
-/// What returns this keeps its place: called again with the same command, it goes on from there, and
-/// nothing happens twice.
+/// What returns this keeps its place: called again with the same command, it goes on from there,
+/// and nothing happens twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Paused;
 

@@ -31,7 +31,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError`], if there is not so much memory.
+    /// [`EngineError`] if a capacity is too large, or there is not so much memory.
     pub fn new(rules: &Rules) -> Result<Engine, EngineError> {
         Ok(Engine::from_parts(Risk::new(rules)?, Settle::new(rules)?))
     }
@@ -111,12 +111,12 @@ impl Engine {
     }
 
     /// Takes over, before its first command, what [`Engine::contents`] gave; `now` is what
-    /// [`Engine::event_timestamp`] said then.
+    /// [`Engine::event_timestamp`] was then.
     ///
     /// # Errors
     ///
-    /// What the source says, or a [`ringfence_types::Misfit`] for what can be no part of an engine's
-    /// contents. The engine is then of no use.
+    /// The source's error, or a [`ringfence_types::Misfit`] for a record that cannot be part of an
+    /// engine's contents. The engine must not be used then.
     pub fn restore<S: ContentsSource>(&mut self, now: u64, source: &mut S) -> Result<(), S::Error> {
         self.risk.restore(source)?;
         self.settle.restore(now, source)

@@ -12,24 +12,26 @@
 //!
 //! # Adding state to a room
 //!
-//! Digest and snapshot are two takers of one canonical form, [`Engine::contents`]. So state is added
+//! Digest and snapshot are made from one canonical form, [`Engine::contents`]. So state is added
 //! to both in one place, the room's `contents`, and beside it to `restore`:
 //!
-//! 1. Give it a record: `#[repr(C)]`, the derives of `zerocopy`, its size asserted, `reserved` fields
-//!    in place of padding. It holds what decides later outcomes, and nothing that depends on where
-//!    things lie: no slot, no capacity, no key. Where one record names another, it says at which place
-//!    of its section that one stands, or gives its id.
+//! 1. Give it a record: `#[repr(C)]`, the derives of `zerocopy`, its size asserted, `reserved`
+//!    fields in place of padding. It holds what decides later outcomes, and nothing that depends on
+//!    where things lie: no slot, no capacity, no key. Where one record names another, it says at
+//!    which place of its section that one stands, or gives its id.
 //! 2. Give the record a [`ringfence_types::Section`] with a new number, and describe both in
 //!    `docs/snapshot.md`.
 //! 3. Write it in `contents`, in an order that the commands alone decide (of creation, of arrival,
-//!    by id), and read it in `restore`: many records at a time, what leads out of range refused with
-//!    a [`ringfence_types::Misfit`]. `settle` calls its rooms in the order in which they need each other.
-//!    A section that is not there has no records: so snapshots from before a section came remain good.
+//!    by id), and read it in `restore`: many records at a time, what leads out of range refused
+//!    with a [`ringfence_types::Misfit`]. `settle` calls its rooms in the order in which they need
+//!    each other. A section that is not there has no records: so snapshots from before a section
+//!    came remain good.
 //!
-//! What can be worked out from the rest (hash tables, free lists, running totals, timers, whose order
-//! is that of creation) is worked out. Snapshots are made between batches, so nothing of a batch or a
-//! chain under way is contents. `tools/tests/snapshots.rs` restores engines at random moments and
-//! compares what they answer from then on with the twin: it finds what was forgotten.
+//! What can be worked out from the rest (hash tables, free lists, running totals, timers, whose
+//! order is that of creation) is worked out. Snapshots are made between batches, so nothing of a
+//! batch or a chain under way is contents. `tools/tests/snapshots.rs` restores engines at random
+//! moments and compares their answers from then on with the twin's, and so finds state that was
+//! left out.
 
 #![cfg_attr(not(test), no_std)]
 

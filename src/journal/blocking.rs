@@ -8,11 +8,13 @@ use super::files::{Files, OpenFile};
 use super::open_segments::OpenSegments;
 use super::segments::make_segment;
 use super::storage::{Completion, Operation, Storage};
+use super::witness::{Witness, WitnessFile};
 
 /// Storage without threads: `submit` returns when the work is done.
 pub struct Blocking<F: Files> {
     files: F,
     open: OpenSegments<F>,
+    witness: Option<WitnessFile<F>>,
     completions: VecDeque<Completion>,
 }
 
@@ -24,7 +26,17 @@ impl<F: Files> Blocking<F> {
     /// [`JournalError::Io`] if one of them cannot be opened.
     pub fn new(files: &F, segments: &[u32]) -> Result<Blocking<F>, JournalError> {
         let open = OpenSegments::open(files, segments)?;
-        Ok(Blocking { files: files.clone(), open, completions: VecDeque::new() })
+        Ok(Blocking { files: files.clone(), open, witness: None, completions: VecDeque::new() })
+    }
+}
+
+impl<F: Files> Blocking<F> {
+    fn write_witness(&mut self, witness: &Witness) -> Result<(), JournalError> {
+        let file = match &mut self.witness {
+            Some(file) => file,
+            none => none.insert(WitnessFile::open(&self.files, witness)?),
+        };
+        file.write_both(witness)
     }
 }
 
@@ -41,6 +53,7 @@ impl<F: Files> Storage for Blocking<F> {
                 (Some(buffer), result)
             }
             Operation::Sync { segment } => (None, self.open.file(segment).sync()),
+            Operation::Witness(witness) => (None, self.write_witness(&witness)),
             Operation::Release { segment } => {
                 drop(self.open.take(segment));
                 (None, Ok(()))
@@ -48,6 +61,9 @@ impl<F: Files> Storage for Blocking<F> {
         };
         self.completions.push_back(Completion { ticket, buffer, result });
     }
+
+    /// The witness is written when that is asked for, and not before.
+    fn note(&mut self, _: &Witness) {}
 
     fn complete(&mut self) -> Option<Completion> {
         self.completions.pop_front()

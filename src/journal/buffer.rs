@@ -1,7 +1,8 @@
 //! Memory for direct I/O: aligned to the device's block, in huge pages where the system has them.
 //!
-//! A megabyte in pages of 4 KiB is described to the device in hundreds of pieces, in a huge page in one:
-//! writes from there take a third of the processor's time, and the disk takes them nearly twice as fast.
+//! A megabyte in pages of 4 KiB is described to the device in hundreds of pieces, in a huge page in
+//! one: writes from there take a third of the processor's time, and the disk takes them nearly
+//! twice as fast.
 
 use memmap2::{Advice, MmapMut};
 

@@ -23,6 +23,10 @@ pub(super) struct Chain {
     pub last_timestamp: u64,
     /// Highest sequence that a frame so far says is durable.
     pub durable_sequence: u64,
+    /// How many repairs so far gave up commands that had been acknowledged.
+    pub epoch: u16,
+    /// Whether the last frame was written under `--durability async`.
+    pub is_async: bool,
     next: Next,
 }
 
@@ -38,8 +42,8 @@ enum Next {
 }
 
 impl Chain {
-    /// The chain before the first frame of a segment. It is known there only in the first segment of
-    /// all.
+    /// The chain before the first frame of a segment. It is known there only in the first segment
+    /// of all.
     pub fn before(segment: &SegmentHeader) -> Chain {
         Chain {
             previous_checksum: segment.checksum,
@@ -47,6 +51,8 @@ impl Chain {
             last_sequence: 0,
             last_timestamp: 0,
             durable_sequence: 0,
+            epoch: 0,
+            is_async: false,
             next: if segment.segment == 1 { Next::Rules } else { Next::Any },
         }
     }
@@ -60,6 +66,8 @@ impl Chain {
             last_timestamp: anchor.last_timestamp,
             // Durable, or it would not have become part of a snapshot.
             durable_sequence: anchor.last_sequence,
+            epoch: header.epoch,
+            is_async: header.is_async(),
             next: Next::Follower,
         }
     }
@@ -69,9 +77,14 @@ impl Chain {
         self.last_sequence + 1
     }
 
-    /// Whether the seal of the frame before is known, so that the next one can be checked.
-    pub fn knows_seal(&self) -> bool {
+    /// Whether what comes before the next frame is known: else it is taken on trust.
+    pub fn is_anchored(&self) -> bool {
         self.next != Next::Any
+    }
+
+    /// Whether not a frame was accepted yet, from the start of a journal on.
+    pub fn is_at_the_beginning(&self) -> bool {
+        self.next == Next::Rules
     }
 
     /// Whether a frame that is good by itself follows.
@@ -89,13 +102,19 @@ impl Chain {
             return Err(Fault::Field { name: "durable sequence", found: header.durable_sequence });
         }
         let kind = header.kind();
-        if self.next == Next::Rules && kind != Some(FrameKind::Rules) {
+        let begins_epoch = kind == Some(FrameKind::Mark) && header.epoch > self.epoch;
+        if self.next == Next::Rules && kind != Some(FrameKind::Rules) && !begins_epoch {
             let found = header.kind.into();
             return Err(Fault::Field { name: "kind of the first frame", found });
         }
+        // Only a repair begins an epoch, with a mark behind all that it kept.
+        let is_whole_mark = begins_epoch && header.durable_sequence == last_sequence;
+        if self.next != Next::Any && header.epoch != self.epoch && !is_whole_mark {
+            return Err(Fault::Field { name: "epoch", found: header.epoch.into() });
+        }
         if kind == Some(FrameKind::Batch) {
-            let end = header.first_timestamp.saturating_add(u64::from(header.count));
-            if header.first_timestamp <= self.last_timestamp || end > TIMESTAMP_MAX {
+            let first_max = TIMESTAMP_MAX + 1 - u64::from(header.count);
+            if header.first_timestamp <= self.last_timestamp || header.first_timestamp > first_max {
                 let (last, found) = (self.last_timestamp, header.first_timestamp);
                 return Err(Fault::Timestamp { last, found });
             }
@@ -114,7 +133,12 @@ impl Chain {
         self.durable_sequence = self.durable_sequence.max(header.durable_sequence);
         self.previous_checksum = header.checksum;
         self.previous_seal = header.seal;
-        self.next = Next::Follower;
+        self.is_async = header.is_async();
+        // A repair that could keep nothing leaves its mark, and rules still come first.
+        if self.next != Next::Rules || header.kind() == Some(FrameKind::Rules) {
+            self.next = Next::Follower;
+        }
+        self.epoch = header.epoch;
     }
 
     /// Last sequence and checksum before a frame.
@@ -129,6 +153,7 @@ impl Chain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::IS_ASYNC;
     use zerocopy::FromZeros;
 
     /// A batch of 3 commands that follows on a chain of 10.
@@ -139,6 +164,7 @@ mod tests {
             first_sequence: 11,
             durable_sequence: 10,
             first_timestamp: 101,
+            epoch: 2,
             count: 3,
             kind: FrameKind::Batch as u8,
             seal: [5; 16],
@@ -153,6 +179,8 @@ mod tests {
             last_sequence: 10,
             last_timestamp: 100,
             durable_sequence: 7,
+            epoch: 2,
+            is_async: false,
             next: Next::Follower,
         }
     }
@@ -163,7 +191,7 @@ mod tests {
         let mark =
             FrameHeader { kind: FrameKind::Mark as u8, count: 0, first_timestamp: 0, ..good };
         let rules = FrameHeader { kind: FrameKind::Rules as u8, ..mark };
-        let latest = TIMESTAMP_MAX - 3;
+        let latest = TIMESTAMP_MAX - 2;
         let late = |found| Err(Fault::Timestamp { last: 100, found });
         //  name, the frame, what is said of it
         let cases = [
@@ -204,6 +232,28 @@ mod tests {
                 FrameHeader { first_timestamp: latest + 1, ..good },
                 late(latest + 1),
             ),
+            (
+                "an epoch that a batch begins",
+                FrameHeader { epoch: 3, ..good },
+                Err(Fault::Field { name: "epoch", found: 3 }),
+            ),
+            (
+                "an epoch that is over",
+                FrameHeader { epoch: 1, ..good },
+                Err(Fault::Field { name: "epoch", found: 1 }),
+            ),
+            ("an epoch that a mark begins", FrameHeader { epoch: 3, ..mark }, Ok(())),
+            ("an epoch later, as others were cut", FrameHeader { epoch: 9, ..mark }, Ok(())),
+            (
+                "a mark of an epoch that is over",
+                FrameHeader { epoch: 1, ..mark },
+                Err(Fault::Field { name: "epoch", found: 1 }),
+            ),
+            (
+                "an epoch that begins behind what is not durable",
+                FrameHeader { epoch: 3, durable_sequence: 9, ..mark },
+                Err(Fault::Field { name: "epoch", found: 3 }),
+            ),
             ("no time at all", FrameHeader { first_timestamp: u64::MAX, ..good }, late(u64::MAX)),
         ];
         for (name, header, said) in cases {
@@ -221,11 +271,13 @@ mod tests {
             first_sequence: 1,
             ..FrameHeader::new_zeroed()
         };
-        let early = FrameHeader { first_sequence: 1, durable_sequence: 0, ..batch() };
+        let early = FrameHeader { first_sequence: 1, durable_sequence: 0, epoch: 0, ..batch() };
+        let nothing = FrameHeader { kind: FrameKind::Mark as u8, epoch: 1, ..rules };
         let kind = Fault::Field { name: "kind of the first frame", found: FrameKind::Batch as u64 };
         let cases = [
             ("rules at the start", &first, rules, Ok(())),
             ("a batch at the start", &first, early, Err(kind)),
+            ("the mark of a repair that kept nothing", &first, nothing, Ok(())),
             ("a batch in a later segment", &later, batch(), Ok(())),
             (
                 "whatever it follows on",
@@ -243,8 +295,8 @@ mod tests {
         for (name, segment, header, said) in cases {
             assert_eq!(Chain::before(segment).accept(&header), said, "{name}");
         }
-        assert!(Chain::before(&first).knows_seal());
-        assert!(!Chain::before(&later).knows_seal());
+        assert!(Chain::before(&first).is_anchored());
+        assert!(!Chain::before(&later).is_anchored());
     }
 
     #[test]
@@ -257,6 +309,8 @@ mod tests {
             last_sequence: 13,
             last_timestamp: 103,
             durable_sequence: 10,
+            epoch: 2,
+            is_async: false,
             next: Next::Follower,
         };
         assert_eq!(chain, expected);
@@ -266,17 +320,21 @@ mod tests {
             previous_checksum: 0xc,
             first_sequence: 14,
             durable_sequence: 3,
-            kind: FrameKind::Mark as u8,
+            epoch: 2,
+            kind: FrameKind::Mark as u8 | IS_ASYNC,
             ..FrameHeader::new_zeroed()
         };
         chain.extend(&mark);
         let seal = [0; 16];
-        assert_eq!(chain, Chain { previous_checksum: 0xd, previous_seal: seal, ..expected });
+        assert_eq!(
+            chain,
+            Chain { previous_checksum: 0xd, previous_seal: seal, is_async: true, ..expected }
+        );
 
         // Behind a first frame that was taken on trust everything is known.
         let segment = SegmentHeader::new([1; 16], 2, 4096, None);
         let mut trusting = Chain::before(&segment);
         trusting.extend(&batch());
-        assert_eq!(trusting, Chain { durable_sequence: 10, ..expected });
+        assert_eq!(trusting, expected);
     }
 }

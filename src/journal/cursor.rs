@@ -5,6 +5,8 @@
 //! * Changes nothing on disk.
 //! * Nothing is skipped: what is given out is a gapless chain from the journal's first frame.
 
+mod stop;
+
 use std::collections::VecDeque;
 
 use zerocopy::FromBytes;
@@ -22,7 +24,7 @@ use super::segments::{Expected, check_length, damaged, read_header, segment_name
 use super::sliding::Sliding;
 use super::start::{Start, headers};
 use super::survey::{Survey, survey};
-use super::verdict::{Evidence, Found, Verdict, judge};
+use super::witness::WitnessFound;
 use ringfence_types::{BATCH_COMMANDS_MAX, Command, Rules};
 
 /// A frame that no mark calls durable.
@@ -38,6 +40,8 @@ pub(super) struct Unmarked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct End {
     pub tail: Option<Tail>,
+    /// The witness, which does not contradict.
+    pub witness: WitnessFound,
 }
 
 /// A pass through the segments of a journal.
@@ -56,19 +60,25 @@ pub(super) struct Cursor<F: Files> {
     /// The last batch.
     anchor: Option<Anchor>,
     chain: Chain,
+    /// Whether it began within a segment.
+    begins_behind_anchor: bool,
     rules: Option<Rules>,
     /// Highest sequence that any good frame calls durable, once damage was found.
     durable_in_damage: u64,
     /// Where the last segment ended, before the frame that says so.
     before_end: Option<Position>,
+    /// Where the marks begin behind which the cursor stands.
+    before_marks: Option<Position>,
+    /// What the repair gave up behind which the cursor stands.
+    given_up: u64,
     /// Frames so far that no mark calls durable, in order.
     unmarked: VecDeque<Unmarked>,
     end: Option<End>,
 }
 
 impl<F: Files> Cursor<F> {
-    /// Checks that the segments are there and are what they should be, and stands at `start`. With a key,
-    /// seals are checked too; without one those of a keyed journal are passed over.
+    /// Checks that the segments are there and are what they should be, and stands at `start`. With
+    /// a key, seals are checked too; without one those of a keyed journal are passed over.
     pub fn open(files: &F, start: Start<'_>, key: Option<Key>) -> Result<Cursor<F>, JournalError> {
         match headers(files, start, key.as_ref(), check_length)? {
             (_, Some(damage)) => Err(damage),
@@ -76,8 +86,8 @@ impl<F: Files> Cursor<F> {
         }
     }
 
-    /// As [`Cursor::open`], but where a segment after the first is damaged, stands before the first frame
-    /// of the segments before it, with the damage. Lengths are not looked at.
+    /// As [`Cursor::open`], but where a segment after the first is damaged, stands before the first
+    /// frame of the segments before it, with the damage. Lengths are not looked at.
     pub fn open_up_to_damage(
         files: &F,
         start: Start<'_>,
@@ -110,9 +120,12 @@ impl<F: Files> Cursor<F> {
             commands: Vec::with_capacity(BATCH_COMMANDS_MAX),
             anchor: None,
             chain: Chain::before(&first),
+            begins_behind_anchor: false,
             rules: None,
             durable_in_damage: 0,
             before_end: None,
+            before_marks: None,
+            given_up: 0,
             unmarked: VecDeque::new(),
             end: None,
         };
@@ -138,8 +151,9 @@ impl<F: Files> Cursor<F> {
         let header = found.map_err(|fault| damaged(&self.files, segment.segment, offset, fault))?;
         self.chain = Chain::after(anchor, &header);
         self.rules = Some(anchor.rules);
-        self.offset = offset + u64::from(header.length_bytes);
+        self.offset = offset + header.length_bytes() as u64;
         self.anchor = Some(*anchor);
+        self.begins_behind_anchor = true;
         Ok(())
     }
 
@@ -158,8 +172,8 @@ impl<F: Files> Cursor<F> {
         self.rules.as_ref()
     }
 
-    /// Highest sequence that any good frame so far says is durable; after damage was found, any good
-    /// frame at all.
+    /// Highest sequence that any good frame so far says is durable; after damage was found, any
+    /// good frame at all.
     pub fn durable_sequence(&self) -> u64 {
         self.chain.durable_sequence.max(self.durable_in_damage)
     }
@@ -172,6 +186,16 @@ impl<F: Files> Cursor<F> {
     /// Where the last segment ended, before the frame that says so.
     pub fn before_end(&self) -> Option<&Position> {
         self.before_end.as_ref()
+    }
+
+    /// Where the marks begin behind which the cursor stands, if it stands behind any.
+    pub fn before_marks(&self) -> Option<&Position> {
+        self.before_marks.as_ref()
+    }
+
+    /// Highest sequence that was acknowledged before a repair, if no command came after it; else 0.
+    pub fn given_up(&self) -> u64 {
+        self.given_up
     }
 
     /// The first frame that no mark calls durable.
@@ -193,6 +217,8 @@ impl<F: Files> Cursor<F> {
             last_sequence: self.chain.last_sequence,
             last_timestamp: self.chain.last_timestamp,
             marked_sequence: self.durable_sequence(),
+            epoch: self.chain.epoch,
+            is_async: self.chain.is_async,
             next_segment_bytes: next.map(|header| header.segment_bytes),
         }
     }
@@ -208,7 +234,7 @@ impl<F: Files> Cursor<F> {
 
     /// Length of the frame that the cursor stands behind, in bytes; 0 if there is none.
     pub fn frame_bytes(&self) -> u64 {
-        self.current.map_or(0, |header| header.length_bytes.into())
+        self.current.map_or(0, |header| header.length_bytes() as u64)
     }
 
     /// The segment that is being read.
@@ -235,13 +261,24 @@ impl<F: Files> Cursor<F> {
             },
         };
         let kind = header.kind().expect("the kind was checked");
-        if kind == FrameKind::End {
-            self.before_end = Some(self.position());
+        match kind {
+            FrameKind::Mark if self.before_marks.is_some() => {}
+            FrameKind::Mark => self.before_marks = Some(self.position()),
+            FrameKind::End => self.before_end = Some(self.position()),
+            FrameKind::Rules | FrameKind::Batch => {}
+        }
+        if kind != FrameKind::Mark {
+            self.before_marks = None;
+        }
+        if kind == FrameKind::Batch {
+            self.given_up = 0;
+        } else if header.epoch > self.chain.epoch {
+            self.given_up = header.first_timestamp;
         }
         self.chain.extend(&header);
         self.take_in(kind, &header)?;
         self.note_unmarked(&header);
-        self.offset += u64::from(header.length_bytes);
+        self.offset += header.length_bytes() as u64;
         self.current = Some(header);
         if kind == FrameKind::End {
             self.enter_next()?;
@@ -251,7 +288,7 @@ impl<F: Files> Cursor<F> {
 
     /// Takes in what the frame at the present place holds.
     fn take_in(&mut self, kind: FrameKind, header: &FrameHeader) -> Result<(), JournalError> {
-        let bytes = self.sliding.bytes(self.offset, header.length_bytes as usize)?;
+        let bytes = self.sliding.bytes(self.offset, header.length_bytes())?;
         let payload = &bytes[FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.payload_bytes()];
         match kind {
             FrameKind::Rules => {
@@ -268,6 +305,7 @@ impl<F: Files> Cursor<F> {
                     frame_checksum: header.checksum,
                     frame_offset: self.offset,
                     seal: header.seal,
+                    epoch: header.epoch,
                     rules,
                 });
             }
@@ -324,8 +362,8 @@ impl<F: Files> Cursor<F> {
             Ok(header) => header,
             Err(fault) => return Ok(Err(fault)),
         };
-        let bytes = self.sliding.bytes(offset, header.length_bytes as usize)?;
-        if bytes.len() < header.length_bytes as usize {
+        let bytes = self.sliding.bytes(offset, header.length_bytes())?;
+        if bytes.len() < header.length_bytes() {
             return Ok(Err(Fault::Empty));
         }
         let rest = &bytes[FRAME_HEADER_BYTES..];
@@ -334,43 +372,13 @@ impl<F: Files> Cursor<F> {
             return Ok(Err(fault));
         }
         if let Some(key) = &self.key
-            && self.chain.knows_seal()
+            && self.chain.is_anchored()
             && key.seal_frame(&self.chain.previous_seal, &header, rest) != header.seal
         {
             // Whole, at its place in the chain, and not by us: no disk does that, so it is no tail.
             return Err(damaged(&self.files, segment.segment, offset, Fault::Seal));
         }
         Ok(Ok(header))
-    }
-
-    /// Decides what the fault at the present place means. A header: it was not yet written a moment
-    /// ago, by an engine that runs beside us, and now is.
-    fn stop_at(&mut self, fault: Fault) -> Result<Option<FrameHeader>, JournalError> {
-        let mut found = self.survey(self.index, self.offset)?;
-        for later in self.index + 1..self.segments.len() {
-            found = found.and(self.survey(later, SEGMENT_HEADER_BYTES as u64)?);
-        }
-        let evidence = Evidence {
-            durable_sequence: found.durable_sequence.max(self.chain.durable_sequence),
-            first_nonzero: found.first_nonzero,
-        };
-        let place = Found { segment: self.segment().segment, offset: self.offset, fault };
-        let tail = match judge(self.chain.next_sequence(), place, &evidence) {
-            Verdict::Damage(Found { segment, offset, fault }) => {
-                self.sliding.forget();
-                if let Ok(header) = self.read_frame()? {
-                    return Ok(Some(header));
-                }
-                self.durable_in_damage = evidence.durable_sequence;
-                return Err(damaged(&self.files, segment, offset, fault));
-            }
-            Verdict::Tail(Found { segment, offset, fault }) => {
-                Some(Tail { segment, offset, bytes: found.nonzero_bytes, fault })
-            }
-            Verdict::End => None,
-        };
-        self.end = Some(End { tail });
-        Ok(None)
     }
 
     /// Looks at every byte of a segment from `from` on.
@@ -407,8 +415,8 @@ impl<F: Files> Cursor<F> {
         self.show_segment(self.index)
     }
 
-    /// Shows segments in memory from now on, where nobody writes to them any more. A disk that fails
-    /// to give them back then ends the process with a signal: not for who looks for damage.
+    /// Shows segments in memory from now on, where nobody writes to them any more. A disk that
+    /// fails to give them back then ends the process with a signal: not for who looks for damage.
     pub fn map_sealed(&mut self) -> Result<(), JournalError> {
         self.maps_sealed = true;
         self.show_segment(self.index)

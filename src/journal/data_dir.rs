@@ -2,22 +2,22 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use super::buffer::Buffer;
 use super::direct;
-use super::directory::{Directory, WriteMode, private};
+use super::directory::{Directory, WriteMode, open_regular, private};
 use super::error::JournalError;
 use super::files::{Files, OpenFile};
 use super::format::BLOCK_BYTES;
-use super::segments::is_new;
+use super::lock::{LOCK_NAME, Lock, open_lock};
+use super::segments::{is_new, is_unfinished};
 use super::uring;
+use super::witness::WITNESS_NAME;
 
-/// The file that a running engine holds locked.
-const LOCK_NAME: &str = "lock";
 /// The file that a process which makes a snapshot holds locked.
 const SNAPSHOT_LOCK_NAME: &str = "snapshot.lock";
 /// The file with which direct I/O is tried out.
@@ -70,7 +70,7 @@ pub struct DataDir {
     directory: Directory,
     backend: Backend,
     shortcoming: Option<String>,
-    lock: Option<File>,
+    lock: Option<Lock>,
 }
 
 impl DataDir {
@@ -101,25 +101,19 @@ impl DataDir {
         }
         let directory = Directory::new(path, WriteMode::Buffered);
         check_is_journal(&directory, true)?;
-        let lock_path = directory.path(LOCK_NAME);
-        let lock = private()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&lock_path)
-            .map_err(|error| JournalError::io_whole("open", &lock_path, error))?;
-        match direct::try_lock(&lock) {
-            Ok(true) => {}
-            Ok(false) => return Err(JournalError::InUse { path: path.to_path_buf() }),
-            Err(error) => return Err(JournalError::io_whole("lock", &lock_path, error)),
-        }
+        let lock = Lock::take(&directory)?;
+        lock.check_begun(&directory)?;
+        remove_leftovers(&directory)?;
         let (backend, missing) = probe(&directory, wanted)?;
         let mode = match backend {
             Backend::Uring | Backend::Threads => WriteMode::Direct,
             Backend::Buffered => WriteMode::Buffered,
         };
-        let directory = Directory::new(path, mode);
-        let shortcoming = missing.map(|missing| format!("{missing}; falling back on {mode}"));
+        let directory = Directory::new(path, mode).holding(lock.held(&directory)?);
+        let missing = missing.map(|missing| format!("{missing}; falling back on {mode}"));
+        let said = [missing, open_to_others(&directory)?];
+        let said = said.into_iter().flatten().collect::<Vec<String>>().join("; ");
+        let shortcoming = (!said.is_empty()).then_some(said);
         Ok(DataDir { directory, backend, shortcoming, lock: Some(lock) })
     }
 
@@ -134,7 +128,8 @@ impl DataDir {
         Ok(DataDir { directory, backend: Backend::Buffered, shortcoming: None, lock: None })
     }
 
-    /// Whether an engine holds the directory, this process or another. Disturbs none that is starting.
+    /// Whether an engine holds the directory, this process or another. Disturbs none that is
+    /// starting.
     ///
     /// # Errors
     ///
@@ -144,12 +139,19 @@ impl DataDir {
             return Ok(true);
         }
         let path = self.directory.path(LOCK_NAME);
-        match File::open(&path) {
-            Ok(lock) => direct::is_locked(&lock)
-                .map_err(|error| JournalError::io_whole("ask for the lock of", &path, error)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(JournalError::io_whole("open", &path, error)),
+        if !path.exists() {
+            return Ok(false);
         }
+        let lock = open_regular(private().read(true), &path)?;
+        direct::is_locked(&lock)
+            .map_err(|error| JournalError::io_whole("ask for the lock of", &path, error))
+    }
+
+    /// Writes down in the lock's file that the journal of `recovered` was begun: if all its
+    /// segments are gone one day, no new one begins in their place.
+    pub(super) fn note_begun(&self, journal_id: &[u8; 16]) -> Result<(), JournalError> {
+        let lock = self.lock.as_ref().expect("only who holds the lock recovers");
+        lock.note_begun(&self.directory, journal_id)
     }
 
     /// Takes the lock that lets one process at a time make snapshots, beside an engine or not. Held
@@ -160,12 +162,7 @@ impl DataDir {
     /// [`JournalError::SnapshotInProgress`] if another process holds it, [`JournalError::Io`].
     pub fn lock_snapshots(&self) -> Result<SnapshotLock, JournalError> {
         let path = self.directory.path(SNAPSHOT_LOCK_NAME);
-        let lock = private()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| JournalError::io_whole("open", &path, error))?;
+        let lock = open_lock(&path)?;
         match direct::try_lock(&lock) {
             Ok(true) => Ok(SnapshotLock(lock)),
             Ok(false) => Err(JournalError::SnapshotInProgress { path: self.path().to_path_buf() }),
@@ -191,8 +188,8 @@ impl DataDir {
         self.directory.mode()
     }
 
-    /// How long one durable write of one block takes just now, from the thread that calls, which waits:
-    /// the median of a few, in nanoseconds.
+    /// How long one durable write of one block takes just now, from the thread that calls, which
+    /// waits: the median of a few, in nanoseconds.
     ///
     /// # Errors
     ///
@@ -245,6 +242,23 @@ impl DataDir {
 #[derive(Debug)]
 pub struct SnapshotLock(#[expect(dead_code, reason = "held, not read")] File);
 
+/// Removes what was being made when an engine stopped: on a full disk it may have all that is left.
+fn remove_leftovers(directory: &Directory) -> Result<(), JournalError> {
+    for name in directory.names()?.iter().filter(|name| *name == PROBE_NAME || is_unfinished(name))
+    {
+        directory.remove(name)?;
+    }
+    Ok(())
+}
+
+/// For people: who else may write in the directory.
+fn open_to_others(directory: &Directory) -> Result<Option<String>, JournalError> {
+    let metadata = fs::metadata(directory.root())
+        .map_err(|error| JournalError::io_whole("look for", directory.root(), error))?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    Ok((mode & 0o022 != 0).then(|| format!("others may write there: its mode is {mode:04o}")))
+}
+
 /// Whether the directory holds a journal, or with `may_be_new` nothing yet.
 fn check_is_journal(directory: &Directory, may_be_new: bool) -> Result<(), JournalError> {
     let refuse = |reason: String| {
@@ -264,6 +278,9 @@ fn check_is_journal(directory: &Directory, may_be_new: bool) -> Result<(), Journ
     // What a start that was cut short can have left.
     let is_ours = |name: &str| name == LOCK_NAME || name.ends_with(".new");
     match directory.names()?.iter().find(|name| !is_ours(name)) {
+        Some(name) if name == WITNESS_NAME => {
+            refuse(format!("all its segments are gone, but `{name}` says that there were some"))
+        }
         Some(name) => refuse(format!("it holds no segment, but `{name}`")),
         None => Ok(()),
     }
@@ -279,7 +296,6 @@ fn probe(
         return Ok((Backend::Buffered, None));
     }
     let path = directory.path(PROBE_NAME);
-    let _ = fs::remove_file(&path);
     let block = Buffer::new(BLOCK_BYTES);
     let opened =
         private().write(true).create_new(true).custom_flags(libc::O_DIRECT).open(&path).and_then(
@@ -302,6 +318,11 @@ fn probe(
         },
         Err(error) if wanted.is_none() && is_unsupported(&error) => {
             let missing = format!("direct, durable writes do not work here ({error})");
+            Ok((Backend::Buffered, Some(missing)))
+        }
+        // A journal that is there may still have room within.
+        Err(error) if wanted.is_none() && error.kind() == io::ErrorKind::StorageFull => {
+            let missing = format!("there is no room to try direct writes ({error})");
             Ok((Backend::Buffered, Some(missing)))
         }
         Err(error) => Err(JournalError::io_whole("write directly to", &path, error)),

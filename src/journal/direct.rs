@@ -63,6 +63,26 @@ pub(super) fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
+/// Takes a lock on `directory` for as long as this open file lives; whether it could be had. Nobody
+/// can take the lock away by removing a file.
+///
+/// # Errors
+///
+/// What the system says, other than that somebody else holds it: some file systems know no such
+/// lock.
+pub(super) fn try_lock_directory(directory: &File) -> io::Result<bool> {
+    // SAFETY: no memory is passed; the descriptor is open because `directory` is borrowed.
+    let result = unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    if result == 0 {
+        return Ok(true);
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::EWOULDBLOCK) => Ok(false),
+        _ => Err(error),
+    }
+}
+
 /// Whether another open file holds the lock on `file`. Takes nothing.
 ///
 /// # Errors

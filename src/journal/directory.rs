@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -35,13 +35,52 @@ impl std::fmt::Display for WriteMode {
 pub struct Directory {
     path: Arc<Path>,
     mode: WriteMode,
+    /// What has to stay in place, for who holds the directory.
+    held: Arc<[Held]>,
+}
+
+/// A file or directory that was at a path when it was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Held {
+    path: PathBuf,
+    /// Number of the device, and that of the file on it.
+    file: (u64, u64),
+}
+
+impl Held {
+    /// The open `file`, found at `path`.
+    pub fn new(path: PathBuf, file: &File) -> io::Result<Held> {
+        let metadata = file.metadata()?;
+        Ok(Held { path, file: (metadata.dev(), metadata.ino()) })
+    }
+
+    /// Checks that it is still there.
+    fn check(&self) -> Result<(), JournalError> {
+        let metadata = find(&self.path)?;
+        if (metadata.dev(), metadata.ino()) != self.file {
+            return Err(JournalError::Gone { path: self.path.clone() });
+        }
+        Ok(())
+    }
+}
+
+fn find(path: &Path) -> Result<fs::Metadata, JournalError> {
+    fs::metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => JournalError::Gone { path: path.to_path_buf() },
+        _ => JournalError::io_whole("look for", path, error),
+    })
 }
 
 impl Directory {
     /// The directory at `path`, which exists, written in the way of `mode`.
     #[must_use]
     pub fn new(path: &Path, mode: WriteMode) -> Directory {
-        Directory { path: Arc::from(path), mode }
+        Directory { path: Arc::from(path), mode, held: Arc::from([]) }
+    }
+
+    /// The same directory, with what has to stay in place.
+    pub(super) fn holding(self, held: Vec<Held>) -> Directory {
+        Directory { held: Arc::from(held), ..self }
     }
 
     /// Where it is.
@@ -55,11 +94,22 @@ impl Directory {
     }
 }
 
-/// Options for files that nobody else may read.
+/// Options for files that nobody else may read. What waits for somebody else when it is opened, as
+/// a pipe does, does not.
 pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.mode(0o600);
+    options.mode(0o600).custom_flags(libc::O_NONBLOCK);
     options
+}
+
+/// Opens a file, if it is one.
+pub(super) fn open_regular(options: &OpenOptions, path: &Path) -> Result<File, JournalError> {
+    let failed = |error| JournalError::io_whole("open", path, error);
+    let file = options.open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(failed(io::Error::other("it is not a regular file")));
+    }
+    Ok(file)
 }
 
 impl Files for Directory {
@@ -102,9 +152,17 @@ impl Files for Directory {
     }
 
     fn create(&self, name: &str) -> Result<DiskFile, JournalError> {
+        let path = self.path(name);
+        // Never into what is there, which may lead anywhere.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(JournalError::io_whole("remove", path, error));
+            }
+            _ => {}
+        }
         let mut options = private();
-        options.write(true).create(true).truncate(true);
-        DiskFile::open(&mut options, self.path(name), self.mode)
+        options.write(true).create_new(true);
+        DiskFile::open(&mut options, path, self.mode)
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), JournalError> {
@@ -116,6 +174,13 @@ impl Files for Directory {
     fn remove(&self, name: &str) -> Result<(), JournalError> {
         let path = self.path(name);
         fs::remove_file(&path).map_err(|error| JournalError::io_whole("remove", &path, error))
+    }
+
+    fn check_in_place(&self, name: &str) -> Result<(), JournalError> {
+        for held in &*self.held {
+            held.check()?;
+        }
+        find(&self.path(name)).map(|_| ())
     }
 
     fn sync_dir(&self) -> Result<(), JournalError> {
@@ -140,12 +205,10 @@ impl DiskFile {
         mode: WriteMode,
     ) -> Result<DiskFile, JournalError> {
         if mode == WriteMode::Direct {
-            options.custom_flags(libc::O_DIRECT);
+            options.custom_flags(libc::O_NONBLOCK | libc::O_DIRECT);
         }
-        match options.open(&path) {
-            Ok(file) => Ok(DiskFile { file, path, mode }),
-            Err(error) => Err(JournalError::io_whole("open", path, error)),
-        }
+        let file = open_regular(options, &path)?;
+        Ok(DiskFile { file, path, mode })
     }
 
     fn failed(&self, operation: &'static str, offset: u64, error: io::Error) -> JournalError {

@@ -7,11 +7,13 @@ use super::data_dir::{Backend, DataDir};
 use super::directory::Directory;
 use super::error::JournalError;
 use super::options::Options;
+use super::place::Position;
 use super::recover::Recovered;
 use super::storage::{Completion, Operation, Storage};
 use super::threaded::Threaded;
 use super::uring::Uring;
 use super::waker::Waker;
+use super::witness::Witness;
 use super::writer::Writer;
 
 /// Storage on a real disk.
@@ -23,19 +25,19 @@ pub enum Disk {
 }
 
 impl Disk {
-    /// Storage for the files of `dir`, by its backend. `segments` are those that operations may name
-    /// from the start; `waker` is called, on another thread, when something is done that
-    /// [`Storage::descriptor`] does not tell.
+    /// Storage for the files of `dir`, by its backend, for a writer that goes on at `position`;
+    /// `waker` is called, on another thread, when something is done that [`Storage::descriptor`]
+    /// does not tell.
     ///
     /// # Errors
     ///
     /// [`JournalError::Io`] if a segment cannot be opened or the system refuses a thread or a ring.
-    pub fn start(dir: &DataDir, segments: &[u32], waker: &Waker) -> Result<Disk, JournalError> {
+    pub fn start(dir: &DataDir, position: &Position, waker: &Waker) -> Result<Disk, JournalError> {
         Ok(match dir.backend() {
-            Backend::Uring => Disk::Uring(Box::new(Uring::start(dir.files(), segments, waker)?)),
+            Backend::Uring => Disk::Uring(Box::new(Uring::start(dir.files(), position, waker)?)),
             Backend::Threads | Backend::Buffered => {
                 let description = format!("{} on a thread of their own", dir.write_mode());
-                Disk::Threaded(Threaded::start(dir.files(), segments, waker, description)?)
+                Disk::Threaded(Threaded::start(dir.files(), position, waker, description)?)
             }
         })
     }
@@ -53,6 +55,13 @@ impl Storage for Disk {
         match self {
             Disk::Uring(uring) => uring.submit(ticket, operation),
             Disk::Threaded(threaded) => threaded.submit(ticket, operation),
+        }
+    }
+
+    fn note(&mut self, witness: &Witness) {
+        match self {
+            Disk::Uring(uring) => uring.note(witness),
+            Disk::Threaded(threaded) => threaded.note(witness),
         }
     }
 
@@ -106,7 +115,7 @@ impl Writer<Disk> {
         options: Options,
         waker: &Waker,
     ) -> Result<Self, JournalError> {
-        let storage = Disk::start(dir, &recovered.position.segments(), waker)?;
+        let storage = Disk::start(dir, &recovered.position, waker)?;
         Ok(Writer::new(storage, recovered.position, options))
     }
 }

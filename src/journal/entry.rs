@@ -39,6 +39,8 @@ pub struct Tail {
     pub offset: u64,
     /// Bytes from there to the last that is not zero, over all segments.
     pub bytes: u64,
+    /// Commands in the frames there that are good by themselves.
+    pub commands: u64,
     /// What is wrong with its first bytes.
     pub fault: Fault,
 }
@@ -47,8 +49,9 @@ impl fmt::Display for Tail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} bytes that were never acknowledged: {} at byte {}: {}",
+            "{} bytes with {} commands that were never acknowledged: {} at byte {}: {}",
             self.bytes,
+            self.commands,
             segment_name(self.segment),
             self.offset,
             self.fault

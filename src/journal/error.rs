@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use super::fault::{Fault, Source};
+
 /// Why a journal, a snapshot or an outcome log cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -53,6 +55,13 @@ pub enum JournalError {
         /// The data directory.
         path: PathBuf,
     },
+    /// The data directory, its lock or a segment was removed, renamed or replaced while it was
+    /// open.
+    #[error("{} is not there any more: it was removed, renamed or replaced while the engine ran; what is written now would be lost", path.display())]
+    Gone {
+        /// What is gone.
+        path: PathBuf,
+    },
     /// Another process makes a snapshot there.
     #[error("a snapshot of {} is being made by another process", path.display())]
     SnapshotInProgress {
@@ -74,7 +83,7 @@ pub enum JournalError {
         reason: String,
     },
     /// The start asks for smaller tables than the journal was written with.
-    #[error("{name} {wanted} is less than the {journaled} of {}: tables only grow", path.display())]
+    #[error("{name} {wanted} is less than the {journaled} of {}: tables only grow; --withdraw-capacities takes back what no command was taken in under", path.display())]
     SmallerCapacity {
         /// The data directory.
         path: PathBuf,
@@ -83,6 +92,29 @@ pub enum JournalError {
         /// What the start asks for.
         wanted: u64,
         /// What the journal holds.
+        journaled: u64,
+    },
+    /// Whoever rebuilds the state cannot go on under the rules that the start asks for. Nothing was
+    /// changed.
+    #[error("{}: the state cannot be rebuilt under the rules that were asked for", path.display())]
+    NotBegun {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The start asks for a shorter retention than the journal was written with, and does not say
+    /// that this is meant.
+    #[error(
+        "the retention of {} ns is shorter than the {} of {}: ids that are forgotten sooner no longer protect from paying twice; --shorten-retention says that this is meant",
+        wanted,
+        retention_of(*journaled),
+        path.display()
+    )]
+    ShorterRetention {
+        /// The data directory.
+        path: PathBuf,
+        /// What the start asks for, in nanoseconds.
+        wanted: u64,
+        /// What the journal holds, in nanoseconds; 0: for ever.
         journaled: u64,
     },
     /// The journal was written under other rules than this program has.
@@ -161,178 +193,10 @@ impl fmt::Display for At {
     }
 }
 
-/// What is wrong with bytes of a journal, a snapshot or an outcome log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fault {
-    /// The file does not exist, though files around it say that it did.
-    Missing,
-    /// The file is longer or shorter than it was made.
-    FileLength {
-        /// Bytes it was made with.
-        expected: u64,
-        /// Bytes it has.
-        found: u64,
-    },
-    /// It does not begin as a file of its kind does.
-    Magic,
-    /// A version of the format that this program does not know.
-    Version {
-        /// The version that this program writes.
-        expected: u32,
-        /// The version in the file.
-        found: u32,
-    },
-    /// A segment, a snapshot or a file of the outcome log of another journal.
-    Foreign {
-        /// Identity of this journal.
-        expected: u128,
-        /// Identity in the file.
-        found: u128,
-    },
-    /// A segment that belongs at another place.
-    SegmentNumber {
-        /// Number in the file's name.
-        expected: u32,
-        /// Number in the file.
-        found: u32,
-    },
-    /// The bytes do not sum up.
-    Checksum {
-        /// What the bytes there sum up to.
-        expected: u32,
-        /// What is written.
-        found: u32,
-    },
-    /// The frame does not follow on the one before it.
-    Chain {
-        /// Checksum of the frame before.
-        expected: u32,
-        /// What the frame says it follows on.
-        found: u32,
-    },
-    /// The frame's sequence does not follow on the one before.
-    Sequence {
-        /// The sequence after the last.
-        expected: u64,
-        /// The frame's.
-        found: u64,
-    },
-    /// Time goes backwards.
-    Timestamp {
-        /// The timestamp before, in nanoseconds.
-        last: u64,
-        /// The frame's.
-        found: u64,
-    },
-    /// The frame says that it stands elsewhere.
-    Position {
-        /// Where it stands, in bytes.
-        expected: u64,
-        /// Where it says it stands.
-        found: u64,
-    },
-    /// A field of a frame that cannot be, though it sums up.
-    Field {
-        /// The field.
-        name: &'static str,
-        /// Its value.
-        found: u64,
-    },
-    /// Zeros, or the end of the file, where a frame must be.
-    Empty,
-    /// The file ends within a header or a frame.
-    CutShort,
-    /// Bytes other than zero after the last frame.
-    NotZero,
-    /// A file of the outcome log that does not follow on the one before it.
-    Follows {
-        /// Sequence of the last outcome of the file before.
-        expected: u64,
-        /// The sequence that the file says it follows on.
-        found: u64,
-    },
-    /// A snapshot was made behind another frame than the one that stands there.
-    Snapshot {
-        /// Checksum of the frame that the snapshot was made behind.
-        expected: u32,
-        /// Checksum of the frame that stands there.
-        found: u32,
-    },
-    /// The contents of a snapshot are not those of the digest in its header.
-    Digest,
-    /// A snapshot of a journal that has a key is not sealed with it.
-    Unsealed,
-    /// The keyed seal of a snapshot's header, or of a piece of it, is not what the key makes of it:
-    /// somebody without the key wrote it.
-    SnapshotSeal,
-    /// The keyed seal of a segment's header is not what the key makes of it: another key was given,
-    /// or somebody without the key wrote the header.
-    Key,
-    /// The keyed seal of a frame is not what the key makes of it: somebody without the key wrote it.
-    Seal,
-}
-
-impl Fault {
-    /// Another journal's identity than this one's.
-    pub(super) fn foreign(expected: &[u8; 16], found: &[u8; 16]) -> Fault {
-        let [expected, found] = [*expected, *found].map(u128::from_be_bytes);
-        Fault::Foreign { expected, found }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fault::Missing => write!(f, "the file is missing"),
-            Fault::FileLength { expected, found } => {
-                write!(f, "the file is {found} bytes long, expected {expected}")
-            }
-            Fault::Magic => write!(f, "the file does not begin as a file of its kind does"),
-            Fault::Version { expected, found } => {
-                write!(f, "version {found} of the format, expected {expected}")
-            }
-            Fault::Foreign { expected, found } => {
-                write!(f, "of the journal {found:032x}, expected {expected:032x}")
-            }
-            Fault::SegmentNumber { expected, found } => {
-                write!(f, "this is segment {found}, expected {expected}")
-            }
-            Fault::Checksum { expected, found } => {
-                write!(f, "checksum {found:#010x}, expected {expected:#010x}")
-            }
-            Fault::Chain { expected, found } => {
-                write!(f, "follows on a frame {found:#010x}, expected {expected:#010x}")
-            }
-            Fault::Sequence { expected, found } => {
-                write!(f, "sequence {found}, expected {expected}")
-            }
-            Fault::Timestamp { last, found } => {
-                write!(f, "timestamp {found}, expected one after {last}")
-            }
-            Fault::Position { expected, found } => {
-                write!(f, "a frame of byte {found}, expected one of byte {expected}")
-            }
-            Fault::Field { name, found } => write!(f, "{name} cannot be {found}"),
-            Fault::Empty => write!(f, "zeros, expected a frame"),
-            Fault::CutShort => write!(f, "the file ends within a header or a frame"),
-            Fault::Follows { expected, found } => {
-                write!(f, "follows on sequence {found}, expected {expected}")
-            }
-            Fault::NotZero => write!(f, "bytes that are no frame, expected zeros"),
-            Fault::Snapshot { expected, found } => {
-                write!(f, "frame {found:#010x}, a snapshot was made behind {expected:#010x}")
-            }
-            Fault::Digest => write!(f, "the contents are not those of the digest in the header"),
-            Fault::Unsealed => write!(f, "not sealed, though the journal has a key"),
-            Fault::SnapshotSeal => {
-                write!(f, "the seal is not the key's: the snapshot was rewritten")
-            }
-            Fault::Key => {
-                write!(f, "sealed with another key than the given one, or rewritten without it")
-            }
-            Fault::Seal => write!(f, "the seal is not the key's: the frame was rewritten"),
-        }
+fn retention_of(nanoseconds: u64) -> String {
+    match nanoseconds {
+        0 => "unlimited one".to_owned(),
+        nanoseconds => format!("{nanoseconds} ns"),
     }
 }
 

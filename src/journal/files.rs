@@ -1,4 +1,5 @@
-//! The few things that a journal does with a directory of files, so that a faulty disk can stand in.
+//! The few things that a journal does with a directory of files, so that a faulty disk can stand
+//! in.
 //!
 //! Every call blocks. The writer never makes one on its own thread: it goes through
 //! [`super::Storage`].
@@ -25,7 +26,8 @@ pub trait Files: Clone + Send + 'static {
     /// The path of the file `name`, or of the directory if it is empty, for messages.
     fn path(&self, name: &str) -> PathBuf;
 
-    /// A number drawn by chance: to tell this journal from all others by, or to key its hash tables with.
+    /// A number drawn by chance: to tell this journal from all others by, or to key its hash tables
+    /// with.
     ///
     /// # Panics
     ///
@@ -80,6 +82,17 @@ pub trait Files: Clone + Send + 'static {
     ///
     /// [`JournalError::Io`].
     fn remove(&self, name: &str) -> Result<(), JournalError>;
+
+    /// Checks that the directory is still where it was opened, that its lock is still the one that
+    /// is held, and that the file `name` is there.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Gone`], [`JournalError::Io`].
+    fn check_in_place(&self, name: &str) -> Result<(), JournalError> {
+        let _ = name;
+        Ok(())
+    }
 
     /// Makes names that were made, changed and removed durable.
     ///

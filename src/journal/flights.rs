@@ -1,15 +1,19 @@
-//! Groups and syncs on their way: released in the order in which they were begun, whatever the order in
-//! which the storage completes them.
+//! Groups and syncs on their way: released in the order in which they were begun, whatever the
+//! order in which the storage completes them.
 
 use std::collections::VecDeque;
 
 use super::buffer::Buffer;
+use super::format::GROUP_BYTES_MAX;
 use super::group::Group;
+use super::reach::Point;
 
 /// Most groups under way at once.
 pub(super) const IN_FLIGHT_MAX: usize = 4;
-/// Most syncs under way at once.
-pub(super) const SYNCS_MAX: usize = 4;
+/// The most that can be under way at once under `--durability sync`, in bytes.
+pub(super) const TAIL_BYTES_MAX: u64 = (IN_FLIGHT_MAX * GROUP_BYTES_MAX) as u64;
+/// Most syncs under way at once: that of a segment that is left, or that of a journal that is idle.
+const SYNCS_MAX: usize = 2;
 
 /// Groups that are ready or under way.
 pub(super) struct Flights {
@@ -47,6 +51,12 @@ impl Flights {
     /// Whether what was gathered should go at once. A mark on its way is nothing to gather behind.
     pub fn is_quiet(&self) -> bool {
         self.ready.is_empty() && !self.in_flight.iter().any(|flight| flight.has_batches)
+    }
+
+    /// Whether a group ends a segment that is ready or under way.
+    pub fn end_a_segment(&self) -> bool {
+        self.ready.iter().any(|(_, group)| group.ends_segment)
+            || self.in_flight.iter().any(|flight| flight.ends_segment)
     }
 
     /// A group is ready.
@@ -96,9 +106,9 @@ pub(super) struct Sync {
     pub ticket: u64,
     pub segment: u32,
     /// What it makes durable, with all syncs before it.
-    pub sequence: u64,
+    pub point: Point,
     pub leaves_segment: bool,
-    is_done: bool,
+    pub is_done: bool,
 }
 
 impl Syncs {
@@ -110,13 +120,9 @@ impl Syncs {
         self.0.is_empty()
     }
 
-    pub fn is_full(&self) -> bool {
-        self.0.len() == SYNCS_MAX
-    }
-
     /// A sync was begun.
-    pub fn push(&mut self, ticket: u64, segment: u32, sequence: u64, leaves_segment: bool) {
-        self.0.push_back(Sync { ticket, segment, sequence, leaves_segment, is_done: false });
+    pub fn push(&mut self, sync: Sync) {
+        self.0.push_back(sync);
     }
 
     /// The storage has done a sync; whether `ticket` is one.
@@ -186,13 +192,21 @@ mod tests {
     #[test]
     fn a_sync_makes_nothing_durable_before_those_that_were_begun_earlier() {
         let mut syncs = Syncs::new();
-        syncs.push(7, 1, 100, true);
-        syncs.push(8, 2, 200, false);
+        let first = Sync {
+            ticket: 7,
+            segment: 1,
+            point: Point { sequence: 100, end: (1, 8192) },
+            leaves_segment: true,
+            is_done: false,
+        };
+        syncs.push(first);
+        let point = Point { sequence: 200, end: (2, 8192) };
+        syncs.push(Sync { ticket: 8, segment: 2, point, ..first });
         assert!(syncs.land(8) && !syncs.land(9));
         assert_eq!(syncs.release(), None);
         assert!(syncs.land(7));
-        assert_eq!(syncs.release().map(|sync| sync.sequence), Some(100));
-        assert_eq!(syncs.release().map(|sync| sync.sequence), Some(200));
+        assert_eq!(syncs.release().map(|sync| sync.point.sequence), Some(100));
+        assert_eq!(syncs.release().map(|sync| sync.point.sequence), Some(200));
         assert!(syncs.is_empty());
     }
 }

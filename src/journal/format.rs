@@ -21,8 +21,9 @@ use super::error::Fault;
 use ringfence_types::{BATCH_COMMANDS_MAX, Body, Op, Rules};
 
 /// Version of the format that this program writes.
-pub const FORMAT_VERSION: u32 = 1;
-/// What is written at once is padded to a multiple of this, in bytes: the largest block of common devices.
+pub const FORMAT_VERSION: u32 = 2;
+/// What is written at once is padded to a multiple of this, in bytes: the largest block of common
+/// devices.
 pub const BLOCK_BYTES: usize = 4096;
 /// A frame's header, and the step in which frames stand, in bytes.
 pub const FRAME_HEADER_BYTES: usize = 64;
@@ -30,7 +31,8 @@ pub const FRAME_HEADER_BYTES: usize = 64;
 pub const BODY_BYTES: usize = size_of::<Body>();
 /// The longest frame without its padding: one full batch, in bytes.
 pub const FRAME_BYTES_MAX: usize = FRAME_HEADER_BYTES + BATCH_COMMANDS_MAX * BODY_BYTES;
-/// Most bytes that are written at once: the longest frame and one that closes the segment, in whole blocks.
+/// Most bytes that are written at once: the longest frame and one that closes the segment, in whole
+/// blocks.
 pub const GROUP_BYTES_MAX: usize =
     (FRAME_BYTES_MAX + FRAME_HEADER_BYTES).next_multiple_of(BLOCK_BYTES);
 /// The header of a segment, in bytes: one block.
@@ -42,13 +44,18 @@ pub const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 /// What a segment file begins with.
 pub const SEGMENT_MAGIC: [u8; 8] = *b"RINGFNCE";
 
+/// What other frames leave at a segment's end, in bytes: a block for the frame that ends it, and
+/// one for the frame with which a repair begins an epoch.
+pub(super) const END_BYTES: usize = 2 * BLOCK_BYTES;
+
 // Every batch fits into a fresh segment, so a frame never straddles two of them.
-// The last block is for the frame that ends the segment.
 const _: () =
-    assert!((SEGMENT_HEADER_BYTES + GROUP_BYTES_MAX + BLOCK_BYTES) as u64 <= SEGMENT_BYTES_MIN);
+    assert!((SEGMENT_HEADER_BYTES + GROUP_BYTES_MAX + END_BYTES) as u64 <= SEGMENT_BYTES_MIN);
 // A frame's place, counted in steps, fits its field.
 const _: () = assert!(SEGMENT_BYTES_MAX / FRAME_HEADER_BYTES as u64 <= u32::MAX as u64);
 const _: () = assert!(BODY_BYTES.is_multiple_of(FRAME_HEADER_BYTES));
+// A frame's length, counted in steps, fits its field.
+const _: () = assert!(GROUP_BYTES_MAX / FRAME_HEADER_BYTES <= u16::MAX as usize);
 const _: () = assert!(size_of::<SegmentHeader>() == 64);
 const _: () = assert!(size_of::<FrameHeader>() == FRAME_HEADER_BYTES);
 
@@ -68,6 +75,9 @@ pub enum FrameKind {
     /// Nothing: the journal goes on in the next segment, which exists.
     End = 4,
 }
+
+/// In the field of a frame's kind: it was written under `--durability async`.
+pub const IS_ASYNC: u8 = 0x80;
 
 impl FrameKind {
     /// The kind with this number, if there is one.
@@ -120,7 +130,8 @@ impl SegmentHeader {
         block[..size_of::<SegmentHeader>()].copy_from_slice(self.as_bytes());
     }
 
-    /// Reads the header of segment `segment` and checks all that can be checked without another file.
+    /// Reads the header of segment `segment` and checks all that can be checked without another
+    /// file.
     ///
     /// # Errors
     ///
@@ -188,10 +199,13 @@ pub struct FrameHeader {
     pub first_sequence: u64,
     /// Highest sequence known durable when the frame was written.
     pub durable_sequence: u64,
-    /// The engine's timestamp of the first command, in nanoseconds; each further one is 1 later.
+    /// The engine's timestamp of the first command, in nanoseconds; each further one is 1 later. In
+    /// a mark that begins an epoch, the highest sequence that had been acknowledged.
     pub first_timestamp: u64,
-    /// Length of the frame with header and padding, in bytes.
-    pub length_bytes: u32,
+    /// Length of the frame with header and padding, in steps of [`FRAME_HEADER_BYTES`].
+    pub length_steps: u16,
+    /// How many repairs before it gave up commands that had been acknowledged.
+    pub epoch: u16,
     /// Where the frame stands in its segment, in steps of [`FRAME_HEADER_BYTES`].
     pub offset_steps: u32,
     /// `checksum` of the frame before; of the journal's first frame: of the segment's header.
@@ -200,7 +214,7 @@ pub struct FrameHeader {
     pub count: u16,
     /// The batch's [`Op`], by its number.
     pub op: u8,
-    /// A [`FrameKind`], by its number.
+    /// A [`FrameKind`], by its number, with [`IS_ASYNC`].
     pub kind: u8,
     /// Keyed hash of the chain up to here; zero in a journal without a key.
     pub seal: Seal,
@@ -230,7 +244,19 @@ impl FrameHeader {
     /// The kind, if it is known.
     #[must_use]
     pub fn kind(&self) -> Option<FrameKind> {
-        FrameKind::from_number(self.kind)
+        FrameKind::from_number(self.kind & !IS_ASYNC)
+    }
+
+    /// Whether it was written under `--durability async`.
+    #[must_use]
+    pub fn is_async(&self) -> bool {
+        self.kind & IS_ASYNC != 0
+    }
+
+    /// Length of the frame with header and padding, in bytes.
+    #[must_use]
+    pub fn length_bytes(&self) -> usize {
+        usize::from(self.length_steps) * FRAME_HEADER_BYTES
     }
 
     /// Where the frame stands in its segment, in bytes.
@@ -264,28 +290,36 @@ impl FrameHeader {
         if header.offset() != offset {
             return Err(Fault::Position { expected: offset, found: header.offset() });
         }
-        let Some(kind) = header.kind() else {
-            return Err(Fault::Field { name: "kind", found: header.kind.into() });
-        };
-        if kind == FrameKind::Batch {
-            if header.count == 0 || usize::from(header.count) > BATCH_COMMANDS_MAX {
-                return Err(Fault::Field { name: "count", found: header.count.into() });
-            }
-            if Op::from_number(header.op).is_none() {
-                return Err(Fault::Field { name: "operation", found: header.op.into() });
-            }
-        }
-        let length = u64::from(header.length_bytes);
-        let least = (FRAME_HEADER_BYTES + header.payload_bytes()) as u64;
-        let is_whole = length.is_multiple_of(FRAME_HEADER_BYTES as u64);
-        if length < least
-            || length >= least + BLOCK_BYTES as u64
-            || length > room_bytes
-            || !is_whole
-        {
-            return Err(Fault::Field { name: "length", found: length });
+        header.check_fields()?;
+        if header.length_bytes() as u64 > room_bytes {
+            return Err(Fault::Field { name: "length", found: header.length_bytes() as u64 });
         }
         Ok(header)
+    }
+
+    /// Checks that kind, operation, count and length go together.
+    ///
+    /// # Errors
+    ///
+    /// The first field that does not.
+    pub fn check_fields(&self) -> Result<(), Fault> {
+        let Some(kind) = self.kind() else {
+            return Err(Fault::Field { name: "kind", found: self.kind.into() });
+        };
+        if kind == FrameKind::Batch {
+            if self.count == 0 || usize::from(self.count) > BATCH_COMMANDS_MAX {
+                return Err(Fault::Field { name: "count", found: self.count.into() });
+            }
+            if Op::from_number(self.op).is_none() {
+                return Err(Fault::Field { name: "operation", found: self.op.into() });
+            }
+        }
+        let length = self.length_bytes();
+        let least = FRAME_HEADER_BYTES + self.payload_bytes();
+        if length < least || length >= least + BLOCK_BYTES {
+            return Err(Fault::Field { name: "length", found: length as u64 });
+        }
+        Ok(())
     }
 
     /// Checks `rest`, the frame's payload and padding.

@@ -7,16 +7,17 @@
 //!
 //! # Invariants
 //!
-//! * A frame is finished once it is known whether padding follows it: when the next one is put or the
-//!   group is closed.
-//! * The position is always behind the last group, its chain behind the last frame that is finished.
+//! * A frame is finished once it is known whether padding follows it: when the next one is put or
+//!   the group is closed.
+//! * The position is always behind the last group, its chain behind the last frame that is
+//!   finished.
 
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::buffer::Buffer;
 use super::format::{
-    BLOCK_BYTES, BODY_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, GROUP_BYTES_MAX,
-    SEGMENT_HEADER_BYTES, frame_seed, sum_up,
+    BLOCK_BYTES, BODY_BYTES, END_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind,
+    GROUP_BYTES_MAX, SEGMENT_HEADER_BYTES, frame_seed, sum_up,
 };
 use super::place::Position;
 use super::seal::Key;
@@ -33,7 +34,7 @@ pub(super) struct Group {
     pub bytes: usize,
     pub last_sequence: u64,
     pub buffer: Buffer,
-    /// Whether it holds anything but marks.
+    /// Whether it holds commands. What does not is written durably in any case.
     pub has_batches: bool,
     pub ends_segment: bool,
 }
@@ -71,8 +72,10 @@ struct Gathering {
 }
 
 impl GroupBuilder {
-    pub fn new(position: Position, key: Option<Key>) -> GroupBuilder {
+    /// Goes on at `position` with frames that are written under `--durability async` or not.
+    pub fn new(position: Position, key: Option<Key>, is_async: bool) -> GroupBuilder {
         let seed = frame_seed(&position.journal_id, position.segment);
+        let position = Position { is_async, ..position };
         GroupBuilder { key, position, seed, gathering: None }
     }
 
@@ -90,8 +93,8 @@ impl GroupBuilder {
     pub fn room_for(&self, bytes: usize) -> Room {
         let used = self.gathering.as_ref().map_or(0, |gathering| gathering.used_bytes);
         let end = self.position.offset + (used + bytes).next_multiple_of(BLOCK_BYTES) as u64;
-        // One more block, so that the frame that ends the segment always finds room.
-        if end + BLOCK_BYTES as u64 > self.position.segment_bytes {
+        // So that the frame that ends the segment always finds room.
+        if end + END_BYTES as u64 > self.position.segment_bytes {
             return Room::InNextSegment;
         }
         match &self.gathering {
@@ -127,6 +130,7 @@ impl GroupBuilder {
         };
         let seed = self.seed;
         self.put(header, count * BODY_BYTES, |payload| copy_bodies(batch, payload, seed));
+        self.gathering.as_mut().expect("a frame was put").has_batches = true;
         self.position.last_sequence += count as u64;
         self.position.last_timestamp = first.timestamp + (count as u64 - 1);
     }
@@ -188,7 +192,8 @@ impl GroupBuilder {
         FrameHeader {
             first_sequence: self.position.last_sequence + 1,
             durable_sequence,
-            kind: kind as u8,
+            epoch: self.position.epoch,
+            kind: kind as u8 | self.position.flags(),
             ..FrameHeader::new_zeroed()
         }
     }
@@ -208,12 +213,10 @@ impl GroupBuilder {
         let payload = start + FRAME_HEADER_BYTES;
         let end = payload + payload_bytes;
         header.payload_checksum = fill(&mut gathering.buffer.bytes_mut()[payload..end]);
-        header.length_bytes = (end - start) as u32;
         header.offset_steps = ((group_offset + start as u64) / FRAME_HEADER_BYTES as u64) as u32;
         gathering.buffer.bytes_mut()[start..payload].copy_from_slice(header.as_bytes());
         gathering.open_frame = start;
         gathering.used_bytes = end;
-        gathering.has_batches |= payload_bytes > 0;
     }
 
     /// Finishes the last frame in the buffer: its padding, its place in the chain, its checksum.
@@ -231,7 +234,7 @@ impl GroupBuilder {
         let mut header =
             FrameHeader::read_from_bytes(&*head).expect("a header has the length of a header");
         header.payload_checksum = crc32c::crc32c_append(header.payload_checksum, padding);
-        header.length_bytes = (padded - start) as u32;
+        header.length_steps = ((padded - start) / FRAME_HEADER_BYTES) as u16;
         header.previous_checksum = self.position.previous_checksum;
         if let Some(key) = &self.key {
             header.seal = key.seal_frame(&self.position.previous_seal, &header, rest);

@@ -8,6 +8,7 @@ use super::files::Files;
 use super::format::Seal;
 use super::seal::{Key, Seals};
 use super::start::Start;
+use super::witness::WitnessFound;
 use ringfence_types::{Op, Rules};
 
 /// What a journal holds.
@@ -43,6 +44,8 @@ pub struct Summary {
     pub rules: Option<Rules>,
     /// What stands behind the last good frame.
     pub tail: Option<Tail>,
+    /// What the witness says.
+    pub witness: WitnessFound,
     /// Whether the journal is sealed, and whether that was checked.
     pub seals: Seals,
     /// Seal of the last frame: whoever keeps it elsewhere can tell later that nothing was cut off.
@@ -58,7 +61,8 @@ pub struct Summary {
 ///
 /// # Errors
 ///
-/// [`JournalError::Damaged`] for the first damage, [`JournalError::NotKeyed`], [`JournalError::Io`].
+/// [`JournalError::Damaged`] for the first damage, [`JournalError::NotKeyed`],
+/// [`JournalError::Io`].
 pub fn inspect(
     dir: &DataDir,
     key: Option<Key>,
@@ -94,6 +98,7 @@ pub fn inspect_files<F: Files>(
         durable_sequence: 0,
         rules: None,
         tail: None,
+        witness: WitnessFound::Missing,
         seals: cursor.seals(),
         last_seal: [0; 16],
     };
@@ -119,6 +124,9 @@ pub fn inspect_files<F: Files>(
     summary.durable_sequence = cursor.durable_sequence();
     summary.rules = cursor.rules().copied();
     summary.last_seal = cursor.chain().previous_seal;
-    summary.tail = cursor.end().and_then(|end| end.tail.clone());
+    if let Some(end) = cursor.end() {
+        summary.tail.clone_from(&end.tail);
+        summary.witness.clone_from(&end.witness);
+    }
     Ok(summary)
 }

@@ -1,6 +1,6 @@
 //! Places in a journal: where it is gone on with, and behind which batch it is read on.
 
-use super::format::Seal;
+use super::format::{IS_ASYNC, SEGMENT_HEADER_BYTES, Seal, SegmentHeader};
 use ringfence_types::Rules;
 
 /// Where a journal goes on: what recovery found.
@@ -24,11 +24,39 @@ pub struct Position {
     pub last_timestamp: u64,
     /// Highest sequence that a frame on disk says is durable.
     pub marked_sequence: u64,
+    /// How many repairs so far gave up commands that had been acknowledged.
+    pub epoch: u16,
+    /// Whether the last frame was written under `--durability async`.
+    pub is_async: bool,
     /// Length of the next segment if it is there already, in bytes.
     pub next_segment_bytes: Option<u64>,
 }
 
 impl Position {
+    /// Where a journal begins whose first segment has this header.
+    #[must_use]
+    pub fn beginning(segment: &SegmentHeader) -> Position {
+        Position {
+            journal_id: segment.journal_id,
+            segment: segment.segment,
+            segment_bytes: segment.segment_bytes,
+            offset: SEGMENT_HEADER_BYTES as u64,
+            previous_checksum: segment.checksum,
+            previous_seal: segment.seal,
+            last_sequence: 0,
+            last_timestamp: 0,
+            marked_sequence: 0,
+            epoch: 0,
+            is_async: false,
+            next_segment_bytes: None,
+        }
+    }
+
+    /// What frames from here on carry in the field of their kind.
+    pub(super) fn flags(&self) -> u8 {
+        if self.is_async { IS_ASYNC } else { 0 }
+    }
+
     /// The segments that a writer here may name.
     pub(super) fn segments(&self) -> Vec<u32> {
         let next = self.next_segment_bytes.map(|_| self.segment + 1);
@@ -54,6 +82,8 @@ pub struct Anchor {
     pub frame_offset: u64,
     /// The keyed seal of that frame.
     pub seal: [u8; 16],
+    /// How many repairs until then gave up commands that had been acknowledged.
+    pub epoch: u16,
     /// The rules that held for the batch.
     pub rules: Rules,
 }

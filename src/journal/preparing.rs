@@ -24,8 +24,8 @@ enum Request<F: Files> {
 }
 
 impl<F: Files> Preparer<F> {
-    /// Starts the thread. It calls `on_made` for each segment that it has made or failed to make, with
-    /// the ticket, the segment's number and its file, open to write.
+    /// Starts the thread. It calls `on_made` for each segment that it has made or failed to make,
+    /// with the ticket, the segment's number and its file, open to write.
     ///
     /// # Errors
     ///

@@ -26,8 +26,9 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Damaged`] for a segment that is missing, not what it should be or sealed with
-    /// another key; [`JournalError::NotKeyed`], [`JournalError::NotAJournal`], [`JournalError::Io`].
+    /// [`JournalError::Damaged`] for a segment that is missing, not what it should be or sealed
+    /// with another key; [`JournalError::NotKeyed`], [`JournalError::NotAJournal`],
+    /// [`JournalError::Io`].
     pub fn open(dir: &DataDir, key: Option<Key>) -> Result<Reader, JournalError> {
         let is_held = dir.is_held()?;
         Reader::of_files(dir.files(), key, is_held)
@@ -72,8 +73,8 @@ impl<F: Files> Reader<F> {
         Reader::begin(files, Start::Beginning, key, is_being_written)
     }
 
-    /// Opens the journal in `files`, behind the batch of `anchor` or at its start, and goes as far as
-    /// it says that it is durable, whether it is being written or not.
+    /// Opens the journal in `files`, behind the batch of `anchor` or at its start, and goes as far
+    /// as it says that it is durable, whether it is being written or not.
     ///
     /// # Errors
     ///
@@ -164,8 +165,8 @@ impl<F: Files> Reader<F> {
         Ok(self.cursor.entry())
     }
 
-    /// What stands behind the last good frame; known when [`Reader::next_entry`] gave `None`, and only
-    /// where no engine is writing.
+    /// What stands behind the last good frame; known when [`Reader::next_entry`] gave `None`, and
+    /// only where no engine is writing.
     #[must_use]
     pub fn tail(&self) -> Option<&Tail> {
         self.cursor.end()?.tail.as_ref()
@@ -177,7 +178,8 @@ impl<F: Files> Reader<F> {
         self.cursor.seals()
     }
 
-    /// The highest sequence that a reader beside a running engine gives out; `None` if it goes to the end.
+    /// The highest sequence that a reader beside a running engine gives out; `None` if it goes to
+    /// the end.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {
         (self.limit != u64::MAX).then_some(self.limit)

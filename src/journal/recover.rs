@@ -1,22 +1,49 @@
 //! Opens a journal to go on writing it: reads all of it, cuts its tail, makes sure of what is kept.
 
+use std::io;
+
 use super::blocking::Blocking;
 use super::buffer::Buffer;
 use super::cursor::Cursor;
+use super::cut::{CUT_BYTES_MAX, CUTS_KEPT_MAX, cuts, end_of_content, keep};
 use super::data_dir::DataDir;
 use super::entry::{Entry, Tail};
-use super::error::JournalError;
+use super::error::{Fault, JournalError};
 use super::files::{Access, Files, OpenFile};
 use super::format::{BLOCK_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader};
-use super::options::Options;
+use super::options::{Durability, Options};
 use super::place::{Anchor, Position};
 use super::seal::Seals;
-use super::segments::{is_new, is_unfinished, make_segment, segment_name};
+use super::segments::{damaged, is_cut, is_new, is_unfinished, make_segment, segment_name};
+use super::snapshot::snapshot_of_name;
 use super::start::Start;
 use super::trim::{fill_block, zero_behind};
 use super::wanted::{Wanted, check_rules_version, wanted_rules};
+use super::witness::{WITNESS_NAME, Witness, WitnessFile, WitnessFound};
 use super::writer::Writer;
 use ringfence_types::Rules;
+
+/// What takes a journal's entries and rebuilds a state from them.
+pub trait Rebuild {
+    /// The next entry.
+    fn entry(&mut self, entry: Entry<'_>);
+
+    /// All entries were given, and the journal is to go on under `rules`. Nothing on the disk was
+    /// changed yet: false, if the state cannot be had under them, leaves it so.
+    fn begin(&mut self, rules: &Rules) -> bool {
+        let _ = rules;
+        true
+    }
+}
+
+/// A closure that takes entries.
+struct ByEntry<F>(F);
+
+impl<F: FnMut(Entry<'_>)> Rebuild for ByEntry<F> {
+    fn entry(&mut self, entry: Entry<'_>) {
+        (self.0)(entry);
+    }
+}
 
 /// What recovery found, and where the journal goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +62,9 @@ pub struct Recovered {
     pub position: Position,
 }
 
-/// Reads the journal in `dir` from its start, gives every entry to `on_entry`, and makes it ready to
-/// be written: makes a new one if there is none, cuts a tail, makes what is kept durable, and appends a
-/// record if the start asks for other rules.
+/// Reads the journal in `dir` from its start, gives every entry to `on_entry`, and makes it ready
+/// to be written: makes a new one if there is none, cuts a tail, makes what is kept durable, and
+/// appends a record if the start asks for other rules.
 ///
 /// # Errors
 ///
@@ -54,11 +81,11 @@ pub fn recover(
     options: &Options,
     on_entry: impl FnMut(Entry<'_>),
 ) -> Result<Recovered, JournalError> {
-    recover_after(dir, None, wanted, options, on_entry)
+    recover_after(dir, None, wanted, options, &mut ByEntry(on_entry))
 }
 
-/// As [`recover`], but reads the journal only from behind the batch of `anchor`, where there is one.
-/// The rules that hold there are not given to `on_entry`.
+/// As [`recover`], but reads the journal only from behind the batch of `anchor`, where there is
+/// one. The rules that hold there are not given to `rebuild`.
 ///
 /// # Errors
 ///
@@ -72,10 +99,12 @@ pub fn recover_after(
     anchor: Option<&Anchor>,
     wanted: &Wanted,
     options: &Options,
-    on_entry: impl FnMut(Entry<'_>),
+    rebuild: &mut impl Rebuild,
 ) -> Result<Recovered, JournalError> {
     assert!(dir.is_locked_by_us(), "only who holds the lock recovers");
-    recover_from(dir.files(), anchor, wanted, options, on_entry)
+    let recovered = rebuild_from(dir.files(), anchor, wanted, options, rebuild)?;
+    dir.note_begun(&recovered.position.journal_id)?;
+    Ok(recovered)
 }
 
 /// As [`recover`], for files of any kind. The caller makes sure that nobody else writes them.
@@ -102,10 +131,21 @@ pub fn recover_from<F: Files>(
     anchor: Option<&Anchor>,
     wanted: &Wanted,
     options: &Options,
-    mut on_entry: impl FnMut(Entry<'_>),
+    on_entry: impl FnMut(Entry<'_>),
+) -> Result<Recovered, JournalError> {
+    rebuild_from(files, anchor, wanted, options, &mut ByEntry(on_entry))
+}
+
+fn rebuild_from<F: Files>(
+    files: &F,
+    anchor: Option<&Anchor>,
+    wanted: &Wanted,
+    options: &Options,
+    rebuild: &mut impl Rebuild,
 ) -> Result<Recovered, JournalError> {
     let is_new = is_new(files)?;
     if is_new {
+        check_never_begun(files)?;
         let (journal_id, key) = (files.draw_id(), options.key.as_ref());
         make_segment(files, SegmentHeader::new(journal_id, 1, options.segment_bytes, key))?;
     }
@@ -114,36 +154,46 @@ pub fn recover_from<F: Files>(
     if cursor.seals() == Seals::Unchecked {
         return Err(JournalError::KeyNeeded { path: files.path("") });
     }
+    // The rules under which the last command was taken in.
+    let mut used = anchor.map(|anchor| anchor.rules);
     while cursor.advance()?.is_some() {
         if let Some(entry) = cursor.entry() {
             if let (Entry::Batch { .. }, Some(rules)) = (&entry, cursor.rules()) {
                 check_rules_version(files, rules)?;
+                used = Some(*rules);
             }
-            on_entry(entry);
+            rebuild.entry(entry);
         }
     }
     let end = cursor.end().expect("a cursor that is at the end knows it");
-    let rules = wanted_rules(files, wanted, cursor.rules())?;
+    let rules = wanted_rules(files, wanted, cursor.rules(), used.as_ref())?;
+    if !rebuild.begin(&rules) {
+        return Err(JournalError::NotBegun { path: files.path("") });
+    }
 
     // From here on the disk is changed.
     remove_leftovers(files)?;
     let mut notes = Vec::new();
     let mut position = cursor.position();
     if let Some(tail) = &end.tail {
-        notes.push(describe_cut(files, tail, position.last_sequence));
+        let kept_in = keep_tail(files, cursor.segments(), &position)?;
+        notes.push(describe_cut(files, tail, position.last_sequence, &kept_in));
         cut(files, cursor.segments(), &position)?;
         position.next_segment_bytes = None;
     }
     // Without a tail too: of a group's last blocks nothing but zeros may have come to the disk.
     fill_block(files, &mut position, options.key.as_ref())?;
     secure_kept(files, &cursor, &position)?;
-    if cursor.rules() != Some(&rules) {
-        let storage = Blocking::new(files, &position.segments())?;
-        let mut writer = Writer::new(storage, position, *options);
-        writer.append_rules_and_wait(&rules)?;
-        position = writer.position();
-        on_entry(Entry::Rules(rules));
+    let has_new_rules = cursor.rules() != Some(&rules);
+    begin_life(files, has_new_rules.then_some(&rules), options, &mut position)?;
+    if has_new_rules {
+        rebuild.entry(Entry::Rules(rules));
     }
+    if !is_new {
+        notes.extend(describe_witness(files, &end.witness));
+    }
+    let witness = Witness::of(&position);
+    WitnessFile::open(files, &witness)?.write_both(&witness)?;
     Ok(Recovered {
         last_sequence: position.last_sequence,
         last_timestamp: position.last_timestamp,
@@ -154,6 +204,36 @@ pub fn recover_from<F: Files>(
     })
 }
 
+/// Writes down durably what holds from here on: other rules, and that frames no longer wait for the
+/// disk, from which follows how long a tail behind them can be.
+fn begin_life<F: Files>(
+    files: &F,
+    rules: Option<&Rules>,
+    options: &Options,
+    position: &mut Position,
+) -> Result<(), JournalError> {
+    let loosens = options.durability == Durability::Async && !position.is_async;
+    if rules.is_some() || loosens {
+        let storage = Blocking::new(files, &position.segments())?;
+        let mut writer = Writer::new(storage, *position, *options);
+        writer.begin_and_wait(rules)?;
+        *position = writer.position();
+    }
+    Ok(())
+}
+
+/// Refuses to begin a journal where there was one: something is beside it that only a journal
+/// leaves.
+fn check_never_begun<F: Files>(files: &F) -> Result<(), JournalError> {
+    let names = files.names()?;
+    let is_left =
+        |name: &String| name == WITNESS_NAME || is_cut(name) || snapshot_of_name(name).is_some();
+    match names.iter().any(is_left) {
+        true => Err(damaged(files, 1, 0, Fault::Missing)),
+        false => Ok(()),
+    }
+}
+
 /// Removes segments that were being made when the engine stopped.
 fn remove_leftovers<F: Files>(files: &F) -> Result<(), JournalError> {
     for name in files.names()?.iter().filter(|name| is_unfinished(name)) {
@@ -162,15 +242,68 @@ fn remove_leftovers<F: Files>(files: &F) -> Result<(), JournalError> {
     Ok(())
 }
 
-fn describe_cut<F: Files>(files: &F, tail: &Tail, last_sequence: u64) -> String {
+/// What to say of a witness that could not be asked.
+fn describe_witness<F: Files>(files: &F, found: &WitnessFound) -> Option<String> {
+    let path = files.path(WITNESS_NAME);
+    let (path, without) =
+        (path.display(), "without it the journal's own frames alone say where it ends");
+    match found {
+        WitnessFound::Missing => Some(format!("{path} is missing: {without}")),
+        WitnessFound::Unreadable(fault) => Some(format!("{path}: {fault}: {without}")),
+        WitnessFound::Says(..) => None,
+    }
+}
+
+fn describe_cut<F: Files>(
+    files: &F,
+    tail: &Tail,
+    last_sequence: u64,
+    kept_in: &[String],
+) -> String {
     let path = files.path(&segment_name(tail.segment));
+    let kept = match kept_in {
+        [] => "not kept".to_owned(),
+        names => format!("kept in {}", names.join(", ")),
+    };
     format!(
-        "cut {} bytes that were never acknowledged: {} at byte {}: {}; the last command is {last_sequence}",
+        "cut {} bytes with {} commands that were never acknowledged ({kept}): {} at byte {}: {}; \
+         the last command is {last_sequence}",
         tail.bytes,
+        tail.commands,
         path.display(),
         tail.offset,
         tail.fault,
     )
+}
+
+/// Keeps what is about to be cut beside the journal, from the block on in which the cut begins: up
+/// to so many files, and so much of each. What it is kept in; not kept where the disk is full.
+fn keep_tail<F: Files>(
+    files: &F,
+    segments: &[SegmentHeader],
+    end: &Position,
+) -> Result<Vec<String>, JournalError> {
+    let mut kept_in = Vec::new();
+    for header in segments.iter().filter(|header| header.segment >= end.segment) {
+        let name = segment_name(header.segment);
+        let begin = match header.segment == end.segment {
+            true => end.offset,
+            false => SEGMENT_HEADER_BYTES as u64,
+        };
+        let content_end = end_of_content(&files.open(&name, Access::Read)?, begin)?;
+        if content_end == begin || cuts(files)? >= CUTS_KEPT_MAX {
+            continue;
+        }
+        let from = begin - begin % BLOCK_BYTES as u64;
+        let to = content_end.next_multiple_of(BLOCK_BYTES as u64).min(from + CUT_BYTES_MAX);
+        match keep(files, &name, from, to) {
+            Ok(name) => kept_in.push(name),
+            Err(JournalError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull => {
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(kept_in)
 }
 
 /// Removes what stands behind the end: segments after its own, then the rest of its own.
@@ -191,8 +324,8 @@ fn cut<F: Files>(
 /// Makes sure of the frames which no mark calls durable, up to `end`: writes
 /// them again, as they are, and syncs.
 ///
-/// A sync alone would prove nothing: after one that failed, the system counts as clean, and shows to
-/// readers, what it never brought to the disk.
+/// A sync alone would prove nothing: after one that failed, the system counts as clean, and shows
+/// to readers, what it never brought to the disk.
 fn secure_kept<F: Files>(
     files: &F,
     cursor: &Cursor<F>,

@@ -42,7 +42,8 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// The key that `secret` stands for. Its strength is that of the secret: 32 random bytes are best.
+    /// The key that `secret` stands for. Its strength is that of the secret: 32 random bytes are
+    /// best.
     #[must_use]
     pub fn of_secret(secret: &[u8]) -> Key {
         Key(blake3::derive_key(CONTEXT, secret))

@@ -11,6 +11,7 @@ use super::error::{Fault, JournalError};
 use super::files::{Access, Files, OpenFile};
 use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::seal::Key;
+use super::witness::WITNESS_NAME;
 
 /// Bytes that are zeroed at once when a segment is made.
 const ZERO_BYTES: usize = 2 * 1024 * 1024;
@@ -34,9 +35,24 @@ pub(super) fn temporary_name(segment: u32) -> String {
     format!("{}.new", segment_name(segment))
 }
 
-/// Whether a file is a segment that was being made.
+/// The name of what was cut from a segment: the first, or another one.
+pub(super) fn cut_name(name: &str, number: u32) -> String {
+    match number {
+        1 => format!("{name}.cut"),
+        _ => format!("{name}.cut.{number}"),
+    }
+}
+
+/// Whether a file was being made when an engine or a repair stopped: a segment, the witness, or a
+/// copy of what is cut.
 pub(super) fn is_unfinished(name: &str) -> bool {
-    name.strip_suffix(".new").and_then(segment_of_name).is_some()
+    name.strip_suffix(".new")
+        .is_some_and(|made| made == WITNESS_NAME || segment_of_name(made).is_some() || is_cut(made))
+}
+
+/// Whether a file holds what was cut from a segment.
+pub(super) fn is_cut(name: &str) -> bool {
+    name.split_once(".cut").is_some_and(|(of, _)| segment_of_name(of).is_some())
 }
 
 /// Numbers of the segments that are there, in order.
@@ -60,12 +76,22 @@ pub fn is_new<F: Files>(files: &F) -> Result<bool, JournalError> {
     Ok(segment_numbers(files)?.is_empty())
 }
 
-/// Makes a segment: zeros behind a header, durable before it has its name. Returns it open to write.
+/// Makes a segment: zeros behind a header, durable before it has its name. Returns it open to
+/// write.
 ///
 /// # Errors
 ///
-/// [`JournalError::Io`]; what was made so far is left under a temporary name.
+/// [`JournalError::Io`]; what was made so far is removed, if that is possible.
 pub fn make_segment<F: Files>(files: &F, header: SegmentHeader) -> Result<F::File, JournalError> {
+    let made = fill_segment(files, header);
+    if made.is_err() {
+        // It may be all that the disk has left.
+        let _ = files.remove(&temporary_name(header.segment));
+    }
+    made
+}
+
+fn fill_segment<F: Files>(files: &F, header: SegmentHeader) -> Result<F::File, JournalError> {
     let (name, temporary) = (segment_name(header.segment), temporary_name(header.segment));
     let mut buffer = Buffer::new(ZERO_BYTES);
     let file = files.create(&temporary)?;
@@ -147,12 +173,12 @@ impl Expected {
     }
 }
 
-/// The headers of segments one after the other, and what is wrong with the one after the last of them,
-/// if something is.
+/// The headers of segments one after the other, and what is wrong with the one after the last of
+/// them, if something is.
 pub(super) type Headers = (Vec<SegmentHeader>, Option<JournalError>);
 
-/// Reads the headers of the segments `numbers` from `first` on, up to the first that is missing or not
-/// what it should be. `check` looks at each once more.
+/// Reads the headers of the segments `numbers` from `first` on, up to the first that is missing or
+/// not what it should be. `check` looks at each once more.
 pub(super) fn read_headers<F: Files>(
     files: &F,
     numbers: &[u32],

@@ -15,8 +15,8 @@ pub(super) enum Start<'a> {
     Beginning,
     /// Behind a batch: segments before that of the batch are not looked at.
     After(&'a Anchor),
-    /// With the first segment that is there, if a snapshot covers those before it: what stands before
-    /// its first frame is taken on trust.
+    /// With the first segment that is there, if a snapshot covers those before it: what stands
+    /// before its first frame is taken on trust.
     FirstKept,
 }
 

@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use super::buffer::Buffer;
 use super::error::JournalError;
 use super::format::SegmentHeader;
+use super::witness::Witness;
 
 /// Most operations that are under way at once.
 pub const OPERATIONS_MAX: usize = 32;
@@ -33,6 +34,8 @@ pub enum Operation {
         /// Number of the segment.
         segment: u32,
     },
+    /// Writes the witness, in both of its slots, and completes when they are on stable storage.
+    Witness(Witness),
     /// Forgets the segment: no operation will name it again.
     Release {
         /// Number of the segment.
@@ -65,6 +68,10 @@ pub trait Storage {
     ///
     /// If more than [`OPERATIONS_MAX`] are under way.
     fn submit(&mut self, ticket: u64, operation: Operation);
+
+    /// Takes note of what is durable, for the witness, which is written soon. Returns at once. A
+    /// failure completes with ticket 0.
+    fn note(&mut self, witness: &Witness);
 
     /// Begins all that was submitted. Returns at once.
     fn begin(&mut self) {}

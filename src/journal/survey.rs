@@ -1,4 +1,5 @@
-//! Looks at the bytes of a segment from a place on, for what stands there and what it calls durable.
+//! Looks at the bytes of a segment from a place on, for what stands there and what it calls
+//! durable.
 
 use super::error::JournalError;
 use super::files::OpenFile;
@@ -16,6 +17,8 @@ pub(super) struct Survey {
     pub first_nonzero: Option<(u32, u64)>,
     /// Bytes from the place to the last step that is not zero.
     pub nonzero_bytes: u64,
+    /// Commands in the good frames.
+    pub commands: u64,
 }
 
 impl Survey {
@@ -26,6 +29,7 @@ impl Survey {
             has_frames: self.has_frames || later.has_frames,
             first_nonzero: self.first_nonzero.or(later.first_nonzero),
             nonzero_bytes: self.nonzero_bytes + later.nonzero_bytes,
+            commands: self.commands + later.commands,
         }
     }
 }
@@ -59,11 +63,12 @@ pub(super) fn survey<F: OpenFile>(
         let mut length = FRAME_HEADER_BYTES as u64;
         let room = segment.segment_bytes - offset;
         if let Ok(header) = FrameHeader::read(step, offset, room, seed) {
-            let whole = header.length_bytes as usize;
+            let whole = header.length_bytes();
             let bytes = sliding.bytes(offset, whole)?;
             let rest = bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default();
             if header.check_payload(rest, seed).is_ok() {
                 survey.has_frames = true;
+                survey.commands += u64::from(header.count);
                 survey.durable_sequence = survey.durable_sequence.max(header.durable_sequence);
                 length = whole as u64;
             }

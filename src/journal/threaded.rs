@@ -1,8 +1,10 @@
-//! Storage for systems without asynchronous I/O: two threads that block, so that the journal's does not.
+//! Storage for systems without asynchronous I/O: threads that block, so that the journal's does
+//! not.
 //!
 //! ```text
 //!   Writer ──submit──▶ [writes]  ──▶ writing thread   ──┐
-//!        └──────────▶ [prepare] ──▶ preparing thread ──┴──▶ [completions] ──▶ Writer, and the waker
+//!        ├──────────▶ [prepare] ──▶ preparing thread ──┼──▶ [completions] ──▶ Writer, and the waker
+//!        └───note───▶ [witness] ──▶ witness thread   ──┘
 //! ```
 //!
 //! # Invariants
@@ -19,14 +21,18 @@ use crossbeam::sync::Parker;
 use super::error::JournalError;
 use super::files::{Files, OpenFile};
 use super::open_segments::OpenSegments;
+use super::place::Position;
 use super::preparing::Preparer;
 use super::storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 use super::waker::{Notifier, Waker};
+use super::witness::Witness;
+use super::witnessing::Witnessing;
 
 /// Storage that works on threads of its own, over the blocking calls of [`Files`].
 pub struct Threaded<F: Files> {
     /// Before the writing thread, so that it ends first: it hands its files on to that one.
     preparing: Preparer<F>,
+    witnessing: Witnessing,
     writing: Worker<F>,
     completions: Arc<ArrayQueue<Completion>>,
     parker: Parker,
@@ -87,24 +93,25 @@ impl Done {
 }
 
 impl<F: Files> Threaded<F> {
-    /// Starts the threads. `segments` are those that operations may name from the start.
+    /// Starts the threads, for a writer that goes on at `position`.
     ///
     /// # Errors
     ///
     /// [`JournalError::Io`] if a segment cannot be opened or a thread not started.
     pub fn start(
         files: &F,
-        segments: &[u32],
+        position: &Position,
         waker: &Waker,
         description: String,
     ) -> Result<Threaded<F>, JournalError> {
-        let completions = Arc::new(ArrayQueue::new(OPERATIONS_MAX));
+        // One more: a witness may fail that nobody demanded.
+        let completions = Arc::new(ArrayQueue::new(OPERATIONS_MAX + 1));
         let parker = Parker::new();
         let done = || Done {
             completions: Arc::clone(&completions),
             notifier: Notifier::new(parker.unparker(), waker),
         };
-        let open = OpenSegments::open(files, segments)?;
+        let open = OpenSegments::open(files, &position.segments())?;
         let failed = |error| JournalError::io_whole("start a thread for", files.path(""), error);
 
         let requests = Arc::new(ArrayQueue::new(2 * OPERATIONS_MAX));
@@ -120,6 +127,12 @@ impl<F: Files> Threaded<F> {
             .map_err(failed)?;
         let writing = Worker { requests, thread: Some(thread) };
 
+        let witnessed = done();
+        let witnessing = Witnessing::start(files, Witness::of(position), move |told| {
+            witnessed.put(told.into());
+            witnessed.notifier.notify();
+        })?;
+
         let (adopting, write_thread) = (Arc::clone(&writing.requests), writing.thread().clone());
         let done = done();
         let preparing = Preparer::start(files, move |ticket, made| {
@@ -132,11 +145,21 @@ impl<F: Files> Threaded<F> {
             done.put(Completion { ticket, buffer: None, result });
             done.notifier.notify();
         })?;
-        Ok(Threaded { writing, preparing, completions, parker, under_way: 0, description })
+        Ok(Threaded {
+            writing,
+            preparing,
+            witnessing,
+            completions,
+            parker,
+            under_way: 0,
+            description,
+        })
     }
 
     fn check_threads(&self) {
-        let died = self.writing.handle().is_finished() || self.preparing.has_died();
+        let died = self.writing.handle().is_finished()
+            || self.preparing.has_died()
+            || self.witnessing.has_died();
         assert!(!died || !self.completions.is_empty(), "a thread of the journal's storage died");
     }
 }
@@ -147,14 +170,19 @@ impl<F: Files> Storage for Threaded<F> {
         self.under_way += 1;
         match operation {
             Operation::Prepare(header) => self.preparing.make(ticket, header),
+            Operation::Witness(witness) => self.witnessing.demand(ticket, witness),
             _ => self.writing.push(Request::Do(ticket, operation)),
         }
     }
 
+    fn note(&mut self, witness: &Witness) {
+        self.witnessing.note(witness);
+    }
+
     fn complete(&mut self) -> Option<Completion> {
         let completion = self.completions.pop();
-        if completion.is_some() {
-            self.under_way -= 1;
+        if let Some(completion) = &completion {
+            self.under_way -= usize::from(completion.ticket > 0);
         } else if self.under_way > 0 {
             self.check_threads();
         }
@@ -217,7 +245,9 @@ impl<F: Files> WritingThread<F> {
                 drop(self.open.take(segment));
                 (None, Ok(()))
             }
-            Operation::Prepare(_) => unreachable!("the other thread prepares"),
+            Operation::Prepare(_) | Operation::Witness(_) => {
+                unreachable!("other threads do that")
+            }
         };
         self.done.put(Completion { ticket, buffer, result });
         self.done.notifier.notify();

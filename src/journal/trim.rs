@@ -42,15 +42,29 @@ pub(super) fn fill_block<F: Files>(
     let used = (position.offset - start) as usize;
     let mut block = Buffer::new(BLOCK_BYTES);
     files.open(&name, Access::Read)?.read_at(start, block.bytes_mut())?;
-    let (head, padding) = block.bytes_mut()[used..].split_at_mut(FRAME_HEADER_BYTES);
-    padding.fill(0);
+    put_mark(&mut block.bytes_mut()[used..], position, position.marked_sequence, 0, key);
+    files.open(&name, Access::Write)?.write_at(start, block.bytes(), true)
+}
 
+/// Fills `room`, which stands at `position` and ends with a block, with a closing frame, and moves
+/// `position` behind it. One that begins an epoch says up to which sequence commands are given up.
+pub(super) fn put_mark(
+    room: &mut [u8],
+    position: &mut Position,
+    durable_sequence: u64,
+    given_up: u64,
+    key: Option<&Key>,
+) {
+    let (head, padding) = room.split_at_mut(FRAME_HEADER_BYTES);
+    padding.fill(0);
     let seed = frame_seed(&position.journal_id, position.segment);
     let mut header = FrameHeader::new_zeroed();
-    header.kind = FrameKind::Mark as u8;
+    header.kind = FrameKind::Mark as u8 | position.flags();
+    header.epoch = position.epoch;
     header.first_sequence = position.last_sequence + 1;
-    header.durable_sequence = position.marked_sequence;
-    header.length_bytes = (BLOCK_BYTES - used) as u32;
+    header.durable_sequence = durable_sequence;
+    header.first_timestamp = given_up;
+    header.length_steps = ((head.len() + padding.len()) / FRAME_HEADER_BYTES) as u16;
     header.offset_steps = (position.offset / FRAME_HEADER_BYTES as u64) as u32;
     header.previous_checksum = position.previous_checksum;
     header.payload_checksum = crc32c::crc32c_append(seed, padding);
@@ -59,10 +73,8 @@ pub(super) fn fill_block<F: Files>(
     }
     header.checksum = header.sum(seed);
     head.copy_from_slice(header.as_bytes());
-    files.open(&name, Access::Write)?.write_at(start, block.bytes(), true)?;
-
-    position.offset = end;
+    position.offset += header.length_bytes() as u64;
     position.previous_checksum = header.checksum;
     position.previous_seal = header.seal;
-    Ok(())
+    position.marked_sequence = durable_sequence;
 }

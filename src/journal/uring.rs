@@ -8,13 +8,15 @@
 //!
 //! # Invariants
 //!
-//! * A buffer that the kernel may read from lies in `flights`, and stays there until its completion was
-//!   taken in. Dropping the storage waits for that.
-//! * A file is closed only when no entry of the submission queue names it; the kernel holds on to the
-//!   files of what it has begun.
+//! * A buffer that the kernel may read from lies in `flights`, and stays there until its completion
+//!   was taken in. Dropping the storage waits for that.
+//! * A file is closed only when no entry of the submission queue names it; the kernel holds on to
+//!   the files of what it has begun.
 //! * There is never more under way than the queues hold.
 //!
 //! One of the few places with `unsafe`: memory is lent to the kernel here.
+
+mod trial;
 
 use std::collections::VecDeque;
 use std::io;
@@ -31,12 +33,15 @@ use super::buffer::{Buffer, Registration};
 use super::directory::{Directory, DiskFile};
 use super::error::JournalError;
 use super::files::Files;
-use super::format::BLOCK_BYTES;
 use super::open_segments::OpenSegments;
+use super::place::Position;
 use super::preparing::Preparer;
 use super::segments::segment_name;
 use super::storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 use super::waker::{Notifier, Waker};
+use super::witness::Witness;
+use super::witnessing::{Told, Witnessing};
+pub(super) use trial::try_out;
 
 /// Entries of the submission queue: every operation has at most one at a time.
 const ENTRIES: u32 = OPERATIONS_MAX as u32;
@@ -57,8 +62,10 @@ pub struct Uring {
     /// Released, and perhaps still named in the submission queue.
     released: Vec<DiskFile>,
     preparing: Preparer<Directory>,
-    preparing_count: usize,
-    made: Arc<ArrayQueue<Made>>,
+    witnessing: Witnessing,
+    /// Operations that threads do, and not the kernel.
+    threads_count: usize,
+    told: Arc<ArrayQueue<FromThread>>,
     parker: Parker,
     done: VecDeque<Completion>,
     files: Directory,
@@ -78,39 +85,47 @@ enum Request {
     Sync,
 }
 
-/// A segment that the preparing thread has made.
-struct Made {
-    ticket: u64,
-    result: Result<(u32, DiskFile), JournalError>,
+/// What a thread has done.
+enum FromThread {
+    /// A segment was made.
+    Made(u64, Result<(u32, DiskFile), JournalError>),
+    /// The witness was written, or could not be.
+    Witnessed(Told),
 }
 
 impl Uring {
-    /// Sets up the queues. `segments` are those that operations may name from the start. `waker` is
-    /// called when a segment was made; for writes see [`Storage::descriptor`].
+    /// Sets up the queues for a writer that goes on at `position`. `waker` is called when a thread
+    /// has done something; for writes see [`Storage::descriptor`].
     ///
     /// # Errors
     ///
-    /// [`JournalError::Io`] if a segment cannot be opened, the system has no `io_uring` or refuses a
-    /// thread.
+    /// [`JournalError::Io`] if a segment cannot be opened, the system has no `io_uring` or refuses
+    /// a thread.
     pub fn start(
         files: &Directory,
-        segments: &[u32],
+        position: &Position,
         waker: &Waker,
     ) -> Result<Uring, JournalError> {
         let ring = IoUring::new(ENTRIES).map_err(|error| {
             JournalError::io_whole("set up io_uring for", files.path(""), error)
         })?;
-        let open = OpenSegments::open(files, segments)?;
-        let made = Arc::new(ArrayQueue::new(OPERATIONS_MAX));
+        let open = OpenSegments::open(files, &position.segments())?;
+        // One more: a witness may fail that nobody demanded.
+        let told = Arc::new(ArrayQueue::new(OPERATIONS_MAX + 1));
         let parker = Parker::new();
-        let notifier = Notifier::new(parker.unparker(), waker);
-        let queue = Arc::clone(&made);
-        let preparing = Preparer::start(files, move |ticket, result| {
-            assert!(
-                queue.push(Made { ticket, result }).is_ok(),
-                "the queue holds all there can be"
-            );
-            notifier.notify();
+        let tell = || {
+            let (queue, notifier) = (Arc::clone(&told), Notifier::new(parker.unparker(), waker));
+            move |what| {
+                assert!(queue.push(what).is_ok(), "the queue holds all there can be");
+                notifier.notify();
+            }
+        };
+        let made = tell();
+        let preparing =
+            Preparer::start(files, move |ticket, result| made(FromThread::Made(ticket, result)))?;
+        let witnessed = tell();
+        let witnessing = Witnessing::start(files, Witness::of(position), move |told| {
+            witnessed(FromThread::Witnessed(told));
         })?;
         Ok(Uring {
             ring,
@@ -122,8 +137,9 @@ impl Uring {
             open,
             released: Vec::with_capacity(OPERATIONS_MAX),
             preparing,
-            preparing_count: 0,
-            made,
+            witnessing,
+            threads_count: 0,
+            told,
             parker,
             done: VecDeque::with_capacity(OPERATIONS_MAX + 1),
             files: files.clone(),
@@ -133,7 +149,7 @@ impl Uring {
 
     /// How many operations have begun or wait in the submission queue.
     fn under_way(&self) -> usize {
-        self.flight_count + self.preparing_count + self.done.len()
+        self.flight_count + self.threads_count + self.done.len()
     }
 
     fn take_off(&mut self, flight: Flight) {
@@ -170,24 +186,30 @@ impl Uring {
             Request::Sync => opcode::Fsync::new(fd).flags(types::FsyncFlags::DATASYNC).build(),
         };
         let entry: squeue::Entry = entry.user_data(index as u64);
-        // SAFETY: the kernel reads, and never writes, the bytes of the flight's buffer from when it takes
-        // the entry in until it has put a completion for it. All that time the buffer lies in
+        // SAFETY: the kernel reads, and never writes, the bytes of the flight's buffer from when it
+        // takes the entry in until it has put a completion for it. All that time the buffer lies in
         // `self.flights`: only `land` takes it out, when that completion was read, and `drop` waits
-        // for it. A buffer's memory does not move with it and is freed only with it. Nobody writes to
-        // it meanwhile, since the buffer itself was moved in here. Where the entry names registered
-        // memory, it is that of this buffer: `register` alone gives a buffer this storage's number,
-        // and a buffer keeps its memory for life. The descriptor is open until the kernel takes the
-        // entry in: files are closed by `close_released` only.
+        // for it. A buffer's memory does not move with it and is freed only with it. Nobody writes
+        // to it meanwhile, since the buffer itself was moved in here. Where the entry names
+        // registered memory, it is that of this buffer: `register` alone gives a buffer this
+        // storage's number, and a buffer keeps its memory for life. The descriptor is open until
+        // the kernel takes the entry in: files are closed by `close_released` only.
         let pushed = unsafe { self.ring.submission().push(&entry) };
         pushed.expect("the queue has an entry for each operation");
     }
 
     /// Takes in what is done, as far as it is known without asking the system.
     fn reap(&mut self) {
-        while let Some(Made { ticket, result }) = self.made.pop() {
-            self.preparing_count -= 1;
-            let result = result.map(|(segment, file)| self.open.put(segment, file));
-            self.done.push_back(Completion { ticket, buffer: None, result });
+        while let Some(told) = self.told.pop() {
+            let completion = match told {
+                FromThread::Made(ticket, result) => {
+                    let result = result.map(|(segment, file)| self.open.put(segment, file));
+                    Completion { ticket, buffer: None, result }
+                }
+                FromThread::Witnessed(told) => told.into(),
+            };
+            self.threads_count -= usize::from(completion.ticket > 0);
+            self.done.push_back(completion);
         }
         loop {
             let Some(entry) = self.ring.completion().next() else {
@@ -236,8 +258,8 @@ impl Uring {
         self.done.push_back(Completion { ticket: flight.ticket, buffer, result });
     }
 
-    /// Gives the kernel what waits in the submission queue, and waits until `completions` of all that
-    /// it has are done.
+    /// Gives the kernel what waits in the submission queue, and waits until `completions` of all
+    /// that it has are done.
     fn enter(&mut self, completions: usize) {
         match self.ring.submit_and_wait(completions) {
             Ok(_) => {}
@@ -266,6 +288,11 @@ impl Uring {
         }
     }
 
+    fn check_threads(&self) {
+        let died = self.preparing.has_died() || self.witnessing.has_died();
+        assert!(!died || !self.told.is_empty(), "a thread of the journal's storage died");
+    }
+
     /// Operations that the kernel has in hand.
     fn begun(&mut self) -> usize {
         self.flight_count - self.ring.submission().len()
@@ -285,8 +312,8 @@ impl Storage for Uring {
             })
             .collect();
         // SAFETY: the vectors describe memory that is alive and initialised. The kernel holds on to
-        // its pages until the ring is gone, even if a buffer is freed before, and reads from them only
-        // for entries that name them; `push_entry` says why those find the buffer alive.
+        // its pages until the ring is gone, even if a buffer is freed before, and reads from them
+        // only for entries that name them; `push_entry` says why those find the buffer alive.
         let registered = unsafe { self.ring.submitter().register_buffers(&vectors) };
         // Where the system lets no more memory be locked, writes only take a little longer.
         if registered.is_ok() {
@@ -301,8 +328,12 @@ impl Storage for Uring {
         assert!(self.under_way() < OPERATIONS_MAX, "more is under way than was agreed");
         match operation {
             Operation::Prepare(header) => {
-                self.preparing_count += 1;
+                self.threads_count += 1;
                 self.preparing.make(ticket, header);
+            }
+            Operation::Witness(witness) => {
+                self.threads_count += 1;
+                self.witnessing.demand(ticket, witness);
             }
             Operation::Write { segment, offset, buffer, bytes, durable } => {
                 let what = Request::Write { buffer, offset, bytes, written: 0, durable };
@@ -319,6 +350,10 @@ impl Storage for Uring {
         }
     }
 
+    fn note(&mut self, witness: &Witness) {
+        self.witnessing.note(witness);
+    }
+
     fn begin(&mut self) {
         if !self.is_broken && !self.ring.submission().is_empty() {
             self.enter(0);
@@ -328,9 +363,8 @@ impl Storage for Uring {
     fn complete(&mut self) -> Option<Completion> {
         if self.done.is_empty() {
             self.reap();
-            if self.preparing_count > 0 {
-                let died = self.preparing.has_died() && self.made.is_empty();
-                assert!(!died, "a thread of the journal's storage died");
+            if self.threads_count > 0 {
+                self.check_threads();
             }
         }
         self.done.pop_front()
@@ -344,9 +378,8 @@ impl Storage for Uring {
             }
             if self.flight_count > 0 && !self.is_broken {
                 self.enter(1);
-            } else if self.preparing_count > 0 {
-                let died = self.preparing.has_died() && self.made.is_empty();
-                assert!(!died, "a thread of the journal's storage died");
+            } else if self.threads_count > 0 {
+                self.check_threads();
                 self.parker.park();
             } else {
                 return;
@@ -380,42 +413,6 @@ impl Drop for Uring {
                 mem::forget(mem::take(&mut self.flights));
                 return;
             }
-        }
-    }
-}
-
-/// Whether the system lets this process do durable writes through a ring: writes `buffer` to the start
-/// of `file`.
-///
-/// # Errors
-///
-/// Why not.
-pub(super) fn try_out(file: &impl AsFd, buffer: &Buffer) -> io::Result<()> {
-    let mut ring = IoUring::new(1)?;
-    let fd = types::Fd(file.as_fd().as_raw_fd());
-    let entry = opcode::Write::new(fd, buffer.bytes().as_ptr(), BLOCK_BYTES as u32)
-        .rw_flags(libc::RWF_DSYNC)
-        .build();
-    assert!(buffer.bytes().len() >= BLOCK_BYTES);
-    // SAFETY: `buffer` is borrowed, so nobody writes to it, and it and `file` outlive the wait below,
-    // which returns only once the kernel is done with the one entry that there is. The kernel only
-    // reads from it.
-    unsafe { ring.submission().push(&entry) }.expect("the queue is empty");
-    let mut submitted = 0;
-    loop {
-        match ring.submit_and_wait(1) {
-            Ok(count) => submitted += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if submitted == 0 => return Err(error),
-            // The kernel has the entry: there is no way but to wait for it.
-            Err(_) => std::thread::yield_now(),
-        }
-        if let Some(entry) = ring.completion().next() {
-            return match entry.result() {
-                code if code < 0 => Err(io::Error::from_raw_os_error(-code)),
-                count if count.unsigned_abs() as usize == BLOCK_BYTES => Ok(()),
-                _ => Err(io::ErrorKind::WriteZero.into()),
-            };
         }
     }
 }

@@ -20,6 +20,12 @@ pub struct Wanted {
     pub orders: Option<u64>,
     /// How long ids are remembered, in nanoseconds; 0: for ever.
     pub retention_ns: Option<u64>,
+    /// Capacities for which no command was taken in yet are taken back: what is left open is as at
+    /// the last command.
+    pub withdraws_capacities: bool,
+    /// `retention_ns` may be shorter than the journal's: what is forgotten sooner no longer
+    /// protects from executing a repeated command again.
+    pub shortens_retention: bool,
 }
 
 /// The rules of a journal that begins now, or of an engine that keeps none: the defaults, with what
@@ -60,11 +66,13 @@ fn tables<'a>(
     ]
 }
 
-/// The journal's rules with what the start asks for.
+/// The journal's rules with what the start asks for: `journaled` is the last record, `used` the one
+/// under which the last command was taken in, if one was.
 pub(super) fn wanted_rules<F: Files>(
     files: &F,
     wanted: &Wanted,
     journaled: Option<&Rules>,
+    used: Option<&Rules>,
 ) -> Result<Rules, JournalError> {
     let path = files.path("");
     let mut rules = match journaled {
@@ -72,6 +80,21 @@ pub(super) fn wanted_rules<F: Files>(
         Some(rules) => Rules { version: RULES_VERSION, ..*rules },
         None => return Ok(new_rules(wanted, &files.draw_id())),
     };
+    if wanted.withdraws_capacities {
+        let smallest = Capacities { accounts: 1, transfers: 1, policies: 1, markets: 1, orders: 1 };
+        let least = used.map_or(smallest, |used| used.capacities);
+        let left_open = used.map_or(Capacities::default(), |used| used.capacities);
+        rules.capacities = least;
+        let mut open = left_open;
+        for ((_, capacity, asked), (_, open, _)) in
+            tables(&mut rules.capacities, wanted).into_iter().zip(tables(&mut open, wanted))
+        {
+            // What is asked for is compared with the least below.
+            if asked.is_none() {
+                *capacity = *open;
+            }
+        }
+    }
     for (name, capacity, wanted) in tables(&mut rules.capacities, wanted) {
         let wanted = wanted.unwrap_or(*capacity);
         if wanted < *capacity {
@@ -80,8 +103,19 @@ pub(super) fn wanted_rules<F: Files>(
         }
         *capacity = wanted;
     }
-    rules.retention_ns = wanted.retention_ns.unwrap_or(rules.retention_ns);
+    let retention_ns = wanted.retention_ns.unwrap_or(rules.retention_ns);
+    let journaled = rules.retention_ns;
+    if is_shorter(retention_ns, journaled) && !wanted.shortens_retention {
+        return Err(JournalError::ShorterRetention { path, wanted: retention_ns, journaled });
+    }
+    rules.retention_ns = retention_ns;
     Ok(rules)
+}
+
+/// Whether ids are forgotten sooner under the retention `new` than under `old`, in nanoseconds; 0
+/// is for ever.
+fn is_shorter(new: u64, old: u64) -> bool {
+    new != 0 && (old == 0 || new < old)
 }
 
 /// Refuses commands that were taken in under other rules than this program has.
@@ -91,4 +125,25 @@ pub(super) fn check_rules_version<F: Files>(files: &F, rules: &Rules) -> Result<
     }
     let (path, journaled, program) = (files.path(""), rules.version, RULES_VERSION);
     Err(JournalError::RulesVersion { path, journaled, program })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn for_ever_is_the_longest_retention() {
+        //  new old is shorter
+        let cases = [
+            (0, 0, false),
+            (0, 5, false),
+            (5, 0, true),
+            (5, 5, false),
+            (4, 5, true),
+            (6, 5, false),
+        ];
+        for (new, old, expected) in cases {
+            assert_eq!(is_shorter(new, old), expected, "{new} after {old}");
+        }
+    }
 }

@@ -14,15 +14,19 @@
 //! * A segment is left only when the next one exists durably, by a frame that says so.
 //! * After the first failure nothing is released any more.
 
+mod life;
+
 use std::os::fd::BorrowedFd;
 
 use super::buffer::{Buffer, HUGE_PAGE_BYTES};
 use super::error::JournalError;
-use super::flights::{Flights, IN_FLIGHT_MAX, Syncs};
+use super::flights::{Flights, IN_FLIGHT_MAX, Sync, Syncs};
 use super::format::{BODY_BYTES, FRAME_HEADER_BYTES, GROUP_BYTES_MAX, SegmentHeader};
 use super::group::{GroupBuilder, Room};
+use super::next_segment::NextSegment;
 use super::options::{Durability, Options, check_segment_bytes};
 use super::place::Position;
+use super::reach::{Point, Reach};
 use super::storage::{Completion, Operation, Storage};
 use ringfence_types::{BATCH_COMMANDS_MAX, Command, Rules, Window};
 
@@ -41,19 +45,11 @@ pub struct Writer<S: Storage> {
     syncs: Syncs,
     next_segment: NextSegment,
     next_ticket: u64,
-    /// Highest sequence whose command was written.
-    written_sequence: u64,
-    /// Highest sequence whose command is on stable storage.
-    durable_sequence: u64,
+    reach: Reach,
+    /// The last witness that was asked for.
+    witness: Option<u64>,
     failure: Option<JournalError>,
     cause: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum NextSegment {
-    Missing,
-    Preparing(u64),
-    Ready(u64),
 }
 
 impl<S: Storage> Writer<S> {
@@ -72,16 +68,17 @@ impl<S: Storage> Writer<S> {
             storage,
             options,
             free,
-            builder: GroupBuilder::new(position, options.key),
+            builder: GroupBuilder::new(
+                position,
+                options.key,
+                options.durability == Durability::Async,
+            ),
             flights: Flights::new(BUFFERS),
             syncs: Syncs::new(),
-            next_segment: match position.next_segment_bytes {
-                Some(bytes) => NextSegment::Ready(bytes),
-                None => NextSegment::Missing,
-            },
+            next_segment: NextSegment::new(position.next_segment_bytes),
             next_ticket: 0,
-            written_sequence: position.last_sequence,
-            durable_sequence: position.last_sequence,
+            reach: Reach::new(&position, options.durability),
+            witness: None,
             failure: None,
             cause: None,
         }
@@ -135,7 +132,7 @@ impl<S: Storage> Writer<S> {
             return Ok(false);
         }
 
-        self.builder.put_batch(self.durable_sequence, batch);
+        self.builder.put_batch(self.reach.durable_sequence(), batch);
         Ok(true)
     }
 
@@ -149,13 +146,22 @@ impl<S: Storage> Writer<S> {
         if !self.make_room(FRAME_HEADER_BYTES + size_of::<Rules>()) {
             return Ok(false);
         }
-        self.builder.put_rules(self.durable_sequence, rules);
+        self.builder.put_rules(self.reach.durable_sequence(), rules);
         Ok(true)
     }
 
-    /// Submits what has gathered and collects what is done. Returns the highest sequence that may be
-    /// released: durable with [`Durability::Sync`], written with [`Durability::Async`]. Never waits,
-    /// never allocates.
+    /// Puts a mark. False: there is no room now.
+    fn append_mark(&mut self) -> bool {
+        let has_room = self.make_room(FRAME_HEADER_BYTES);
+        if has_room {
+            self.builder.put_mark(self.reach.durable_sequence());
+        }
+        has_room
+    }
+
+    /// Submits what has gathered and collects what is done. Returns the highest sequence that may
+    /// be released: durable with [`Durability::Sync`], written with [`Durability::Async`]. Never
+    /// waits, never allocates.
     ///
     /// # Errors
     ///
@@ -169,41 +175,19 @@ impl<S: Storage> Writer<S> {
         self.prepare_next();
         self.submit();
         self.storage.begin();
-        Ok(match self.options.durability {
-            Durability::Sync => self.durable_sequence,
-            Durability::Async => self.written_sequence,
-        })
-    }
-
-    /// As [`Writer::append_rules`], but returns when they are durable. Makes the next segment only if
-    /// this one is full.
-    pub(super) fn append_rules_and_wait(&mut self, rules: &Rules) -> Result<(), JournalError> {
-        while !self.append_rules(rules)? {
-            self.poll()?;
-            self.storage.wait();
-        }
-        loop {
-            while let Some(completion) = self.storage.complete() {
-                self.collect(completion);
-            }
-            self.check()?;
-            self.release();
-            self.submit();
-            self.storage.begin();
-            if self.is_drained() {
-                return Ok(());
-            }
-            self.storage.wait();
-        }
+        Ok(self.reach.released_sequence())
     }
 
     /// Where it would go on now: of use only when [`Writer::is_drained`].
     pub(super) fn position(&self) -> Position {
-        let next = match self.next_segment {
-            NextSegment::Ready(bytes) => Some(bytes),
-            NextSegment::Missing | NextSegment::Preparing(_) => None,
-        };
-        Position { next_segment_bytes: next, ..*self.builder.position() }
+        Position { next_segment_bytes: self.next_segment.bytes(), ..*self.builder.position() }
+    }
+
+    /// Why the next segment could not be made, if it could not: what is written now still fits the
+    /// current one. It is tried again now and then.
+    #[must_use]
+    pub fn shortage(&self) -> Option<&JournalError> {
+        self.next_segment.failure()
     }
 
     /// Whether nothing is gathered and nothing is being written.
@@ -225,34 +209,14 @@ impl<S: Storage> Writer<S> {
         if !self.is_drained() || marked_sequence == last || !self.syncs.is_empty() {
             return Ok(());
         }
-        if self.durable_sequence < last {
+        if self.reach.durable_sequence() < last {
             self.sync(segment, false);
             self.storage.begin();
             return Ok(());
         }
         // No room means that more is being written, and marks with it.
-        if self.make_room(FRAME_HEADER_BYTES) {
-            self.builder.put_mark(self.durable_sequence);
-        }
+        self.append_mark();
         self.poll().map(|_| ())
-    }
-
-    /// Writes and syncs all that was appended, with a closing frame. Waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`Writer::poll`].
-    pub fn close(mut self) -> Result<(), JournalError> {
-        loop {
-            self.idle()?;
-            let is_preparing = matches!(self.next_segment, NextSegment::Preparing(_));
-            let position = self.builder.position();
-            let is_marked = position.marked_sequence == position.last_sequence;
-            if self.is_drained() && self.syncs.is_empty() && is_marked && !is_preparing {
-                return Ok(());
-            }
-            self.storage.wait();
-        }
     }
 
     /// Waits until something completes; returns at once if nothing is under way.
@@ -298,16 +262,22 @@ impl<S: Storage> Writer<S> {
 
     /// Goes over to the next segment, if it is there.
     fn end_segment(&mut self) -> bool {
-        let NextSegment::Ready(next_bytes) = self.next_segment else {
+        let Some(next_bytes) = self.next_segment.bytes() else {
+            self.next_segment.need();
             return false;
         };
-        if self.syncs.is_full() || (self.builder.is_empty() && !self.begin_group()) {
+        // Without waiting for the disk, no more than two segments are at risk.
+        let leaves_another = self.flights.end_a_segment() || !self.syncs.is_empty();
+        if self.options.durability == Durability::Async && leaves_another {
             return false;
         }
-        self.builder.put_end(self.durable_sequence);
+        if self.builder.is_empty() && !self.begin_group() {
+            return false;
+        }
+        self.builder.put_end(self.reach.durable_sequence());
         self.close_group();
         self.builder.enter_next_segment(next_bytes);
-        self.next_segment = NextSegment::Missing;
+        self.next_segment.enter();
         true
     }
 
@@ -338,7 +308,7 @@ impl<S: Storage> Writer<S> {
     }
 
     fn prepare_next(&mut self) {
-        if self.next_segment != NextSegment::Missing {
+        if !self.next_segment.is_wanted() {
             return;
         }
         let bytes = self.options.segment_bytes;
@@ -346,27 +316,37 @@ impl<S: Storage> Writer<S> {
         let header = SegmentHeader::new(journal_id, segment + 1, bytes, self.options.key.as_ref());
         let ticket = self.take_ticket();
         self.storage.submit(ticket, Operation::Prepare(header));
-        self.next_segment = NextSegment::Preparing(ticket);
+        self.next_segment.ask(ticket);
     }
 
     fn sync(&mut self, segment: u32, leaves_segment: bool) {
         let ticket = self.take_ticket();
         self.storage.submit(ticket, Operation::Sync { segment });
-        self.syncs.push(ticket, segment, self.written_sequence, leaves_segment);
+        self.syncs.push(Sync {
+            ticket,
+            segment,
+            point: self.reach.written(),
+            leaves_segment,
+            is_done: false,
+        });
     }
 
     fn collect(&mut self, completion: Completion) {
         self.free.extend(completion.buffer);
-        if let Err(error) = completion.result {
+        let ticket = completion.ticket;
+        let result = match completion.result {
+            result if self.next_segment.is_of(ticket) => {
+                self.next_segment.made(result, self.options.segment_bytes)
+            }
+            result => result,
+        };
+        if let Err(error) = result {
             // The first failure is the one to tell; what follows may only follow from it.
             if self.failure.is_none() && self.cause.is_none() {
                 self.failure = Some(error);
             }
-            return;
-        }
-        let ticket = completion.ticket;
-        if self.next_segment == NextSegment::Preparing(ticket) {
-            self.next_segment = NextSegment::Ready(self.options.segment_bytes);
+        } else if self.witness == Some(ticket) {
+            self.witness = None;
         } else if !self.syncs.land(ticket) {
             // What a release completed needs no notice.
             let _ = self.flights.land(ticket);
@@ -376,10 +356,9 @@ impl<S: Storage> Writer<S> {
     /// Releases groups from the oldest on, as far as they are done.
     fn release(&mut self) {
         while let Some(flight) = self.flights.release() {
-            self.written_sequence = flight.last_sequence;
-            if self.options.durability == Durability::Sync {
-                self.durable_sequence = flight.last_sequence;
-            }
+            let end = (flight.segment, flight.offset + flight.bytes as u64);
+            let point = Point { sequence: flight.last_sequence, end };
+            self.reach.write(point, flight.has_batches);
             match self.options.durability {
                 _ if !flight.ends_segment => {}
                 Durability::Sync => self.leave_segment(flight.segment),
@@ -388,10 +367,13 @@ impl<S: Storage> Writer<S> {
             }
         }
         while let Some(sync) = self.syncs.release() {
-            self.durable_sequence = self.durable_sequence.max(sync.sequence);
+            self.reach.sync(sync.point);
             if sync.leaves_segment {
                 self.leave_segment(sync.segment);
             }
+        }
+        if let Some(witness) = self.reach.note() {
+            self.storage.note(&witness);
         }
     }
 

@@ -16,6 +16,7 @@
 //! | [`notice`] | what the gateway says to publish between two commands |
 //! | [`session`] | connections of clients, shared by gateway and publish |
 //! | [`replay`] | journal to engine, without a ring |
+//! | [`export`] | a journal as an input for `apply` |
 //! | [`snapshot`] | snapshots, made beside a running engine |
 //!
 //! # Invariants
@@ -24,6 +25,7 @@
 //!   [`Options::report`], and what went wrong is a [`NodeError`].
 
 mod error;
+pub mod export;
 pub mod gateway;
 mod gauge;
 mod memory;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::options::{Message, Report};
 use crate::pipeline::{Journal, LateBell};
-use crate::replay::{self, Remake, Replayer};
+use crate::replay::{self, Remake, ReplayError, Replayer};
 use crate::{NodeError, outcome_log};
 use ringfence_engine::Engine;
 use ringfence_journal::outcomes::Log;
 use ringfence_journal::{
-    Backend, DataDir, Disk, Durability, Options, Recovered, Waker, Wanted, Writer,
+    Backend, DataDir, Disk, Durability, Entry, Options, Rebuild, Recovered, Waker, Wanted, Writer,
 };
+use ringfence_types::Rules;
 
 /// What a data directory holds.
 pub(crate) struct Kept {
@@ -68,17 +69,13 @@ pub(crate) fn recover(
         ));
     }
     let mut replayer = Replayer::starting(begin, Remake::new(log), u64::MAX);
-    let mut refused = None;
+    let mut rebuilding = Rebuilding { replayer: &mut replayer, failure: None, report };
     let recovered =
-        ringfence_journal::recover_after(dir, anchor.as_ref(), wanted, options, |entry| {
-            if refused.is_none() {
-                refused = replayer.apply(&entry).err();
-            }
-            report(Message::Replayed(replayer.commands()));
-        })?;
-    if let Some(error) = refused {
-        return Err(error.into());
+        ringfence_journal::recover_after(dir, anchor.as_ref(), wanted, options, &mut rebuilding);
+    if let Some(failure) = rebuilding.failure {
+        return Err(failure.into());
     }
+    let recovered = recovered?;
     let (engine, remade) = replayer.into_parts();
     let engine = engine.expect("a recovered journal has rules");
     let mut log = remade.finish()?;
@@ -93,6 +90,29 @@ pub(crate) fn recover(
         report(Message::Note(note.clone()));
     }
     Ok(Kept { engine, recovered, log })
+}
+
+/// Applies a journal's entries, up to the first that cannot be.
+struct Rebuilding<'a> {
+    replayer: &'a mut Replayer<Remake>,
+    failure: Option<ReplayError>,
+    report: &'a mut Report,
+}
+
+impl Rebuild for Rebuilding<'_> {
+    fn entry(&mut self, entry: Entry<'_>) {
+        if self.failure.is_none() {
+            self.failure = self.replayer.apply(&entry).err();
+        }
+        (self.report)(Message::Replayed(self.replayer.commands()));
+    }
+
+    fn begin(&mut self, rules: &Rules) -> bool {
+        if self.failure.is_none() {
+            self.failure = self.replayer.put_in_force(rules).err();
+        }
+        self.failure.is_none()
+    }
 }
 
 /// The writer that goes on where `recovered` ends.

@@ -1,39 +1,39 @@
-//! Cache lines that a producer will write soon are asked for ahead of time.
+//! Prefetches the cache lines that a producer will write soon.
 //!
 //! ```text
-//!          claim         asked for           limit: released by the last readers
+//!          claim         prefetched          limit: released by the last readers
 //!        ├───────┤      ├───────┤              │
 //!   ─────┴───────┴──────┴───────┴──────────────┴──────▶ sequence
 //!        first
 //!        └── distance ──▶
 //! ```
 //!
-//! A slot that is used again lies in the cache of the core that read it. A store to it waits until
-//! the line has come over, and since stores take effect in order, so do all behind it; only as
-//! many lines are under way as the store buffer has room for. A cursor that is stored after every
-//! value fills that buffer so quickly that the producer runs at the speed of single transfers.
-//! Asked for ahead of time, the lines come over side by side.
+//! A slot that is used again is in the cache of the core that read it. A store to it waits for the
+//! transfer of its line, and so do all stores behind it, because stores take effect in order. The
+//! number of stores that wait is limited by the store buffer. A cursor that is stored after each
+//! value fills that buffer so quickly that the producer runs at the speed of one transfer after the
+//! other. Prefetched lines are transferred in parallel.
 //!
 //! # Invariants
 //!
-//! * Only slots are asked for that every reader has released: others are still being read, and
-//!   would have to be fetched back.
-//! * Nothing but speed depends on it: no memory is read or written, and no order is implied.
+//! * Only slots that all readers have released are prefetched: others are still read, and would be
+//!   transferred back.
+//! * Only speed depends on it: no memory is read or written, and no order is implied.
 
 use core::ptr::NonNull;
 
-/// What the caches move.
+/// Size of a cache line.
 const LINE_BYTES: usize = 64;
-/// How far ahead of the first claimed slot lines are asked for.
+/// Distance of the prefetch from the first claimed slot.
 const DISTANCE_BYTES: usize = 384;
-/// Most lines for one claim. The processor notices by itself that it is to fetch the rest of a
-/// long run.
+/// Most lines prefetched for one claim. The processor itself recognises a longer run and prefetches
+/// its rest.
 const LINES_MAX: usize = 32;
 
-/// Asks for the lines that the next claim will write if it is like this one of `count` slots from
-/// sequence `first` on, or for those [`DISTANCE_BYTES`] ahead if that is further, if the slots
-/// before `limit` are free. `base` is where the lane of
-/// `mask + 1` slots starts.
+/// Prefetches the lines that the next claim will write if it is like this one, of `count` slots
+/// from sequence `first` on; or the lines [`DISTANCE_BYTES`] ahead, if these are further. Does so
+/// only if their slots are before `limit`, and therefore free. `base` is the start of the lane,
+/// which has `mask + 1` slots.
 #[inline(always)]
 pub(super) fn ask_for_lines<T>(
     base: NonNull<T>,
@@ -49,7 +49,7 @@ pub(super) fn ask_for_lines<T>(
     let distance = const { slots_ahead(core::mem::size_of::<T>()) };
     let step = const { slots_per_line(core::mem::size_of::<T>()) };
     let lines = bytes.div_ceil(LINE_BYTES);
-    // Where several slots share a line, the first of them asks for it.
+    // If several slots share a line, the first of them prefetches it.
     if count == 1 && step > 1 {
         if first & (step as u64 - 1) != 0 {
             return;
@@ -70,17 +70,17 @@ pub(super) fn ask_for_lines<T>(
     }
 }
 
-/// Tells the optimiser to keep what follows out of the way, behind a jump.
+/// Tells the optimiser that the code behind a call of this is rarely executed.
 #[cold]
 #[inline(always)]
 fn seldom() {}
 
-/// [`DISTANCE_BYTES`] in slots of `bytes`.
+/// [`DISTANCE_BYTES`], in slots of `bytes` bytes.
 const fn slots_ahead(bytes: usize) -> usize {
     if bytes == 0 { 0 } else { DISTANCE_BYTES.div_ceil(bytes) }
 }
 
-/// How many slots of `bytes` one line holds, as a power of two; one, if it does not hold one.
+/// Number of slots of `bytes` bytes on one line, rounded down to a power of two; at least 1.
 pub(super) const fn slots_per_line(bytes: usize) -> usize {
     if bytes == 0 || bytes >= LINE_BYTES {
         return 1;
@@ -89,7 +89,7 @@ pub(super) const fn slots_per_line(bytes: usize) -> usize {
     1 << fit.ilog2()
 }
 
-/// Asks for the line at `address`, to be written.
+/// Prefetches the line at `address` for writing.
 #[inline(always)]
 #[allow(clippy::pointers_in_nomem_asm_block, reason = "a hint neither reads nor writes memory")]
 fn fetch_to_write(address: *const u8) {

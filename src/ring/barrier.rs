@@ -1,10 +1,9 @@
-//! A stage's barrier: how far the cursors and marks that it waits for let it go.
+//! The barrier of a stage: up to which sequence it may go, by the cursors and marks it waits for.
 //!
 //! # Invariants
 //!
-//! * Before `until` everything is published, and nothing from the stage's next slot up to there
-//!   was skipped.
-//! * Skipped sequences that stand right in front of the stage are jumped over, each counted once.
+//! * All slots from the stage's next one up to `until` are published, and none of them is skipped.
+//! * Skipped sequences directly in front of the stage are jumped over, and each is counted once.
 
 use alloc::boxed::Box;
 
@@ -14,34 +13,34 @@ use super::order;
 use super::state::{Filled, RingState};
 use crate::sync::Arc;
 
-/// How far a stage may go.
+/// Up to which sequence a stage may go.
 pub struct Barrier {
     ring: Arc<RingState>,
     /// The cursors that the stage waits for; at least one.
     upstream: Box<[Arc<Cursor>]>,
     input: Input,
-    /// Everything before this sequence is there, as far as the stage has looked.
+    /// All slots before this sequence are available, as of the last look.
     until: u64,
 }
 
-/// How a stage finds out what of the input lane is there.
+/// How a stage finds out which slots of the input lane are published.
 enum Input {
     /// The graph is not built yet, as far as this stage has looked.
     Unknown,
-    /// The cursors upstream say it all.
+    /// By the cursors upstream alone.
     InOrder,
-    /// Producers mark what is filled.
+    /// By the marks of several producers.
     Marked(Gaps),
 }
 
-/// What a stage knows of skipped sequences, where several producers may skip some.
+/// What a stage knows about skipped sequences, in a ring of several producers.
 struct Gaps {
     marks: Arc<Marks>,
-    /// Whether the stage waits for the producers themselves, so that it goes by their marks.
+    /// True if the stage waits for the producers themselves, so that it reads their marks.
     first: bool,
     /// Skipped sequences that the stage has jumped over.
     jumped: u64,
-    /// Whether some of them lie between what is released and what is taken.
+    /// True if some of them lie between the released and the taken slots.
     unreleased: bool,
 }
 
@@ -52,14 +51,14 @@ impl Barrier {
         Self { ring, upstream, input: Input::Unknown, until }
     }
 
-    /// The sequence behind the last one that is there, as far as the stage has looked.
+    /// The sequence behind the last available slot, as of the last look.
     #[inline(always)]
     pub(super) fn until(&self) -> u64 {
         self.until
     }
 
-    /// Looks again how far the stage may go. Returns where it goes on: at `taken`, where it
-    /// stands, or behind the sequences from there on that were skipped.
+    /// Looks again how far the stage may go. Returns the sequence at which it continues: `taken`,
+    /// its place so far, or the one behind skipped sequences that follow there.
     #[inline]
     pub(super) fn look(&mut self, taken: u64) -> u64 {
         match &self.input {
@@ -86,7 +85,7 @@ impl Barrier {
     #[cold]
     fn find_input(&mut self, taken: u64) -> u64 {
         self.input = match self.ring.filled.get() {
-            // Nothing is there yet.
+            // Nothing can be published yet.
             None => return taken,
             Some(Filled::InOrder) => Input::InOrder,
             Some(Filled::Marked { marks, producers }) => {
@@ -99,8 +98,8 @@ impl Barrier {
         self.look(taken)
     }
 
-    /// Jumps over what was skipped right in front of the stage, and finds the run of slots that
-    /// are there behind it.
+    /// Jumps over skipped sequences directly in front of the stage, and finds the published slots
+    /// that follow.
     #[inline]
     fn look_at_marks(&mut self, taken: u64) -> u64 {
         let Input::Marked(gaps) = &self.input else { unreachable!("called for marked lanes") };
@@ -121,8 +120,8 @@ impl Barrier {
         self.look_at_gaps(taken, limit)
     }
 
-    /// As [`look_at_marks`](Self::look_at_marks), behind other stages that are at `limit` and
-    /// have jumped too.
+    /// As [`look_at_marks`](Self::look_at_marks), for a stage behind others, which are at `limit`
+    /// and have jumped over the same sequences.
     #[cold]
     fn look_at_gaps(&mut self, taken: u64, limit: u64) -> u64 {
         let Input::Marked(gaps) = &self.input else { unreachable!("called for marked lanes") };
@@ -145,15 +144,15 @@ impl Barrier {
         }
     }
 
-    /// Notes that a jump started behind slots that are taken and not released.
+    /// Notes that the last jump started behind slots that are taken and not released.
     pub(super) fn jumped_ahead(&mut self) {
         if let Input::Marked(gaps) = &mut self.input {
             gaps.unreleased = true;
         }
     }
 
-    /// The position of the cursor of a stage that releases everything before `position`: skipped
-    /// sequences that follow directly, before `taken`, are released as well.
+    /// The new position for the cursor of a stage that releases everything before `position`:
+    /// skipped sequences that follow directly, up to `taken`, are released as well.
     #[inline]
     pub(super) fn released_until(&mut self, position: u64, taken: u64) -> u64 {
         match &mut self.input {

@@ -1,9 +1,9 @@
-//! A batch: slots that a stage may process now.
+//! A batch: the slots that a stage may process now.
 //!
 //! # Invariants
 //!
-//! * The slots of a batch stay as they are while it lives: its stage is borrowed and releases
-//!   nothing but by the batch's own methods, which end every view of it.
+//! * The slots of a batch do not change while it lives: its stage is borrowed, and releases slots
+//!   only by the batch's own methods, which end all views of it.
 
 use core::fmt;
 
@@ -11,10 +11,10 @@ use super::lane::LaneWriter;
 use super::reads::{Lanes, Slot, Views};
 use super::stage_slots::StageSlots;
 
-/// Slots that a stage may process now.
+/// The slots that a stage may process now, and that it then hands on to the stages behind it.
 ///
-/// What it has read and written takes effect with [`publish`](Self::publish) (or
-/// [`take`](Self::take)). Dropped without, it changes nothing.
+/// Ends with [`finish`](Self::finish), [`publish`](Self::publish) or [`take`](Self::take). A batch
+/// that is dropped without changes nothing: the next poll returns its slots again.
 pub struct Batch<'a, R: Lanes, W: Slot> {
     slots: &'a mut StageSlots<R, W>,
     len: usize,
@@ -29,10 +29,10 @@ impl<'a, R: Lanes, W: Slot> Batch<'a, R, W> {
         Self { slots, len, written }
     }
 
-    /// Number of slots, at least one.
+    /// Number of slots: at least one, until [`advance`](Self::advance) has handed on all of them.
     #[inline(always)]
     #[must_use]
-    #[allow(clippy::len_without_is_empty, reason = "a batch is never empty")]
+    #[allow(clippy::len_without_is_empty, reason = "a new batch is never empty")]
     pub fn len(&self) -> usize {
         self.len
     }
@@ -44,7 +44,8 @@ impl<'a, R: Lanes, W: Slot> Batch<'a, R, W> {
         self.slots.taken
     }
 
-    /// The lanes to read, and the lane to write.
+    /// The lanes to read, as a tuple of [`View`](super::View)s in the order of
+    /// [`reads`](super::StageBuilder::reads), and the lane to write.
     #[inline(always)]
     pub fn parts(&mut self) -> (Views<'_, R>, LaneWriter<'_, W>) {
         let StageSlots { reads, out, taken, .. } = &*self.slots;
@@ -62,7 +63,7 @@ impl<'a, R: Lanes, W: Slot> Batch<'a, R, W> {
         (views, writer)
     }
 
-    /// The lanes to read.
+    /// The lanes to read, as a tuple of [`View`](super::View)s.
     #[inline(always)]
     #[must_use]
     pub fn reads(&self) -> Views<'_, R> {
@@ -70,38 +71,41 @@ impl<'a, R: Lanes, W: Slot> Batch<'a, R, W> {
         unsafe { R::views(&self.slots.reads, self.slots.taken, self.len) }
     }
 
-    /// Takes the first `count` slots: the next [`Stage::poll_ahead`](super::Stage::poll_ahead) starts behind them. They
-    /// stay this stage's until [`Stage::release`](super::Stage::release).
+    /// Takes the first `count` slots without handing them on: the next
+    /// [`Stage::poll_ahead`](super::Stage::poll_ahead) starts behind them, and
+    /// [`Stage::release`](super::Stage::release) hands them on later.
     ///
     /// # Panics
     ///
-    /// If `count` is more than [`len`](Self::len), or than was written by a stage that writes.
+    /// If `count` is above [`len`](Self::len), or above the number of slots written if the stage
+    /// writes a lane.
     #[inline]
     pub fn take(self, count: usize) {
         assert!(count <= self.written, "only {} of {count} slots are written", self.written);
         self.slots.taken += count as u64;
     }
 
-    /// Hands on the first `count` slots (and what was taken before them), and gives back those
-    /// of the lanes it has read.
+    /// Hands on the first `count` slots, and all that were taken before them: the stages behind
+    /// this one may read them, and if there are none, the producers may use them again.
     ///
     /// # Panics
     ///
-    /// If `count` is more than [`len`](Self::len), or than was written by a stage that writes.
+    /// If `count` is above [`len`](Self::len), or above the number of slots written if the stage
+    /// writes a lane.
     #[inline]
     pub fn publish(self, count: usize) {
         assert!(count <= self.written, "only {} of {count} slots are written", self.written);
         self.slots.advance(count);
     }
 
-    /// Hands on all of the batch; of a stage that writes, all that is written.
+    /// Hands on the whole batch; if the stage writes a lane, the slots that it has written.
     #[inline]
     pub fn finish(self) {
         self.slots.advance(self.written);
     }
 
-    /// Hands on the first `count` slots, and goes on with the rest: the slot at `count` is at 0
-    /// from now on. The producers may use their slots again at once.
+    /// Hands on the first `count` slots as [`publish`](Self::publish) does, and keeps the others:
+    /// offset `count` becomes offset 0.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! What wakes a sleeping thread: a bell that others ring when they have made work for it.
+//! A bell wakes one sleeping thread. Other threads ring it after they have made work for it.
 //!
 //! ```text
 //!   waiter                                publisher
@@ -9,13 +9,14 @@
 //!   park
 //! ```
 //!
-//! Between the two fences one of the two sees the other's store, so no wake-up is lost. A
-//! publisher pays the fence only where a thread that waits for it may park at all.
+//! Because of the two fences, at least one side sees the other's store: the publisher sees the
+//! announcement, or the waiter's last look sees the cursor. So no wake-up is lost. A publisher
+//! executes the fence only if some thread that waits for it can park at all.
 //!
 //! # Invariants
 //!
-//! * A [`Bell`] belongs to one thread: all stages placed on it are stepped by that thread. The
-//!   one exception is the crowd's bell, which the producers of a shared ring have in common.
+//! * A [`Bell`] belongs to one thread: that thread steps all stages declared on it. The only
+//!   exception is the bell that all producers of a shared ring sleep on.
 
 use core::fmt;
 use core::time::Duration;
@@ -26,50 +27,51 @@ use super::strategy::WaitStrategy;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::{Arc, AtomicBool, Padded};
 
-/// What wakes one thread: rung by whoever makes work for it.
+/// Wakes one thread. The ring rings it when there is something new for a stage or producer of
+/// that thread; other code may ring it too.
 ///
-/// Clones are the same bell. A bell belongs to one thread; all stages placed on it must be
-/// stepped by that thread, because a stage does not ring for its own thread.
+/// A clone is the same bell. A bell belongs to one thread, and that thread must step all stages
+/// declared on it: a stage does not ring the bell of its own thread.
 #[derive(Clone)]
 pub struct Bell(Arc<BellState>);
 
 struct BellState {
-    /// A thread has announced that it will sleep. Written rarely, so that publishers keep a clean
-    /// copy of the line in their caches.
+    /// A thread has announced that it will sleep. Written rarely, so that the cache line stays
+    /// shared by all publishers.
     announced: Padded<AtomicBool>,
     sleep: Sleep,
 }
 
-/// What a thread needs to sleep on a bell: proof that it has announced it.
+/// Proof that a thread has announced its sleep; needed to sleep on a bell.
 #[derive(Debug)]
 pub(super) struct Announced {
     ticket: u64,
 }
 
 impl Bell {
-    /// A bell for a thread that may park, on a condition variable.
+    /// A bell for a thread that parks on a condition variable. Needs the feature `std`.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn new() -> Self {
         Self::sleeping(Sleep::one())
     }
 
-    /// A bell for a thread that parks its own way.
+    /// A bell for a thread that parks by `parker`.
     #[must_use]
     pub fn with_parker(parker: alloc::sync::Arc<dyn Parker>) -> Self {
         Self::sleeping(Sleep::One(parker))
     }
 
-    /// A bell for a thread that never parks: ringing it costs nothing.
+    /// A bell for a thread that never parks. Ringing it does nothing and costs nothing.
     ///
-    /// A [`Waiter`](super::Waiter) on it yields where its strategy would park.
+    /// A [`Waiter`](super::Waiter) on this bell yields where its strategy would park.
     #[must_use]
     pub fn silent() -> Self {
         Self::sleeping(Sleep::Never)
     }
 
-    /// A bell that any number of threads may sleep on; ringing it wakes them all. Without the
-    /// feature `std` they never sleep.
+    /// A bell that any number of threads may sleep on; ringing it wakes all of them. Without the
+    /// feature `std` they do not sleep.
     pub(super) fn crowd() -> Self {
         #[cfg(feature = "std")]
         return Self::sleeping(Sleep::Many(Default::default()));
@@ -81,8 +83,8 @@ impl Bell {
         Self(Arc::new(BellState { announced: Padded(AtomicBool::new(false)), sleep }))
     }
 
-    /// The right bell for a thread that waits by `strategy`: silent if it never parks, or without
-    /// the feature `std`.
+    /// A bell for a thread that waits by `strategy`: as `Bell::new` if the strategy parks,
+    /// otherwise [`silent`](Self::silent). Without the feature `std` always silent.
     #[must_use]
     pub fn for_strategy(strategy: WaitStrategy) -> Self {
         #[cfg(feature = "std")]
@@ -93,9 +95,10 @@ impl Bell {
         Self::silent()
     }
 
-    /// Wakes the thread if it sleeps or is about to.
+    /// Wakes the thread if it sleeps or has announced that it will. Does not block, except as far
+    /// as the [`Parker`] does.
     ///
-    /// Whatever was stored before this call is seen by the thread when it looks next.
+    /// The thread's next look sees everything that was stored before this call.
     pub fn ring(&self) {
         if self.parks() {
             order::ring_fence();
@@ -103,7 +106,7 @@ impl Bell {
         }
     }
 
-    /// Rings several bells for the price of one fence.
+    /// Rings several bells with one fence.
     #[inline(always)]
     pub(super) fn ring_all(bells: &[Self]) {
         if !bells.is_empty() {
@@ -111,15 +114,15 @@ impl Bell {
         }
     }
 
-    /// Rings bells that are looked for only after the fence: one that is not found belongs to a
-    /// thread that will see, at its last look, what was stored before this call.
+    /// Rings bells that are found only after the fence. A bell that was added too late to be found
+    /// belongs to a thread whose last look sees everything that was stored before this call.
     pub(super) fn ring_each<'a>(bells: impl Iterator<Item = &'a Self>) {
         order::ring_fence();
         bells.for_each(Self::wake);
     }
 
-    /// A call of its own: the fence costs more, and where nobody parks the loops of producers stay
-    /// short.
+    /// Not inlined: the fence costs more than the call, and without parking threads the producer's
+    /// loop stays short.
     #[inline(never)]
     fn ring_some(bells: &[Self]) {
         order::ring_fence();
@@ -138,15 +141,15 @@ impl Bell {
 
     #[cold]
     fn wake_up(&self) {
-        // Relaxed: the parker's own lock hands over what the sleeper must see; the swap only
-        // makes one of several publishers pay for the call.
+        // Relaxed: the parker's own lock synchronises with the sleeper. The swap only lets one of
+        // several publishers make the call.
         if self.0.announced.swap(false, Relaxed) {
             self.0.sleep.wake();
         }
     }
 
-    /// Says that the calling thread will sleep, if nothing is there at one more look at all that
-    /// it waits for. `None` where nobody sleeps on this bell.
+    /// Announces that the calling thread will sleep. Before it does, it must look once more at
+    /// everything it waits for. `None` if threads never sleep on this bell.
     pub(super) fn announce(&self) -> Option<Announced> {
         let ticket = self.0.sleep.ticket()?;
         // Relaxed: ordered by the fence of the sleep protocol that follows. A swap, not a store:
@@ -165,20 +168,20 @@ impl Bell {
     /// Takes the announcement back.
     #[cold]
     pub(super) fn withdraw(&self, _: Announced) {
-        // What one of a crowd has announced, another may rely on: it stays, and costs whoever
-        // rings next a call that perhaps nobody hears.
+        // Other threads may rely on a shared announcement. Leaves the flag set: at worst one
+        // needless wake-up.
         if !self.0.sleep.is_shared() {
-            // Relaxed: who sees it late calls once in vain.
+            // Relaxed: a publisher that sees it late makes one needless call.
             self.0.announced.swap(false, Relaxed);
         }
     }
 
-    /// Whether a thread may park on this bell.
+    /// True if a thread may park on this bell.
     pub(super) fn parks(&self) -> bool {
         !matches!(self.0.sleep, Sleep::Never)
     }
 
-    /// Whether both are the same bell.
+    /// True if both are the same bell.
     pub(super) fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

@@ -1,4 +1,4 @@
-//! A claim: slots that a producer owns until it publishes them.
+//! A claim: slots that belong to a producer until it publishes them.
 
 use core::fmt;
 
@@ -7,11 +7,12 @@ use super::input_slots::InputSlots;
 use super::lane::LaneWriter;
 use super::reads::Slot;
 
-/// Slots claimed by a producer, to be filled and published.
+/// Slots that a producer has claimed: it fills them in order and publishes them, all at once or in
+/// parts.
 ///
-/// Dropped early, also by a panic, it publishes nothing more, and leaves no hole: no stage ever
-/// sees the slots behind the last published one, and none waits for them. Their sequences are
-/// given to the next claim if the producer is [`Alone`], and skipped if it shares its ring.
+/// Dropping a claim, also by a panic, gives up the slots that are not published: stages neither
+/// see them nor wait for them. Their sequences are given to the next claim if the producer is
+/// [`Alone`], and are skipped if it shares its ring with others.
 pub struct Claim<'a, T: Slot, C: Claims = Alone> {
     input: &'a mut InputSlots<T, C>,
     first: u64,
@@ -29,14 +30,14 @@ impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
         Self { input, first, len, published: 0, written: 0 }
     }
 
-    /// Number of slots.
+    /// Number of slots claimed.
     #[inline(always)]
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it is a claim of no slots.
+    /// True if this is a claim of no slots.
     #[inline(always)]
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -50,29 +51,30 @@ impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
         self.first
     }
 
-    /// How many slots are published.
+    /// Number of slots published so far.
     #[inline(always)]
     #[must_use]
     pub fn published(&self) -> usize {
         self.published
     }
 
-    /// Write access to the slots that are not published yet.
+    /// Write access to the slots that are not published yet. Offsets count from the first slot of
+    /// the claim.
     #[inline(always)]
     pub fn writer(&mut self) -> LaneWriter<'_, T> {
         let Self { input, first, len, published, written } = self;
         // SAFETY: these slots were taken by this producer for this claim, which borrows it
-        // mutably, and `&mut self` admits no second `LaneWriter`. The last readers have released them
-        // in the round before: `Claims::take` synchronised with their cursors. None behind the
+        // mutably, and `&mut self` admits no second `LaneWriter`. The last readers have released
+        // them in the round before: `Claims::take` synchronised with their cursors. None behind the
         // first `published` is published.
         unsafe { LaneWriter::new(&input.slots, *first, *len, *published, written) }
     }
 
-    /// Puts `value` into slot `offset`: the next one, or one written before and not published.
+    /// Puts `value` into slot `offset`: the next one, or one that is written but not published.
     ///
     /// # Panics
     ///
-    /// If `offset` leaves a gap, is not below [`len`](Self::len), or was published already.
+    /// If `offset` leaves a gap, is not below [`len`](Self::len), or is already published.
     #[inline(always)]
     pub fn set(&mut self, offset: usize, value: T) {
         self.writer().set(offset, value);
@@ -82,20 +84,20 @@ impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
     ///
     /// # Panics
     ///
-    /// If all slots are written.
+    /// If all slots are already written.
     #[inline(always)]
     pub fn push(&mut self, value: T) {
         self.writer().push(value);
     }
 
-    /// Puts `values` into the next slots, until they or the slots end, and returns how many it
-    /// put; see [`LaneWriter::extend`].
+    /// Puts `values` into the next slots until one of both is used up, and returns the number of
+    /// values put; see [`LaneWriter::extend`].
     #[inline(always)]
     pub fn extend(&mut self, values: impl IntoIterator<Item = T>) -> usize {
         self.writer().extend(values)
     }
 
-    /// The slot `offset`, to be written in place; see [`LaneWriter::slot`].
+    /// Slot `offset`, to be written in place; see [`LaneWriter::slot`].
     ///
     /// # Panics
     ///
@@ -105,8 +107,8 @@ impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
         self.writer().into_slot(offset)
     }
 
-    /// Publishes the first `count` slots of the claim. May be called again with more, to publish
-    /// in parts; with fewer it changes nothing.
+    /// Publishes the first `count` slots of the claim. To publish in parts, call it again with a
+    /// larger `count`; one that is not larger changes nothing.
     ///
     /// # Panics
     ///
@@ -121,7 +123,7 @@ impl<'a, T: Slot, C: Claims> Claim<'a, T, C> {
         }
     }
 
-    /// Publishes all that is written, and gives up the rest.
+    /// Publishes all slots that are written, and gives up the others.
     #[inline]
     pub fn finish(mut self) {
         self.publish(self.written);

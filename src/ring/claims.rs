@@ -1,4 +1,4 @@
-//! Two ways to share out sequences: to one producer alone, or to several.
+//! Two ways to claim sequences: by one producer alone, or by several that share a ring.
 //!
 //! ```text
 //!   alone    claim ──▶ fill ──▶ cursor moves: what is not published was never claimed
@@ -8,22 +8,23 @@
 //!            C   claim 12..14 ──▶ dropped: mark 12, 13 as skipped
 //! ```
 //!
-//! A shared claim takes its sequences for good: others may have claimed behind it a moment later.
-//! So what such a claim does not publish is *skipped*: no stage ever sees those slots, batches end
-//! in front of them, and the next batch starts behind them. Sequences only grow, and every value
-//! has its own; one that nobody published is simply missing.
+//! A shared claim cannot give its sequences back: another producer may already have claimed the
+//! ones behind them. So sequences that such a claim does not publish are *skipped*: a batch ends in
+//! front of them, and the next batch starts behind them. Stages see growing sequences, in which
+//! skipped ones are missing.
 //!
-//! Marks cost a producer one store for each publication, a stage directly behind the producers one
-//! load for each, and any other stage one load of a counter for each look. Only a skip costs more.
+//! The cost of marks: one store for each publication; one load for each publication in a stage
+//! directly behind the producers; one load of a counter for each look in any other stage. Only
+//! skipping costs more.
 //!
 //! # Invariants
 //!
 //! * Shared sequences are claimed by one compare-and-swap on the producers' cursor, which never
 //!   passes what the last readers have released in the round before.
-//! * Each slot of a shared claim is accounted for once: by its publication, or as skipped when the claim
-//!   is dropped. A claim that was forgotten (`mem::forget`) is skipped by the next one of its
-//!   handle, or when that goes away.
-//! * The last producer that goes away closes the ring; all claims have ended then.
+//! * Each slot of a shared claim is marked exactly once: as published, or as skipped when the claim
+//!   is dropped. A claim that was leaked (`mem::forget`) is skipped by the next claim of the same
+//!   producer, or when that producer is dropped.
+//! * The ring closes when the last producer is dropped; all claims have ended then.
 
 use super::bell::Bell;
 use super::cursor::{Cursor, Gates};
@@ -32,26 +33,27 @@ use super::state::RingState;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::{Arc, spin_loop, thread};
 
-/// Pauses of a producer that finds that others have claimed since it did, before it claims.
+/// Pauses of a producer before it claims, if another one has claimed since its last claim.
 ///
-/// Producers that take turns claim by claim hand three cache lines to and fro for each: the
-/// cursor's, the mark's, the slot's. A pause lets one of them make some twenty claims while it
-/// owns these lines. It costs such a claim about half a microsecond; two producers of single
-/// values get 1.3 to 3 times as much through, the more the further their cores are apart.
+/// Producers that alternate claim by claim transfer three cache lines for each claim: those of the
+/// cursor, the mark and the slot. A pause lets the other one make some twenty claims while it owns
+/// these lines. It delays such a claim by about half a microsecond. Two producers of single values
+/// get 1.3 to 3 times as many through; the further apart their cores are, the more.
 const CONTENDED_PAUSES: u32 = if cfg!(loom) { 0 } else { 32 };
 
-/// How a producer comes by its sequences: [`Alone`] or [`Shared`]. Sealed.
+/// How a producer claims its sequences: [`Alone`] or [`Shared`]. Other crates cannot implement it.
 pub trait Claims: sealed::Claims {}
 
 impl<C: sealed::Claims> Claims for C {}
 
-/// The way of the only producer of its ring: what it does not publish was never claimed.
+/// The only producer of its ring. Sequences that it claims and does not publish go to its next
+/// claim.
 #[derive(Debug)]
 pub struct Alone {
     /// Everything before this sequence is published; what the cursor says.
     next: u64,
-    /// Before this sequence, a single slot can be taken and published without a look at anything
-    /// but `next` and the halt: it is free, and nobody is to be woken. At most [`Place::limit`].
+    /// Before this sequence, a single slot can be taken and published after a look at `next` and
+    /// the halt alone: it is free, and no thread has to be woken. At most [`Place::limit`].
     until: u64,
 }
 
@@ -65,18 +67,18 @@ impl Alone {
     }
 }
 
-/// The way of one of several producers: what it does not publish is skipped.
+/// One of several producers of a ring. Sequences that it claims and does not publish are skipped.
 pub struct Shared {
     marks: Arc<Marks>,
-    /// Where the last claim that this producer saw ends: the first guess for the next one.
+    /// End of the last claim that this producer has seen: the first guess for its next one.
     claimed: u64,
-    /// What of this producer's claim is not marked yet: first sequence and number.
+    /// The sequences of this producer's claim that are not marked yet: the first, and how many.
     open: (u64, usize),
-    /// Dropped with the last producer.
+    /// Closes the ring when the last producer drops it.
     closing: Arc<Closing>,
 }
 
-/// What a producer knows of its ring, whatever it puts in.
+/// What a producer knows about its ring, for values of any type.
 pub struct Place {
     pub(super) ring: Arc<RingState>,
     /// Alone: behind the last sequence published. Shared: behind the last one claimed.
@@ -94,12 +96,12 @@ impl Place {
         Self { ring, cursor, gates: Arc::new(gates), wakes, limit }
     }
 
-    /// Reads the cursors of the last readers.
+    /// Reads the cursors of the last readers again.
     pub(super) fn look(&mut self) {
         self.limit = self.gates.released() + self.ring.slots as u64;
     }
 
-    /// Says that this was the last of the ring's producers, and that `end` is the end.
+    /// Ends the ring at `end`, after its last producer.
     fn leave(ring: &RingState, cursor: &Cursor, end: u64) {
         if thread::panicking() {
             ring.halt(&cursor.name, "it panicked");
@@ -125,35 +127,35 @@ pub(super) mod sealed {
     use super::Place;
 
     pub trait Claims {
-        /// Takes the next `count` sequences; `None` if their slots are not all free as far as
-        /// `place` has looked. Of those it takes, the producer has synchronised with everyone who
-        /// read their slots.
+        /// Takes the next `count` sequences; `None` if their slots are not all free, as far as
+        /// `place` has looked. The producer has synchronised with all stages that read the slots
+        /// it takes.
         fn take(&mut self, place: &Place, count: usize) -> Option<u64>;
 
-        /// Takes the next sequence, if that needs no more than a glance; most single values get
-        /// theirs so. [`publish_simply`](Self::publish_simply) follows, or nothing.
+        /// The fast path of a single value: takes the next sequence if `until` of `Alone`
+        /// allows. Followed by [`publish_simply`](Self::publish_simply), or by nothing.
         fn take_simply(&mut self, place: &Place) -> Option<u64>;
 
-        /// Hands the slot `sequence`, just taken simply, to the stages.
+        /// Publishes the slot `sequence`, which `take_simply` has just returned.
         fn publish_simply(&mut self, place: &Place, sequence: u64);
 
-        /// The slots before `until` need no more than a glance, as far as the caller knows.
+        /// Allows the fast path for the slots before `until`, if they are free and there is no
+        /// thread to wake.
         fn ease(&mut self, place: &Place, until: u64);
 
-        /// Says that the claim just taken is filled slot by slot, and may be forgotten meanwhile.
+        /// Notes a claim that was just taken and that its holder may drop or leak.
         fn open(&mut self, first: u64, count: usize);
 
-        /// Hands the `count` slots from `first` on to the stages; they are the next ones of what
-        /// was taken.
+        /// Publishes the `count` slots from `first` on: the next ones of those taken.
         fn publish(&mut self, place: &Place, first: u64, count: usize);
 
-        /// Gives up what was opened and not published.
+        /// Gives up the slots that were opened and not published.
         fn give_up(&mut self, place: &Place);
 
         /// The sequence behind the last one claimed.
         fn claimed(&self, place: &Place) -> u64;
 
-        /// The producer goes away.
+        /// The producer is dropped.
         fn leave(&mut self, place: &Place);
     }
 }
@@ -221,23 +223,23 @@ impl Shared {
 impl sealed::Claims for Shared {
     #[inline(always)]
     fn take(&mut self, place: &Place, count: usize) -> Option<u64> {
-        // Of a claim that was forgotten.
+        // The slots of a claim that was leaked.
         self.give_up(place);
         let mut first = self.claimed;
         let mut pauses = CONTENDED_PAUSES;
         loop {
-            // If the guess is too low, then the ring is all the fuller. Others may have claimed
-            // past the limit that this producer knows.
+            // If the guess is too low, even less is free. Others may have claimed past the limit
+            // that this producer knows.
             let free = place.limit.saturating_sub(first);
             if count as u64 > free {
                 return None;
             }
             let end = first + count as u64;
-            // A guess that fails brings the line here at once to be written: cheaper than to
-            // load it first, and then to ask for it again.
+            // A wrong guess fetches the line at once for writing: cheaper than to load it first
+            // and to fetch it for writing afterwards.
             //
-            // Relaxed: the cursor only shares out sequences. That the slots are free this
-            // producer knows from the cursors of the last readers, and the stages go by the marks.
+            // Relaxed: the cursor only distributes sequences. That the slots are free is known
+            // from the cursors of the last readers, and stages synchronise with the marks.
             match place.cursor.position.compare_exchange_weak(first, end, Relaxed, Relaxed) {
                 Ok(_) => {
                     self.claimed = end;
@@ -245,7 +247,7 @@ impl sealed::Claims for Shared {
                 }
                 Err(claimed) => {
                     first = claimed;
-                    // Once for each claim, others go first: see `CONTENDED_PAUSES`.
+                    // Once for each claim, other producers go first: see `CONTENDED_PAUSES`.
                     for _ in 0..core::mem::take(&mut pauses) {
                         spin_loop();
                     }
@@ -287,7 +289,7 @@ impl sealed::Claims for Shared {
     }
 
     fn claimed(&self, place: &Place) -> u64 {
-        // Relaxed: a number to look at.
+        // Relaxed: a number for people; nothing is read on its strength.
         place.cursor.position.load(Relaxed)
     }
 
@@ -321,7 +323,7 @@ struct Closing {
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        // Relaxed: whatever the other producers did happened before they dropped their share.
+        // Relaxed: the `Arc` around this orders it after everything the other producers did.
         Place::leave(&self.ring, &self.cursor, self.cursor.position.load(Relaxed));
     }
 }

@@ -1,15 +1,15 @@
-//! Threads that run stages: started together, ended together, none lost.
+//! A crew: the threads that run the stages of one ring, started and ended together.
 //!
 //! ```text
 //!   Worker ─ bell ─ stage + handler        start         one thread for each worker
 //!                   stage + handler   ───────────────▶   on_start, batches …, on_stop
 //!   Worker ─ bell ─ stage + handler                        │
 //!                                                          ▼
-//!   producers closed ─▶ all stages ended ─▶ Crew::join ─▶ Ok
-//!   a panic, a halt  ─▶ all stages told  ─▶ Crew::join ─▶ Err: by whom, and why
+//!   producers closed ─▶ all stages ended  ─▶ Crew::join ─▶ Ok
+//!   a panic, a halt  ─▶ all stages halted ─▶ Crew::join ─▶ Err: which stage, and why
 //! ```
 //!
-//! Nobody has to use this: a stage is a plain value, and any loop may poll it.
+//! Its use is optional: a stage is a plain value, and any loop may poll it.
 //!
 //! # Invariants
 //!
@@ -26,23 +26,24 @@ use super::error::Halted;
 use super::monitor::Monitor;
 use super::worker::{Worker, work};
 
-/// The running workers of one ring.
+/// The running workers of one ring. Needs the feature `std`.
 ///
-/// Dropped without [`join`](Self::join), it halts the ring and waits for its threads.
+/// If it is dropped without [`join`](Self::join), it halts the ring and waits for its threads.
 #[derive(Debug)]
 pub struct Crew {
     monitor: Monitor,
     threads: Vec<JoinHandle<Result<(), Halted>>>,
-    /// Disconnected once every worker has dropped its end: nothing is ever sent.
+    /// Disconnected when all workers have dropped their senders; no message is ever sent.
     at_work: Receiver<()>,
 }
 
 impl Crew {
-    /// Starts a thread for each of `workers`, to run the stages of the ring that `monitor` watches.
+    /// Starts one thread for each of `workers`. Their stages must belong to the ring that `monitor`
+    /// watches.
     ///
     /// # Errors
     ///
-    /// If the system refuses a thread. The ring is halted then, and no thread is left.
+    /// If the system cannot start a thread. Then the ring is halted, and all threads have ended.
     pub fn start(workers: Vec<Worker>, monitor: &Monitor) -> io::Result<Self> {
         let (works, at_work) = mpsc::channel();
         let mut crew = Self { monitor: monitor.clone(), threads: Vec::new(), at_work };
@@ -65,20 +66,22 @@ impl Crew {
         Ok(crew)
     }
 
-    /// Waits until all stages have ended: once all producers have closed, the ring drains.
+    /// Waits until all stages have ended: they do when all producers have closed and the stages
+    /// have processed all values.
     ///
     /// # Errors
     ///
-    /// Why the ring was halted instead, be it by a handler's panic.
+    /// [`Halted`] if the ring was halted instead, for example by the panic of a handler.
     pub fn join(mut self) -> Result<(), Halted> {
         self.wait()
     }
 
-    /// As [`join`](Self::join), but waits for `limit` at most, and halts the ring then.
+    /// As [`join`](Self::join), but halts the ring if the stages have not ended within `limit`.
+    /// Then still waits for the threads: a handler that does not return holds it up.
     ///
     /// # Errors
     ///
-    /// As `join`; the halt's reason if the time ran out.
+    /// As `join`; [`Halted`] by `monitor` if the time ran out.
     pub fn join_within(mut self, limit: Duration) -> Result<(), Halted> {
         if self.at_work.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
             self.monitor.halt(&format!("it did not drain within {} ms", limit.as_millis()));
@@ -86,14 +89,15 @@ impl Crew {
         self.wait()
     }
 
-    /// Halts the ring and waits for the threads: what is still in the ring is given up.
+    /// Halts the ring with `message` and waits for the threads. Values that are still in the ring
+    /// are given up.
     pub fn stop(mut self, message: &str) {
         self.monitor.halt(message);
-        // The reason is known, or was reported to the stages before.
+        // The caller knows the reason, or the ring was halted before.
         let _ = self.wait();
     }
 
-    /// Whether a worker is still at work.
+    /// True if at least one of the threads has not ended.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.threads.iter().any(|thread| !thread.is_finished())
@@ -102,7 +106,7 @@ impl Crew {
     fn wait(&mut self) -> Result<(), Halted> {
         let mut end = Ok(());
         for thread in self.threads.drain(..) {
-            // All have the same reason, the first that was given.
+            // All have the same reason: the first one.
             end = thread.join().expect("a handler's panic is caught").and(end);
         }
         end

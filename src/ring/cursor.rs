@@ -1,11 +1,11 @@
-//! Cursors: how far the producers or a stage have come, and which threads to wake when they move.
+//! Cursors: the progress of the producers or of a stage, and which threads to wake when they move.
 //!
 //! # Invariants
 //!
-//! * A position is the sequence *behind* the last one that the owner handed on; it never goes
-//!   back, and only the owner stores it. (That of several producers is behind the last one they
-//!   claimed; what of it is handed on is in [`Marks`](super::marks::Marks).)
-//! * A stage's position is at most that of every cursor it waits for.
+//! * A position is the sequence *behind* the last slot that the owner has handed on. It never goes
+//!   back, and only the owner stores it. (The position of several producers is behind the last slot
+//!   that they have claimed; which of these are published is in [`Marks`](super::marks::Marks).)
+//! * The position of a stage is at most that of each cursor it waits for.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -24,10 +24,10 @@ pub struct Cursor {
     pub(super) name: String,
     /// The number of its owner in the graph: 0 for the producers.
     pub(super) node: usize,
-    /// The sequence behind the last one handed on.
+    /// The sequence behind the last slot handed on.
     pub(super) position: Padded<AtomicU64>,
-    /// Bells of those that wait for this cursor, without the owner's own. Set when the graph is
-    /// built; before that nothing moves.
+    /// The bells of the threads that wait for this cursor, without the owner's. Set when the graph
+    /// is built; before that no cursor moves.
     pub(super) wakes: Once<alloc::sync::Arc<[Bell]>>,
     /// The owner's bell.
     pub(super) bell: Bell,
@@ -44,7 +44,7 @@ impl Cursor {
         })
     }
 
-    /// Hands on everything before `position`, and wakes the threads that sleep until then.
+    /// Hands on all slots before `position`, and wakes the threads that wait for them.
     #[inline(always)]
     pub(super) fn publish(&self, position: u64, wakes: &[Bell]) {
         // Relaxed: only this thread writes it.
@@ -54,7 +54,7 @@ impl Cursor {
     }
 }
 
-/// The cursors of the stages that no other stage waits for: all others are ahead of them.
+/// The cursors of the last readers: the stages that no other stage waits for.
 pub struct Gates(Box<[Arc<Cursor>]>);
 
 impl Gates {
@@ -62,7 +62,7 @@ impl Gates {
         Self(cursors.into())
     }
 
-    /// The sequence behind the last one that all of them have handed on.
+    /// The sequence behind the last slot that all of them have handed on.
     #[inline]
     pub(super) fn released(&self) -> u64 {
         let mut released = u64::MAX;

@@ -1,16 +1,16 @@
-//! Why a ring refuses.
+//! The errors of a ring.
 
 use alloc::string::String;
 use core::error::Error;
 use core::fmt;
 
-/// The ring was stopped before its end: by a stage or producer that panicked or went away, or on
-/// purpose. Nothing more goes in, and every stage is told.
+/// The ring was stopped before its end: because a stage or producer panicked or was dropped, or on
+/// purpose. No more values can be published, and all stages and producers get this error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Halted {
-    /// Name of the stage that halted it, `producer`, or `monitor`.
+    /// What halted it: the name of a stage, `producer`, `monitor` or `graph`.
     pub by: String,
-    /// What went wrong there, for people.
+    /// The reason, for people.
     pub message: String,
 }
 
@@ -22,30 +22,30 @@ impl fmt::Display for Halted {
 
 impl Error for Halted {}
 
-/// Why no slots could be claimed, now or ever.
+/// Slots could not be claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClaimError {
-    /// More slots were asked for than the ring has: waiting would never end.
+    /// The claim is longer than the ring, so that waiting would never end.
     BatchTooLong {
         /// Slots asked for.
         asked: usize,
         /// Slots of the ring.
         slots: usize,
     },
-    /// The time to wait ran out while the ring was too full.
+    /// The slots were not all free within the time limit.
     TimedOut {
         /// Slots asked for.
         asked: usize,
-        /// How long was waited.
+        /// The time limit.
         limit: core::time::Duration,
     },
-    /// The ring was halted.
+    /// The ring is halted.
     Halted(Halted),
 }
 
 impl ClaimError {
-    /// Why the ring was halted, if that is the reason.
+    /// The halt, if that is the error.
     pub(super) fn halted(self) -> Option<Halted> {
         match self {
             Self::Halted(halted) => Some(halted),
@@ -76,12 +76,12 @@ impl fmt::Display for ClaimError {
 
 impl Error for ClaimError {}
 
-/// A value that could not be published now, handed back.
+/// A value could not be published; it is handed back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishError<T> {
     /// The value.
     pub value: T,
-    /// Set if the ring was halted; otherwise it is full for the moment.
+    /// The halt, if the ring is halted; `None` if it is full at the moment.
     pub halted: Option<Halted>,
 }
 
@@ -96,7 +96,7 @@ impl<T> fmt::Display for PublishError<T> {
 
 impl<T: fmt::Debug> Error for PublishError<T> {}
 
-/// Why a ring cannot be made.
+/// A ring cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GraphError {
@@ -105,12 +105,12 @@ pub enum GraphError {
         /// Slots asked for.
         slots: usize,
     },
-    /// The first sequence leaves too little room to count on.
+    /// The first sequence is above [`FIRST_SEQUENCE_MAX`].
     FirstSequenceTooHigh {
         /// First sequence asked for.
         first_sequence: u64,
     },
-    /// A ring without a stage: nobody would read what is published.
+    /// No stage is declared, so no published value would ever be read.
     NoStage,
 }
 
@@ -130,5 +130,5 @@ impl fmt::Display for GraphError {
 
 impl Error for GraphError {}
 
-/// Highest first sequence of a ring. Above it 2^63 more remain, which no machine counts through.
+/// Highest first sequence of a ring. It leaves 2^63 sequences, more than any machine can publish.
 pub const FIRST_SEQUENCE_MAX: u64 = 1 << 63;

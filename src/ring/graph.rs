@@ -1,7 +1,7 @@
-//! Builds a ring: its lanes, its stages, who waits for whom.
+//! Builds a ring: its lanes, its stages, and which stage waits for which others.
 //!
-//! A stage can only wait for what was declared before it, so there is no cycle; the producer
-//! comes last, when the last readers that gate it are known.
+//! A stage can wait only for stages that are declared before it, so there is no cycle. The producer
+//! is made last, when it is known which stages are the last readers of a slot.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -24,9 +24,10 @@ use super::strategy::WaitStrategy;
 use super::upstream::Upstream;
 use crate::sync::Arc;
 
-/// A ring under construction, whose producer puts in values of type `T`.
+/// A ring under construction, for values of type `T`. Declare its stages, then call
+/// [`build`](Self::build) or [`build_shared`](Self::build_shared).
 ///
-/// Dropped without [`build`](Self::build), it halts what was declared.
+/// If it is dropped before, the stages that were declared find the ring halted.
 pub struct Graph<T: Slot> {
     ring: Arc<RingState>,
     input: Lane<T>,
@@ -38,12 +39,21 @@ pub struct Graph<T: Slot> {
 }
 
 impl<T: Slot> Graph<T> {
-    /// A ring of `slots` slots, a power of two, filled with defaults. The first value published
-    /// gets the sequence `first_sequence`.
+    /// A ring of `slots` slots, which must be a power of two. The first value published gets the
+    /// sequence `first_sequence`.
+    ///
+    /// Allocates the slots of the input lane and fills them with `T::default()`; so does each
+    /// [`writes`](StageBuilder::writes) for the lane of its stage. After
+    /// [`build`](Self::build) nothing is allocated.
     ///
     /// # Errors
     ///
-    /// [`GraphError`] if a number is out of its range.
+    /// [`GraphError::SlotsNotPowerOfTwo`], or [`GraphError::FirstSequenceTooHigh`] if
+    /// `first_sequence` is above [`FIRST_SEQUENCE_MAX`].
+    ///
+    /// # Panics
+    ///
+    /// If the size of a lane in bytes does not fit `isize`. Ends the program if there is no memory.
     pub fn new(slots: usize, first_sequence: u64) -> Result<Self, GraphError> {
         Self::with_pages(slots, first_sequence, Pages::Ordinary)
     }
@@ -51,6 +61,10 @@ impl<T: Slot> Graph<T> {
     /// As [`new`](Self::new), with all lanes of the ring on `pages`.
     ///
     /// # Errors
+    ///
+    /// As `new`.
+    ///
+    /// # Panics
     ///
     /// As `new`.
     pub fn with_pages(slots: usize, first_sequence: u64, pages: Pages) -> Result<Self, GraphError> {
@@ -64,20 +78,21 @@ impl<T: Slot> Graph<T> {
         let input = Lane {
             ring: Arc::clone(&ring),
             slots: Slots::new(slots, pages),
-            // The producer keeps its bell itself: it is known at `build` only.
+            // The producer keeps its bell itself, which is known only at `build`.
             writer: Cursor::new("producer", 0, first_sequence, Bell::silent()),
         };
         let cursors = vec![Arc::clone(&input.writer)];
         Ok(Self { ring, input, pages, cursors, upstream: Upstream::new(), built: false })
     }
 
-    /// The lane that the producer writes.
+    /// The input lane, which the producers write.
     #[must_use]
     pub fn input(&self) -> Lane<T> {
         self.input.clone()
     }
 
-    /// Declares the next stage; goes on with [`StageBuilder`].
+    /// Starts the declaration of a stage. The name appears in errors and in the [`Monitor`]; it
+    /// should be unique.
     pub fn stage(&mut self, name: &str) -> StageBuilder<'_, T, ()> {
         StageBuilder {
             graph: self,
@@ -88,11 +103,11 @@ impl<T: Slot> Graph<T> {
         }
     }
 
-    /// Ends the declaration: makes the producer, whose thread waits on `bell`, and the monitor.
+    /// Completes the ring: returns its only producer, whose thread sleeps on `bell`, and a monitor.
     ///
     /// # Errors
     ///
-    /// [`GraphError::NoStage`] if there is none.
+    /// [`GraphError::NoStage`] if no stage is declared.
     pub fn build(mut self, bell: &Bell) -> Result<(Producer<T>, Monitor), GraphError> {
         let gates = self.link(bell, Filled::InOrder)?;
         let producer = Producer::new(
@@ -105,12 +120,12 @@ impl<T: Slot> Graph<T> {
         Ok((producer, self.monitor()))
     }
 
-    /// Ends the declaration of a ring that any number of threads fill: makes a producer to be
-    /// cloned for each of them, and the monitor.
+    /// Completes a ring for any number of producers: returns one, to be cloned for each thread, and
+    /// a monitor.
     ///
     /// # Errors
     ///
-    /// [`GraphError::NoStage`] if there is none.
+    /// [`GraphError::NoStage`] if no stage is declared.
     pub fn build_shared(mut self) -> Result<(SharedProducer<T>, Monitor), GraphError> {
         let bell = Bell::crowd();
         let marks = Arc::new(Marks::new(self.ring.slots, self.ring.first_sequence));
@@ -132,7 +147,7 @@ impl<T: Slot> Graph<T> {
         &self.cursors[1..]
     }
 
-    /// Tells every cursor whom to wake, and returns the last readers.
+    /// Tells each cursor which threads to wake, and returns the last readers.
     fn link(&mut self, producer_bell: &Bell, filled: Filled) -> Result<Gates, GraphError> {
         if self.stages().is_empty() {
             return Err(GraphError::NoStage);
@@ -159,8 +174,8 @@ impl<T: Slot> Graph<T> {
     }
 }
 
-/// Remembers the bells to ring when `cursor` moves: each once, not its own thread's, and none of
-/// threads that never sleep.
+/// Sets the bells to ring when `cursor` moves: each once, without the bell of its own thread and
+/// those of threads that never sleep.
 fn set_wakes(cursor: &Cursor, bells: &[&Bell], own: &Bell) {
     let mut wakes: Vec<Bell> = Vec::new();
     for bell in bells {
@@ -189,8 +204,10 @@ impl<T: Slot> fmt::Debug for Graph<T> {
     }
 }
 
-/// A stage under declaration: which thread's, what it reads, whom it waits for besides; ends with
-/// [`writes`](Self::writes) or [`sink`](Self::sink).
+/// A stage under declaration: on which thread's bell, which lanes it reads, which stages it comes
+/// after. Ends with [`writes`](Self::writes) or [`sink`](Self::sink).
+///
+/// A stage that neither reads a lane nor comes after a stage waits for the producers.
 #[must_use = "a stage is declared by `writes` or `sink`"]
 pub struct StageBuilder<'g, T: Slot, R: Lanes> {
     graph: &'g mut Graph<T>,
@@ -202,8 +219,8 @@ pub struct StageBuilder<'g, T: Slot, R: Lanes> {
 }
 
 impl<'g, T: Slot> StageBuilder<'g, T, ()> {
-    /// The lanes that the stage reads: a tuple of references, such as `(&commands, &verdicts)`.
-    /// The stage waits for their writers.
+    /// The lanes that the stage reads: a tuple of up to four references, such as
+    /// `(&commands, &verdicts)`. The stage waits for the writers of these lanes.
     ///
     /// # Panics
     ///
@@ -224,13 +241,14 @@ impl<'g, T: Slot> StageBuilder<'g, T, ()> {
 }
 
 impl<T: Slot, R: Lanes> StageBuilder<'_, T, R> {
-    /// The bell of the thread that will step the stage; by default one of its own.
+    /// The bell of the thread that will poll the stage. Without this call the stage gets a bell of
+    /// its own; see [`Stage::bell`].
     pub fn on(mut self, bell: &Bell) -> Self {
         self.bell = bell.clone();
         self
     }
 
-    /// Waits for `stage` too, without reading a lane of it.
+    /// Lets the stage also wait for `stage`, without reading a lane of it.
     ///
     /// # Panics
     ///
@@ -244,7 +262,12 @@ impl<T: Slot, R: Lanes> StageBuilder<'_, T, R> {
         self
     }
 
-    /// The stage writes a lane of its own, with values of type `W`: the lane's only writer.
+    /// Ends the declaration of a stage that writes a lane of its own, with values of type `W`.
+    /// Returns the stage and the lane, for stages that are to read it.
+    ///
+    /// # Panics
+    ///
+    /// If the size of the lane in bytes does not fit `isize`.
     pub fn writes<W: Slot>(self) -> (Stage<R, W>, Lane<W>) {
         let ring = Arc::clone(&self.graph.ring);
         let slots = Slots::new(ring.slots, self.graph.pages);
@@ -253,7 +276,7 @@ impl<T: Slot, R: Lanes> StageBuilder<'_, T, R> {
         (stage, lane)
     }
 
-    /// The stage writes no lane.
+    /// Ends the declaration of a stage that writes no lane.
     pub fn sink(self) -> Stage<R, ()> {
         let slots = Slots::new(self.graph.ring.slots, Pages::Ordinary);
         self.declare(slots, true)

@@ -1,5 +1,4 @@
-//! The producer's side of the input lane: which slots it may take, and how they are filled and
-//! handed on.
+//! The producer's side of the input lane: takes free slots, fills them, publishes them.
 //!
 //! # Invariants
 //!
@@ -19,7 +18,7 @@ pub struct InputSlots<T: Slot, C: Claims> {
 }
 
 impl<T: Slot, C: Claims> InputSlots<T, C> {
-    /// Looks how many slots are free.
+    /// Number of free slots, after a new look.
     pub(super) fn free(&mut self) -> usize {
         self.place.look();
         // Others may have claimed past what this producer has seen released.
@@ -27,8 +26,8 @@ impl<T: Slot, C: Claims> InputSlots<T, C> {
         usize::try_from(free).expect("at most the ring's slots")
     }
 
-    /// Takes the next sequence, if that needs no more than a glance;
-    /// [`put_simply`](Self::put_simply) follows.
+    /// The fast path of a single value: takes the next sequence if that is known to be free and
+    /// there is no thread to wake. [`put_simply`](Self::put_simply) follows.
     #[inline(always)]
     pub(super) fn take_simply(&mut self) -> Option<u64> {
         self.claims.take_simply(&self.place)
@@ -43,12 +42,11 @@ impl<T: Slot, C: Claims> InputSlots<T, C> {
         }
     }
 
-    /// As [`take`](Self::take), but `None` too where a look at the last readers is needed or
-    /// there is an error to tell: what nearly every claim takes, short enough to become a part of
-    /// its caller's loop.
+    /// As [`take`](Self::take), but `None` too if a look at the last readers is needed or there is
+    /// an error. Nearly every claim succeeds here, and it is short enough to be inlined into loops.
     #[inline(always)]
     pub(super) fn take_known(&mut self, count: usize) -> Option<u64> {
-        // More than the ring's slots are never free.
+        // A claim longer than the ring is never free, so it ends in `look_and_take`.
         if self.place.ring.is_halted() { None } else { self.claims.take(&self.place, count) }
     }
 
@@ -63,7 +61,7 @@ impl<T: Slot, C: Claims> InputSlots<T, C> {
             let known = self.place.limit;
             self.place.look();
             let first = self.claims.take(&self.place, count);
-            // Not full just because others were faster: readers may have gone on meanwhile.
+            // If others were faster, readers may have released more since: look again.
             if first.is_some() || self.place.limit == known {
                 return Ok(first);
             }
@@ -77,7 +75,7 @@ impl<T: Slot, C: Claims> InputSlots<T, C> {
         let asked_until = self.slots.ask_ahead(sequence, 1, self.place.limit);
         self.claims.publish(&self.place, sequence, 1);
         self.claims.ease(&self.place, asked_until);
-        // Only now: should this drop panic, the ring has no hole.
+        // Dropped last: if it panics, the slot is already published.
         drop(old);
         sequence
     }

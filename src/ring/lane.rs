@@ -1,10 +1,10 @@
-//! A lane's handle, and the two ways to look at its slots: [`View`] to read, [`LaneWriter`] to write.
+//! Lanes: a handle for declaring stages, a [`View`] to read slots, a [`LaneWriter`] to write them.
 //!
 //! # Invariants
 //!
 //! * A `View` covers only slots that are published and not yet released by its stage.
-//! * A `LaneWriter` covers only slots that its stage or claim owns alone, and counts how many of them
-//!   were written without a gap from the front: only those can be published.
+//! * A `LaneWriter` covers only slots that its stage or claim owns alone. It counts how many slots
+//!   are written from the front without a gap: only those can be published.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -14,14 +14,14 @@ use super::slots::{RawSpan, Slots};
 use super::state::RingState;
 use crate::sync::Arc;
 
-/// Names a lane when stages are declared: whoever [`reads`](super::StageBuilder::reads) it waits
-/// for its writer.
+/// The handle of a lane, for declaring stages: a stage that
+/// [`reads`](super::StageBuilder::reads) the lane waits for its writer.
 ///
-/// A handle gives no access to slots; only the batches of a stage that reads the lane do.
+/// A handle gives no access to slots. The batches of a stage that reads the lane do.
 pub struct Lane<T> {
     pub(super) ring: Arc<RingState>,
     pub(super) slots: Slots<T>,
-    /// Who writes the lane.
+    /// The cursor of the writer.
     pub(super) writer: Arc<Cursor>,
 }
 
@@ -41,7 +41,7 @@ impl<T> fmt::Debug for Lane<T> {
     }
 }
 
-/// Published slots of one lane, to read: those of one batch.
+/// The slots of one batch in one lane, to be read.
 pub struct View<'a, T> {
     span: RawSpan<'a, T>,
     shared: PhantomData<&'a [T]>,
@@ -75,7 +75,7 @@ impl<'a, T> View<'a, T> {
         self.span.len()
     }
 
-    /// Whether there are none; a batch always has some.
+    /// True only if [`Batch::advance`](super::Batch::advance) has handed on all slots of the batch.
     #[inline(always)]
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -89,7 +89,7 @@ impl<'a, T> View<'a, T> {
         self.span.first()
     }
 
-    /// The `offset`-th slot of the batch.
+    /// The slot `offset`, counted from 0 at the start of the batch.
     ///
     /// # Panics
     ///
@@ -101,7 +101,8 @@ impl<'a, T> View<'a, T> {
         unsafe { self.span.get(offset) }
     }
 
-    /// All slots in order, as the one or two runs in which they lie in memory.
+    /// All slots in order, as two slices: the slots up to the end of the lane's memory, and those
+    /// from its start on. The second one is empty unless the batch wraps around.
     #[inline(always)]
     #[must_use]
     pub fn slices(&self) -> (&'a [T], &'a [T]) {
@@ -109,7 +110,7 @@ impl<'a, T> View<'a, T> {
         unsafe { self.span.slices() }
     }
 
-    /// All slots in order.
+    /// Iterates over all slots in order.
     #[inline(always)]
     pub fn iter(&self) -> core::iter::Chain<core::slice::Iter<'a, T>, core::slice::Iter<'a, T>> {
         let (head, tail) = self.slices();
@@ -142,10 +143,10 @@ impl<T: fmt::Debug> fmt::Debug for View<'_, T> {
     }
 }
 
-/// Slots of one lane, to write: those of one batch or claim, from the front and without gaps.
+/// The slots of one batch or claim in one lane, to be written from the front without gaps.
 pub struct LaneWriter<'a, T> {
     span: RawSpan<'a, T>,
-    /// Slots before this one are handed on already and belong to the readers.
+    /// The slots before this offset are published and belong to the readers.
     from: usize,
     written: &'a mut usize,
     exclusive: PhantomData<&'a mut [T]>,
@@ -169,41 +170,41 @@ impl<'a, T> LaneWriter<'a, T> {
         Self { span: unsafe { slots.span(first, len) }, from, written, exclusive: PhantomData }
     }
 
-    /// Number of slots.
+    /// Number of slots, written or not.
     #[inline(always)]
     #[must_use]
     pub fn len(&self) -> usize {
         self.span.len()
     }
 
-    /// Whether there are none.
+    /// True if there are no slots.
     #[inline(always)]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many slots are written, from the front: the most that can be published.
+    /// Number of slots written, from the front: as many can be published.
     #[inline(always)]
     #[must_use]
     pub fn written(&self) -> usize {
         *self.written
     }
 
-    /// Puts `value` into slot `offset`: the next one, or one written before.
+    /// Puts `value` into slot `offset`: the next one, or one that is already written.
     ///
     /// # Panics
     ///
-    /// If `offset` leaves a gap, is not below [`len`](Self::len), or was handed on already.
+    /// If `offset` leaves a gap, is not below [`len`](Self::len), or is already published.
     #[inline(always)]
     pub fn set(&mut self, offset: usize, value: T) {
         *self.slot(offset) = value;
     }
 
-    /// The slot `offset`, to be written in place: the next one, or one written before.
+    /// Slot `offset`, to be written in place: the next one, or one that is already written. It
+    /// counts as written from this call on.
     ///
-    /// It holds what was written there last: in the round before, or at the start a default. It
-    /// counts as written from now on.
+    /// It still holds an older value: the default, or the value of one round before.
     ///
     /// # Panics
     ///
@@ -236,9 +237,9 @@ impl<'a, T> LaneWriter<'a, T> {
         }
     }
 
-    /// All slots that are not handed on, to be written in place as the one or two runs in which
-    /// they lie in memory. They hold what was written there last, and count as written from now
-    /// on.
+    /// All slots that are not published, to be written in place, as two slices: those up to the end
+    /// of the lane's memory, and those from its start on. All count as written from this call on;
+    /// they still hold older values, as in [`slot`](Self::slot).
     #[inline(always)]
     pub fn slices(&mut self) -> (&mut [T], &mut [T]) {
         *self.written = self.len();
@@ -251,18 +252,19 @@ impl<'a, T> LaneWriter<'a, T> {
     ///
     /// # Panics
     ///
-    /// If all slots are written.
+    /// If all slots are already written.
     #[inline(always)]
     pub fn push(&mut self, value: T) {
         let next = *self.written;
         self.set(next, value);
     }
 
-    /// Puts `values` into the next slots, until they or the slots end. Returns how many it put.
+    /// Puts `values` into the next slots until one of both is used up. Returns the number of values
+    /// put.
     ///
-    /// The fastest way to write many: what is written is counted once, not slot by slot. A value
-    /// is taken out only when there is a slot for it. If taking one out panics, none of these
-    /// count as written.
+    /// This is the fastest way to write many values, because they are counted once and not one by
+    /// one. The iterator is advanced only if there is a slot for its value. If it panics, none of
+    /// its values counts as written.
     #[inline(always)]
     pub fn extend(&mut self, values: impl IntoIterator<Item = T>) -> usize {
         let mut values = values.into_iter();

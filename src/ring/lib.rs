@@ -7,9 +7,9 @@
 //!              └──▶ journal ───────────────────────────────────────────┘
 //! ```
 //!
-//! Every value a producer puts in gets one sequence number. Each stage reads some lanes at that
-//! number and may write its own lane there. Nothing is copied from lane to lane, no slot is ever
-//! shared while it can change, and no thread waits for a lock.
+//! Every value that a producer publishes gets one sequence number. Each stage reads some lanes at
+//! that number, and may write its own lane at the same number. Nothing is copied from lane to lane,
+//! no slot is shared while it can change, and no thread waits for a lock.
 //!
 //! # Quick start
 //!
@@ -17,7 +17,7 @@
 //! # #[cfg(feature = "std")] {
 //! use ringfence_ring::{Bell, Crew, Graph, WaitStrategy, Worker};
 //!
-//! // Two threads to be.
+//! // Two workers: each becomes a thread.
 //! let mut first = Worker::new("double", WaitStrategy::Phased);
 //! let mut second = Worker::new("check", WaitStrategy::Phased);
 //!
@@ -56,10 +56,10 @@
 //!
 //! # How it works
 //!
-//! A lane is a block of slots used over and over: sequence 9 lies where 1 and 5 lay before. Each
-//! stage has a *cursor*, the sequence behind the last one it has handed on. It may take what is
-//! before the cursors it waits for; a producer may claim what the last stages have handed on in
-//! the round before.
+//! A lane is a block of slots that are used again and again: in a ring of 4 slots, sequence 9 lies
+//! where 1 and 5 lay before. Each stage has a *cursor*: the sequence behind the last slot that it
+//! has handed on. A stage may take the slots before the cursors that it waits for. A producer may
+//! claim the slots that the last stages have handed on in the round before.
 //!
 //! ```text
 //!              last stage     first stage    producer         4 slots, so 7 + 4 = 11
@@ -69,15 +69,15 @@
 //!     free again  being read     being read    being written
 //! ```
 //!
-//! Who waits looks at cursors of others only when the last look is used up: a stage that lags
-//! behind takes all that is there as one [`Batch`], and pays for one look.
+//! A thread looks at the cursors of others only if it has used up the result of its last look. A
+//! stage that lags behind takes all available slots as one [`Batch`], for the cost of one look.
 //!
-//! **One producer** ([`Graph::build`]) moves its cursor when it publishes. A claim that is dropped
-//! was never made: its sequences are given out again.
+//! **One producer** ([`Graph::build`]) moves its cursor when it publishes. If a claim is dropped,
+//! its sequences go to the next claim.
 //!
-//! **Several producers** ([`Graph::build_shared`]) share out sequences by their cursor and mark
-//! what they have filled. What a claim does not publish is marked as skipped, also when the
-//! claim is dropped by a panic: stages jump over it and nobody ever sees it.
+//! **Several producers** ([`Graph::build_shared`]) claim sequences by a common cursor, and mark the
+//! slots that they have filled. If a claim is dropped, also by a panic, its unpublished slots are
+//! marked as skipped, and stages jump over them.
 //!
 //! ```text
 //!   producer A   claims 8, 9, 10 ─▶ fills them          marks ✓ ✓ ✓
@@ -86,38 +86,49 @@
 //!   producer A   claims 14 ───────▶ fills it            marks             ✓
 //! ```
 //!
-//! **Waiting** is the thread's affair, not the stage's: [`Stage::poll`] never waits. A [`Waiter`]
-//! spins, yields or sleeps by a [`WaitStrategy`]; whoever makes work rings the [`Bell`] of the
-//! threads that may sleep. Waiting forms take a time limit: [`Producer::claim_within`],
-//! [`Stage::poll_within`], [`Crew::join_within`].
+//! **Waiting** is done by threads, not by stages: [`Stage::poll`] never waits. A [`Waiter`] spins,
+//! yields or sleeps by a [`WaitStrategy`]. The ring rings the [`Bell`] of a thread that may sleep
+//! when there is work for it. The methods that wait also exist with a time limit:
+//! `Producer::claim_within`, `Stage::poll_within`, `Crew::join_within`.
 //!
-//! **The end** comes when the last producer is dropped: stages process what is there, then find
-//! [`Poll::Ended`]. A *halt* comes when a stage panics or goes away early, or when anyone calls
-//! `halt`: all others get [`Halted`], with the reason, instead of an endless wait.
+//! **The end** comes when the last producer is dropped: stages process the values that are in the
+//! ring, then find [`Poll::Ended`]. A *halt* comes when a stage panics or is dropped early, or when
+//! `halt` is called: then all stages and producers get [`Halted`], with the reason, and no thread
+//! waits for ever.
 //!
-//! **Several stages on one thread** are polled one after the other, in any loop or by one
-//! [`Worker`]; they read the same slots, so nothing is copied between them. A stage whose work
-//! ends later than it begins takes batches with [`Stage::poll_ahead`] and releases them later.
+//! **Several stages on one thread** are polled one after the other, in any loop or by one `Worker`.
+//! They read the same slots, so nothing is copied between them. A stage whose work ends later than
+//! it begins takes batches with [`Stage::poll_ahead`] and releases them later.
 //!
-//! **Layout**: every cursor and the ends of every lane lie on 128 bytes of their own, and nobody
-//! writes where others look. Large lanes can be put on huge pages: [`Graph::with_pages`].
+//! **Layout**: each cursor, and the ends of each lane, lie on 128 bytes of their own, so that no
+//! thread writes to a cache line that another one reads for something else. Large lanes can be put
+//! on huge pages: [`Graph::with_pages`].
 //!
-//! **From outside** a [`Monitor`] shows sequences, lags and what is free.
+//! **Observation**: a [`Monitor`] shows sequences, lags and free slots, from any thread.
 //!
 //! # Features
 //!
-//! | feature | brings | builds |
-//! |---|---|---|
-//! | `std` (default) | `Crew` and `Worker`, which run stages on threads, pinned to cores if asked to; bells on condition variables (`Bell::new`); time limits (`…_within`, `Waiter::wait_for`); [`Pages::Huge`] on Linux; stages and producers that notice a panic | this crate, `core_affinity`, `num_cpus`, `libc` |
-//! | none | all the rest, `no_std` with `alloc`: lanes, graphs, producers, stages, polling, monitors, waiting by spinning, sleeping by a [`Parker`] of one's own | this crate alone |
+//! **`std`** (default) brings
 //!
-//! Without `std`, every [`WaitStrategy`] spins unless the [`Bell`] has a parker, and a producer
-//! that is dropped by a panic closes the ring as if it had put in all of its values. The target
-//! needs atomics of 64 bits and of pointers.
+//! * `Crew` and `Worker`: threads that run stages, pinned to cores if wanted;
+//! * bells on condition variables (`Bell::new`);
+//! * time limits (`…_within`, `Waiter::wait_for`);
+//! * [`Pages::Huge`] on Linux;
+//! * stages and producers that notice a panic.
 //!
-//! # What cannot be written
+//! It builds this crate, `core_affinity`, `num_cpus` and `libc`.
 //!
-//! A view does not outlive the release of its slots:
+//! **Without features** the crate is `no_std` with `alloc` and has no dependencies. It has
+//! everything else: lanes, graphs, producers, stages, polling, monitors, waiting by spinning,
+//! sleeping by a [`Parker`] of the program.
+//!
+//! Without `std`, each [`WaitStrategy`] spins unless the [`Bell`] has a parker of the program, and
+//! a producer that is dropped by a panic closes the ring as if it had published all of its values.
+//! The target needs 64-bit atomics and compare-and-swap.
+//!
+//! # What does not compile
+//!
+//! A view that outlives the release of its slots:
 //!
 //! ```compile_fail,E0505
 //! # use ringfence_ring::{Bell, Graph, Poll};
@@ -132,7 +143,7 @@
 //! println!("{}", values.at(0)); // the producer may be writing here now
 //! ```
 //!
-//! A claimed slot does not escape its claim, nor the closure that fills it:
+//! A claimed slot that leaves its claim, or the closure that fills it:
 //!
 //! ```compile_fail,E0505
 //! # use ringfence_ring::{Bell, Graph};
@@ -156,7 +167,7 @@
 //! producer.publish_with(|slot| kept = Some(slot)).unwrap();
 //! ```
 //!
-//! A lane gives no access to its slots, and a stage cannot read those that it is to write:
+//! Access to slots by the handle of a lane, and reading of slots that a stage has to write:
 //!
 //! ```compile_fail,E0599
 //! # use ringfence_ring::Graph;
@@ -178,12 +189,11 @@
 //!
 //! # Invariants
 //!
-//! * A lane has exactly one writer (the input lane: one for each claim); whoever reads it waits
-//!   for that writer.
-//! * A producer claims a slot again only when every stage has released it.
-//! * Nothing unwritten is published, nothing unpublished can be read, and a ring whose parts go
-//!   away says so to the others.
-
+//! * A lane has exactly one writer (the input lane: one for each claim), and all readers of the
+//!   lane wait for that writer.
+//! * A producer claims a slot again only after all stages have released it.
+//! * Only written slots are published, only published slots can be read, and when a part of a ring
+//!   is dropped, the other parts learn of it.
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
@@ -241,6 +251,11 @@ pub use strategy::WaitStrategy;
 pub use waiter::{PARK_LIMIT, Waiter};
 #[cfg(all(feature = "std", not(loom)))]
 pub use worker::{Handler, Worker};
+
+/// The example of the README compiles and runs.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("README.md")]
+struct Readme;
 
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -1,4 +1,4 @@
-//! What became of the slots that several producers have claimed.
+//! Marks: which of the slots claimed by several producers are published, and which are skipped.
 //!
 //! ```text
 //!   claims     ├──── A ────┤─B─┤── C ──┤─A─┤
@@ -7,21 +7,21 @@
 //!   stage      ├──── batch ────┤ jump  │ waits: A is still at work
 //! ```
 //!
-//! Producers finish in any order, so no cursor can say how far the ring is filled. Each slot has
-//! a word for it. When slots are published, the word of the *first* of them says where they end,
-//! so a publication costs one store and one load, however long it is. A stage directly behind the
-//! producers goes from one end to the next. Slots that are skipped (✗) say so each for itself,
-//! because stages further down may come upon them from anywhere.
+//! Producers finish in any order, so one cursor cannot tell which slots are published. Each slot
+//! has a word for that. When slots are published, the word of the *first* one is set to the
+//! sequence behind the last one. So a publication of any length costs one store and one load. A
+//! stage directly behind the producers goes from one end to the next. Of skipped slots (✗) each has
+//! its own word set, because stages further down can meet them at any place.
 //!
-//! An end is above the word's own sequence. What is left there from earlier rounds (·) is at most
-//! a ring's length above an earlier sequence, and so not above this one: nothing has to be reset.
+//! A valid end is above the word's own sequence. A word left from an earlier round (·) is at most a
+//! ring's length above an earlier sequence, so not above this one: words are never reset.
 //!
 //! # Invariants
 //!
 //! * Only the owner of a claim stores words of its slots, each at most once in a round.
-//! * Slots up to an end hold values that were written whole; the value of a skipped slot is seen
-//!   by nobody.
-//! * `skips` counts a skipped slot before its word says so.
+//! * Slots up to an end hold values that are completely written; no stage sees the value of a
+//!   skipped slot.
+//! * `skips` counts a skipped slot before its word is stored.
 
 use alloc::boxed::Box;
 
@@ -39,7 +39,7 @@ struct Group([AtomicU64; GROUP_WORDS]);
 pub struct Marks {
     groups: Box<[Group]>,
     mask: u64,
-    /// Words count from here, so that a bit is left for [`SKIPPED`].
+    /// Words count from here, so that one bit is free for [`SKIPPED`].
     first_sequence: u64,
     /// Sequences skipped so far.
     skips: Padded<AtomicU64>,
@@ -49,7 +49,7 @@ pub struct Marks {
 const SKIPPED: u64 = 1;
 
 impl Marks {
-    /// Words for `slots` slots, a power of two, nothing published from `first_sequence` on.
+    /// Words for `slots` slots, a power of two; nothing is published from `first_sequence` on.
     pub(super) fn new(slots: usize, first_sequence: u64) -> Self {
         let group = || Group(core::array::from_fn(|_| AtomicU64::new(0)));
         let groups = (0..slots.div_ceil(GROUP_WORDS)).map(|_| group()).collect();
@@ -63,51 +63,51 @@ impl Marks {
         &self.groups[index / GROUP_WORDS].0[index % GROUP_WORDS]
     }
 
-    /// The word of slots that end before `end`.
+    /// The word for published slots that end before `end`.
     #[inline(always)]
     fn ending(&self, end: u64) -> u64 {
         (end - self.first_sequence) << 1
     }
 
-    /// The word of `sequence` if it is skipped.
+    /// The word for `sequence` if it is skipped.
     #[inline(always)]
     fn skipped(&self, sequence: u64) -> u64 {
         self.ending(sequence + 1) | SKIPPED
     }
 
-    /// Hands the `count` slots from `first` on, at least one, to the stages. They are the next
-    /// ones of the caller's claim.
+    /// Publishes the `count` slots from `first` on, at least one: the next ones of the caller's
+    /// claim.
     #[inline(always)]
     pub(super) fn publish(&self, first: u64, count: usize) {
         self.word(first).store(self.ending(first + count as u64), order::mark());
     }
 
-    /// Gives the `count` slots from `first` on up: the stages jump over them. They are the rest
-    /// of the caller's claim.
+    /// Skips the `count` slots from `first` on, so that stages jump over them: the rest of the
+    /// caller's claim.
     #[cold]
     pub(super) fn skip(&self, first: u64, count: usize) {
-        // Relaxed: ordered before the words by their Release. Who has seen one of them, be it by
-        // way of other stages' cursors, sees it counted.
+        // Relaxed: ordered before the words by their Release. A stage that sees such a word, also
+        // by way of other stages' cursors, sees it counted.
         self.skips.fetch_add(count as u64, Relaxed);
         for sequence in first..first + count as u64 {
             self.word(sequence).store(self.skipped(sequence), order::mark());
         }
     }
 
-    /// How many sequences were skipped so far.
+    /// Number of sequences skipped so far.
     #[inline(always)]
     pub(super) fn skips(&self) -> u64 {
         // Relaxed: see `skip`.
         self.skips.load(Relaxed)
     }
 
-    /// Where the published slots from `from` on end. `from` is such an end itself, or behind
-    /// skipped slots, or the start; the caller has released nothing from there on.
+    /// The end of the published slots from `from` on. `from` must be such an end, or the sequence
+    /// behind skipped ones, or the first one; the caller has released nothing from there on.
     #[inline]
     pub(super) fn published_until(&self, from: u64) -> u64 {
         let mut sequence = from;
         loop {
-            // Ends after a round at the latest: what is not released is not claimed again.
+            // Ends after one round at the latest: slots are not claimed again before the release.
             let word = self.word(sequence).load(order::marked());
             if word <= self.ending(sequence) || word & SKIPPED != 0 {
                 return sequence;
@@ -134,8 +134,8 @@ impl Marks {
     #[cold]
     pub(super) fn kept_until(&self, from: u64, limit: u64) -> u64 {
         let mut sequence = from;
-        // Relaxed: whoever is past them has seen the words, and they stay as they are until this
-        // stage releases them.
+        // Relaxed: the stage that is past them has seen the words, which do not change until this
+        // stage releases the slots.
         while sequence < limit && self.word(sequence).load(Relaxed) != self.skipped(sequence) {
             sequence += 1;
         }

@@ -1,7 +1,7 @@
-//! A look at a running ring from outside.
+//! Observes a running ring from outside.
 //!
-//! Only reads what the ring stores anyway, so the ring pays nothing but the cache lines that a
-//! look pulls away from their owners.
+//! A monitor only reads what the ring stores anyway. The ring's cost is that of the cache lines
+//! that a look takes away from their owners.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,7 +13,9 @@ use super::state::RingState;
 use crate::sync::Arc;
 use crate::sync::Ordering::Relaxed;
 
-/// Sequences, lags and the halt of a ring, readable from any thread. Clones watch the same ring.
+/// Shows sequences, lags and the halt of a ring, from any thread. A clone watches the same ring.
+///
+/// All numbers are a moment old, and were not read in one moment.
 #[derive(Clone)]
 pub struct Monitor {
     ring: Arc<RingState>,
@@ -21,15 +23,15 @@ pub struct Monitor {
     stages: alloc::sync::Arc<[Arc<Cursor>]>,
 }
 
-/// Where one stage stands.
+/// The progress of one stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StageStatus {
-    /// The stage's name.
+    /// The name of the stage.
     pub name: String,
-    /// Sequence behind the last one it has handed on.
+    /// The sequence behind the last slot that it has handed on.
     pub released: u64,
-    /// How many sequences it has still to hand on, of those before [`Monitor::published`].
+    /// Number of sequences before [`Monitor::published`] that it has not handed on yet.
     pub lag: u64,
 }
 
@@ -66,18 +68,18 @@ impl Monitor {
         self.ring.slots
     }
 
-    /// Sequence behind the last one that was published; where several producers share the ring,
-    /// that was claimed.
+    /// The sequence behind the last published slot; if several producers share the ring, behind the
+    /// last claimed one.
     #[must_use]
     pub fn published(&self) -> u64 {
-        // Relaxed, here and below: a number to look at; nothing is read on its strength.
+        // Relaxed, here and below: a number for people; nothing is read on its strength.
         self.input.position.load(Relaxed)
     }
 
-    /// Where each stage stands, in the order in which they were declared.
+    /// The progress of each stage, in the order of declaration. Allocates.
     #[must_use]
     pub fn stages(&self) -> Vec<StageStatus> {
-        // Stages first: what is published can only have grown since, so no lag is below zero.
+        // Stages first: `published` can only have grown since, so no lag is below zero.
         let released: Vec<u64> =
             self.stages.iter().map(|cursor| cursor.position.load(Relaxed)).collect();
         let published = self.published();
@@ -89,7 +91,7 @@ impl Monitor {
         self.stages.iter().zip(released).map(status).collect()
     }
 
-    /// Where the stage called `name` stands; the first one, if several have that name.
+    /// The progress of the stage `name`; of the first one if several have that name. Allocates.
     #[must_use]
     pub fn stage(&self, name: &str) -> Option<StageStatus> {
         self.stages().into_iter().find(|status| status.name == name)
@@ -103,22 +105,23 @@ impl Monitor {
         Some(StageCursor { cursor: Arc::clone(stage) })
     }
 
-    /// How many slots are free: neither claimed nor still needed by the slowest stage.
+    /// Number of free slots: neither claimed nor needed by the slowest stage. Allocates.
     #[must_use]
     pub fn capacity_free(&self) -> usize {
         let lag = self.stages().iter().map(|status| status.lag).max().unwrap_or(0);
-        // The two were not read in one moment, so their difference can exceed the ring.
+        // Not read in one moment, so the difference can exceed the ring.
         let lag = usize::try_from(lag).unwrap_or(usize::MAX).min(self.ring.slots);
         self.ring.slots - lag
     }
 
-    /// Sequence behind the last one there will be, once the producer has closed.
+    /// The sequence behind the last one there will be: `None` until all producers have closed, and
+    /// in a ring that was halted before.
     #[must_use]
     pub fn end(&self) -> Option<u64> {
         self.ring.end()
     }
 
-    /// Whether the producer has closed and every stage has handed on everything.
+    /// True if all producers have closed and each stage has handed on all slots.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.end().is_some_and(|end| {
@@ -126,13 +129,14 @@ impl Monitor {
         })
     }
 
-    /// Why the ring was halted, if it was.
+    /// The reason for the halt; `None` if the ring is not halted.
     #[must_use]
     pub fn halted(&self) -> Option<Halted> {
         self.ring.check().err()
     }
 
-    /// Halts the ring: producer and stages get `message` as an error.
+    /// Halts the ring: producers and stages get [`Halted`] with `message`, unless it was already
+    /// halted for another reason.
     pub fn halt(&self, message: &str) {
         self.ring.halt("monitor", message);
     }

@@ -7,9 +7,9 @@
 //!
 //! # Invariants
 //!
-//! * The address goes from null to one value and never changes again.
-//! * Of several that set at once exactly one succeeds, and after its call each of them finds that
-//!   one's value.
+//! * The address changes from null to one value and never again.
+//! * If several threads set the cell at once, exactly one succeeds. After its own call, each of
+//!   them finds the value of that one.
 
 use alloc::boxed::Box;
 use core::marker::PhantomData;
@@ -37,8 +37,7 @@ impl<T: Send + Sync> Once<T> {
         Self { held: AtomicPtr::new(null_mut()), owns: PhantomData }
     }
 
-    /// Sets the value, and returns whether it is this one that the cell holds from now on: false
-    /// if it was set before.
+    /// Sets the value. Returns false, and drops `value`, if the cell is already set.
     pub(super) fn set(&self, value: T) -> bool {
         let tracker = Trackers::new(1);
         tracker.write(0);
@@ -47,13 +46,13 @@ impl<T: Send + Sync> Once<T> {
         let set = self.held.compare_exchange(null_mut(), new, order::once_set(), Relaxed);
         if set.is_err() {
             // SAFETY: the address came from `Box::into_raw` above, and since the exchange failed,
-            // nobody else has seen it.
+            // no other thread has seen it.
             drop(unsafe { Box::from_raw(new) });
         }
         set.is_ok()
     }
 
-    /// Whether the cell is set. Once true, [`get`](Self::get) finds the value.
+    /// True if the cell is set; then [`get`](Self::get) finds the value.
     #[inline(always)]
     pub(super) fn is_set(&self) -> bool {
         // Relaxed: nothing is read on its strength; `get` synchronises.
@@ -65,8 +64,8 @@ impl<T: Send + Sync> Once<T> {
     pub(super) fn get(&self) -> Option<&T> {
         let held = NonNull::new(self.held.load(order::once_get()))?;
         // SAFETY: an address that is not null is that of a `Held` which `set` had written before
-        // it stored the address; the load synchronised with that. It is freed by `drop` alone,
-        // which cannot run while `self` is borrowed, and nobody writes it again.
+        // it stored the address; the load synchronised with that. It is freed only by `drop`,
+        // which cannot run while `self` is borrowed, and it is never written again.
         let held = unsafe { held.as_ref() };
         held.tracker.read(0);
         Some(&held.value)
@@ -75,7 +74,7 @@ impl<T: Send + Sync> Once<T> {
 
 impl<T: Send + Sync> Drop for Once<T> {
     fn drop(&mut self) {
-        // Relaxed: `&mut self` says that all other threads are done with the cell.
+        // Relaxed: because of `&mut self`, no other thread uses the cell any more.
         let held = self.held.load(Relaxed);
         if !held.is_null() {
             // SAFETY: the address came from `Box::into_raw` in `set`, and is freed only here.

@@ -1,16 +1,15 @@
-//! Every memory ordering the ring relies on, each with its partner and what the pair buys.
+//! All memory orderings that the ring relies on, each with its partner and its effect.
 //!
-//! A Release here without its Acquire there (or the other way round) buys nothing, so they are
-//! listed side by side. Building with `--cfg weaken="NAME"` makes the one of that name `Relaxed`
-//! (or leaves the fence out); a model in `loom-tests` must then fail. Models, and other builds with
-//! `--cfg weaken="named"`, also take the name from the variable `WEAKEN`, so that one build serves
-//! all names. Orderings that are not listed here are `Relaxed`, and say at their place why that is
-//! enough.
+//! A Release without its Acquire (or the other way round) has no effect, so both are listed
+//! together. A build with `--cfg weaken="NAME"` makes the one of that name `Relaxed` (or omits the
+//! fence); a model in `loom-tests` must then fail. Models, and builds with `--cfg weaken="named"`,
+//! also take the name from the environment variable `WEAKEN`, so that one build serves all names.
+//! Orderings that are not listed here are `Relaxed`, with the reason beside them.
 
 use crate::sync::Ordering::{self, Acquire, Relaxed, Release, SeqCst};
 use crate::sync::fence;
 
-/// Whether the ordering of this name is weakened.
+/// True if the ordering of this name is weakened.
 #[cfg(not(any(loom, weaken = "named")))]
 macro_rules! weakened {
     ($name:tt) => {
@@ -30,8 +29,8 @@ const fn unless(weakened: bool, ordering: Ordering) -> Ordering {
 
 /// A stage or the producer stores its cursor. Partners: [`barrier`], [`gate`].
 ///
-/// Whoever reads the cursor there sees every byte written to the slots before it, and every read
-/// of the slots it gives back has ended.
+/// A thread that loads this position there sees every byte written to the slots before it, and all
+/// reads of the slots that it gives back have ended.
 #[inline(always)]
 pub(super) fn publish() -> Ordering {
     unless(weakened!("publish"), Release)
@@ -43,17 +42,16 @@ pub(super) fn barrier() -> Ordering {
     unless(weakened!("barrier"), Acquire)
 }
 
-/// A producer, alone or one of several, loads the cursors of the last readers before it uses a
-/// slot again. Partner: [`publish`].
+/// A producer loads the cursors of the last readers before it uses a slot again. Partner:
+/// [`publish`].
 #[inline(always)]
 pub(super) fn gate() -> Ordering {
     unless(weakened!("gate"), Acquire)
 }
 
-/// One of several producers marks slots of its claim as published or skipped. Partner:
-/// [`marked`].
+/// One of several producers marks slots of its claim as published or skipped. Partner: [`marked`].
 ///
-/// Whoever reads the mark there sees every byte written to the slots, and a skip counted.
+/// A thread that loads the mark there sees every byte written to the slots, and the skip counted.
 #[inline(always)]
 pub(super) fn mark() -> Ordering {
     unless(weakened!("mark"), Release)
@@ -66,10 +64,10 @@ pub(super) fn marked() -> Ordering {
     unless(weakened!("marked"), Acquire)
 }
 
-/// The value of a cell that is set once is put there: the reason for a halt, the bells of a ring.
-/// Partner: [`once_get`].
+/// A cell that is set once gets its value: the reason for a halt, the bells of a ring. Partner:
+/// [`once_get`].
 ///
-/// Whoever finds the value there sees it whole.
+/// A thread that finds the value there sees all of it.
 #[inline(always)]
 pub(super) fn once_set() -> Ordering {
     unless(weakened!("once_set"), Release)
@@ -81,11 +79,11 @@ pub(super) fn once_get() -> Ordering {
     unless(weakened!("once_get"), Acquire)
 }
 
-/// The publisher's half of the sleep protocol: between its cursor and the look at the sleeper's
-/// flag. Partner: [`sleep_fence`].
+/// The publisher's half of the sleep protocol: between the store of its cursor and the load of the
+/// sleeper's flag. Partner: [`sleep_fence`].
 ///
-/// With a fence on both sides, either the publisher sees the flag or the sleeper's last look sees
-/// the cursor: never neither.
+/// With a fence on both sides, the publisher sees the flag, or the sleeper's last look sees the
+/// cursor, or both.
 #[inline(always)]
 pub(super) fn ring_fence() {
     if !weakened!("ring_fence") {
@@ -93,7 +91,7 @@ pub(super) fn ring_fence() {
     }
 }
 
-/// The sleeper's half: between its flag and its last look. Partner: [`ring_fence`].
+/// The sleeper's half: between the store of its flag and its last look. Partner: [`ring_fence`].
 #[inline(always)]
 pub(super) fn sleep_fence() {
     if !weakened!("sleep_fence") {

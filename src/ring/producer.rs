@@ -1,26 +1,9 @@
-//! Producers: they claim slots, fill them, publish them; alone or beside others.
-//!
-//! | | full: | one value | written in place | a batch |
-//! |---|---|---|---|---|
-//! | `try_…` | says so, at once | [`try_publish`] hands it back | [`try_publish_with`] | [`try_publish_all`], [`try_claim`] |
-//! | | waits | [`publish`] | [`publish_with`] | [`publish_all`], [`claim`] |
-//! | `…_within` | waits for so long | [`publish_within`] hands it back | | [`claim_within`] |
-//!
-//! [`try_publish`]: Producer::try_publish
-//! [`try_publish_with`]: Producer::try_publish_with
-//! [`try_publish_all`]: Producer::try_publish_all
-//! [`try_claim`]: Producer::try_claim
-//! [`publish`]: Producer::publish
-//! [`publish_with`]: Producer::publish_with
-//! [`publish_all`]: Producer::publish_all
-//! [`claim`]: Producer::claim
-//! [`publish_within`]: Producer::publish_within
-//! [`claim_within`]: Producer::claim_within
+//! Producers: they claim slots, fill them and publish them; alone, or several on one ring.
 //!
 //! # Invariants
 //!
-//! * A slot is claimed only once every last reader has released it in the round before.
-//! * Only slots that were written can be published, in order.
+//! * A slot is claimed only after all last readers have released it in the round before.
+//! * Slots are published in order, and only after they are written.
 
 use core::fmt;
 #[cfg(feature = "std")]
@@ -42,25 +25,31 @@ use crate::sync::Arc;
 
 /// Puts values into a ring.
 ///
-/// Dropping it closes the ring: the stages process what is there and end. Dropped while its
-/// thread panics, it halts the ring instead.
+/// Dropping the producer closes the ring: the stages process the values that are in it, and end.
+/// If it is dropped by a panic, the ring is halted instead.
 ///
-/// [`SharedProducer`] has the same methods and can be cloned.
+/// [`SharedProducer`] has the same methods and can be cloned, one clone for each thread.
+///
+/// | if the ring is full | one value | one slot in place | several slots |
+/// |---|---|---|---|
+/// | returns at once | `try_publish` | `try_publish_with` | `try_publish_all`, `try_claim` |
+/// | waits | `publish` | `publish_with` | `publish_all`, `claim` |
+/// | waits up to a limit | `publish_within` | | `claim_within` |
 ///
 /// # Waiting
 ///
-/// The forms that wait do so on the producer's bell, by the strategy of
-/// [`set_wait`](Self::set_wait). A thread that steps the ring's stages itself must not wait for
-/// room: it would wait for itself.
+/// The methods that wait for room use the strategy of [`set_wait`](Self::set_wait) and the
+/// producer's bell. A thread that also polls stages of the same ring must not wait for room: it
+/// would wait for itself.
 pub struct Producer<T: Slot, C: Claims = Alone> {
     input: InputSlots<T, C>,
     waiter: Waiter,
 }
 
-/// Puts values into a ring, beside its clones on other threads.
+/// Puts values into a ring that it shares with its clones on other threads.
 ///
-/// The ring closes when the last clone is dropped. One that is dropped while its thread panics
-/// leaves the others to go on; the last one that goes so halts the ring.
+/// The ring closes when the last clone is dropped. If that one is dropped by a panic, the ring is
+/// halted instead; a panic that drops any other clone does not affect the ring.
 pub type SharedProducer<T> = Producer<T, Shared>;
 
 impl<T: Slot> Producer<T> {
@@ -77,7 +66,7 @@ impl<T: Slot> Producer<T> {
         Self { input, waiter }
     }
 
-    /// Sequence that the next published slot gets.
+    /// The sequence that the next published slot will get.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         self.input.claims.next()
@@ -120,52 +109,51 @@ impl<T: Slot, C: Claims> Producer<T, C> {
         self.input.slots.count()
     }
 
-    /// The bell that is rung for this producer when slots become free.
+    /// The bell that the ring rings when slots become free. All clones share it.
     #[must_use]
     pub fn bell(&self) -> &Bell {
         self.waiter.bell()
     }
 
-    /// Lets this producer wait for room by `strategy`; [`WaitStrategy::Phased`] at first. Clones
-    /// made from it later wait the same way.
+    /// Sets the strategy by which this producer, and clones made of it later, wait for room.
+    /// Without this call: [`WaitStrategy::Phased`].
     pub fn set_wait(&mut self, strategy: WaitStrategy) {
         self.waiter = Waiter::new(strategy, self.waiter.bell().clone());
     }
 
-    /// How many slots can be claimed now, if no other producer is faster.
+    /// Number of slots that can be claimed now, unless another producer is faster.
     #[must_use]
     pub fn capacity_free(&mut self) -> usize {
         self.input.free()
     }
 
-    /// Claims `count` slots in a row, or nothing if they are not all free. Never waits.
+    /// Claims `count` consecutive slots, or returns `None` if they are not all free. Never waits.
     ///
     /// # Errors
     ///
-    /// [`ClaimError::BatchTooLong`] if the ring has fewer slots, [`ClaimError::Halted`] once the
-    /// ring was halted.
+    /// [`ClaimError::BatchTooLong`] if the ring has fewer than `count` slots;
+    /// [`ClaimError::Halted`] once the ring is halted.
     #[inline(always)]
     pub fn try_claim(&mut self, count: usize) -> Result<Option<Claim<'_, T, C>>, ClaimError> {
         Ok(self.input.take(count)?.map(|first| Claim::new(&mut self.input, first, count)))
     }
 
-    /// Claims `count` slots in a row, and waits until they are all free.
+    /// Claims `count` consecutive slots; waits until they are all free.
     ///
     /// # Errors
     ///
-    /// [`ClaimError::BatchTooLong`] at once if the ring has fewer slots, [`ClaimError::Halted`]
-    /// once the ring was halted.
+    /// As [`try_claim`](Self::try_claim); a halt ends the wait.
     #[inline(always)]
     pub fn claim(&mut self, count: usize) -> Result<Claim<'_, T, C>, ClaimError> {
         let first = self.take_waiting(count)?;
         Ok(Claim::new(&mut self.input, first, count))
     }
 
-    /// As [`claim`](Self::claim), but waits for `limit` at most.
+    /// As [`claim`](Self::claim), but waits for at most `limit`. Needs the feature `std`.
     ///
     /// # Errors
     ///
-    /// As `claim`, and [`ClaimError::TimedOut`].
+    /// As `claim`; [`ClaimError::TimedOut`] if the slots were not all free within `limit`.
     #[cfg(feature = "std")]
     pub fn claim_within(
         &mut self,
@@ -176,11 +164,11 @@ impl<T: Slot, C: Claims> Producer<T, C> {
         Ok(Claim::new(&mut self.input, first, count))
     }
 
-    /// Puts one value in, or hands it back if the ring is full. Returns its sequence.
+    /// Publishes one value if there is room, and returns its sequence. Never waits.
     ///
     /// # Errors
     ///
-    /// The value, and why.
+    /// [`PublishError`] with the value if the ring is full or halted.
     #[inline(always)]
     pub fn try_publish(&mut self, value: T) -> Result<u64, PublishError<T>> {
         if let Some(sequence) = self.input.take_simply() {
@@ -193,11 +181,11 @@ impl<T: Slot, C: Claims> Producer<T, C> {
         }
     }
 
-    /// Puts one value in, and waits until there is room. Returns its sequence.
+    /// Publishes one value, and returns its sequence; waits until there is room.
     ///
     /// # Errors
     ///
-    /// The value, if the ring was halted.
+    /// [`PublishError`] with the value if the ring is halted.
     #[inline(always)]
     pub fn publish(&mut self, value: T) -> Result<u64, PublishError<T>> {
         if let Some(sequence) = self.input.take_simply() {
@@ -209,11 +197,11 @@ impl<T: Slot, C: Claims> Producer<T, C> {
         }
     }
 
-    /// As [`publish`](Self::publish), but waits for `limit` at most.
+    /// As [`publish`](Self::publish), but waits for at most `limit`. Needs the feature `std`.
     ///
     /// # Errors
     ///
-    /// The value, if the ring was halted, or is still full.
+    /// [`PublishError`] with the value if the ring is halted, or still full after `limit`.
     #[cfg(feature = "std")]
     pub fn publish_within(&mut self, value: T, limit: Duration) -> Result<u64, PublishError<T>> {
         match self.take_within(1, limit) {
@@ -231,15 +219,15 @@ impl<T: Slot, C: Claims> Producer<T, C> {
         }
     }
 
-    /// Lets `fill` write one slot in place, and publishes it; `None`, and `fill` is not called,
-    /// if the ring is full. Returns its sequence.
+    /// Lets `fill` write one slot in place, publishes it, and returns its sequence. If the ring is
+    /// full, returns `None` and does not call `fill`. Never waits.
     ///
-    /// The slot holds what was written there last; at the start a default. If `fill` panics,
-    /// nothing is published.
+    /// The slot still holds an older value: the default, or the value of one round before. If
+    /// `fill` panics, nothing is published.
     ///
     /// # Errors
     ///
-    /// [`ClaimError::Halted`] once the ring was halted.
+    /// [`ClaimError::Halted`] once the ring is halted.
     #[inline(always)]
     pub fn try_publish_with(
         &mut self,
@@ -252,19 +240,21 @@ impl<T: Slot, C: Claims> Producer<T, C> {
     ///
     /// # Errors
     ///
-    /// [`ClaimError::Halted`] once the ring was halted.
+    /// [`ClaimError::Halted`] once the ring is halted.
     #[inline(always)]
     pub fn publish_with(&mut self, fill: impl FnOnce(&mut T)) -> Result<u64, ClaimError> {
         Ok(self.claim(1)?.fill_one(fill))
     }
 
-    /// Puts all of `values` in, in a row and at once, or takes none of them and returns `None` if
-    /// the ring has no room for all now. Returns the sequence of the first.
+    /// Publishes all of `values` together, in consecutive slots, and returns the sequence of the
+    /// first. If there is no room for all of them, returns `None` and takes none. Never waits.
+    ///
+    /// An iterator that yields fewer values than its `len` publishes those that it yields.
     ///
     /// # Errors
     ///
-    /// [`ClaimError::BatchTooLong`] if the ring has fewer slots, [`ClaimError::Halted`] once the
-    /// ring was halted; no value was taken then.
+    /// [`ClaimError::BatchTooLong`] if the ring has fewer slots than there are values;
+    /// [`ClaimError::Halted`] once the ring is halted. No value is taken then.
     #[inline(always)]
     pub fn try_publish_all(
         &mut self,
@@ -286,13 +276,14 @@ impl<T: Slot, C: Claims> Producer<T, C> {
         Ok(self.claim(values.len())?.fill_all(values))
     }
 
-    /// Halts the ring: the stages get `message` as an error, and what is still in it is given up.
+    /// Halts the ring: stages and producers get [`Halted`](super::Halted) with `message`, unless it
+    /// was already halted for another reason. Values that are still in the ring are given up.
     pub fn halt(&self, message: &str) {
         self.input.place.ring.halt(&self.input.place.cursor.name, message);
     }
 
-    /// Ends this producer; the last one of a ring ends the ring: the stages process what is there,
-    /// and end.
+    /// Drops this producer. The last one of a ring closes it: the stages process the values that
+    /// are in it, and end.
     pub fn close(self) {}
 
     /// Takes the next `count` sequences, and waits until they are all free.

@@ -1,4 +1,4 @@
-//! Which lanes a stage reads, as a tuple: `(&commands, &verdicts)` gives `(View<_>, View<_>)`.
+//! The lanes that a stage reads, as a tuple: `(&commands, &verdicts)` gives `(View<_>, View<_>)`.
 
 use super::cursor::Cursor;
 use super::lane::{Lane, View};
@@ -6,24 +6,27 @@ use super::slots::Slots;
 use super::state::RingState;
 use crate::sync::Arc;
 
-/// What a slot may hold: made by default, shared between threads.
+/// The types that a slot can hold: with a default, and safe to share between threads. Implemented
+/// for all of them.
 pub trait Slot: Default + Send + Sync + 'static {}
 
 impl<T: Default + Send + Sync + 'static> Slot for T {}
 
-/// The types of the lanes that a stage reads, as a tuple of up to four. Sealed.
+/// The slot types of the lanes that a stage reads: a tuple of up to four. Other crates cannot
+/// implement it.
 pub trait Lanes: sealed::Lanes {}
 
-/// References to the lanes that a stage reads, as a tuple of up to four. Sealed.
+/// References to the lanes that a stage reads: a tuple of up to four. Other crates cannot implement
+/// it.
 pub trait LaneRefs: sealed::LaneRefs {}
 
 impl<L: sealed::Lanes> Lanes for L {}
 impl<L: sealed::LaneRefs> LaneRefs for L {}
 
-/// A tuple of [`View`]s, one for each lane that the stage reads.
+/// The [`View`]s of a batch: a tuple with one for each lane that the stage reads.
 pub type Views<'a, R> = <R as sealed::Lanes>::Views<'a>;
 
-/// The tuple of slot types behind a tuple of lane references.
+/// The tuple of slot types that belongs to a tuple of lane references.
 pub type LanesOf<H> = <H as sealed::LaneRefs>::Lanes;
 
 pub(super) mod sealed {

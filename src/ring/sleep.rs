@@ -1,4 +1,4 @@
-//! How the thread behind a bell sleeps, and how it is woken.
+//! Parkers: how the thread of a bell sleeps, and how it is woken.
 
 use core::fmt;
 use core::time::Duration;
@@ -6,20 +6,24 @@ use core::time::Duration;
 #[cfg(feature = "std")]
 use crate::sync::{Condvar, Mutex, lock};
 
-/// Puts a thread to sleep and wakes it: a condition variable by default, or something that also
-/// wakes for other reasons, such as an `epoll` with a waker.
+/// Puts a thread to sleep and wakes it. The default is a condition variable; another one may also
+/// wake for other reasons, such as an `epoll` with a waker.
+///
+/// A parker must not panic: a stage could then not tell the others that it has stopped. The ring
+/// holds no lock while it calls one, so a parker may use the ring, for example halt it.
 pub trait Parker: Send + Sync {
-    /// Sleeps until [`unpark`](Self::unpark), or until `timeout` has passed. Returns at once if
-    /// `unpark` was called since the last `park`. May return early for no reason.
+    /// Sleeps until [`unpark`](Self::unpark) is called, or for `timeout` at most. Returns at once
+    /// if `unpark` was called since the last `park`. May return early without a reason.
     fn park(&self, timeout: Duration);
 
-    /// Ends the current or the next [`park`](Self::park).
+    /// Ends the current call of [`park`](Self::park), or the next one. Called by publishers, from
+    /// any thread; it should return soon.
     fn unpark(&self);
 }
 
-/// How the threads behind one bell sleep.
+/// How the threads of one bell sleep.
 pub(super) enum Sleep {
-    /// They do not.
+    /// Not at all.
     Never,
     /// One thread, by its parker.
     One(alloc::sync::Arc<dyn Parker>),
@@ -35,8 +39,8 @@ impl Sleep {
         Self::One(alloc::sync::Arc::new(TokenParker::default()))
     }
 
-    /// What [`park`](Self::park) needs, drawn before the thread announces its sleep; `None` if it
-    /// never sleeps.
+    /// The ticket for [`park`](Self::park), to be drawn before the thread announces its sleep;
+    /// `None` if threads never sleep here.
     pub(super) fn ticket(&self) -> Option<u64> {
         match self {
             Self::Never => None,
@@ -86,7 +90,7 @@ impl fmt::Debug for Sleep {
     }
 }
 
-/// The default parker: a token behind a lock.
+/// The default parker: a token, a lock and a condition variable.
 #[cfg(feature = "std")]
 #[derive(Debug, Default)]
 struct TokenParker {
@@ -113,10 +117,10 @@ impl Parker for TokenParker {
     }
 }
 
-/// Puts any number of threads to sleep, and wakes them all at once.
+/// Puts any number of threads to sleep, and wakes all of them at once.
 ///
-/// A thread draws a ticket *before* it announces its sleep, and sleeps only while nobody was
-/// called since: so a call between its announcement and its sleep is not lost.
+/// A thread draws a ticket *before* it announces its sleep, and sleeps only if there was no call
+/// since. So a call between its announcement and its sleep is not lost.
 #[cfg(feature = "std")]
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
@@ -135,7 +139,7 @@ impl Crowd {
     fn park(&self, ticket: u64, timeout: Duration) {
         let calls = lock(&self.calls);
         if *calls == ticket {
-            // Whether called or out of time, the caller looks again.
+            // Woken or timed out: the caller looks again in both cases.
             drop(self.called.wait_timeout(calls, timeout));
         }
     }

@@ -1,4 +1,4 @@
-//! The memory of a lane: a power of two of slots, filled when it is made.
+//! The memory of a lane: its slots, whose number is a power of two, all filled at the start.
 //!
 //! ```text
 //!   sequence  ... 6   7 | 8   9  10  11 | 12 ...
@@ -7,9 +7,9 @@
 //!
 //! # Invariants
 //!
-//! * Every slot holds a valid `T` from `new` until the lane is dropped.
-//! * Who may touch which slot is not decided here: [`Slots::view`] and [`Slots::span`] are
-//!   `unsafe`, and the claims and batches that call them own the answer.
+//! * Each slot holds a valid `T` from `new` until the lane is dropped.
+//! * Which slots a thread may use is not decided here: [`Slots::view`] and [`Slots::span`] are
+//!   `unsafe`, and the claims and batches that call them guarantee it.
 
 use alloc::alloc::{alloc, dealloc, handle_alloc_error};
 use core::alloc::Layout;
@@ -19,25 +19,24 @@ use core::ptr::NonNull;
 use super::ahead::{ask_for_lines, slots_per_line};
 use crate::sync::{Arc, Padded, Trackers};
 
-/// How the memory of a ring's lanes is cut into pages.
+/// The pages that the memory of a ring's lanes lies on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pages {
-    /// As the system does it anyway.
+    /// The pages that the system chooses.
     #[default]
     Ordinary,
-    /// On pages of 2 MiB, for lanes that are at least as large: fewer misses of the address
-    /// translation where a ring is larger than that cache reaches. The memory is rounded up to
-    /// whole pages. Linux only; where the system has none, pages are ordinary.
+    /// Pages of 2 MiB, for each lane that is at least that large; its memory is rounded up to whole
+    /// pages. They save misses in the cache of address translations. On Linux with the feature
+    /// `std`; otherwise, and if the system has no such pages, the same as `Ordinary`.
     Huge,
 }
 
 /// A huge page of x86-64 and of AArch64 with base pages of 4 KiB.
 const HUGE_PAGE_BYTES: usize = 2 * 1024 * 1024;
 
-/// The slots of one lane, shared by all that have to do with it.
+/// A handle of the slots of one lane; clones share them.
 ///
-/// Start and mask are copied into every handle, so that whoever uses one finds a slot without
-/// asking anywhere else.
+/// Each handle has a copy of start and mask, so that it finds a slot without another load.
 pub struct Slots<T> {
     base: NonNull<T>,
     mask: usize,
@@ -74,7 +73,7 @@ impl<T: Default> Slots<T> {
         assert!(count.is_power_of_two(), "a lane's length is a power of two");
         let bytes = core::mem::size_of::<T>().checked_mul(count).expect("a lane fits memory");
         let huge = pages == Pages::Huge && bytes >= HUGE_PAGE_BYTES;
-        // Whole pairs of cache lines, so that nothing else shares one with the lane's ends.
+        // Whole pairs of cache lines, so that no other memory shares one with the lane's ends.
         let unit = if huge { HUGE_PAGE_BYTES } else { core::mem::align_of::<Padded<u8>>() };
         let layout = Layout::from_size_align(bytes, unit.max(core::mem::align_of::<T>()))
             .expect("a lane fits memory")
@@ -87,17 +86,16 @@ impl<T: Default> Slots<T> {
             NonNull::new(memory.cast::<T>()).unwrap_or_else(|| handle_alloc_error(layout))
         };
         if huge {
-            // Before the first slot is touched: pages take their size then.
+            // Before the first slot is written: the size of a page is decided then.
             ask_for_huge_pages(base.cast(), layout.size());
         }
         for index in 0..count {
-            // If a default panics, memory and the values so far are leaked: safe, and a ring
-            // that cannot be filled ends the program.
+            // If a default panics, the memory and the values so far are leaked, which is safe.
             //
             // SAFETY: `index < count`, so the pointer stays inside the block just allocated
             // (or `T` has no size).
             let slot = unsafe { base.add(index) };
-            // SAFETY: nobody else knows the block yet; `slot` is aligned for `T` and writable.
+            // SAFETY: no other thread knows the block yet; `slot` is aligned for `T` and writable.
             unsafe { slot.write(T::default()) };
         }
         let trackers = Trackers::new(count);
@@ -107,12 +105,12 @@ impl<T: Default> Slots<T> {
     }
 }
 
-/// Asks the system to back `bytes` from `start` on with huge pages. Whether it does changes
-/// nothing but speed.
+/// Asks the system to back `bytes` from `start` on with huge pages. If it refuses, that costs speed
+/// alone.
 #[cfg(all(feature = "std", target_os = "linux", not(loom)))]
 fn ask_for_huge_pages(start: NonNull<u8>, bytes: usize) {
-    // SAFETY: the advice changes how memory is backed, never what is in it nor whose it is; an
-    // address that is no mapping is refused.
+    // SAFETY: the advice changes which pages back the memory, and neither its contents nor its
+    // owner; an address that is not mapped is refused.
     unsafe { libc::madvise(start.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
 }
 
@@ -147,12 +145,12 @@ impl<T> Slots<T> {
         self.raw(first, len)
     }
 
-    /// Whether each slot has a line of its own to be asked for.
+    /// True if each slot is prefetched for itself, because slots do not share cache lines.
     pub(super) const ASKS_FOR_EACH: bool = slots_per_line(core::mem::size_of::<T>()) == 1;
 
-    /// Asks for the cache lines that are written some time after the `count` slots from sequence
-    /// `first` on; those before `limit` are free. Returns where the next line begins, before which
-    /// there is no more to ask for.
+    /// Prefetches the cache lines that will be written some time after the `count` slots from
+    /// sequence `first` on; slots before `limit` are free. Returns the sequence up to which no more
+    /// prefetch is needed: the first one on the next cache line.
     #[inline(always)]
     pub(super) fn ask_ahead(&self, first: u64, count: usize, limit: u64) -> u64 {
         ask_for_lines(self.base, self.mask, first, count, limit);
@@ -176,7 +174,7 @@ impl<T> Drop for Memory<T> {
         for index in 0..self.count {
             // SAFETY: `index` is inside the block.
             let slot = unsafe { self.base.add(index) };
-            // SAFETY: every slot holds a valid `T`, and `&mut self` says that nobody uses it.
+            // SAFETY: each slot holds a valid `T`, and because of `&mut self` no one else uses it.
             unsafe { slot.drop_in_place() };
         }
         if self.layout.size() != 0 {
@@ -186,7 +184,8 @@ impl<T> Drop for Memory<T> {
     }
 }
 
-/// Slots that its holder may use: how (read or write) was settled when it was made.
+/// Slots that its holder may read, if it was made by [`Slots::view`], or also write, if it was made
+/// by [`Slots::span`].
 pub(super) struct RawSpan<'a, T> {
     base: NonNull<T>,
     mask: usize,
@@ -215,10 +214,10 @@ impl<'a, T> RawSpan<'a, T> {
         self.first
     }
 
-    /// Where the slot of the `offset`-th sequence lies. `offset` must be below `len`.
+    /// Index of the `offset`-th slot in the lane. `offset` must be below `len`.
     #[inline(always)]
     fn index(&self, offset: usize) -> usize {
-        // A sequence wider than an index loses only bits that the mask drops.
+        // If an index is narrower than a sequence, the bits lost are ones that the mask drops.
         #[allow(clippy::cast_possible_truncation, reason = "masked to an index right away")]
         let low = self.first as usize;
         low.wrapping_add(offset) & self.mask
@@ -240,7 +239,7 @@ impl<'a, T> RawSpan<'a, T> {
         self.trackers.read(index);
         // SAFETY: the mask keeps `index` inside the block.
         let slot = unsafe { self.base.add(index) };
-        // SAFETY: valid `T` by the invariant of `Slots`; nobody writes it while the span lives,
+        // SAFETY: valid `T` by the invariant of `Slots`; no one writes it while the span lives,
         // by the promise made in `Slots::view` or `Slots::span`.
         unsafe { slot.as_ref() }
     }
@@ -261,7 +260,7 @@ impl<'a, T> RawSpan<'a, T> {
         self.trackers.write(index);
         // SAFETY: the mask keeps `index` inside the block.
         let mut slot = unsafe { self.base.add(index) };
-        // SAFETY: valid `T` by the invariant of `Slots`; nobody else reaches it while the span
+        // SAFETY: valid `T` by the invariant of `Slots`; no one else reaches it while the span
         // lives, by the promise made in `Slots::span`.
         unsafe { slot.as_mut() }
     }
@@ -320,7 +319,7 @@ impl<'a, T> RawSpan<'a, T> {
         (head, tail)
     }
 
-    /// Index of the first slot, and how many slots there are before the lane wraps.
+    /// Index of the first slot, and number of slots before the span wraps to the lane's start.
     #[inline(always)]
     fn parts(&self) -> (usize, usize) {
         let start = self.index(0);

@@ -1,22 +1,23 @@
-//! A stage: reads some lanes, may write one of its own, and moves its cursor.
+//! A stage: reads lanes, may write one lane of its own, and moves its cursor.
 //!
 //! ```text
 //!               released        taken        barrier
 //!                  │              │             │
 //!   ───────────────┼──────────────┼─────────────┼──────────────▶ sequence
-//!    handed on     │ taken, not   │ next batch  │ not there yet
+//!    handed on     │ taken, not   │ next batch  │ not published
 //!                  │ handed on    │             │
 //! ```
 //!
-//! Most stages keep `released` and `taken` together: `poll`, then [`Batch::publish`]. A stage
-//! whose work ends later than it begins (a journal) takes batches with [`Stage::poll_ahead`] and
-//! [`Batch::take`], and hands on with [`Stage::release`].
+//! In most stages `released` and `taken` are equal between batches: they `poll`, then
+//! [`Batch::publish`]. A stage whose work ends later than it begins, such as a journal, takes
+//! batches with [`Stage::poll_ahead`] and [`Batch::take`], and hands them on with
+//! [`Stage::release`].
 //!
 //! # Invariants
 //!
-//! * `released ≤ taken ≤ barrier`, and the slots in `released .. barrier` stay as they are until
-//!   the stage releases them: the producer waits for it.
-//! * A stage that goes away before the end halts the ring.
+//! * `released ≤ taken ≤ barrier`; the slots in `released .. barrier` do not change until the stage
+//!   releases them.
+//! * A stage that is dropped before the end halts the ring.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -36,26 +37,29 @@ use super::state::RingState;
 use super::waiter::Waiter;
 use crate::sync::{Arc, thread};
 
-/// A stage of a [`Graph`](super::Graph): reads the lanes `R` and writes a lane of `W`; `()` for
-/// a stage without one.
+/// A stage of a [`Graph`](super::Graph): reads lanes of the types `R`, a tuple, and writes a lane
+/// of type `W`; `()` if it writes none.
+///
+/// A stage belongs to the thread that polls it. Dropped before the ring has ended, it halts the
+/// ring: the others would wait for it for ever.
 pub struct Stage<R: Lanes, W: Slot = ()> {
     ring: Arc<RingState>,
     slots: StageSlots<R, W>,
     barrier: Barrier,
 }
 
-/// What a [`Stage::poll`] found.
+/// The result of a [`Stage::poll`].
 #[derive(Debug)]
 pub enum Poll<'a, R: Lanes, W: Slot> {
-    /// Nothing new yet.
+    /// Nothing new at the moment.
     Empty,
-    /// At least one slot, to be processed and published.
+    /// A batch of at least one slot.
     Ready(Batch<'a, R, W>),
-    /// The producer has closed, and this stage has handed on everything.
+    /// All producers have closed, and this stage has handed on all slots.
     Ended,
 }
 
-/// What is behind the slots that a stage has taken.
+/// What follows behind the slots that a stage has taken.
 enum Found {
     Nothing,
     /// At least one slot.
@@ -86,43 +90,41 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
         &self.ring
     }
 
-    /// The stage's name.
+    /// The name it was declared with.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.slots.cursor.name
     }
 
-    /// The bell of the thread that steps this stage.
+    /// The bell of the thread that polls this stage.
     #[must_use]
     pub fn bell(&self) -> &Bell {
         &self.slots.cursor.bell
     }
 
-    /// Sequence behind the last one this stage has handed on.
+    /// The sequence behind the last slot that this stage has handed on.
     #[must_use]
     pub fn released(&self) -> u64 {
         self.slots.released
     }
 
-    /// Sequence behind the last one this stage has taken.
+    /// The sequence behind the last slot that this stage has taken.
     #[must_use]
     pub fn taken(&self) -> u64 {
         self.slots.taken
     }
 
-    /// Looks for work: a batch of all that is there, but at most `most` slots. Never waits.
+    /// Looks for work: returns all available slots as one batch, but at most `most`. Never waits.
     ///
-    /// A batch that is dropped without [`Batch::publish`] changes nothing: the next poll sees it
-    /// again.
+    /// With `most` 0 it returns no batch, but still finds the end and a halt.
     ///
     /// # Errors
     ///
-    /// [`Halted`] once the ring was halted; what is left in it is given up.
+    /// [`Halted`] once the ring is halted; slots that are still in it are given up.
     ///
     /// # Panics
     ///
-    /// If something is taken and not released: such a stage goes on with
-    /// [`poll_ahead`](Self::poll_ahead).
+    /// If slots are taken and not released: use [`poll_ahead`](Self::poll_ahead) then.
     #[inline(always)]
     pub fn poll(&mut self, most: usize) -> Result<Poll<'_, R, W>, Halted> {
         assert!(
@@ -133,13 +135,13 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
         self.poll_ahead(most)
     }
 
-    /// Like [`poll`](Self::poll), but starts behind what was already taken.
+    /// As [`poll`](Self::poll), but starts behind the slots that are already taken.
     ///
-    /// Says [`Poll::Ended`] only once all that was taken is released too.
+    /// Returns [`Poll::Ended`] only after all taken slots are released.
     ///
     /// # Errors
     ///
-    /// [`Halted`] once the ring was halted.
+    /// [`Halted`] once the ring is halted.
     #[inline(always)]
     pub fn poll_ahead(&mut self, most: usize) -> Result<Poll<'_, R, W>, Halted> {
         Ok(match self.seek(most)? {
@@ -149,14 +151,15 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
         })
     }
 
-    /// Like [`poll_ahead`](Self::poll_ahead), but waits until there is something, for `limit` at
-    /// most (`None`: without limit). Says [`Poll::Empty`] only when the time is over.
+    /// As [`poll_ahead`](Self::poll_ahead), but waits for a batch or the end, for at most `limit`
+    /// (`None`: no limit). Returns [`Poll::Empty`] only if the time has run out. With `most` 0 it
+    /// waits for the end alone. Needs the feature `std`.
     ///
-    /// For a thread with this one stage: `waiter` must be on the stage's [`bell`](Self::bell).
+    /// For a thread that has only this stage: `waiter` must be on the stage's [`bell`](Self::bell).
     ///
     /// # Errors
     ///
-    /// [`Halted`] once the ring was halted.
+    /// [`Halted`] once the ring is halted.
     #[cfg(feature = "std")]
     pub fn poll_within(
         &mut self,
@@ -175,7 +178,7 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
         })
     }
 
-    /// How many slots there are behind what was taken, at most `most`.
+    /// Number of available slots behind the taken ones, at most `most`.
     #[inline(always)]
     fn seek(&mut self, most: usize) -> Result<Found, Halted> {
         self.ring.check()?;
@@ -192,7 +195,7 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
         if len == 0 { self.seek_nothing() } else { Ok(Found::Slots(len)) }
     }
 
-    /// What there is for a stage that asks for no slots: the end, if it has come.
+    /// For a stage that asks for no slots: the end, if it has come.
     #[cold]
     fn seek_nothing(&mut self) -> Result<Found, Halted> {
         Ok(match self.seek(1)? {
@@ -201,7 +204,7 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
         })
     }
 
-    /// Finds out how far the stage may go, and jumps over what was skipped in front of it.
+    /// Looks again how far the stage may go, and jumps over skipped sequences in front of it.
     #[inline]
     fn look(&mut self) {
         let next = self.barrier.look(self.slots.taken);
@@ -210,7 +213,7 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
         }
     }
 
-    /// Goes on at `next`; what is in between was skipped.
+    /// Continues at `next`; the sequences up to there were skipped.
     #[cold]
     fn jump_over(&mut self, next: u64) {
         let is_behind_all = self.slots.released == self.slots.taken;
@@ -222,12 +225,12 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
         }
     }
 
-    /// Hands on everything up to and including `sequence`, taken before; earlier ones change
-    /// nothing.
+    /// Hands on all taken slots up to and including `sequence`. Does nothing if they are already
+    /// released.
     ///
     /// # Panics
     ///
-    /// If `sequence` was not taken yet.
+    /// If `sequence` is not taken yet.
     #[inline]
     pub fn release(&mut self, sequence: u64) {
         let taken = self.slots.taken;
@@ -242,7 +245,8 @@ impl<R: Lanes, W: Slot> Stage<R, W> {
         }
     }
 
-    /// Halts the ring: producer and all stages get `message` as an error.
+    /// Halts the ring: producers and stages get [`Halted`] with `message`, unless it was already
+    /// halted for another reason.
     pub fn halt(&self, message: &str) {
         self.ring.halt(&self.slots.cursor.name, message);
     }
@@ -254,7 +258,7 @@ impl<R: Lanes, W: Slot> Drop for Stage<R, W> {
             self.ring.halt(&self.slots.cursor.name, "it panicked");
             return;
         }
-        // What was skipped last is all that is missing to the end, perhaps.
+        // Perhaps only skipped sequences are left before the end.
         self.look();
         if !self.ring.is_end(self.slots.released) {
             self.ring.halt(&self.slots.cursor.name, "it went away before the end");

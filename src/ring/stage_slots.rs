@@ -1,5 +1,5 @@
-//! The slots that one stage works on: the lanes that it reads, the lane that it writes, and how
-//! far it has come in them.
+//! The slots that one stage works on: the lanes that it reads, the lane that it writes, and its
+//! place in them.
 //!
 //! ```text
 //!               released        taken
@@ -11,8 +11,7 @@
 //!
 //! # Invariants
 //!
-//! * `released ≤ taken`; the slots from `released` on stay as they are until the stage hands them
-//!   on.
+//! * `released ≤ taken`; the slots from `released` on do not change until the stage hands them on.
 
 use super::bell::Bell;
 use super::cursor::Cursor;
@@ -20,7 +19,7 @@ use super::reads::{Lanes, Slot};
 use super::slots::Slots;
 use crate::sync::Arc;
 
-/// What a [`Stage`](super::Stage) and its batches work on.
+/// The slots that a [`Stage`](super::Stage) and its batches work on.
 pub struct StageSlots<R: Lanes, W: Slot> {
     pub(super) cursor: Arc<Cursor>,
     pub(super) reads: R::Held,

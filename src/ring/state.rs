@@ -1,4 +1,4 @@
-//! What all parts of one ring share: its size, its end, and the halt.
+//! The state that all parts of one ring share: its size, its end, and the halt.
 //!
 //! # Invariants
 //!
@@ -21,11 +21,11 @@ pub struct RingState {
     pub(super) first_sequence: u64,
     /// Why the ring was halted, once it is.
     halt: Once<Halted>,
-    /// The sequence behind the last one there will be; `u64::MAX` while the producer lives.
+    /// The sequence behind the last one there will be; [`OPEN`] while a producer lives.
     end: AtomicU64,
     /// Every bell of the ring, to be rung at the end and at a halt.
     bells: Once<Link>,
-    /// How the input lane is filled; set when the graph is built, before anything moves.
+    /// How the input lane is filled. Set when the graph is built; before that no cursor moves.
     pub(super) filled: Once<Filled>,
 }
 
@@ -37,13 +37,13 @@ struct Link {
 
 /// How the input lane is filled.
 pub enum Filled {
-    /// By one producer, whose cursor says how far.
+    /// By one producer, whose cursor is behind the last published slot.
     InOrder,
-    /// By several, who mark what is filled; their cursor says how far they have claimed.
+    /// By several producers, who mark published slots; their cursor is behind the last claim.
     Marked {
         /// The marks.
         marks: Arc<Marks>,
-        /// Whose cursor it is.
+        /// The cursor of the producers.
         producers: Arc<Cursor>,
     },
 }
@@ -77,7 +77,7 @@ impl RingState {
         }
     }
 
-    /// Wakes all threads of the ring. No lock is held: what a parker does is not known here.
+    /// Wakes all threads of the ring. Holds no lock, because parkers are foreign code.
     fn ring_bells(&self) {
         let links = iter::successors(self.bells.get(), |link| {
             let link: &Link = link;
@@ -86,20 +86,20 @@ impl RingState {
         Bell::ring_each(links.map(|link| &link.bell));
     }
 
-    /// Stops the ring. The first reason stays.
+    /// Halts the ring. If it is halted already, the first reason remains.
     #[cold]
     pub(super) fn halt(&self, by: &str, message: &str) {
         self.halt.set(Halted { by: by.to_owned(), message: message.to_owned() });
         self.ring_bells();
     }
 
-    /// Whether the ring was halted.
+    /// True if the ring is halted.
     #[inline(always)]
     pub(super) fn is_halted(&self) -> bool {
         self.halt.is_set()
     }
 
-    /// The reason, if the ring was halted.
+    /// Fails with the reason if the ring is halted.
     #[inline(always)]
     pub(super) fn check(&self) -> Result<(), Halted> {
         if self.is_halted() { Err(self.reason()) } else { Ok(()) }
@@ -110,26 +110,26 @@ impl RingState {
         self.halt.get().expect("it is halted").clone()
     }
 
-    /// Says that nothing comes at or after sequence `end`. A ring that is halted has no end: a
-    /// stage that has looked for the halt already would take it for a drained one.
+    /// Ends the ring before sequence `end`. A halted ring has no end: a stage that checks for the
+    /// halt first and for the end second would take it for a drained one.
     pub(super) fn close(&self, end: u64) {
         if self.is_halted() {
             return;
         }
-        // Relaxed: the number says all; whoever has handed on everything before `end` has
-        // synchronised with the cursors that led there.
+        // Relaxed: nothing is read on the strength of this number but the number itself. A stage
+        // that has handed on everything before `end` has synchronised with all cursors up to there.
         self.end.store(end, Relaxed);
         self.ring_bells();
     }
 
-    /// Whether everything before `cursor` was all there will ever be.
+    /// True if the ring ends before sequence `cursor`.
     #[inline]
     pub(super) fn is_end(&self, cursor: u64) -> bool {
         // Relaxed: see `close`.
         self.end.load(Relaxed) == cursor
     }
 
-    /// The sequence behind the last one, once the producer has closed.
+    /// The sequence behind the last one, once the producers have closed.
     pub(super) fn end(&self) -> Option<u64> {
         // Relaxed: see `close`.
         let end = self.end.load(Relaxed);

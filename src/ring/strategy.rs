@@ -1,22 +1,22 @@
-//! The ways in which a thread can wait.
+//! The strategies by which a thread can wait.
 
 /// How a thread waits while there is nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WaitStrategy {
-    /// Spins with a pause instruction: lowest latency, a whole core each.
+    /// Spins with a pause instruction. Lowest latency; each waiting thread uses a whole core.
     BusySpin,
-    /// Spins a little, then lets other threads run between looks.
+    /// Spins 100 times, then yields to other threads between looks.
     Yield,
-    /// Sleeps at once; the publisher wakes it. Cheapest on the processor, slowest to react.
+    /// Sleeps at once; the publisher wakes it. Uses least processor time, reacts slowest.
     Park,
-    /// Spins, then yields, then sleeps.
+    /// Spins 100 times, then yields 100 times, then sleeps.
     #[default]
     Phased,
 }
 
 impl WaitStrategy {
-    /// Whether a thread that waits this way may sleep, so that publishers must look after it.
+    /// True if a thread that waits by this strategy may sleep, so that publishers must wake it.
     #[must_use]
     pub const fn parks(self) -> bool {
         matches!(self, Self::Park | Self::Phased)

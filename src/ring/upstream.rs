@@ -1,4 +1,5 @@
-//! Which cursors a stage has to look at: those it waits for, without those that come before them.
+//! Which cursors a stage has to look at: those that it waits for, without those that come before
+//! others of them.
 //!
 //! ```text
 //!   input ──┬──▶ risk ─────┬──▶ settle      settle reads the input and the verdicts of risk, and
@@ -13,21 +14,21 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// What each node of a graph waits for. Nodes are numbered as they are declared: the producers
-/// are 0, the first stage is 1.
+/// For each node of a graph, the nodes that it waits for. Nodes are numbered as they are declared:
+/// the producers are 0, the first stage is 1.
 pub struct Upstream {
-    /// For each node the ones that it looks at.
+    /// For each node, the nodes whose cursors it looks at.
     of: Vec<Vec<usize>>,
 }
 
 impl Upstream {
-    /// The producers alone, who wait for nothing here.
+    /// A graph of the producers alone, which wait for no node before them.
     pub(super) fn new() -> Self {
         Self { of: vec![Vec::new()] }
     }
 
-    /// Adds a stage that waits for `waits_for`, and returns which of these it has to look at, each
-    /// once: those that come before no other of them.
+    /// Adds a stage that waits for the nodes `waits_for`. Returns those that it has to look at,
+    /// each once: the ones that come before no other of them.
     pub(super) fn add(&mut self, waits_for: &[usize]) -> &[usize] {
         let mut is_open = vec![false; self.of.len()];
         waits_for.iter().for_each(|&node| is_open[node] = true);
@@ -49,7 +50,7 @@ impl Upstream {
         self.of.last().expect("it was just put there")
     }
 
-    /// For each node the stages that look at it.
+    /// For each node, the stages that look at its cursor.
     pub(super) fn waiting(&self) -> Vec<Vec<usize>> {
         let mut waiting = vec![Vec::new(); self.of.len()];
         for (node, upstream) in self.of.iter().enumerate() {

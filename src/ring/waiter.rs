@@ -1,10 +1,10 @@
-//! How a thread waits for work: spinning, yielding, sleeping, or one after the other.
+//! A thread waits for work: it spins, yields, sleeps, or does one after the other.
 //!
 //! # Invariants
 //!
-//! * A wait always ends: parking has a time limit, so even a wake-up that never comes costs only
-//!   that long.
-//! * Nobody sleeps straight after work: see [`Waiter::wait`].
+//! * A wait always ends: parking has a time limit, so a lost wake-up would delay a thread by that
+//!   long at most.
+//! * A thread never sleeps directly after work: see [`Waiter::wait`].
 
 use core::time::Duration;
 #[cfg(feature = "std")]
@@ -14,16 +14,16 @@ use super::bell::{Announced, Bell};
 use super::strategy::WaitStrategy;
 use crate::sync::{spin_loop, thread};
 
-/// Longest that a thread stays parked before it looks again by itself.
+/// Longest time that a thread stays parked before it looks again by itself: 100 ms. Another limit:
+/// [`Waiter::with_park_limit`].
 pub const PARK_LIMIT: Duration = Duration::from_millis(100);
 
-/// Looks between two yields of [`WaitStrategy::Yield`] and before the first of
-/// [`WaitStrategy::Phased`].
+/// Spins before the first yield of [`WaitStrategy::Yield`] and [`WaitStrategy::Phased`].
 const SPINS: u32 = 100;
 /// Yields of [`WaitStrategy::Phased`] before it sleeps.
 const YIELDS: u32 = 100;
 #[cfg(feature = "std")]
-/// Waits between two looks at the clock while spinning: reading it takes longer than a look.
+/// Spins between two readings of the clock, which take longer than a look.
 const WAITS_PER_CLOCK: u32 = 64;
 
 /// Below this many slots a batch is short: the unit of pauses grows. See [`Waiter::worked`].
@@ -35,7 +35,7 @@ const UNIT_MAX: usize = if cfg!(loom) { 0 } else { 32 };
 /// How much the unit changes from batch to batch.
 const UNIT_STEP: usize = 2;
 
-/// Waits for one thread, whatever it hosts.
+/// Waits on behalf of one thread, whatever stages and producers that thread has.
 ///
 /// ```
 /// # use ringfence_ring::{Bell, WaitStrategy, Waiter};
@@ -57,34 +57,34 @@ const UNIT_STEP: usize = 2;
 pub struct Waiter {
     strategy: WaitStrategy,
     bell: Bell,
-    /// Waits since the last progress.
+    /// Number of waits since the last progress.
     idle: u32,
-    /// Pauses after a batch of [`SHORT_BATCH`] slots, as of now.
+    /// Number of pauses after a batch of [`SHORT_BATCH`] slots; adapts itself.
     unit: usize,
     announced: Option<Announced>,
     park_limit: Duration,
 }
 
 impl Waiter {
-    /// A waiter for the thread that `bell` belongs to.
+    /// A waiter for the thread that `bell` belongs to. The thread must be the one that calls it.
     #[must_use]
     pub fn new(strategy: WaitStrategy, bell: Bell) -> Self {
         Self { strategy, bell, idle: 0, unit: 0, announced: None, park_limit: PARK_LIMIT }
     }
 
-    /// The same waiter, but parked for at most `limit` at a time.
+    /// The same waiter, but a single park takes at most `limit` instead of [`PARK_LIMIT`].
     #[must_use]
     pub fn with_park_limit(mut self, limit: Duration) -> Self {
         self.park_limit = limit;
         self
     }
 
-    /// A waiter as this one, at its start.
+    /// A new waiter with the same settings.
     pub(super) fn another(&self) -> Self {
         Self::new(self.strategy, self.bell.clone()).with_park_limit(self.park_limit)
     }
 
-    /// How it waits.
+    /// The strategy by which it waits.
     #[must_use]
     pub fn strategy(&self) -> WaitStrategy {
         self.strategy
@@ -96,7 +96,7 @@ impl Waiter {
         &self.bell
     }
 
-    /// There was work: the next wait starts from the beginning.
+    /// Reports progress: the next wait starts again with spinning.
     #[inline]
     pub fn reset(&mut self) {
         self.idle = 0;
@@ -105,16 +105,16 @@ impl Waiter {
         }
     }
 
-    /// There was work, and it was `slots` long: the next wait starts from the beginning. Pauses
-    /// before the next look if batches are short though they follow each other closely.
+    /// Reports a batch of `slots` slots: the next wait starts again with spinning. If batches are
+    /// short and follow each other closely, this call pauses, so that the next batch is longer.
     ///
-    /// A reader that looks again at once finds only what was published since, takes the cursor's
-    /// cache line from the producer for it, and again and again; both then work at the speed at
-    /// which lines go to and fro. So the pause grows while every look finds between 2 and 191 slots,
-    /// shrinks from 384 slots on, and is halved by a look that finds nothing. The shorter the batch,
-    /// the longer the pause after it: 64 pause instructions at most (0.5 to 3 µs, as processors
-    /// differ). There is none after a single slot: who sends one value and waits for an answer gets
-    /// it as soon as after [`reset`](Self::reset).
+    /// Without the pause, a fast reader finds only the few slots published since its last look.
+    /// Each look takes the cursor's cache line away from the producer, and both threads run at the
+    /// speed of these transfers. So the pause grows while each look finds between 2 and 191 slots,
+    /// shrinks from 384 slots on, and is halved by a look that finds nothing. After a shorter batch
+    /// the pause is longer: at most 64 pause instructions (0.5 to 3 µs, depending on the
+    /// processor). After a single slot there is no pause: a request that waits for its answer is
+    /// answered as soon as after [`reset`](Self::reset).
     #[inline]
     pub fn worked(&mut self, slots: usize) {
         self.reset();
@@ -133,18 +133,19 @@ impl Waiter {
         }
     }
 
-    /// There was none: waits a little, and a little longer each time.
+    /// Reports that there was no work, and waits: longer with each call, by the strategy.
     ///
-    /// Never sleeps straight after work: before the first sleep it announces it and returns, so
-    /// that the caller looks once more; that is what makes a wake-up impossible to lose. So the
-    /// caller must look at *all* its sources of work between two calls.
+    /// Never sleeps directly after work. The first call that would sleep announces the sleep and
+    /// returns, so that the caller looks once more; therefore no wake-up can be lost. So the caller
+    /// must look at *all* of its sources of work between two calls.
     pub fn wait(&mut self) {
         self.wait_at_most(self.park_limit);
     }
 
-    /// Waits until `look` finds something, and returns it.
+    /// Calls `look` and waits, by turns, until `look` returns something; returns that.
     ///
-    /// `look` must look at all that the thread's bell is rung for and that matters to it now.
+    /// `look` must look at everything that the caller waits for. It should notice a halt of the
+    /// ring: the wait ends only by `look`.
     pub fn wait_until<R>(&mut self, mut look: impl FnMut() -> Option<R>) -> R {
         loop {
             if let Some(found) = look() {
@@ -155,8 +156,8 @@ impl Waiter {
         }
     }
 
-    /// As [`wait_until`](Self::wait_until), but for `limit` at most (`None`: without one). `None`
-    /// if the time ran out; the last look came after that.
+    /// As [`wait_until`](Self::wait_until), but for at most `limit` (`None`: no limit). Returns
+    /// `None` if the time has run out; the last look came after that. Needs the feature `std`.
     #[cfg(feature = "std")]
     pub fn wait_for<R>(
         &mut self,
@@ -165,7 +166,7 @@ impl Waiter {
     ) -> Option<R> {
         let mut found = look();
         if found.is_none() {
-            // A limit past the end of time is none.
+            // A deadline that the clock cannot express is no limit.
             let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
             while found.is_none() {
                 let left = self.time_left(deadline);
@@ -180,7 +181,7 @@ impl Waiter {
         found
     }
 
-    /// Time until `deadline`; the longest there is where the clock need not be read yet.
+    /// Time until `deadline`; [`Duration::MAX`] if the clock need not be read yet.
     #[cfg(feature = "std")]
     fn time_left(&self, deadline: Option<Instant>) -> Duration {
         match deadline {
@@ -191,7 +192,7 @@ impl Waiter {
         }
     }
 
-    /// Whether the next wait is a short spin.
+    /// True if the next wait is a short spin.
     fn spins(&self) -> bool {
         match self.strategy {
             WaitStrategy::BusySpin => true,
@@ -202,7 +203,7 @@ impl Waiter {
 
     fn wait_at_most(&mut self, limit: Duration) {
         if self.idle == 0 {
-            // The pause before this look was longer than what there is to do.
+            // The pause before this look was longer than the work was worth.
             self.unit /= 2;
         }
         if self.spins() {
@@ -218,7 +219,7 @@ impl Waiter {
         self.idle = self.idle.checked_add(1).unwrap_or(SPINS + YIELDS);
     }
 
-    /// Announces the sleep first, sleeps at the next call.
+    /// The first call announces the sleep, the next one sleeps.
     fn sleep(&mut self, limit: Duration) {
         match &self.announced {
             None => {

@@ -1,10 +1,10 @@
-//! What one thread of a crew does: it steps its stages, and calls their handlers.
+//! A worker: one thread of a crew, which polls its stages in turn and calls their handlers.
 //!
 //! # Invariants
 //!
-//! * Each handler's `on_start` comes before its first batch and on its own thread; its `on_stop`
-//!   comes after its last, however the ring ended and whatever other handlers did, unless the
-//!   handler itself panicked.
+//! * For each handler, on the worker's thread: `on_start` is called before the first batch, and
+//!   `on_stop` after the last one, however the ring ended and even if other handlers panicked; not
+//!   if the handler itself panicked.
 //! * A handler that panics, in a call or when it is dropped, halts the ring with its message.
 
 use alloc::borrow::ToOwned;
@@ -26,17 +26,21 @@ use super::strategy::WaitStrategy;
 use super::waiter::Waiter;
 use crate::sync::Arc;
 
-/// What a worker does with the batches of a stage. A closure `FnMut(Batch<'_, R, W>)` will do;
-/// see [`Worker::run`].
+/// Processes the batches of a stage on a worker's thread. Each closure `FnMut(Batch<'_, R, W>)` is
+/// a handler; see [`Worker::run`].
+///
+/// A handler that panics, also while it is dropped, halts the ring and is not called again. The
+/// handlers of the worker's other stages still get their `on_stop`.
 pub trait Handler<R: Lanes, W: Slot>: Send {
-    /// The thread has started; nothing was polled yet.
+    /// Called once, before the first batch.
     fn on_start(&mut self) {}
 
-    /// Processes a batch, whole or in parts: what it does not [`publish`](Batch::publish) comes
-    /// again. The end of the batch is at [`Batch::len`].
+    /// Processes a batch, all of it or a part: slots that it does not hand on, by
+    /// [`Batch::publish`] for example, are in the next batch again.
     fn on_batch(&mut self, batch: Batch<'_, R, W>);
 
-    /// There is nothing more to come: everything was handed on (`Ok`), or the ring was halted.
+    /// Called once, after the last batch. `end` is `Ok` if all stages of the worker have handed on
+    /// all slots, and the reason if the ring was halted.
     fn on_stop(&mut self, _end: Result<(), &Halted>) {}
 }
 
@@ -46,9 +50,11 @@ impl<R: Lanes, W: Slot, F: FnMut(Batch<'_, R, W>) + Send> Handler<R, W> for F {
     }
 }
 
-/// A thread to be: the stages that share it, in the order in which they are stepped.
+/// A thread that [`Crew::start`](super::Crew::start) will start, with the stages that it polls in
+/// turn. Needs the feature `std`.
 ///
-/// Made before its stages, which are declared [`on`](super::StageBuilder::on) its bell.
+/// Make the worker first, then declare its stages [`on`](super::StageBuilder::on) its bell, then
+/// give them to it.
 pub struct Worker {
     pub(super) name: String,
     bell: Bell,
@@ -58,32 +64,34 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker without stages, that waits by `strategy` while none of them has work.
+    /// A worker without stages. It waits by `strategy` while none of its stages has work. The
+    /// thread gets the name `name`.
     #[must_use]
     pub fn new(name: &str, strategy: WaitStrategy) -> Self {
         let bell = Bell::for_strategy(strategy);
         Self { name: name.to_owned(), bell, strategy, core: None, hands: Vec::new() }
     }
 
-    /// The same worker, on the processor core `core` as the system numbers them. Where the system
-    /// refuses, the thread runs unpinned: that costs speed alone.
+    /// The same worker, pinned to the processor core `core`, in the numbering of the system. If the
+    /// system refuses, the thread runs unpinned, which costs speed alone.
     #[must_use]
     pub fn pinned_to(mut self, core: usize) -> Self {
         self.core = Some(core);
         self
     }
 
-    /// The bell that its stages are declared on.
+    /// The bell that its stages must be declared on.
     #[must_use]
     pub fn bell(&self) -> &Bell {
         &self.bell
     }
 
-    /// Gives the worker a stage, and what to do with batches of at most `most` slots.
+    /// Gives the worker a stage and its handler, which gets batches of at most `most` slots.
     ///
     /// # Panics
     ///
-    /// If the stage was declared on another bell, or `most` is 0: nobody would wake it.
+    /// If the stage was declared on another bell, which would not wake this worker, or if `most`
+    /// is 0.
     pub fn host<R: Lanes, W: Slot>(
         &mut self,
         stage: Stage<R, W>,
@@ -95,7 +103,7 @@ impl Worker {
         self.hands.push(Box::new(Hosted { stage, most, handler }));
     }
 
-    /// As [`host`](Self::host), with a closure, and batches of any size.
+    /// As [`host`](Self::host), with a closure as handler and batches of any length.
     ///
     /// # Panics
     ///
@@ -116,16 +124,16 @@ impl core::fmt::Debug for Worker {
     }
 }
 
-/// What a step found.
+/// The result of a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// So many slots were taken; [`usize::MAX`] for a large part of the ring.
+    /// The number of slots handed on; [`usize::MAX`] for a large part of the ring.
     Worked(usize),
     Idle,
     Ended,
 }
 
-/// A stage with its handler, whatever their types.
+/// A stage with its handler, of any types.
 trait Hand: Send {
     fn name(&self) -> &str;
     fn start(&mut self);
@@ -159,7 +167,7 @@ impl<R: Lanes, W: Slot, H: Handler<R, W>> Hand for Hosted<R, W, H> {
         let taken = usize::try_from(self.stage.taken() - before).unwrap_or(usize::MAX);
         Ok(match taken {
             0 => Step::Idle,
-            // In a short ring such a batch cannot grow: the producer may be waiting for it.
+            // Such a batch cannot grow in a short ring, and the producer may wait for its slots.
             slots if slots > self.stage.ring().slots / 4 => Step::Worked(usize::MAX),
             slots => Step::Worked(slots),
         })
@@ -174,7 +182,7 @@ impl<R: Lanes, W: Slot, H: Handler<R, W>> Hand for Hosted<R, W, H> {
     }
 }
 
-/// A worker's thread, from its first hook to its last.
+/// The thread of a worker, from the first call of its handlers to the last.
 pub(super) fn work(mut worker: Worker) -> Result<(), Halted> {
     if let Some(id) = worker.core {
         core_affinity::set_for_current(core_affinity::CoreId { id });
@@ -209,7 +217,7 @@ pub(super) fn work(mut worker: Worker) -> Result<(), Halted> {
     end
 }
 
-/// Calls `each` for every hand, up to the first that is halted.
+/// Calls `each` for every hand, up to the first one that fails or panics.
 fn on_each(
     hands: &mut Vec<Box<dyn Hand>>,
     mut each: impl FnMut(&mut dyn Hand) -> Result<(), Halted>,
@@ -224,8 +232,7 @@ fn on_each(
     Ok(())
 }
 
-/// Calls `each` for every hand, also behind one that panics. Returns why the ring was halted if
-/// one did.
+/// Calls `each` for every hand, also after one has panicked. Fails with the halt if one has.
 fn on_all(
     hands: &mut Vec<Box<dyn Hand>>,
     mut each: impl FnMut(&mut dyn Hand),
@@ -242,7 +249,7 @@ fn on_all(
     end
 }
 
-/// Halts the ring of a hand that has panicked, and drops the hand: it is never called again.
+/// Halts the ring of a hand that has panicked, and drops the hand, so that it is not called again.
 fn remove_panicked(
     hands: &mut Vec<Box<dyn Hand>>,
     index: usize,
@@ -250,18 +257,18 @@ fn remove_panicked(
 ) -> Halted {
     let hand = hands.remove(index);
     let halted = halt(hand.ring(), hand.name(), panic);
-    // The first panic is the reason; what dropping brings up adds nothing.
+    // The first panic is the reason; another one while dropping adds nothing.
     let _ = dismiss(hand);
     halted
 }
 
-/// Drops a hand. Its handler may panic then too.
+/// Drops a hand. If its handler panics then, halts the ring.
 fn dismiss(hand: Box<dyn Hand>) -> Result<(), Halted> {
     let (ring, name) = (Arc::clone(hand.ring()), hand.name().to_owned());
     catch_unwind(AssertUnwindSafe(|| drop(hand))).map_err(|panic| halt(&ring, &name, panic))
 }
 
-/// Halts `ring` for the panic of the stage `name`, and returns the first reason for a halt.
+/// Halts `ring` because the stage `name` has panicked. Returns the first reason for a halt.
 fn halt(ring: &RingState, name: &str, panic: Box<dyn Any + Send>) -> Halted {
     ring.halt(name, &format!("it panicked: {}", message_of(panic)));
     ring.check().expect_err("it is halted now")
@@ -272,7 +279,7 @@ fn message_of(panic: Box<dyn Any + Send>) -> String {
     let message = text
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without a message".to_owned());
-    // What it carries may panic when it is dropped, and so may what that one carries.
+    // The payload may panic when it is dropped. The payload of that panic is leaked: it may too.
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         mem::forget(again);
     }

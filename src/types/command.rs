@@ -18,7 +18,8 @@ pub const BATCH_COMMANDS_MAX: usize = 8 * 1024;
 )]
 #[repr(C)]
 pub struct Header {
-    /// The engine's timestamp: nanoseconds since the Unix epoch, strictly increasing over all commands.
+    /// The engine's timestamp: nanoseconds since the Unix epoch, strictly increasing over all
+    /// commands.
     pub timestamp: u64,
     /// Which session is waiting for the outcome; decides nothing and is not journaled.
     pub session: u16,
@@ -153,7 +154,7 @@ impl Command {
         Op::from_number(self.header.op).expect("only known operations enter the ring")
     }
 
-    /// Whether the flag `linked` ties it to the next command of its batch.
+    /// True if the flag `linked` ties it to the next command of its batch.
     #[inline]
     #[must_use]
     pub fn is_linked(&self) -> bool {
@@ -167,8 +168,8 @@ impl Command {
             && self.body.transfer().flags.has(TransferFlags::LINKED)
     }
 
-    /// Whether it places, amends or cancels an order. Asks only for the number: a quick test for what
-    /// is none.
+    /// True if it places, amends or cancels an order. Asks only for the number: a quick test for
+    /// what is none.
     #[inline(always)]
     #[must_use]
     pub fn is_of_order(&self) -> bool {
@@ -177,14 +178,14 @@ impl Command {
         self.header.op.wrapping_sub(FIRST) <= 2
     }
 
-    /// Whether it is the last of its batch.
+    /// True if it is the last of its batch.
     #[inline]
     #[must_use]
     pub fn ends_batch(&self) -> bool {
         self.header.batch_index + 1 == self.header.batch_length
     }
 
-    /// Whether a linked chain, if it stands in one, ends with it.
+    /// True if a linked chain, if it stands in one, ends with it.
     #[inline]
     #[must_use]
     pub fn ends_chain(&self) -> bool {

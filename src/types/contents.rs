@@ -9,7 +9,8 @@
 //!
 //! * No capacity, no key, no slot and no address shows in it: the same commands give the same
 //!   sections, byte for byte, and restoring them gives an engine that answers the same.
-//! * Records have no padding that is not a field, so their bytes can be hashed and kept as they are.
+//! * Records have no padding that is not a field, so their bytes can be hashed and kept as they
+//!   are.
 
 use core::fmt;
 

@@ -1,4 +1,5 @@
-//! What travels in the lane beside the outcomes: bodies of look-ups, and what commands brought about.
+//! What travels in the lane beside the outcomes: bodies of look-ups, and what commands brought
+//! about.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute, transmute_ref};
 
@@ -39,7 +40,7 @@ names! {
 }
 
 impl EventKind {
-    /// Whether it tells what a command brought about, and so has a number; else it is the body of
+    /// True if it tells what a command brought about, and so has a number; else it is the body of
     /// a look-up.
     #[must_use]
     pub const fn is_numbered(self) -> bool {

@@ -18,7 +18,7 @@ macro_rules! flags {
             /// Every flag with its name, in the order of the bits.
             pub const NAMES: &'static [($type, &'static str)] = &[$(($type::$name, $text)),+];
 
-            /// Whether any flag of `other` is set here.
+            /// True if any flag of `other` is set here.
             #[inline]
             #[must_use]
             pub const fn has(self, other: $type) -> bool {
@@ -39,7 +39,7 @@ macro_rules! flags {
                 $type(self.0 & !other.0)
             }
 
-            /// Whether a bit is set that has no meaning.
+            /// True if a bit is set that has no meaning.
             #[inline]
             #[must_use]
             pub const fn has_reserved(self) -> bool {

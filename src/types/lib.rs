@@ -26,6 +26,7 @@ mod orders;
 mod outcome;
 mod outcome_counts;
 mod policy;
+pub mod precedence;
 mod queues;
 mod records;
 mod rules;

@@ -116,7 +116,7 @@ impl Op {
         }
     }
 
-    /// Whether a command of this kind names an id, which its outcome repeats.
+    /// True if a command of this kind names an id, which its outcome repeats.
     #[must_use]
     pub const fn has_id(self) -> bool {
         matches!(
@@ -136,7 +136,7 @@ impl Op {
         )
     }
 
-    /// Whether its body is a [`super::Lookup`].
+    /// True if its body is a [`super::Lookup`].
     #[must_use]
     pub const fn names_an_id_alone(self) -> bool {
         matches!(
@@ -151,19 +151,19 @@ impl Op {
         )
     }
 
-    /// Whether that id is one of a market: 32 bits wide.
+    /// True if that id is one of a market: 32 bits wide.
     #[must_use]
     pub const fn has_market_id(self) -> bool {
         matches!(self, Op::CreateMarket | Op::LookupMarket)
     }
 
-    /// Whether the engine executes it: all of them. What is not built is unknown to clients.
+    /// True if the engine executes it: all of them. What is not built is unknown to clients.
     #[must_use]
     pub const fn is_built(self) -> bool {
         true
     }
 
-    /// Whether clients may send it.
+    /// True if clients may send it.
     #[must_use]
     pub const fn is_public(self) -> bool {
         !matches!(self, Op::Pulse) && self.is_built()

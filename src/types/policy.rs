@@ -39,7 +39,8 @@ impl Frozen {
     }
 }
 
-/// Which limits of a policy are set. A limit that is not set does not exist; one that is set to 0 is a limit of 0.
+/// Which limits of a policy are set. A limit that is not set does not exist; one that is set to 0
+/// is a limit of 0.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, KnownLayout, Immutable,
 )]
@@ -62,7 +63,7 @@ impl PolicyLimits {
     /// Every bit that has a meaning.
     pub const KNOWN: PolicyLimits = PolicyLimits((1 << 5) - 1);
 
-    /// Whether any limit of `other` is set here.
+    /// True if any limit of `other` is set here.
     #[must_use]
     pub const fn has(self, other: PolicyLimits) -> bool {
         self.0 & other.0 != 0

@@ -5,8 +5,8 @@ macro_rules! statuses {
         /// What became of a command. Numbers are part of the journal's digest and of the wire
         /// protocol: new ones go into the gaps or to the end, old ones never change.
         ///
-        /// The order of the checks, which decides between two that apply, is in the rooms that
-        /// make them: `risk`, `ledger` and `settle`.
+        /// Which of two comes first that apply, and which stage finds it, is in the table
+        /// [`crate::precedence`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u16)]
         #[non_exhaustive]
@@ -183,7 +183,7 @@ statuses! {
 }
 
 impl Status {
-    /// Whether it depends on the state of the moment: the id of a transfer or order refused with
+    /// True if it depends on the state of the moment: the id of a transfer or order refused with
     /// it is spent, and a later use of the id answers `id_already_failed`.
     #[inline]
     #[must_use]
@@ -218,7 +218,7 @@ impl Status {
         )
     }
 
-    /// Whether the command did what it asked for, or had done so before.
+    /// True if the command did what it asked for, or had done so before.
     #[must_use]
     pub const fn is_success(self) -> bool {
         matches!(
@@ -227,7 +227,7 @@ impl Status {
         )
     }
 
-    /// Whether the command was refused: everything that is neither a success nor the honest
+    /// True if the command was refused: everything that is neither a success nor the honest
     /// `not_found` of a look-up.
     #[must_use]
     pub const fn is_refusal(self) -> bool {

@@ -9,8 +9,8 @@ pub const SECONDS_PER_DAY: u32 = 86_400;
 /// The latest timestamp, in nanoseconds: 2^63 − 1 (in the year 2262).
 pub const TIMESTAMP_MAX: u64 = i64::MAX as u64;
 
-/// Stamps one batch: the first command gets `max(previous + 1, clock_ns)`, each other one 1 ns more,
-/// and every command its place in the batch. Returns the timestamp of the last one.
+/// Stamps one batch: the first command gets `max(previous + 1, clock_ns)`, each other one 1 ns
+/// more, and every command its place in the batch. Returns the timestamp of the last one.
 ///
 /// `previous` is the timestamp of the command before the batch, 0 if there is none.
 ///

@@ -83,8 +83,8 @@ impl Verdict {
     pub const CREDITS_LIMITED: u16 = 1 << 2;
     /// Detail: the debit account has a spend window.
     pub const SPEND_LIMITED: u16 = 1 << 3;
-    /// Detail: the id that `create_account` repeats was taken by an earlier member of the same chain,
-    /// which fails by this.
+    /// Detail: the id that `create_account` repeats was taken by an earlier member of the same
+    /// chain, which fails by this.
     const TAKEN_IN_CHAIN: u16 = 1 << 4;
 
     /// Nothing found, no objection.
@@ -237,16 +237,16 @@ impl Verdict {
         Verdict { first_index: account, ..Verdict::refused(Status::Exists) }
     }
 
-    /// The verdict on a `create_account` whose id was taken by the command `distance` places before it,
-    /// in the chain that fails by this.
+    /// The verdict on a `create_account` whose id was taken by the command `distance` places before
+    /// it, in the chain that fails by this.
     #[must_use]
     pub const fn of_repeat_in_chain(account: u32, distance: u32) -> Verdict {
         let detail = Verdict::TAKEN_IN_CHAIN;
         Verdict { detail, third_index: distance, ..Verdict::of_repeat(account) }
     }
 
-    /// Of a repeated `create_account`: how many places before it the command stands that took its id,
-    /// if that is in the same chain.
+    /// Of a repeated `create_account`: how many places before it the command stands that took its
+    /// id, if that is in the same chain.
     #[must_use]
     pub const fn taken_in_chain(&self) -> Option<u32> {
         if self.has(Verdict::TAKEN_IN_CHAIN) { Some(self.third_index) } else { None }

@@ -7,7 +7,7 @@ pub trait Window<T> {
     /// How many there are.
     fn len(&self) -> usize;
 
-    /// Whether there are none.
+    /// True if there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }

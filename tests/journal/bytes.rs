@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use ringfence::journal::faulty::{FaultyDisk, Shuffled};
+use ringfence::journal::faulty::{FaultyDisk, Plan, Restart, Shuffled};
 use ringfence::journal::{
-    Access, Files as _, JournalError, OpenFile as _, Options, Recovered, Wanted, Writer,
-    inspect_files, recover_files,
+    Access, Fault, Files as _, JournalError, OpenFile as _, Options, Recovered, Repaired,
+    WITNESS_NAME, Wanted, Writer, inspect_files, recover_files, repair_files,
 };
 
 use crate::forge;
@@ -106,8 +106,15 @@ fn every_byte_up_to_the_end_is_under_a_checksum() {
         let start = frames.iter().find(|frame| frame.contains(&at)).map_or(0, |frame| frame.start);
         let result = inspect_files(&disk, None, |_| ());
         if start == last.start {
-            // The mark itself is durable, but nothing says so.
-            let tail = result.unwrap().tail.unwrap();
+            // Only the witness says that the mark itself was durable.
+            match result {
+                Err(JournalError::Damaged { offset, fault: Fault::EndsEarly { .. }, .. }) => {
+                    assert_eq!(offset, start as u64, "byte {at}");
+                }
+                other => panic!("byte {at}: {other:?}"),
+            }
+            disk.remove(WITNESS_NAME).unwrap();
+            let tail = inspect_files(&disk, None, |_| ()).unwrap().tail.unwrap();
             assert_eq!((tail.segment, tail.offset), (1, start as u64), "byte {at}");
             tails += 1;
             continue;
@@ -125,4 +132,121 @@ fn every_byte_up_to_the_end_is_under_a_checksum() {
         damaged += 1;
     }
     assert!(damaged > 1_500 && tails > 64, "{damaged}, {tails}");
+}
+
+fn remove_segments_from(disk: &FaultyDisk, first: u32) {
+    for name in (first..9).map(|number| format!("{number:010}.journal")) {
+        if disk.names().unwrap().contains(&name) {
+            disk.remove(&name).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_repair_that_is_interrupted_says_the_same_when_it_is_begun_again() {
+    let disk = FaultyDisk::new(3);
+    let (recovered, mut contents) = recover_from(&disk, &OPTIONS).unwrap();
+    let mut writer = writer_on(&disk, &recovered, OPTIONS, 1).unwrap();
+    for length in [10, 8192, 8192, 8192, 8192, 5] {
+        let first = contents.last_sequence() + 1;
+        let batch = contents.make_batch(length).to_vec();
+        while !writer.append(first, &batch[..]).unwrap() {
+            writer.poll().unwrap();
+            writer.wait();
+        }
+    }
+    writer.close().unwrap();
+    let acknowledged = contents.last_sequence();
+    type Harm = fn(&FaultyDisk, usize);
+    //  name, what is done from a frame on
+    let cases: [(&str, Harm); 3] = [
+        ("a bit", |disk, at| disk.damage("0000000002.journal", |bytes| bytes[at + 100] ^= 1)),
+        ("a bit, and no witness", |disk, at| {
+            disk.damage("0000000002.journal", |bytes| bytes[at + 100] ^= 1);
+            disk.remove(WITNESS_NAME).unwrap();
+        }),
+        ("zeros to the end", |disk, at| {
+            disk.damage("0000000002.journal", |bytes| bytes[at..].fill(0));
+            remove_segments_from(disk, 3);
+        }),
+    ];
+    let mut interrupted = 0;
+    for (what, harm) in cases {
+        let harmed = disk.copy();
+        let mut bytes = vec![0; OPTIONS.segment_bytes as usize];
+        let file = harmed.open("0000000002.journal", Access::Read).unwrap();
+        file.read_at(0, &mut bytes).unwrap();
+        harm(&harmed, forge::frames(&bytes)[0].start);
+        let whole = repair_files(&harmed.copy().buffered(), None).unwrap();
+        assert!(whole.last_sequence < acknowledged, "{what}: {whole:?}");
+        assert_eq!(whole.acknowledged_sequence, acknowledged, "{what}: {whole:?}");
+        for call in 1.. {
+            let disk = harmed.copy();
+            disk.plan(Plan { crash_at: Some(call), ..Plan::default() });
+            let first = repair_files(&disk.buffered(), None);
+            let how = if call % 3 == 0 { Restart::Killed } else { Restart::PowerCut };
+            disk.restart(how, Plan::default());
+            if first.is_ok() {
+                break;
+            }
+            interrupted += 1;
+            let again = repair_files(&disk.buffered(), None);
+            let again = again.unwrap_or_else(|error| panic!("{what}, call {call}: {error}"));
+            let says = |it: &Repaired| (it.last_sequence, it.acknowledged_sequence);
+            assert_eq!(says(&again), says(&whole), "{what}, call {call}");
+            let (_, found) = recover_from(&disk, &OPTIONS).unwrap();
+            assert_eq!(found.last_sequence(), whole.last_sequence, "{what}, call {call}");
+        }
+    }
+    assert!(interrupted > 60, "{interrupted}");
+}
+
+#[test]
+fn what_an_earlier_epoch_called_durable_proves_nothing_beyond_the_cut() {
+    let disk = FaultyDisk::new(3);
+    let (recovered, mut contents) = recover_from(&disk, &OPTIONS).unwrap();
+    let mut writer = writer_on(&disk, &recovered, OPTIONS, 1).unwrap();
+    for length in [10, 20, 30, 40] {
+        let first = contents.last_sequence() + 1;
+        let batch = contents.make_batch(length).to_vec();
+        assert!(writer.append(first, &batch[..]).unwrap());
+        while writer.poll().unwrap() < contents.last_sequence() {
+            writer.wait();
+        }
+    }
+    writer.close().unwrap();
+    let name = "0000000001.journal";
+    let content = |disk: &FaultyDisk, name: &str| {
+        let file = disk.open(name, Access::Read).unwrap();
+        let mut bytes = vec![0; file.length_bytes().unwrap() as usize];
+        file.read_at(0, &mut bytes).unwrap();
+        bytes
+    };
+    let (old, old_witness) = (content(&disk, name), content(&disk, WITNESS_NAME));
+    let third = forge::frames(&old)[3].clone();
+    disk.damage(name, |bytes| bytes[third.start + 64] ^= 1);
+    let repaired = repair_files(&disk.buffered(), None).unwrap();
+    assert_eq!((repaired.last_sequence, repaired.acknowledged_sequence), (30, 100));
+    // The old witness, and old frames behind the end, as if the system had brought them back.
+    disk.damage(WITNESS_NAME, |bytes| bytes.copy_from_slice(&old_witness));
+    disk.damage(name, |bytes| {
+        let end = forge::frames(bytes).pop().unwrap().end;
+        bytes[end..].copy_from_slice(&old[end..]);
+    });
+    let (recovered, found) = recover_from(&disk, &OPTIONS).unwrap();
+    assert_eq!(found.last_sequence(), 30);
+    assert_eq!(recovered.notes.len(), 1, "a tail: {:?}", recovered.notes);
+    // A second repair begins a third epoch, where the journal goes on under the second one.
+    let mut contents = found;
+    let mut writer = writer_on(&disk, &recovered, OPTIONS, 2).unwrap();
+    let batch = contents.make_batch(5).to_vec();
+    assert!(writer.append(31, &batch[..]).unwrap());
+    writer.close().unwrap();
+    let bytes = content(&disk, name);
+    let last = forge::frames(&bytes).pop().unwrap().start;
+    disk.damage(name, |bytes| bytes[last - 4096..last].fill(0));
+    let repaired = repair_files(&disk.buffered(), None).unwrap();
+    assert_eq!((repaired.last_sequence, repaired.acknowledged_sequence), (30, 35));
+    let (recovered, _) = recover_from(&disk, &OPTIONS).unwrap();
+    assert_eq!((recovered.last_sequence, recovered.position.epoch), (30, 2));
 }

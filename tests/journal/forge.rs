@@ -6,8 +6,9 @@ use std::ops::Range;
 /// Bytes of a segment's header, and the multiple that groups are padded to.
 pub const BLOCK: usize = 4096;
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
+/// Length of the frame at a place, in steps of 64 bytes.
+fn steps_at(bytes: &[u8], at: usize) -> usize {
+    u16::from_le_bytes(bytes[at + 32..at + 34].try_into().unwrap()).into()
 }
 
 fn put_u32(bytes: &mut [u8], at: usize, value: u32) {
@@ -23,8 +24,8 @@ fn seed(segment: &[u8]) -> u32 {
 pub fn frames(segment: &[u8]) -> Vec<Range<usize>> {
     let mut frames = Vec::new();
     let mut at = BLOCK;
-    while at < segment.len() && u32_at(segment, at + 32) > 0 {
-        let end = at + u32_at(segment, at + 32) as usize;
+    while at < segment.len() && steps_at(segment, at) > 0 {
+        let end = at + 64 * steps_at(segment, at);
         frames.push(at..end);
         at = end;
     }

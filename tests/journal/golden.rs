@@ -11,7 +11,7 @@ use ringfence::journal::{
 use ringfence::types::{Capacities, Rules};
 
 fn golden_path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/journal-1.bin")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/journal-2.bin")
 }
 
 /// Writes the journal of `docs/journal.md`'s example, and returns what it holds.
@@ -23,18 +23,7 @@ fn write_example(path: &Path) -> Contents {
     make_segment(&files, header).unwrap();
     let mut block = vec![0; SEGMENT_HEADER_BYTES];
     header.write(&mut block);
-    let position = Position {
-        journal_id,
-        segment: 1,
-        segment_bytes: bytes,
-        offset: SEGMENT_HEADER_BYTES as u64,
-        previous_checksum: SegmentHeader::read(&block, 1).unwrap().checksum,
-        previous_seal: [0; 16],
-        last_sequence: 0,
-        last_timestamp: 0,
-        marked_sequence: 0,
-        next_segment_bytes: None,
-    };
+    let position = Position::beginning(&SegmentHeader::read(&block, 1).unwrap());
     let storage = Blocking::new(&files, &[1]).unwrap();
     let mut writer = Writer::new(storage, position, OPTIONS);
     let mut contents = Contents::default();

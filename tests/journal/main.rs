@@ -3,11 +3,14 @@
 mod backends;
 mod bytes;
 mod damage;
+mod evidence;
 mod forge;
 mod golden;
 mod keyed;
+mod places;
 mod repair;
 mod round_trip;
 
 mod support;
 mod versions;
+mod witness;

@@ -75,7 +75,13 @@ fn tables_grow_at_a_later_start_and_never_shrink() {
     drop(dir);
     assert_eq!(kept.rules, first.rules, "without the option the journal's value holds");
 
-    let wanted = Wanted { accounts: Some(1001), retention_ns: Some(5), ..Wanted::default() };
+    let shorter = Wanted { accounts: Some(1001), retention_ns: Some(5), ..Wanted::default() };
+    let refused = open_with(folder.path(), &shorter, OPTIONS).err().unwrap();
+    assert!(
+        matches!(refused, JournalError::ShorterRetention { wanted: 5, journaled: 0, .. }),
+        "{refused}"
+    );
+    let wanted = Wanted { shortens_retention: true, ..shorter };
     let (dir, grown, contents, writer) = open_with(folder.path(), &wanted, OPTIONS).unwrap();
     writer.close().unwrap();
     drop(dir);

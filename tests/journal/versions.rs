@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::*;
 use ringfence::journal::{
     Anchor, Blocking, DataDir, Directory, JournalError, Options, Position, Reader, Wanted,
-    WriteMode, Writer, format, make_segment, recover_after,
+    WriteMode, Writer, format, make_segment, recover_from,
 };
 use ringfence::types::{Capacities, RULES_VERSION, Rules};
 
@@ -18,18 +18,7 @@ fn write_old_journal(path: &Path) {
     make_segment(&files, header).unwrap();
     let mut block = vec![0; format::SEGMENT_HEADER_BYTES];
     header.write(&mut block);
-    let position = Position {
-        journal_id: header.journal_id,
-        segment: 1,
-        segment_bytes: header.segment_bytes,
-        offset: format::SEGMENT_HEADER_BYTES as u64,
-        previous_checksum: format::SegmentHeader::read(&block, 1).unwrap().checksum,
-        previous_seal: [0; 16],
-        last_sequence: 0,
-        last_timestamp: 0,
-        marked_sequence: 0,
-        next_segment_bytes: None,
-    };
+    let position = Position::beginning(&format::SegmentHeader::read(&block, 1).unwrap());
     let mut writer = Writer::new(Blocking::new(&files, &[1]).unwrap(), position, OPTIONS);
     let mut contents = Contents::default();
     let rules = Rules::new(Capacities::default(), [7, 8]);
@@ -65,7 +54,7 @@ fn commands_under_other_rules_are_refused_unless_a_snapshot_covers_them_all() {
     let start = |anchor: Option<&Anchor>| {
         let options: Options = OPTIONS;
         let mut contents = Contents::default();
-        recover_after(&dir, anchor, &Wanted::default(), &options, |entry| {
+        recover_from(dir.files(), anchor, &Wanted::default(), &options, |entry| {
             if let ringfence::journal::Entry::Rules(rules) = entry {
                 contents.rules.push(rules);
             }

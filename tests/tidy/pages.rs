@@ -5,9 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::{COLUMNS_MAX, files, report};
 
-/// Pages that other pages already link to.
-const AWAITED: &[&str] = &["docs/semantics.md"];
-
 /// Lines of a page outside code blocks, with their numbers.
 fn prose(page: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut in_block = false;
@@ -69,7 +66,7 @@ fn leads_somewhere(path: &Path, link: &str) -> bool {
         "" => path.to_owned(),
         target => tidied(&path.parent().expect("a page lies in a folder").join(target)),
     };
-    if target.contains("://") || AWAITED.iter().any(|awaited| Path::new(awaited) == found) {
+    if target.contains("://") {
         return true;
     }
     let has_section = |page: String| anchors(&page).iter().any(|anchor| anchor == section);
@@ -103,7 +100,7 @@ fn files_that_pages_name_exist() {
             for named in line.split('`').skip(1).step_by(2) {
                 let is_path = FOLDERS.iter().any(|folder| named.starts_with(folder))
                     && !named.contains([' ', '*', '…']);
-                if is_path && !Path::new(named).exists() && !AWAITED.contains(&named) {
+                if is_path && !Path::new(named).exists() {
                     wrong.push(format!("{}:{number}: {named} is not there", path.display()));
                 }
             }

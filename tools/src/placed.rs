@@ -297,12 +297,15 @@ fn new_journal(
         markets: Some(capacities.markets),
         orders: Some(capacities.orders),
         retention_ns: Some(rules.retention_ns),
+        withdraws_capacities: false,
+        shortens_retention: false,
     };
     let mut replayer = Replayer::new(Discard, u64::MAX);
     let recovered = journal::recover(&dir, &wanted, &options, |entry| {
         replayer.apply(&entry).expect("memory for small tables");
     })
     .expect("a new journal can be made");
+    replayer.put_in_force(&recovered.rules).expect("memory for small tables");
     let engine = replayer.into_parts().0.expect("a new journal has rules");
     let bell = LateBell::default();
     let rung = bell.clone();

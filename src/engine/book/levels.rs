@@ -2,15 +2,15 @@
 //!
 //! ```text
 //!   side ──▶ best ⇄ level ⇄ level ⇄ … ⇄ worst       a list, the best price first
-//!        └──▶ tree of price bits ──▶ level           asked only for a price that is not the best
+//!        └──▶ tree of price bits ──▶ level           searched for a price that is not the best
 //!   level ──▶ first ⇄ order ⇄ … ⇄ last               the oldest first
 //! ```
 //!
 //! The tree is a binary radix tree without one-way branches: a node says in which bit the prices
 //! below it differ first, so a side with `n` prices has `n − 1` nodes of 16 bytes, wherever its
-//! prices lie. Matching never asks it: the best price is at hand, and behind each level stands the
-//! next. It is asked for the place of a new order (about `log2(n)` steps, one per node, without a
-//! branch to mispredict but the last) and left in O(1).
+//! prices lie. Matching never searches it: the best level is known, and each level leads to the
+//! next. It is searched for the place of a new order (about `log2(n)` steps, one per node, of which
+//! only the last can be mispredicted); a level is removed in O(1).
 //!
 //! # Invariants
 //!
@@ -100,7 +100,7 @@ pub(super) struct Levels {
     free_node: u32,
 }
 
-/// What a side's best prices are: the lowest for sells, the highest for buys.
+/// Index of a side in `halves`. Its best price is the lowest of sells, the highest of buys.
 #[inline(always)]
 fn half_of(market: u32, side: Side) -> usize {
     market as usize * 2 + usize::from(side == Side::Sell)
@@ -147,13 +147,13 @@ impl Levels {
         self.level(level).worse
     }
 
-    /// Brings a level closer.
+    /// Prefetches a level.
     #[inline(always)]
     pub(super) fn prefetch(&self, level: u32) {
         prefetch(&self.levels, level as usize);
     }
 
-    /// Puts the order in `slot` behind all of its price.
+    /// Adds the order in `slot` behind all orders at its price.
     #[inline]
     pub(super) fn append(&mut self, orders: &mut [Order], slot: u32) {
         let Order { market, side, price, remaining, .. } = orders[slot as usize];
@@ -170,7 +170,7 @@ impl Levels {
         (order.level, order.before, order.after) = (index, last, NO_INDEX);
     }
 
-    /// Takes the order in `slot` out of its level, and the level out of its side if it is empty now.
+    /// Removes the order in `slot` from its level, and the level from its side if it is empty now.
     #[inline]
     pub(super) fn take_out(&mut self, orders: &mut [Order], slot: u32) {
         let Order { market, side, level: index, before, after, remaining, .. } =
@@ -198,7 +198,7 @@ impl Levels {
         self.levels[level as usize].quantity -= u128::from(lots);
     }
 
-    /// The level of this price, which may be a new and empty one.
+    /// The level of this price. Adds an empty one if there is none.
     #[inline(always)]
     fn find_or_add(&mut self, half: usize, side: Side, price: u64) -> u32 {
         let Half { best, root } = self.halves[half];
@@ -222,8 +222,8 @@ impl Levels {
         }
     }
 
-    /// Adds a level. `nearest` is the one that shares most of the upper bits of its price, `bit` the
-    /// highest in which they differ.
+    /// Adds a level. `nearest` is the one that shares most of the upper bits of its price, `bit`
+    /// the highest in which they differ.
     fn add(&mut self, half: usize, side: Side, price: u64, nearest: u32, bit: u32) -> u32 {
         let level = self.new_level(price);
         let node = self.new_node();

@@ -1,18 +1,18 @@
-//! Order books: who stands where, by price and then by time. Knows no money.
+//! Order books: resting orders by price and then by time. Knows no money.
 //!
 //! ```text
 //!   id ──▶ Order ◀──▶ Level ◀──▶ best price of its side of its market
 //!          64 bytes   48 bytes   levels.rs
 //! ```
 //!
-//! All markets share one pool of orders and one of levels, allocated at start: an order has at most one
-//! level, so neither can run out before the other. An order leaves its book, or gets smaller, in
-//! O(1); it joins the best price in O(1), another in a few steps down a tree of 16-byte nodes.
+//! All markets share one pool of orders and one of levels, allocated at start: an order has at most
+//! one level, so neither can run out before the other. An order leaves its book, or gets smaller,
+//! in O(1); it joins the best price in O(1), another in a few steps down a tree of 16-byte nodes.
 //!
 //! # Invariants
 //!
 //! * An open order that rests is in the queue of the level of its price; nothing else is.
-//! * Whoever calls keeps the book uncrossed: it matches before it rests.
+//! * The caller keeps the book uncrossed: an order is matched before it rests.
 
 mod levels;
 #[cfg(test)]
@@ -65,32 +65,32 @@ impl Books {
         self.orders.capacity()
     }
 
-    /// Brings closer where `id` would be found and gives its hash.
+    /// Prefetches the table slot of `id` and returns its hash.
     #[inline(always)]
-    pub(crate) fn fetch_slot(&self, id: u128) -> u32 {
+    pub(crate) fn prefetch_slot(&self, id: u128) -> u32 {
         self.orders.prefetch_slot(id)
     }
 
-    /// Brings closer what is probably the record with this hash.
+    /// Prefetches the first record with this hash, if there is one.
     #[inline(always)]
-    pub(crate) fn fetch_record(&self, hash: u32) {
+    pub(crate) fn prefetch_record(&self, hash: u32) {
         self.orders.prefetch_record(hash);
     }
 
-    /// Brings closer what surrounds the order with this hash, itself fetched before, and gives it. It
-    /// may be another one.
+    /// Prefetches the level and the neighbours of the first order with this hash, and returns it.
+    /// Its record was prefetched before; its id may be another one.
     #[inline(always)]
-    pub(crate) fn fetch_neighbours(&self, hash: u32) -> Option<&Order> {
+    pub(crate) fn prefetch_neighbours(&self, hash: u32) -> Option<&Order> {
         let order = self.orders.all_hot().get(self.orders.guess(hash) as usize)?;
         self.levels.prefetch(order.level);
-        self.fetch_order(order.before);
-        self.fetch_order(order.after);
+        self.prefetch_order(order.before);
+        self.prefetch_order(order.after);
         Some(order)
     }
 
-    /// Brings an order closer.
+    /// Prefetches an order.
     #[inline(always)]
-    pub(crate) fn fetch_order(&self, slot: u32) {
+    pub(crate) fn prefetch_order(&self, slot: u32) {
         prefetch(self.orders.all_hot(), slot as usize);
     }
 
@@ -121,17 +121,17 @@ impl Books {
         self.orders.cold_mut(slot)
     }
 
-    /// Says whether a timer runs for an order.
+    /// Sets whether a timer runs for an order.
     pub(crate) fn set_timed(&mut self, slot: u32, timed: bool) {
         self.orders.hot_mut(slot).timed = timed;
     }
 
-    /// Marks an order, or takes its mark off: scratch of whoever looks ahead.
+    /// Marks an order or removes its mark, which look-aheads use.
     pub(crate) fn mark(&mut self, slot: u32, marked: bool) {
         self.orders.hot_mut(slot).marked = marked;
     }
 
-    /// Whether one more order can be held at `now`.
+    /// True if one more order can be held at `now`.
     #[inline(always)]
     pub(crate) fn has_room(&mut self, now: u64) -> bool {
         self.orders.has_room(now)
@@ -150,21 +150,20 @@ impl Books {
         self.orders.insert(hash, order, rest)
     }
 
-    /// Gives an order that does not rest its end, or remembers a spent id, at the engine's timestamp
-    /// `settled_at`.
+    /// Settles an order that does not rest, or a spent id, at the engine's timestamp `settled_at`.
     #[inline(always)]
     pub(crate) fn settle(&mut self, slot: u32, state: State, settled_at: u64) {
         debug_assert!(state == State::Spent || self.order(slot).level == NO_INDEX);
         self.orders.settle(slot, state, settled_at);
     }
 
-    /// Puts an open order into its book, behind all of its price.
+    /// Adds an open order to its book, behind all orders at its price.
     #[inline]
     pub(crate) fn rest_order(&mut self, slot: u32) {
         self.levels.append(self.orders.all_hot_mut(), slot);
     }
 
-    /// Takes a resting order out of its book.
+    /// Removes a resting order from its book.
     #[inline]
     pub(crate) fn take_out(&mut self, slot: u32) {
         self.levels.take_out(self.orders.all_hot_mut(), slot);
@@ -234,8 +233,8 @@ impl Books {
         self.orders.held(now)
     }
 
-    /// Slots of all that is held at `now` and not open, in the order in which it is forgotten; by id
-    /// where that is at one time. Not for the hot path.
+    /// Slots of all that is held at `now` and not open, in the order in which it is forgotten; by
+    /// id where that is at one time. Not for the hot path.
     pub(crate) fn settled(&self, now: u64) -> Vec<u32> {
         self.orders.settled(now)
     }

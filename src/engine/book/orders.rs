@@ -1,6 +1,7 @@
 //! What the books keep of an order or a spent id.
 //!
-//! An order is open while it trades or rests; it is settled by the command that fills or cancels it.
+//! An order is open while it trades or rests; it is settled by the command that fills or cancels
+//! it.
 
 use crate::table::{ColdPart, HotPart, NO_INDEX, Store, StoreNames};
 use ringfence_types::{OrderStatus, Side, TimeInForce};
@@ -64,9 +65,9 @@ pub(crate) struct Order {
     pub(crate) post_only: bool,
     /// Scratch of one look-ahead.
     pub(crate) marked: bool,
-    /// Whether its owner's account must not pay more than it has.
+    /// True if its owner's account must not pay more than it has.
     pub(crate) limited: bool,
-    /// Whether a timer runs for it.
+    /// True if a timer runs for it.
     pub(crate) timed: bool,
 }
 

@@ -71,7 +71,7 @@ impl Accounts {
         self.count
     }
 
-    /// Brings the balances of an account closer.
+    /// Prefetches the balances of an account.
     #[inline(always)]
     pub(super) fn prefetch(&self, index: u32) {
         prefetch(&self.balances, index as usize);
@@ -153,7 +153,7 @@ impl Accounts {
         self.attributes[index as usize].timestamp
     }
 
-    /// Whether an account was created at exactly this time.
+    /// True if an account was created at exactly this time.
     pub(super) fn has_timestamp(&self, timestamp: u64) -> bool {
         // In order of creation, so in order of time.
         let accounts = &self.attributes[..self.count];

@@ -1,4 +1,4 @@
-//! What it takes to undo a linked chain.
+//! Undoing a linked chain.
 //!
 //! Each member that succeeds notes what it found; undoing puts that back, the last member first.
 
@@ -10,7 +10,7 @@ use super::spend::SpendWindow;
 use super::transfers::State;
 use super::{Ledger, expires_at};
 
-/// What one member of a chain found before it changed anything.
+/// State that one member of a chain found before it changed anything.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Before {
     /// The slot that it filled.
@@ -26,7 +26,7 @@ pub(super) struct Before {
     pub(super) debit: Balances,
     pub(super) credit: Balances,
     pub(super) spend: SpendWindow,
-    /// When the pending transfer had been created.
+    /// `settled_at` of that pending transfer.
     pub(super) pending_settled_at: u64,
     pub(super) last_timestamp: u64,
 }
@@ -75,12 +75,12 @@ impl Notes {
 }
 
 impl Ledger {
-    /// Forgets what it would take to undo the chain: it has succeeded.
+    /// Drops the notes: the chain has succeeded.
     pub(crate) fn commit_chain(&mut self) {
         self.notes.count = 0;
     }
 
-    /// Puts everything back to where it was before the chain.
+    /// Restores the state before the chain.
     pub(crate) fn undo_chain(&mut self) {
         // No account was scheduled before the chain.
         self.queues.clear_schedule();

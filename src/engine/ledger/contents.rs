@@ -239,5 +239,5 @@ impl Ledger {
     }
 }
 
-/// How many records ahead a place in the table of ids is fetched.
+/// How many records ahead table slots of ids are prefetched.
 const RESTORED_AHEAD: usize = 16;

@@ -2,19 +2,19 @@
 
 use super::*;
 
-/// What became of a transfer: its status, and the timestamp that its outcome shows.
+/// The answer to a transfer: its status, and the timestamp of its outcome.
 pub(crate) type Answer = (Status, u64);
 
 impl Ledger {
-    /// Brings closer what a transfer will touch; gives the hash of its id.
+    /// Prefetches the table slot of a transfer's id and returns its hash.
     #[inline(always)]
-    pub(crate) fn fetch_slot(&self, id: u128) -> u32 {
+    pub(crate) fn prefetch_slot(&self, id: u128) -> u32 {
         self.transfers.prefetch_slot(id)
     }
 
-    /// Brings closer the records of what [`Ledger::fetch_slot`] was called for.
+    /// Prefetches the records and balances that the transfer with this hash will touch.
     #[inline(always)]
-    pub(crate) fn fetch_records(&self, hash: u32, pending_id: u128, verdict: &Verdict) {
+    pub(crate) fn prefetch_records(&self, hash: u32, pending_id: u128, verdict: &Verdict) {
         self.transfers.prefetch_record(hash);
         if pending_id != 0 {
             self.transfers.prefetch_record(self.transfers.hash(pending_id));
@@ -25,8 +25,8 @@ impl Ledger {
         }
     }
 
-    /// Executes a transfer, or says why not. `hash` is that of its id. Inside a chain it notes how
-    /// to undo it. A refusal that spends the id leaves that to [`Ledger::spend_id`].
+    /// Executes or refuses a transfer. `hash` is that of its id. Inside a chain it notes how to
+    /// undo it. If the refusal spends the id, the caller calls [`Ledger::spend_id`].
     #[inline]
     pub(crate) fn create_transfer(
         &mut self,
@@ -79,7 +79,7 @@ impl Ledger {
         self.transfers.enqueue(slot);
     }
 
-    /// Why an imported transfer may not have the timestamp it brings, as far as earlier ones go.
+    /// Checks that an imported transfer is later than all transfers before it.
     pub(super) fn check_order(&self, transfer: &Transfer) -> Result<(), Status> {
         let regresses = transfer.flags.has(TransferFlags::IMPORTED)
             && (transfer.timestamp <= self.last_timestamp
@@ -173,7 +173,7 @@ impl Ledger {
         Ok(timestamp)
     }
 
-    /// Whether both accounts of a payment may take part in it.
+    /// Checks that both accounts of a payment are open.
     #[inline(always)]
     pub(super) fn check_open(&self, debit_index: u32, credit_index: u32) -> Result<(), Status> {
         if self.accounts.is_closed(debit_index) {
@@ -185,8 +185,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether the debit account's spend window has room for `amount` at `own`. Gives the window's
-    /// index, or [`NO_INDEX`].
+    /// Checks that the debit account's spend window has room for `amount` at `own`. Returns the
+    /// window's index, or [`NO_INDEX`].
     #[inline(always)]
     pub(super) fn check_spend(
         &self,
@@ -204,7 +204,7 @@ impl Ledger {
         }
     }
 
-    /// Notes what the transfer in `slot`, not yet executed, finds.
+    /// Notes the state that the transfer in `slot`, not yet executed, finds.
     pub(super) fn note(&mut self, slot: u32, pending_slot: u32, spend_index: u32) {
         let Hot { debit_index, credit_index, .. } = *self.transfers.hot(slot);
         let pending_settled_at = match pending_slot {
@@ -232,7 +232,7 @@ impl Ledger {
     }
 }
 
-/// When a payment taken in at `own` expires, if ever.
+/// Expiry of a payment taken in at `own`; `None` if it has no timeout.
 #[inline(always)]
 pub(super) fn expiry(transfer: &Transfer, own: u64) -> Result<Option<u64>, Status> {
     if transfer.timeout == 0 {
@@ -242,7 +242,7 @@ pub(super) fn expiry(transfer: &Transfer, own: u64) -> Result<Option<u64>, Statu
     if expires_at > TIMESTAMP_MAX { Err(Status::OverflowsTimeout) } else { Ok(Some(expires_at)) }
 }
 
-/// What is kept of a payment of `amount`, but for its timestamp and state.
+/// The hot part of the record of a payment of `amount`, without its timestamp and state.
 #[inline(always)]
 pub(super) fn hot_record(transfer: &Transfer, verdict: &Verdict, amount: u128) -> Hot {
     let TransferIndices { debit, credit, .. } = verdict.transfer();
@@ -259,7 +259,7 @@ pub(super) fn hot_record(transfer: &Transfer, verdict: &Verdict, amount: u128) -
     }
 }
 
-/// The rest of what is kept of a payment that was taken in at `own`.
+/// The cold part of the record of a payment that was taken in at `own`.
 #[inline(always)]
 pub(super) fn cold_record(transfer: &Transfer, own: u64, spend_index: u32) -> Cold {
     Cold {

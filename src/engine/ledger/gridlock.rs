@@ -39,7 +39,7 @@ impl Wide {
     }
 }
 
-/// What the plan knows of one account.
+/// One account in the plan.
 #[derive(Debug, Clone, Copy)]
 struct Sketch {
     /// What it would have if the set settled.
@@ -250,7 +250,7 @@ impl Ledger {
         }
     }
 
-    /// Takes last payments out of the set until nobody would owe more than it has.
+    /// Removes last payments from the set until no account would owe more than it has.
     fn trim(&mut self, ledger: u32) {
         let mut first = NO_INDEX;
         let mut slot = self.queues.oldest();

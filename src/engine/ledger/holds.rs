@@ -11,7 +11,7 @@
 
 use super::*;
 
-/// Whose money an order holds, and on whose behalf.
+/// An order's hold: pending as debit of its owner and as credit of its market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hold {
     /// Index of the account that pays.
@@ -50,7 +50,7 @@ pub(crate) struct TradeAmounts {
 }
 
 impl Ledger {
-    /// Whether an account is closed.
+    /// True if an account is closed.
     #[inline(always)]
     pub(crate) fn is_closed(&self, index: u32) -> bool {
         self.accounts.is_closed(index)
@@ -61,13 +61,14 @@ impl Ledger {
         self.accounts.id(index)
     }
 
-    /// Brings the balances of an account closer.
+    /// Prefetches the balances of an account.
     #[inline(always)]
-    pub(crate) fn fetch_balances(&self, index: u32) {
+    pub(crate) fn prefetch_balances(&self, index: u32) {
         self.accounts.prefetch(index);
     }
 
-    /// Why `hold` cannot be taken once `freed` units of the same two accounts' holds are released.
+    /// Checks that `hold` can be taken once `freed` units of the same two accounts' holds are
+    /// released.
     ///
     /// # Errors
     ///
@@ -91,7 +92,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether a hold that passed [`Ledger::check_hold`] takes more than its owner has.
+    /// True if a hold that passed [`Ledger::check_hold`] takes more than its owner has.
     #[inline]
     pub(crate) fn exceeds_credits(&self, hold: &Hold, freed: u128) -> bool {
         let owner = self.accounts.balances(hold.owner);
@@ -118,7 +119,8 @@ impl Ledger {
         self.take_hold(&Hold { amount: 0, ..*hold }, hold.amount);
     }
 
-    /// Whether the fee account can take `fees` more, when `held` units leave the holds of buyers.
+    /// True if `fees` more would overflow the fee account, when `held` units leave the holds of
+    /// buyers.
     #[inline]
     pub(crate) fn fees_overflow(&self, accounts: &TradeAccounts, fees: u128, held: u128) -> bool {
         let fee = self.accounts.balances(accounts.fee);
@@ -131,7 +133,7 @@ impl Ledger {
         (pending + fee.credits_posted).checked_add(more).is_none()
     }
 
-    /// Whether an account can take `credits` and pay `debits` more, posted.
+    /// True if `credits` and `debits` more, posted, would overflow an account.
     #[inline]
     pub(crate) fn would_overflow(&self, index: u32, credits: u128, debits: u128) -> bool {
         let balances = self.accounts.balances(index);
@@ -140,8 +142,8 @@ impl Ledger {
         credited.checked_add(credits).is_none() || debited.checked_add(debits).is_none()
     }
 
-    /// Adds to, or takes back from, the posted balances of an account: scratch of a look-ahead,
-    /// which leaves nothing of it behind.
+    /// Adds to the posted balances of an account, or with `back` subtracts again. For look-aheads,
+    /// which undo all that they add.
     pub(crate) fn lend(&mut self, index: u32, credits: u128, debits: u128, back: bool) {
         let balances = self.accounts.balances_mut(index);
         let change = if back { u128::wrapping_sub } else { u128::wrapping_add };

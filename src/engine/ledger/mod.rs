@@ -1,7 +1,7 @@
 //! Double-entry ledger: balances change only here, and only in equal pairs.
 //!
 //! ```text
-//!   begin_event(t) ──▶ what is due expires, what is old is forgotten
+//!   begin_event(t) ──▶ old ids are forgotten; what was due at t has expired before
 //!   Command, Verdict ──▶ create_transfer ──▶ status
 //!                          ├─ debit one account, credit another, same amount
 //!                          └─ a note of how to undo it, inside a chain
@@ -69,7 +69,7 @@ pub(crate) struct Ledger {
     audit: Audit,
 }
 
-/// When a pending or queued transfer expires, if ever.
+/// Expiry of a pending or queued transfer; `None` if it has no timeout.
 fn expires_at(record: &Hot) -> Option<u64> {
     // Created with a timeout only if this is at most TIMESTAMP_MAX.
     (record.timeout != 0)
@@ -129,28 +129,27 @@ impl Ledger {
         self.now
     }
 
-    /// Lets time pass up to `now`, the timestamp of the event that follows (of a chain, that of its
-    /// first member), before which all that is due has expired: what is old enough is forgotten.
+    /// Moves the time on to `now`, the timestamp of the event that follows (of a chain, that of its
+    /// first member), and forgets old ids. All that is due at `now` has expired before.
     #[inline(always)]
     pub(crate) fn begin_event(&mut self, now: u64) {
         self.now = now;
         self.transfers.forget_some(now);
     }
 
-    /// Whether no transfer expires at `now`: what nearly every event learns at once.
+    /// True if no transfer expires at `now`; O(1).
     #[inline(always)]
     pub(crate) fn sleeps_at(&self, now: u64) -> bool {
         self.timers.sleeps_at(now)
     }
 
-    /// When the transfer that expires first at `now` does, and when it was created; `None` where none is
-    /// due.
+    /// Expiry and creation time of the transfer that expires first at `now`. `None`: none is due.
     pub(crate) fn first_due(&mut self, now: u64) -> Option<(u64, u64)> {
         let (expires_at, slot) = self.timers.peek(now)?;
         Some((expires_at, self.transfers.hot(slot).timestamp))
     }
 
-    /// Lets the transfer that [`Ledger::first_due`] spoke of expire; gives its id.
+    /// Lets the transfer that [`Ledger::first_due`] found expire. Returns its id.
     pub(crate) fn expire_first(&mut self, now: u64) -> u128 {
         let slot = self.timers.pop(now).expect("one is due");
         if self.transfers.hot(slot).state == State::Queued {
@@ -181,13 +180,13 @@ impl Ledger {
         (0..self.accounts.count() as u32).map(|index| self.accounts.show(index))
     }
 
-    /// Begins the spend window of the policy with this index anew.
+    /// Starts the spend window of the policy with this index anew.
     pub(crate) fn set_spend(&mut self, index: u32, policy: &AccountPolicy, set_at: u64) {
         self.spends[index as usize] = SpendWindow::new(policy, set_at);
         self.spend_count = self.spend_count.max(index as usize + 1);
     }
 
-    /// Takes a pending transfer out of the pending balances of its accounts, posting `posted` of
+    /// Subtracts a pending transfer from the pending balances of its accounts and posts `posted` of
     /// it.
     fn release_pending(&mut self, slot: u32, posted: u128) {
         let record = *self.transfers.hot(slot);
@@ -207,7 +206,7 @@ impl Ledger {
         }
     }
 
-    /// What voiding or expiry undoes besides the balances.
+    /// Opens the accounts again that the pending transfer in `slot` closed.
     fn reopen(&mut self, slot: u32) {
         let record = *self.transfers.hot(slot);
         if record.flags.has(TransferFlags::CLOSING_DEBIT) {
@@ -218,7 +217,8 @@ impl Ledger {
         }
     }
 
-    /// Gives back to the spend window that counted the pending transfer in `slot`, if any did.
+    /// Gives amount and count back to the spend window that counted the transfer in `slot`, if one
+    /// did.
     fn give_back(&mut self, slot: u32, amount: u128, count: u64) {
         let spend = self.transfers.cold(slot).spend_index;
         if spend != NO_INDEX {

@@ -84,14 +84,14 @@ impl Ledger {
         Ok(timestamp)
     }
 
-    /// What voiding and expiry do to accounts and windows.
+    /// Voids or expires the pending transfer in `slot`, as far as accounts and windows go.
     pub(super) fn void_pending(&mut self, slot: u32) {
         self.release_pending(slot, 0);
         self.reopen(slot);
         self.give_back(slot, self.transfers.hot(slot).amount, 1);
     }
 
-    /// Compares a post or void with its pending transfer; gives the amount that it means.
+    /// Compares a post or void with its pending transfer. Returns the amount that it means.
     fn check_post_void(
         &self,
         transfer: &Transfer,
@@ -130,7 +130,7 @@ pub(super) fn meant_amount(transfer: &Transfer, pending_amount: u128) -> u128 {
     if transfer.amount == whole { pending_amount } else { transfer.amount }
 }
 
-/// What was given, or else what stands in the pending transfer.
+/// The value given, or else that of the pending transfer.
 pub(super) fn or<T: Default + PartialEq>(given: T, pending: T) -> T {
     if given == T::default() { pending } else { given }
 }

@@ -9,7 +9,7 @@
 use super::create::{check_overflows, cold_record, expiry, hot_record};
 use super::*;
 
-/// What can be done about the head of a queue.
+/// How the head of a queue can settle.
 enum Way {
     /// The account has the money.
     Alone,
@@ -34,7 +34,7 @@ impl Ledger {
         self.queues.has_scheduled()
     }
 
-    /// A payment that waits where its account lacks funds. `Err` with [`Status::Queued`]: it does.
+    /// A payment that waits if its account lacks funds. `Err` with [`Status::Queued`]: it waits.
     pub(super) fn pay_or_wait(
         &mut self,
         command: &Command,
@@ -92,7 +92,7 @@ impl Ledger {
         Err(Status::Queued)
     }
 
-    /// Whether the payment `id`, which had joined a queue, has settled by now.
+    /// True if the payment `id`, which had joined a queue, has settled by now.
     pub(crate) fn has_settled(&mut self, id: u128) -> bool {
         let slot = self.transfers.find(self.transfers.hash(id), id, self.now);
         slot != NO_INDEX && self.transfers.hot(slot).state == State::Done
@@ -201,7 +201,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// How the head of a queue would settle, if only money is asked for.
+    /// How the head of a queue could settle, as far as money goes.
     fn way_of(&self, head: u32) -> Way {
         let Hot { debit_index, credit_index, amount, .. } = *self.transfers.hot(head);
         let payer = self.accounts.balances(debit_index);
@@ -227,7 +227,7 @@ impl Ledger {
         if both { Way::With(partner) } else { Way::Not }
     }
 
-    /// What keeps a payment that has the money from settling for good.
+    /// Reason for which a payment is dropped although the money is there.
     fn obstacle(&self, slot: u32) -> Option<Status> {
         let Hot { debit_index, credit_index, amount, .. } = *self.transfers.hot(slot);
         if self.accounts.is_closed(debit_index) {
@@ -248,7 +248,7 @@ impl Ledger {
         }
     }
 
-    /// Whether the payee's credits would exceed its debits, which they must not.
+    /// True if the payee's credits would exceed its debits, which they must not.
     pub(super) fn exceeds_debits(&self, slot: u32) -> bool {
         let Hot { credit_index, amount, .. } = *self.transfers.hot(slot);
         let limits = AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS;
@@ -259,7 +259,7 @@ impl Ledger {
                 .is_none_or(|credits| credits > payee.debits_posted)
     }
 
-    /// Slot of the queued payment `id`, or why there is none.
+    /// Slot of the queued payment `id`.
     fn find_queued(&mut self, id: u128) -> Result<u32, Status> {
         let slot = self.transfers.find(self.transfers.hash(id), id, self.now);
         if slot == NO_INDEX || self.transfers.hot(slot).state == State::Spent {
@@ -271,7 +271,7 @@ impl Ledger {
         Ok(slot)
     }
 
-    /// Takes the payment `id` out of its queue for good.
+    /// Cancels the queued payment `id`.
     pub(crate) fn cancel_queued(&mut self, id: u128) -> Status {
         let slot = match self.find_queued(id) {
             Ok(slot) => slot,
@@ -287,7 +287,7 @@ impl Ledger {
         Status::Ok
     }
 
-    /// Lets the payment `id` arrive anew, at the end of the urgent ones or of the others.
+    /// Moves the queued payment `id` to the end of the urgent ones or of the others.
     pub(crate) fn requeue(&mut self, id: u128, is_urgent: bool) -> Status {
         let slot = match self.find_queued(id) {
             Ok(slot) => slot,

@@ -103,7 +103,7 @@ impl Queues {
         self.queues.bytes() + self.links.bytes() + self.marks.bytes()
     }
 
-    /// Whether nothing waits.
+    /// True if nothing waits.
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
@@ -153,7 +153,7 @@ impl Queues {
         self.marks[slot as usize] & URGENT != 0
     }
 
-    /// Whether the transfer in `slot` waits.
+    /// True if the transfer in `slot` waits.
     pub(super) fn holds(&self, slot: u32) -> bool {
         self.marks[slot as usize] & HELD != 0
     }
@@ -249,8 +249,8 @@ impl Queues {
         self.links[last as usize].newer = slot;
     }
 
-    /// Schedules `account` behind all others, if it has queued payments, is not scheduled yet and is
-    /// not the one that is being looked at.
+    /// Schedules `account` behind all others, if it has queued payments, is not scheduled yet and
+    /// is not the one that is being looked at.
     #[cold]
     pub(super) fn schedule(&mut self, account: u32) {
         let is_empty = self.head(account) == NO_INDEX;

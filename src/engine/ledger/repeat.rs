@@ -1,11 +1,11 @@
-//! Ids that were used before: the same again, or something else under the same name.
+//! Transfers whose id was used before: the same again, or others under the same id.
 
 use super::create::Answer;
 use super::post_void::{meant_amount, or};
 use super::*;
 
 impl Ledger {
-    /// What a transfer is answered whose id is held in `slot`; `own` is its own timestamp.
+    /// The answer to a transfer whose id is held in `slot`; `own` is its own timestamp.
     #[cold]
     pub(super) fn repeat(&self, transfer: &Transfer, slot: u32, own: u64) -> Answer {
         let hot = self.transfers.hot(slot);

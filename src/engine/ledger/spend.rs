@@ -50,7 +50,7 @@ impl SpendWindow {
         }
     }
 
-    /// What the limits have against moving `amount` at `timestamp`. Counts nothing.
+    /// Checks the limits for moving `amount` at `timestamp`. Counts nothing.
     pub(super) fn check(&self, amount: u128, timestamp: u64) -> Option<Status> {
         let (spent, count) = match timestamp / self.window_ns == self.window {
             true => (self.amount, self.count),

@@ -100,7 +100,7 @@ impl Timers {
         self.nodes.bytes() + size_of_val(&*self.marks) as u64
     }
 
-    /// Whether nothing can be due at `now`: what nearly every event learns at once.
+    /// True if nothing is due at `now`; O(1). `false` where something may be.
     #[inline(always)]
     pub(crate) fn sleeps_at(&self, now: u64) -> bool {
         now < self.wake
@@ -121,7 +121,7 @@ impl Timers {
         self.count += 1;
     }
 
-    /// Removes the timer of the transfer in `slot`. What it was between is kept for
+    /// Removes the timer of the transfer in `slot`. Its neighbours are kept for
     /// [`Timers::restore`].
     pub(crate) fn remove(&mut self, slot: u32) {
         let Node { before, after, .. } = self.nodes[LISTS + slot as usize];
@@ -130,7 +130,7 @@ impl Timers {
         self.count -= 1;
     }
 
-    /// Puts back a timer where it was. Whatever changed since its removal was undone before.
+    /// Puts a removed timer back at its place. All changes since its removal were undone before.
     pub(crate) fn restore(&mut self, slot: u32) {
         let node = LISTS as u32 + slot;
         let Node { before, after, .. } = self.nodes[node as usize];

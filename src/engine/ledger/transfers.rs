@@ -38,7 +38,7 @@ pub(super) enum State {
 }
 
 impl State {
-    /// Whether it has not come to its end.
+    /// True if it is pending or queued.
     pub(super) const fn is_open(self) -> bool {
         matches!(self, State::Pending | State::Queued)
     }

@@ -19,11 +19,11 @@ pub(super) struct Entry {
 
 const _: () = assert!(size_of::<Entry>() == 32);
 
-/// The way from an id to its entry, as far as it was looked at ahead of time.
+/// What prefetching found out on the way from an id to its entry.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Trail {
     pub(super) hash: u32,
-    /// Where the hash led when it was looked at: perhaps another account's index, or [`NO_INDEX`].
+    /// The first index under the hash at that time: perhaps another account's, or [`NO_INDEX`].
     guess: u32,
 }
 
@@ -68,17 +68,17 @@ impl Directory {
         self.count
     }
 
-    /// Brings the slot of `id` closer and gives the way to it.
+    /// Prefetches the table slot of `id` and returns the trail that begins there.
     #[inline(always)]
-    pub(super) fn fetch_slot(&self, id: u128) -> Trail {
+    pub(super) fn prefetch_slot(&self, id: u128) -> Trail {
         let hash = self.hasher.hash(id);
         self.ids.prefetch(hash);
         Trail { hash, guess: NO_INDEX }
     }
 
-    /// Brings closer what is probably the entry at the end of `trail`, and remembers it.
+    /// Prefetches the first entry with the hash of `trail`, and keeps its index there.
     #[inline(always)]
-    pub(super) fn fetch_record(&self, trail: &mut Trail) {
+    pub(super) fn prefetch_record(&self, trail: &mut Trail) {
         trail.guess = self.ids.guess(trail.hash);
         prefetch(&self.entries, trail.guess as usize);
     }
@@ -119,7 +119,7 @@ impl Directory {
         index
     }
 
-    /// Takes back the newest accounts, down to `count`: their chain has failed.
+    /// Removes the newest accounts, down to `count`: their chain has failed.
     pub(super) fn shrink(&mut self, count: u32) {
         while self.count > count {
             self.count -= 1;
@@ -135,12 +135,12 @@ impl Directory {
         Misfit::unless(fits, SECTION, first, "more than the capacity")?;
         let mut hashes = [0; RESTORED_AHEAD];
         for (ahead, account) in accounts.iter().take(RESTORED_AHEAD).enumerate() {
-            hashes[ahead] = self.fetch_slot(account.id).hash;
+            hashes[ahead] = self.prefetch_slot(account.id).hash;
         }
         for (place, account) in accounts.iter().enumerate() {
             let hash = hashes[place % RESTORED_AHEAD];
             if let Some(ahead) = accounts.get(place + RESTORED_AHEAD) {
-                hashes[place % RESTORED_AHEAD] = self.fetch_slot(ahead.id).hash;
+                hashes[place % RESTORED_AHEAD] = self.prefetch_slot(ahead.id).hash;
             }
             let added = self.add(hash, account);
             Misfit::unless(
@@ -154,5 +154,5 @@ impl Directory {
     }
 }
 
-/// How many accounts ahead a place in the table of ids is fetched.
+/// How many accounts ahead table slots of ids are prefetched.
 const RESTORED_AHEAD: usize = 16;

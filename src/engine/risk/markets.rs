@@ -50,7 +50,7 @@ impl Entry {
         }
     }
 
-    /// Whether the account with this index is one of the market's own.
+    /// True if the account with this index is one of the market's own.
     #[inline(always)]
     pub(super) fn owns(&self, account: u32) -> bool {
         account == self.base_index || account == self.quote_index || account == self.fee_index
@@ -100,8 +100,8 @@ impl Markets {
         &self.entries[index as usize]
     }
 
-    /// Why the market with this entry cannot be, as far as it depends on other markets and its own
-    /// numbers. `Ok`: its accounts are to be looked at.
+    /// Checks a new market as far as other markets and its own numbers go. An error has the index
+    /// of the market that has its id, or [`NO_INDEX`].
     pub(super) fn check(&self, entry: &Entry) -> Result<(), (Status, u32)> {
         let existing = self.find(entry.id.into());
         if existing != NO_INDEX {
@@ -148,7 +148,7 @@ impl Markets {
         })
     }
 
-    /// Adds a market that passed [`Markets::check`]; whether there was room.
+    /// Adds a market that passed [`Markets::check`]. `false`: there is no room.
     pub(super) fn add(&mut self, entry: Entry) -> bool {
         let Some(vacant) = self.entries.get_mut(self.count as usize) else { return false };
         *vacant = entry;

@@ -1,12 +1,13 @@
-//! Who may pay: the account directory, the shape of commands, and the policies.
+//! The stage that checks all that needs no balance: accounts, the fields of commands, policies.
 //!
 //! ```text
 //!   Command ──▶ shape ──▶ directory ──▶ policies ──▶ Verdict
-//!              fields      id → index     may it?      indices, and what to refuse with
+//!              fields      id → index     limits       indices, and a refusal
 //! ```
 //!
-//! Risk decides alone whether an account comes into being. About a transfer it says all that
-//! needs no balance and no earlier transfer: settle puts that at its place in the precedence.
+//! Risk alone decides about new accounts and markets. Of a transfer or order it checks all that
+//! needs no balance and no earlier transfer or order; settle puts its refusal at its place in the
+//! table of precedence.
 //!
 //! # Invariants
 //!
@@ -31,10 +32,10 @@ use markets::Markets;
 use policies::Policies;
 pub(crate) use shape::Imports;
 
-/// How many commands ahead slots are fetched, and half as many ahead records.
+/// How many commands ahead table slots are prefetched, and how many ahead records.
 const SLOTS_AHEAD: usize = 16;
 const RECORDS_AHEAD: usize = 8;
-/// Trails kept from the fetch to the use; more than are in flight.
+/// Trails kept from the prefetch to the use; more than are in flight.
 const TRAILS_KEPT: usize = 32;
 const _: () = assert!(TRAILS_KEPT.is_power_of_two() && SLOTS_AHEAD < TRAILS_KEPT);
 
@@ -44,7 +45,7 @@ pub struct Risk {
     directory: Directory,
     policies: Policies,
     markets: Markets,
-    /// Whether the batch that is under way is one of imported events.
+    /// True if the batch that is under way is one of imported events.
     imports: Imports,
     /// Timestamp of the account created last.
     last_account_timestamp: u64,
@@ -99,7 +100,7 @@ impl Risk {
         u64::from(self.directory.count())
     }
 
-    /// What of its contents settle does not hold too, in a canonical order.
+    /// The part of its contents that settle does not hold too, in canonical order.
     pub(crate) fn contents(&self, sink: &mut impl ContentsSink) {
         self.policies.contents(sink);
     }
@@ -109,7 +110,8 @@ impl Risk {
     ///
     /// # Errors
     ///
-    /// What the source says, or a [`ringfence_types::Misfit`] for what can be no part of an engine's contents.
+    /// What the source says, or a [`ringfence_types::Misfit`] for what can be no part of an
+    /// engine's contents.
     pub fn restore<S: ContentsSource>(&mut self, source: &mut S) -> Result<(), S::Error> {
         source.section(Section::Accounts, |first, accounts: &[Account]| {
             if let Some(last) = accounts.last() {
@@ -141,19 +143,19 @@ impl Risk {
         let count = commands.len();
         let mut trails = [[Trail::NONE; 2]; TRAILS_KEPT];
         for index in 0..count.min(SLOTS_AHEAD) {
-            trails[index % TRAILS_KEPT] = self.fetch_slots(commands.at(index));
+            trails[index % TRAILS_KEPT] = self.prefetch_slots(commands.at(index));
         }
         for index in 0..count.min(RECORDS_AHEAD) {
-            self.fetch_records(&mut trails[index % TRAILS_KEPT]);
+            self.prefetch_records(&mut trails[index % TRAILS_KEPT]);
         }
         let mut chain: Option<Chain> = None;
         for index in 0..count {
             if index + SLOTS_AHEAD < count {
                 let ahead = index + SLOTS_AHEAD;
-                trails[ahead % TRAILS_KEPT] = self.fetch_slots(commands.at(ahead));
+                trails[ahead % TRAILS_KEPT] = self.prefetch_slots(commands.at(ahead));
             }
             if index + RECORDS_AHEAD < count {
-                self.fetch_records(&mut trails[(index + RECORDS_AHEAD) % TRAILS_KEPT]);
+                self.prefetch_records(&mut trails[(index + RECORDS_AHEAD) % TRAILS_KEPT]);
             }
             let command = commands.at(index);
             if command.header.batch_index == 0 {
@@ -199,9 +201,9 @@ impl Risk {
         assert!(chain.is_none(), "a window never ends within a chain");
     }
 
-    /// Brings closer the slots of the accounts that `command` names, and gives the ways to them.
+    /// Prefetches the table slots of the accounts that `command` names.
     #[inline(always)]
-    fn fetch_slots(&self, command: &Command) -> [Trail; 2] {
+    fn prefetch_slots(&self, command: &Command) -> [Trail; 2] {
         let ids = match command.op() {
             Op::CreateTransfer => {
                 let transfer = command.body.transfer();
@@ -216,13 +218,13 @@ impl Risk {
             }
             _ => return [Trail::NONE; 2],
         };
-        ids.map(|id| self.directory.fetch_slot(id))
+        ids.map(|id| self.directory.prefetch_slot(id))
     }
 
     #[inline(always)]
-    fn fetch_records(&self, trails: &mut [Trail; 2]) {
-        self.directory.fetch_record(&mut trails[0]);
-        self.directory.fetch_record(&mut trails[1]);
+    fn prefetch_records(&self, trails: &mut [Trail; 2]) {
+        self.directory.prefetch_record(&mut trails[0]);
+        self.directory.prefetch_record(&mut trails[1]);
     }
 
     #[inline(always)]
@@ -257,8 +259,8 @@ impl Risk {
         verdict
     }
 
-    /// What the accounts of a single-phase or pending transfer, and their policies, have against
-    /// it. Runs for every such transfer, whatever else is wrong with it: attempts count.
+    /// Checks the accounts of a single-phase or pending transfer, and their policies. Runs for
+    /// every such transfer, even if its fields are wrong: attempts count.
     #[inline(always)]
     fn judge_payment(
         &mut self,
@@ -416,7 +418,7 @@ impl Risk {
     }
 }
 
-/// The verdict that says nothing more.
+/// The verdict with this refusal or none, and nothing more.
 fn refused_or_not(refusal: Option<Status>) -> Verdict {
     refusal.map_or(Verdict::EMPTY, Verdict::refused)
 }

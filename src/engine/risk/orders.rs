@@ -1,11 +1,11 @@
-//! What risk has to say of markets and orders: all that needs no balance, no book and no earlier order.
+//! Risk's checks of markets and orders: all that need no balance, no book and no earlier order.
 
 use super::markets::Entry;
 use super::*;
 use ringfence_types::{NewMarketIndices, OrderIndices, PlaceOrder, Side};
 
 impl Risk {
-    /// Decides whether a market comes into being.
+    /// Creates a market, if nothing speaks against it.
     #[cold]
     pub(super) fn create_market(&mut self, command: &Command) -> Verdict {
         let market = command.body.market();
@@ -39,7 +39,7 @@ impl Risk {
         Verdict::of_new_market(NewMarketIndices { base, quote, fee })
     }
 
-    /// Where a look-up of a market leads.
+    /// The verdict on a look-up of a market.
     pub(super) fn find_market(&self, id: u128) -> Verdict {
         Verdict::of_market(self.markets.find(id))
     }
@@ -61,7 +61,7 @@ impl Risk {
         verdict
     }
 
-    /// What risk has against an order, in the order of the statuses.
+    /// Checks an order, in the order of the table of precedence.
     #[inline(always)]
     fn object_to_order(
         &self,

@@ -58,7 +58,7 @@ struct OfPair {
 const _: () = assert!(size_of::<OfAccount>() == 80);
 const _: () = assert!(size_of::<OfLedger>() == 32 && size_of::<OfPair>() == 8);
 
-/// Whom and what a payment concerns.
+/// The accounts of a payment, with their policies.
 pub(super) struct Pair {
     pub(super) debit_index: u32,
     pub(super) credit_index: u32,
@@ -167,13 +167,13 @@ impl Policies {
         self.account_places.count() + self.ledger_places.count() + self.pair_places.count()
     }
 
-    /// Whether no policy was ever set.
+    /// True if no policy was ever set.
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.account_places.fresh | self.ledger_places.fresh | self.pair_places.fresh == 0
     }
 
-    /// Whether the account with this policy has a spend window.
+    /// True if the account with this policy has a spend window.
     #[inline(always)]
     pub(super) fn limits_spending(&self, policy: u32) -> bool {
         let spend = PolicyLimits::DEBIT_SPEND_AMOUNT.with(PolicyLimits::DEBIT_SPEND_COUNT);
@@ -295,7 +295,7 @@ impl Policies {
         }
     }
 
-    /// What the policies have against a payment of the amount requested. Counts the attempt.
+    /// Checks a payment of the amount requested. Counts the attempt.
     pub(super) fn judge(&mut self, pair: &Pair, amount: u128, timestamp: u64) -> Option<Status> {
         if self.ledger_places.fresh != 0 {
             let index = self.find_ledger(pair.ledger);
@@ -337,8 +337,8 @@ impl Policies {
         None
     }
 
-    /// What the policies have against an order: halts and hours of both ledgers, the base ledger
-    /// first, and freezes of the accounts that pay and receive, which have these policies.
+    /// Checks an order: halts and hours of both ledgers, the base ledger first, and freezes of the
+    /// accounts that pay and receive, which have these policies.
     pub(super) fn judge_order(
         &self,
         ledgers: [u32; 2],
@@ -383,7 +383,8 @@ impl Policies {
         sink.section(Section::PairPolicies, pairs.iter().copied());
     }
 
-    /// Takes over what [`Policies::contents`] gave; `is_at` is told where each account's policy is.
+    /// Takes over what [`Policies::contents`] gave; calls `is_at` with each account and the index
+    /// of its policy.
     pub(super) fn restore<S: ContentsSource>(
         &mut self,
         source: &mut S,
@@ -445,14 +446,14 @@ impl OfAccount {
         self.is_set != 0
     }
 
-    /// Whether the account may not pay ([`Frozen::Debits`]) or not receive ([`Frozen::Credits`]).
+    /// True if the account may not pay ([`Frozen::Debits`]) or not receive ([`Frozen::Credits`]).
     #[inline(always)]
     fn freezes(&self, direction: Frozen) -> bool {
         // The numbers of the two are bits, that of `All` is both.
         self.frozen & direction as u8 != 0
     }
 
-    /// Counts an attempt at `timestamp`; whether it is within the limit.
+    /// Counts an attempt at `timestamp`. True if it is within the limit.
     fn attempt(&mut self, timestamp: u64) -> bool {
         let window = timestamp / self.rate_window_ns;
         if window != self.window {
@@ -465,7 +466,7 @@ impl OfAccount {
 }
 
 impl OfLedger {
-    /// Whether the ledger is halted or closed.
+    /// True if the ledger is halted or closed.
     fn judge_time(&self, timestamp: u64) -> Option<Status> {
         if self.halted != 0 {
             Some(Status::RiskLedgerHalted)
@@ -487,7 +488,7 @@ impl OfLedger {
         }
     }
 
-    /// Whether `timestamp` is in the ledger's hours, the first second included, the last not.
+    /// True if `timestamp` is in the ledger's hours, the first second included, the last not.
     fn is_open(&self, timestamp: u64) -> bool {
         let second = (timestamp / NANOSECONDS_PER_SECOND % u64::from(SECONDS_PER_DAY)) as u32;
         let (open, close) = (self.open_second, self.close_second);

@@ -1,13 +1,13 @@
-//! What a command's own fields decide, before any look at accounts or earlier transfers.
+//! Checks of a command's own fields, before any look at accounts or earlier transfers.
 //!
-//! Every function gives the first status that applies, in the precedence of the public interface.
+//! Every function returns the first status that applies, in the order of the table of precedence.
 
 use ringfence_types::{
     Account, AccountFlags, Command, ID_MAX, Op, PlaceOrder, Side, Status, TIMESTAMP_MAX,
     TimeInForce, Transfer, TransferFlags,
 };
 
-/// Whether the batch under way is one of imported events: its first event decides.
+/// True if the batch under way is one of imported events: its first event decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Imports(bool);
 
@@ -70,7 +70,7 @@ pub(super) fn of_id(id: u128) -> Option<Status> {
     }
 }
 
-/// What comes before the id of an account is looked up.
+/// Checks an account before its id is looked up.
 #[inline]
 pub(super) fn of_account(command: &Command, imports: Imports) -> Option<Status> {
     let account = command.body.account();
@@ -84,7 +84,7 @@ pub(super) fn of_account(command: &Command, imports: Imports) -> Option<Status> 
     of_id(account.id)
 }
 
-/// What an account whose id is free may still be refused for, up to `code_must_not_be_zero`.
+/// Checks an account whose id is free, up to `code_must_not_be_zero`.
 #[inline]
 pub(super) fn of_new_account(account: &Account) -> Option<Status> {
     let limits = AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS
@@ -101,7 +101,7 @@ pub(super) fn of_new_account(account: &Account) -> Option<Status> {
     checks.into_iter().find(|(applies, _)| *applies).map(|(_, status)| status)
 }
 
-/// What comes before the id of a transfer is looked up.
+/// Checks a transfer before its id is looked up.
 #[inline(always)]
 pub(super) fn of_transfer(command: &Command, imports: Imports) -> Option<Status> {
     let transfer = command.body.transfer();
@@ -115,7 +115,8 @@ pub(super) fn of_transfer(command: &Command, imports: Imports) -> Option<Status>
     of_id(transfer.id)
 }
 
-/// What `queue` and `urgent` exclude: all else, and each other's absence. Comes right after the id.
+/// Checks a transfer with `queue` or `urgent`: no other flag, no chain, and no `urgent` alone.
+/// Comes right after the id.
 #[cold]
 pub(super) fn of_queueing(transfer: &Transfer, in_chain: bool) -> Option<Status> {
     let others = transfer.flags.without(TransferFlags::QUEUE).without(TransferFlags::URGENT);
@@ -129,7 +130,7 @@ const BALANCING: TransferFlags =
     TransferFlags::BALANCING_DEBIT.with(TransferFlags::BALANCING_CREDIT);
 const CLOSING: TransferFlags = TransferFlags::CLOSING_DEBIT.with(TransferFlags::CLOSING_CREDIT);
 
-/// What a post or void is refused for before its pending transfer is looked up.
+/// Checks a post or void before its pending transfer is looked up.
 #[inline]
 pub(super) fn of_post_void(transfer: &Transfer) -> Option<Status> {
     let flags = transfer.flags;
@@ -149,7 +150,7 @@ pub(super) fn of_post_void(transfer: &Transfer) -> Option<Status> {
     }
 }
 
-/// What a single-phase or pending transfer is refused for before its accounts are looked at.
+/// Checks a single-phase or pending transfer before its accounts are looked up.
 #[inline(always)]
 pub(super) fn of_payment(transfer: &Transfer) -> Option<Status> {
     let is_pending = transfer.flags.has(TransferFlags::PENDING);
@@ -178,8 +179,8 @@ pub(super) fn of_payment(transfer: &Transfer) -> Option<Status> {
     }
 }
 
-/// What an order whose id is free may be refused for, from `quantity_must_not_be_zero` to
-/// `price_must_cover_fee`, in a market with this tick and taker fee.
+/// Checks an order from `quantity_must_not_be_zero` to `price_must_cover_fee`, in a market with
+/// this tick and taker fee.
 #[inline(always)]
 pub(super) fn of_order(order: &PlaceOrder, tick: u64, taker_fee: u64) -> Option<Status> {
     let has_budget = order.time_in_force == TimeInForce::FokBudget as u8;

@@ -1,5 +1,5 @@
-//! How an account comes into being. Risk has decided; settle compares a repeat with the account as it
-//! is now.
+//! How an account comes into being. Risk has decided; settle compares a repeat with the account as
+//! it is now.
 
 use crate::ledger::Ledger;
 use ringfence_types::{Account, AccountFlags, Command, Status, Verdict, Window};

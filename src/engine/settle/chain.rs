@@ -17,7 +17,7 @@ impl Settle {
         let mut broken = false;
         for index in start..end {
             let (command, verdict) = (commands.at(index), verdicts.at(index));
-            let hash = self.ledger.fetch_slot(command.id());
+            let hash = self.ledger.prefetch_slot(command.id());
             let own = command.header.timestamp;
             let answer = if command.is_linked() && command.ends_batch() {
                 (Status::LinkedEventChainOpen, own)

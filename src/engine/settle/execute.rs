@@ -8,8 +8,8 @@ use ringfence_types::{
 };
 
 impl Settle {
-    /// Executes the command at `index`, which has this sequence and stands in no chain. Its outcome is
-    /// then the first of `outcomes`.
+    /// Executes the command at `index`, which has this sequence and stands in no chain. Its outcome
+    /// is then the first of `outcomes`.
     #[inline(never)]
     pub(super) fn execute<O: Outbox>(
         &mut self,
@@ -32,7 +32,8 @@ impl Settle {
         Ok(())
     }
 
-    /// Executes the transfer at `index`, which stands in no chain. Returns its status and timestamp.
+    /// Executes the transfer at `index`, which stands in no chain. Returns its status and
+    /// timestamp.
     #[inline(always)]
     pub(super) fn execute_transfer(
         &mut self,

@@ -14,9 +14,9 @@
 //! # Invariants
 //!
 //! * A command has exactly one outcome, and its events are emitted before it.
-//! * A step that finds no room for an event stops before what would bring it about: called again with
-//!   the same command, it goes on from there, and nothing happens twice. So neither the size of the
-//!   events lane nor the places where steps end change any outcome.
+//! * A step that finds no room for an event stops before what would bring it about: called again
+//!   with the same command, it goes on from there, and nothing happens twice. So neither the size
+//!   of the events lane nor the places where steps end change any outcome.
 //! * Outcomes depend on the commands and verdicts before, on nothing else.
 
 mod accounts;
@@ -129,8 +129,8 @@ impl Settle {
     ///
     /// # Errors
     ///
-    /// What the source says, or a [`ringfence_types::Misfit`] for what can be no part of an engine's
-    /// contents.
+    /// What the source says, or a [`ringfence_types::Misfit`] for what can be no part of an
+    /// engine's contents.
     pub fn restore<S: ContentsSource>(&mut self, now: u64, source: &mut S) -> Result<(), S::Error> {
         self.ledger.restore(now, source)?;
         let accounts = self.ledger.account_count() as u32;
@@ -141,8 +141,8 @@ impl Settle {
         })
     }
 
-    /// Timestamp of the last event, of a chain that of its first member: up to here all that was due
-    /// has happened. 0 before the first.
+    /// Timestamp of the last event, of a chain that of its first member: up to here all that was
+    /// due has happened. 0 before the first.
     #[must_use]
     pub fn event_timestamp(&self) -> u64 {
         self.ledger.event_timestamp()

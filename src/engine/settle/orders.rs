@@ -83,9 +83,9 @@ impl Settle {
         if command.op() == Op::PlaceOrder {
             let buys = command.body.order().side == Side::Buy as u8;
             let side = if buys { Side::Buy } else { Side::Sell };
-            self.ledger.fetch_balances(verdict.order().payer(side));
+            self.ledger.prefetch_balances(verdict.order().payer(side));
         } else {
-            self.exchange.fetch_record(hash);
+            self.exchange.prefetch_record(hash);
         }
     }
 }

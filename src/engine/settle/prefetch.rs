@@ -69,8 +69,8 @@ impl Settle {
         let command = commands.at(index);
         let id = command.body.lookup().id;
         self.hashes.0[index % HASHES_KEPT] = match command.is_of_order() {
-            false => self.ledger.fetch_slot(id),
-            true => self.exchange.fetch_slot(id),
+            false => self.ledger.prefetch_slot(id),
+            true => self.exchange.prefetch_slot(id),
         };
     }
 
@@ -86,14 +86,14 @@ impl Settle {
         let hash = self.hashes.of(index);
         if command.header.op == Op::CreateTransfer as u8 {
             let pending_id = command.body.transfer().pending_id;
-            self.ledger.fetch_records(hash, pending_id, verdicts.at(index));
+            self.ledger.prefetch_records(hash, pending_id, verdicts.at(index));
         } else if command.is_of_order() {
             self.prefetch_order(command, verdicts.at(index), hash);
         }
     }
 
-    /// Prefetches what stands around an order that a command a little after `index` takes out of its
-    /// place, if one does.
+    /// Prefetches what stands around an order that a command a little after `index` takes out of
+    /// its place, if one does.
     #[inline(always)]
     pub(super) fn prefetch_neighbours(
         &self,
@@ -105,7 +105,7 @@ impl Settle {
             && commands.at(ahead).is_of_order()
             && commands.at(ahead).op() != Op::PlaceOrder
         {
-            self.exchange.fetch_neighbours(&self.ledger, self.hashes.of(ahead));
+            self.exchange.prefetch_neighbours(&self.ledger, self.hashes.of(ahead));
         }
     }
 }

@@ -6,8 +6,8 @@
 //!   due        lets settle             lets settle
 //! ```
 //!
-//! Nearly every unit is one transfer at a time when nothing is due, and lets nothing else settle: only
-//! its execution is left of the phases. [`Settle::settle_unit`] is that short path.
+//! Nearly every unit is one transfer at a time when nothing is due, and lets nothing else settle:
+//! only its execution is left of the phases. [`Settle::settle_unit`] is that short path.
 
 use super::emitter::Emitter;
 use super::exchange::Exchange;
@@ -60,8 +60,8 @@ impl Settle {
         Step::Done
     }
 
-    /// Settles the unit at `start`, which has this sequence, from the phase that it is in. Returns the
-    /// index at which it ends.
+    /// Settles the unit at `start`, which has this sequence, from the phase that it is in. Returns
+    /// the index at which it ends.
     #[inline(always)]
     fn settle_unit<O: Outbox>(
         &mut self,
@@ -93,8 +93,8 @@ impl Settle {
         self.settle_in_phases(sequence, commands, verdicts, start, outbox, left)
     }
 
-    /// Takes the outcome of a command that stands alone. `false`: it lets something settle from queues,
-    /// which comes next.
+    /// Takes the outcome of a command that stands alone. `false`: it lets something settle from
+    /// queues, which comes next.
     #[inline(always)]
     fn answer_alone(&mut self, index: usize, outcome: Outcome, outbox: &mut impl Outbox) -> bool {
         let is_over = !self.ledger.is_release_due();
@@ -167,8 +167,8 @@ impl Settle {
         Ok(end)
     }
 
-    /// Moves the time on to an event at `now`, and forgets what is old enough. `false`: something may
-    /// be due, which has to expire first, and nothing happened.
+    /// Moves the time on to an event at `now`, and forgets what is old enough. `false`: something
+    /// may be due, which has to expire first, and nothing happened.
     #[inline(always)]
     fn begin_event(&mut self, now: u64) -> bool {
         if !(self.ledger.sleeps_at(now) && self.exchange.sleeps_at(now)) {

@@ -26,7 +26,8 @@ impl<T: Copy> Array<T> {
         Ok(array)
     }
 
-    /// Makes the array `length` elements long, the new ones `fill`. A shorter length changes nothing.
+    /// Makes the array `length` elements long, the new ones `fill`. A shorter length changes
+    /// nothing.
     ///
     /// # Errors
     ///

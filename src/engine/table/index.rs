@@ -7,14 +7,15 @@
 //!
 //! # Invariants
 //!
-//! * At most half of the slots are taken ([`Table::SLOTS_PER_ENTRY`]), so an empty one ends every search
-//!   after a few steps.
+//! * At most half of the slots are taken ([`Table::SLOTS_PER_ENTRY`]), so an empty one ends every
+//!   search after a few steps.
 //! * Between an entry and its home no slot is empty. Removal moves the entries behind it up, so
 //!   there are no tombstones and nothing is ever rehashed.
 
 use super::{Array, EngineError, NO_INDEX, prefetch};
 
-/// Leads from hashes to indices. The records themselves, and with them the full ids, are the caller's.
+/// Leads from hashes to indices. The records themselves, and with them the full ids, are the
+/// caller's.
 #[derive(Debug)]
 pub struct Table {
     slots: Array<u64>,
@@ -86,7 +87,7 @@ impl Table {
         if next == self.slots.len() { 0 } else { next }
     }
 
-    /// Brings the slots where `hash` would be closer.
+    /// Prefetches the slots in which `hash` would be.
     #[inline(always)]
     pub fn prefetch(&self, hash: u32) {
         prefetch(&self.slots, self.home(hash));
@@ -149,7 +150,7 @@ impl Table {
             assert!(self.slots[hole] != EMPTY, "an entry is removed from {} once", self.what);
             hole = self.after(hole);
         }
-        // Whoever could not have its home because of the entry, directly or not, moves up.
+        // Backward-shift deletion: entries that were displaced move up.
         let mut position = hole;
         loop {
             position = self.after(position);
@@ -182,7 +183,8 @@ mod tests {
 
     use super::*;
 
-    /// A table and a plain map side by side, with hashes so poor that entries pile up and wrap around.
+    /// A table and a plain map side by side, with hashes so poor that entries pile up and wrap
+    /// around.
     #[test]
     fn a_table_answers_as_a_plain_map_does() {
         for seed in 0..200 {

@@ -1,5 +1,6 @@
-//! Memory of fixed size: arrays allocated at start, the hash table that leads from ids into them, the
-//! queue that says which ids are forgotten next, and the store of records that is made of the three.
+//! Memory of fixed size: arrays allocated at start, the hash table that leads from ids into them,
+//! the queue that says which ids are forgotten next, and the store of records that is made of the
+//! three.
 //!
 //! ```text
 //!   id ──hash──▶ [ fingerprint | index ]  8 bytes a slot ──▶ record in an Array

@@ -1,7 +1,8 @@
 //! The hint that memory will be needed soon.
 
 /// Asks the processor to bring `items[index]` into its caches; an index out of range asks for
-/// nothing useful and does no harm. A hint alone: where there is no such instruction, nothing happens.
+/// nothing useful and does no harm. A hint alone: where there is no such instruction, nothing
+/// happens.
 #[inline(always)]
 pub fn prefetch<T>(items: &[T], index: usize) {
     #[cfg(target_arch = "x86_64")]

@@ -71,14 +71,14 @@ impl Retention {
         self.slots.bytes()
     }
 
-    /// Whether what was settled at `settled_at` is forgotten at `now`.
+    /// True if what was settled at `settled_at` is forgotten at `now`.
     #[inline(always)]
     #[must_use]
     pub fn is_over(&self, settled_at: u64, now: u64) -> bool {
         self.retention_ns != 0 && settled_at.saturating_add(self.retention_ns) <= now
     }
 
-    /// Whether the slot in front is forgotten at `now`.
+    /// True if the slot in front is forgotten at `now`.
     #[inline(always)]
     #[must_use]
     pub fn is_due(&self, now: u64) -> bool {

@@ -57,8 +57,8 @@ pub trait ColdPart: Copy {
     fn set_settled_at(&mut self, timestamp: u64);
 }
 
-/// How many places ahead in the retention queue records are prefetched, and how many ahead the table
-/// slots of their ids.
+/// How many places ahead in the retention queue records are prefetched, and how many ahead the
+/// table slots of their ids.
 const RECORDS_AHEAD: usize = 16;
 const IDS_AHEAD: usize = 8;
 
@@ -110,8 +110,8 @@ impl<H: HotPart, C: ColdPart> Store<H, C> {
         })
     }
 
-    /// Makes room for `asked` records and takes over the retention of later rules. Before that it frees
-    /// all that is forgotten at `now` under the earlier ones. Returns the capacity.
+    /// Makes room for `asked` records and takes over the retention of later rules. Before that it
+    /// frees all that is forgotten at `now` under the earlier ones. Returns the capacity.
     ///
     /// # Errors
     ///
@@ -273,8 +273,8 @@ impl<H: HotPart, C: ColdPart> Store<H, C> {
         }
     }
 
-    /// Adds a record under an id that is not held and returns its slot. [`Store::has_room`] said that
-    /// it fits. A record that is not open has to be queued with [`Store::enqueue`] or
+    /// Adds a record under an id that is not held and returns its slot. [`Store::has_room`] said
+    /// that it fits. A record that is not open has to be queued with [`Store::enqueue`] or
     /// [`Store::settle`].
     #[inline(always)]
     pub fn insert(&mut self, hash: u32, hot: H, cold: C) -> u32 {
@@ -345,8 +345,8 @@ impl<H: HotPart, C: ColdPart> Store<H, C> {
         (0..self.fresh).filter(move |&slot| self.is_held(slot, now))
     }
 
-    /// Slots of all settled records that are held at `now`, in the order in which they are forgotten;
-    /// by id where that is at one time. Not for the hot path.
+    /// Slots of all settled records that are held at `now`, in the order in which they are
+    /// forgotten; by id where that is at one time. Not for the hot path.
     pub fn settled(&self, now: u64) -> Vec<u32> {
         let mut settled: Vec<u32> =
             self.retention.iter().filter(|&slot| self.is_held(slot, now)).collect();

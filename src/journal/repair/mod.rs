@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   before   0000000001.journal      [ header │ frame │ frame │ ✗ damage │ frame │ zeros ]
-//!   after    0000000001.journal      [ header │ frame │ frame │ zeros …                  ]
+//!   after    0000000001.journal      [ header │ frame │ frame │ mark │ zeros …           ]
 //!            0000000001.journal.cut                           [ ✗ damage │ frame │ zeros ]
 //! ```
 //!
@@ -11,7 +11,10 @@
 //! * Nothing is lost: what a segment had behind its cut is in `NAME.cut`, byte for byte, before the
 //!   segment is changed; segments that are cut whole only change their names.
 //! * What is kept is kept as it was, and is what every reader takes for the journal from then on.
-//! * A crash at any point leaves a journal that can be repaired again. A file `.cut` is never replaced.
+//! * A crash at any point leaves a journal that is judged as before, so that a repair that is begun
+//!   again says the same. Only the last step ends that: it begins an epoch, in which what was durable
+//!   before and is gone proves nothing any more.
+//! * A file `.cut` is never replaced.
 
 mod steps;
 mod wound;
@@ -22,9 +25,10 @@ use std::path::PathBuf;
 use super::data_dir::DataDir;
 use super::directory::{Directory, WriteMode};
 use super::error::JournalError;
-use super::files::{Access, Files, OpenFile};
+use super::files::Files;
 use super::seal::{Key, Seals};
-use super::snapshot::{snapshot_name, snapshots};
+use super::witness::{Witness, WitnessFile};
+use steps::set_snapshots_aside;
 use wound::look;
 
 /// One thing that a repair took out of a journal.
@@ -75,8 +79,8 @@ pub struct Repaired {
 ///
 /// # Errors
 ///
-/// [`JournalError::Damaged`] if nothing can be kept: the first segment's header is damaged, or sealed
-/// with another key. [`JournalError::NotKeyed`], [`JournalError::Io`].
+/// [`JournalError::Damaged`] if nothing can be kept: the first segment's header is damaged, or
+/// sealed with another key. [`JournalError::NotKeyed`], [`JournalError::Io`].
 ///
 /// # Panics
 ///
@@ -87,8 +91,8 @@ pub fn repair(dir: &DataDir, key: Option<Key>) -> Result<Repaired, JournalError>
     repair_files(&Directory::new(dir.path(), WriteMode::Buffered), key)
 }
 
-/// As [`repair`], for files of any kind. The caller makes sure that nobody else writes them, and that
-/// they can be written at any offset.
+/// As [`repair`], for files of any kind. The caller makes sure that nobody else writes them, and
+/// that they can be written at any offset.
 ///
 /// # Errors
 ///
@@ -100,38 +104,21 @@ pub fn repair_files<F: Files>(files: &F, key: Option<Key>) -> Result<Repaired, J
         let found = look(files, key)?;
         acknowledged_sequence = acknowledged_sequence.max(found.acknowledged_sequence);
         let Some((wound, reason)) = found.wound else {
-            let last_sequence = found.last_sequence;
-            let seals = found.seals;
+            let last_sequence = found.position.last_sequence;
             set_snapshots_aside(files, last_sequence, &mut cuts)?;
-            return Ok(Repaired { cuts, last_sequence, acknowledged_sequence, seals });
+            if cuts.is_empty() {
+                // An earlier repair may not have come to say what it gave up.
+                acknowledged_sequence = acknowledged_sequence.max(found.given_up);
+            }
+            if found.witness.is_some_and(|witness| witness.epoch < found.position.epoch) {
+                // The last step of a repair: what was given up is remembered until here.
+                let witness = Witness::of(&found.position);
+                WitnessFile::open(files, &witness)?.write_both(&witness)?;
+            }
+            return Ok(Repaired { cuts, last_sequence, acknowledged_sequence, seals: found.seals });
         };
-        let steps = wound.steps(&wound.extent(files)?);
-        for step in steps {
-            cuts.extend(step.take(files, &reason)?);
+        for step in wound.steps(files)? {
+            step.take(files, key.as_ref(), &reason, &mut cuts)?;
         }
     }
-}
-
-/// Gives another name to snapshots that cover commands which the journal no longer has: a start from
-/// one would miss them.
-fn set_snapshots_aside<F: Files>(
-    files: &F,
-    last_sequence: u64,
-    cuts: &mut Vec<Cut>,
-) -> Result<(), JournalError> {
-    for sequence in snapshots(files)?.into_iter().filter(|&sequence| sequence > last_sequence) {
-        let name = snapshot_name(sequence);
-        let kept_in = format!("{name}.cut");
-        let bytes = files.open(&name, Access::Read)?.length_bytes()?;
-        files.rename(&name, &kept_in)?;
-        files.sync_dir()?;
-        cuts.push(Cut {
-            path: files.path(&name),
-            offset: 0,
-            bytes,
-            reason: format!("it covers commands after {last_sequence}, which are gone"),
-            kept_in: Some(files.path(&kept_in)),
-        });
-    }
-    Ok(())
 }

@@ -73,7 +73,7 @@ pub struct SnapshotHeader {
     pub section_count: u32,
     /// 1 if the file is sealed with the journal's key, else 0.
     pub is_keyed: u32,
-    /// Zero.
+    /// How many repairs until then gave up commands that had been acknowledged.
     pub epoch: u64,
     /// The keyed seal of this block; zero where there is no key.
     pub seal: Seal,
@@ -137,6 +137,7 @@ impl SnapshotHeader {
             frame_checksum: anchor.frame_checksum,
             frame_offset: anchor.frame_offset,
             frame_seal: anchor.seal,
+            epoch: anchor.epoch.into(),
             digest,
             rules: anchor.rules,
             ..SnapshotHeader::new_zeroed()
@@ -154,6 +155,7 @@ impl SnapshotHeader {
             frame_checksum: self.frame_checksum,
             frame_offset: self.frame_offset,
             seal: self.frame_seal,
+            epoch: self.epoch as u16,
             rules: self.rules,
         }
     }

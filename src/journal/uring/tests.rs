@@ -6,7 +6,7 @@ use std::thread;
 use super::super::data_dir::DataDir;
 use super::super::directory::WriteMode;
 use super::super::files::{Access, OpenFile};
-use super::super::format::SegmentHeader;
+use super::super::format::{BLOCK_BYTES, SegmentHeader};
 use super::super::segments::make_segment;
 use super::*;
 
@@ -19,9 +19,10 @@ fn start(folder: &tempfile::TempDir) -> Option<(DataDir, Uring)> {
         eprintln!("there are no direct writes here: nothing to try");
         return None;
     }
-    make_segment(dir.files(), SegmentHeader::new([7; 16], 1, SEGMENT_BYTES, None)).unwrap();
+    let header = SegmentHeader::new([7; 16], 1, SEGMENT_BYTES, None);
+    make_segment(dir.files(), header).unwrap();
     let waker: Waker = Arc::new(|| {});
-    match Uring::start(dir.files(), &[1], &waker) {
+    match Uring::start(dir.files(), &Position::beginning(&header), &waker) {
         Ok(uring) => Some((dir, uring)),
         Err(error) => {
             eprintln!("{error}: nothing to try");

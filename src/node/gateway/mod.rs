@@ -12,12 +12,14 @@
 //! * Timestamps are the only thing that the gateway adds that decides outcomes.
 //! * Nothing here blocks: a source that would wait for its input reports that it is idle.
 
+mod batches;
 mod clock;
 mod intake;
 mod pulse;
 mod sockets;
 mod text;
 
+pub use batches::Batches;
 pub use clock::Clock;
 pub use intake::Intake;
 pub use pulse::PULSE_AFTER;
@@ -48,6 +50,12 @@ pub enum SourceError {
     /// The ring was halted; who did it says why.
     #[error(transparent)]
     Halted(#[from] Halted),
+    /// What the embedding program gave is no batch. Batches before it are executed.
+    #[error("not a batch: {reason}")]
+    NotABatch {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A socket that the engine cannot do without failed.
     #[error(transparent)]
     Socket(#[from] SocketError),

@@ -6,10 +6,12 @@
 //! * Events stand before the outcome of the command in whose course they happened, notices
 //!   between the commands between which they were given.
 
+mod each;
 mod logged;
 mod sockets;
 mod text;
 
+pub use each::Each;
 pub use logged::Logged;
 pub use sockets::SocketSink;
 pub use text::TextSink;

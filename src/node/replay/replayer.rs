@@ -3,7 +3,7 @@
 use super::{ReplayError, Restored};
 use ringfence_engine::{Engine, OutcomeSink};
 use ringfence_journal::Entry;
-use ringfence_types::{Command, Event, Outcome, RULES_VERSION};
+use ringfence_types::{Command, Event, Outcome, RULES_VERSION, Rules};
 
 /// Forgets outcomes and events: who recovers wants the state alone.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,6 +19,11 @@ impl OutcomeSink for Discard {
 pub struct Replayer<S> {
     /// There once the first entry, the rules, was applied.
     engine: Option<Engine>,
+    /// The rules that are in force in it.
+    rules: Option<Rules>,
+    /// Later rules, put in force by the first command under them: those that no command follows may
+    /// ask for more memory than there is, and were perhaps taken back.
+    next_rules: Option<Rules>,
     /// Version of the rules that hold now.
     rules_version: u32,
     /// What outcomes and events go to.
@@ -36,6 +41,8 @@ impl<S: OutcomeSink> Replayer<S> {
     pub fn new(sink: S, until: u64) -> Replayer<S> {
         Replayer {
             engine: None,
+            rules: None,
+            next_rules: None,
             rules_version: RULES_VERSION,
             sink,
             until,
@@ -52,6 +59,7 @@ impl<S: OutcomeSink> Replayer<S> {
         let Some(Restored { engine, anchor }) = start else { return new };
         Replayer {
             engine: Some(engine),
+            rules: Some(anchor.rules),
             rules_version: anchor.rules.version,
             last_sequence: anchor.last_sequence,
             last_timestamp: anchor.last_timestamp,
@@ -73,9 +81,9 @@ impl<S: OutcomeSink> Replayer<S> {
     pub fn apply(&mut self, entry: &Entry<'_>) -> Result<(), ReplayError> {
         match entry {
             Entry::Rules(rules) => {
-                match &mut self.engine {
-                    None => self.engine = Some(Engine::new(rules)?),
-                    Some(engine) => engine.configure(rules)?,
+                match &self.engine {
+                    None => self.put_in_force(rules)?,
+                    Some(_) => self.next_rules = Some(*rules),
                 }
                 self.rules_version = rules.version;
             }
@@ -84,6 +92,9 @@ impl<S: OutcomeSink> Replayer<S> {
                     let (journaled, program) = (self.rules_version, RULES_VERSION);
                     let sequence = *first_sequence;
                     return Err(ReplayError::RulesVersion { sequence, journaled, program });
+                }
+                if let Some(rules) = self.next_rules.take() {
+                    self.put_in_force(&rules)?;
                 }
                 let count = self.wanted(*first_sequence, commands);
                 if let Some(last) = commands[..count].last() {
@@ -97,6 +108,25 @@ impl<S: OutcomeSink> Replayer<S> {
             }
             Entry::Mark { .. } => {}
         }
+        Ok(())
+    }
+
+    /// Goes on under `rules`, with all memory that they need.
+    ///
+    /// # Errors
+    ///
+    /// If there is not so much memory.
+    pub fn put_in_force(&mut self, rules: &Rules) -> Result<(), ReplayError> {
+        self.next_rules = None;
+        if self.rules == Some(*rules) {
+            return Ok(());
+        }
+        match &mut self.engine {
+            Some(engine) if self.last_sequence > 0 => engine.configure(rules)?,
+            // Nothing is in it yet: its tables may be of any size.
+            _ => self.engine = Some(Engine::new(rules)?),
+        }
+        self.rules = Some(*rules);
         Ok(())
     }
 

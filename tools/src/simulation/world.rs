@@ -113,6 +113,8 @@ impl World {
             markets: Some(1),
             orders: Some(1),
             retention_ns: Some(rules.retention_ns),
+            withdraws_capacities: false,
+            shortens_retention: false,
         };
         let is_async = random.random_range(0..8) == 0;
         let options = Options {
@@ -247,7 +249,7 @@ impl World {
     }
 
     /// Compares what a start found with what the world knows. From then on the world knows that.
-    fn compare(&mut self, recovered: &Recovered, found: Found) -> Result<Engine, Cut> {
+    fn compare(&mut self, recovered: &Recovered, mut found: Found) -> Result<Engine, Cut> {
         let count = found.batches.len();
         ensure(count <= self.batches.len() && found.batches == self.batches[..count], || {
             format!("{count} batches are no prefix of the {} appended", self.batches.len())
@@ -260,6 +262,8 @@ impl World {
             (last_sequence, last_timestamp) == (recovered.last_sequence, recovered.last_timestamp),
             || "recovery says another last command than it gave".into(),
         )?;
+        // Rules that no command has followed yet are in force for the next one.
+        found.replayer.put_in_force(&recovered.rules).expect("memory for small tables");
         let (engine, answers) = found.replayer.into_parts();
         let engine = engine.expect("a recovered journal has rules");
         let known = answers.answers.len();

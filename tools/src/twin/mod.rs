@@ -22,52 +22,9 @@
 //! * no book is crossed, and what is held on markets' accounts is held for open orders;
 //! * transfers and spent ids together never exceed the capacity.
 //!
-//! # Readings
+//! # Fine points
 //!
-//! Where the semantics leave room, this is what the twin takes them to mean:
-//!
-//! 1. Only `created` is success inside a chain: a member that answers `exists` breaks it.
-//! 2. An event refused in a chain meets the table of ids as its earlier siblings left it: where they
-//!    filled it, a refusal that would spend the id answers `transfers_full`, though undoing the
-//!    chain makes room.
-//! 3. Ids are forgotten when things expire: before an event, and before a chain at the timestamp of
-//!    its first member, never within a chain. A transfer that expired was resolved by the command
-//!    before which it did, so its retention counts from that command's timestamp.
-//! 4. A refused imported event is answered with the timestamp of its command, not with the one it
-//!    brought along, which may be nonsense.
-//! 5. In a repeated post or void, not only zero user data but a zero account id, ledger or code too
-//!    is read as the pending transfer's, as in the original.
-//! 6. MAX in a void is an amount like any other: it exceeds the pending one unless that is MAX.
-//! 7. Whether a pending transfer has expired within its chain is decided by the engine's timestamp
-//!    of the event that posts or voids it, also where that event is imported.
-//! 8. Attempts are counted for events whatever is wrong with them (reserved flags, no id, an open
-//!    chain, a chain already broken), as long as no flag says post, void or imported and the
-//!    accounts exist, differ and are on the transfer's ledger.
-//! 9. Posting less than the whole gives the difference back, as voiding does, only within the window
-//!    in which the transfer was counted; the count stays.
-//! 10. A policy command is refused in the order in which its statuses are listed. A pair policy needs
-//!     both accounts. Whether a policy limits anything is a matter of which limits are set, not of
-//!     how large they are. A ledger policy needs no account, and the ledger may be 0.
-//! 11. `exists_with_different_flags` compares all flags, `linked` and `imported` included. The
-//!     timestamp of a repeated imported event is not compared.
-//! 12. Timestamps of transfers that were forgotten still are timestamps of earlier events. Those of
-//!     chains that failed are not: nothing was created.
-//! 13. An event of an imported batch may be later than its own command, so long as it is earlier
-//!     than the batch's last.
-//! 14. What happens before a chain (expiry) belongs to its last member as what it brings about
-//!     does. All of it goes out before the outcome of the first member.
-//! 15. A queued payment that settles or is dropped is resolved by the command in whose course that
-//!     happens: after a chain, by its last member.
-//! 16. The payments of closed accounts, which a resolution drops first, are those from them as well
-//!     as those to them. Accounts whose head that changes are stirred then; those of the payments
-//!     in the set, dropped ones included, after all of them have settled.
-//! 17. Of two heads that could offset each other, a closed account drops only the one whose queue is
-//!     looked at.
-//! 18. A credit account is stirred by a release whatever the amount.
-//! 19. A `post_only` order stops where a trade would overflow its owner, and what is left is
-//!     dropped, as of any other: it has not traded.
-//! 20. Cancelling an order answers with all that placing adds, of which the text shows `remaining`.
-//! 21. What an order `fok_budget` would bring is what it gets less what it pays in fees.
+//! What the semantics mean in detail is on the page `docs/semantics.md`; the twin follows it.
 
 mod accounts;
 mod moves;

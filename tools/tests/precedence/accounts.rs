@@ -5,35 +5,7 @@ use tools::script::{Say, account};
 
 use super::scene::{Prologue, rules};
 use super::{Condition, Play, Scene, check};
-
-const ORDER: &[Status] = &[
-    Status::LinkedEventFailed,
-    Status::LinkedEventChainOpen,
-    Status::ImportedEventExpected,
-    Status::ImportedEventNotExpected,
-    Status::TimestampMustBeZero,
-    Status::ImportedEventTimestampOutOfRange,
-    Status::ImportedEventTimestampMustNotAdvance,
-    Status::ReservedFlag,
-    Status::IdMustNotBeZero,
-    Status::IdMustNotBeIntMax,
-    Status::ExistsWithDifferentFlags,
-    Status::ExistsWithDifferentUserData128,
-    Status::ExistsWithDifferentUserData64,
-    Status::ExistsWithDifferentUserData32,
-    Status::ExistsWithDifferentLedger,
-    Status::ExistsWithDifferentCode,
-    Status::Exists,
-    Status::FlagsAreMutuallyExclusive,
-    Status::DebitsPendingMustBeZero,
-    Status::DebitsPostedMustBeZero,
-    Status::CreditsPendingMustBeZero,
-    Status::CreditsPostedMustBeZero,
-    Status::LedgerMustNotBeZero,
-    Status::CodeMustNotBeZero,
-    Status::ImportedEventTimestampMustNotRegress,
-    Status::AccountsFull,
-];
+use ringfence::types::precedence::Precedence;
 
 struct AccountScene {
     event: Account,
@@ -309,7 +281,6 @@ const CONDITIONS: &[Condition<AccountScene>] = &[
     },
 ];
 
-#[test]
-fn the_earlier_status_of_create_account_is_answered() {
-    check(ORDER, CONDITIONS);
+pub(crate) fn check_all(precedence: &Precedence) {
+    check(precedence, AccountScene::default, CONDITIONS, &[]);
 }

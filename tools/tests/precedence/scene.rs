@@ -1,6 +1,6 @@
 //! How a prologue is written down: command by command, each with the status that it must get.
 
-use ringfence::types::{Command, Rules, Status, stamp_batch};
+use ringfence::types::{Capacities, Command, Op, Rules, Status, stamp_batch};
 use tools::scenario::Batch;
 use tools::script::Say;
 
@@ -14,6 +14,8 @@ pub(crate) struct Prologue {
     pub known_count: u64,
     /// Accounts created so far.
     pub account_count: u64,
+    /// Ids of orders that have to be remembered so far.
+    pub order_count: u64,
 }
 
 impl Prologue {
@@ -26,10 +28,14 @@ impl Prologue {
     pub fn says(&mut self, what: impl Say, status: Status) {
         let mut batch = vec![what.command()];
         self.previous_timestamp = stamp_batch(&mut batch, self.previous_timestamp, self.clock_ns);
-        let is_transfer = batch[0].op() == ringfence::types::Op::CreateTransfer;
-        self.known_count +=
-            u64::from(is_transfer && (status == Status::Created || status.spends_id()));
-        self.account_count += u64::from(!is_transfer && status == Status::Created);
+        let is_remembered = matches!(status, Status::Created | Status::Queued);
+        let is_remembered = is_remembered || status.spends_id();
+        match batch[0].op() {
+            Op::CreateTransfer => self.known_count += u64::from(is_remembered),
+            Op::PlaceOrder => self.order_count += u64::from(is_remembered),
+            Op::CreateAccount => self.account_count += u64::from(status == Status::Created),
+            _ => {}
+        }
         self.batches.push((batch, vec![status]));
     }
 
@@ -40,13 +46,15 @@ impl Prologue {
     }
 }
 
+/// Rules with room for a little of everything.
+pub(crate) const SMALL: Capacities =
+    Capacities { accounts: 32, transfers: 64, policies: 16, markets: 4, orders: 32 };
+
+pub(crate) fn rules_of(capacities: Capacities) -> Rules {
+    Rules::new(capacities, [3, 4])
+}
+
 /// Rules with room for so much.
 pub(crate) fn rules(accounts: u64, transfers: u64) -> Rules {
-    let capacities = ringfence::types::Capacities {
-        accounts,
-        transfers,
-        policies: 16,
-        ..ringfence::types::Capacities::default()
-    };
-    Rules::new(capacities, [3, 4])
+    rules_of(Capacities { accounts, transfers, ..SMALL })
 }

@@ -1,20 +1,20 @@
-//! Looking ahead: whether an order would trade at once, or in full, without trading.
+//! Looking ahead: would an order trade at once, or in full? Nothing trades by that.
 //!
 //! # Invariants
 //!
-//! * A look-ahead comes to what matching would, meeting by meeting, and leaves nothing behind.
-//! * It ends as soon as the answer is known: at the first trade where any is too many, at the price
-//!   from which the budget cannot be kept any more, and before the first order where not even all of
-//!   them together would fill it.
+//! * A look-ahead gets the same result as matching, order by order, and changes nothing that lasts.
+//! * It ends as soon as the answer is known: at the first trade if any is too many, at the price
+//!   from which on the budget cannot be kept, and before the first order if all of them together
+//!   have too few lots.
 
 use super::matching::Terms;
 use super::*;
 
-/// What makes a look-ahead begin anew, carefully: a resting order's owner has a balance so high that
-/// the trades before have to be counted.
+/// The look-ahead has to begin anew and carefully: a resting order's owner has a balance so high
+/// that the trades before have to be counted.
 struct Careful;
 
-/// What the trades seen so far bring to the incoming order's owner and the fee account.
+/// Sums of the trades seen so far, for the incoming order's owner and the fee account.
 #[derive(Debug, Default)]
 struct Sums {
     base: u128,
@@ -25,7 +25,7 @@ struct Sums {
 }
 
 impl Exchange {
-    /// Whether the order, which is not placed yet, would trade at once.
+    /// True if the order, which is not placed yet, would trade at once.
     pub(super) fn would_take(&self, ledger: &Ledger, taker: &Order) -> bool {
         for slot in self.books.resting(taker.market, opposite(taker.side)) {
             let maker = self.books.order(slot);
@@ -45,8 +45,8 @@ impl Exchange {
         false
     }
 
-    /// Whether the order, which is not placed yet and would hold `held`, would trade in full, and keep
-    /// `budget` if it has no price.
+    /// True if the order, which is not placed yet and would hold `held`, would trade in full, and
+    /// keep `budget` if it has no price.
     pub(super) fn would_fill(
         &mut self,
         ledger: &mut Ledger,
@@ -67,7 +67,7 @@ impl Exchange {
         }
     }
 
-    /// Whether there is as much on the other side, at prices that the order takes, as it wants.
+    /// True if the other side has enough lots at prices that the order takes.
     fn has_lots(&self, taker: &Order) -> bool {
         let mut left = u128::from(taker.remaining);
         for level in self.books.levels(taker.market, opposite(taker.side)) {
@@ -82,8 +82,9 @@ impl Exchange {
         false
     }
 
-    /// Goes through all meetings. Where it is `careful`, balances of resting orders' owners change as
-    /// they would, and every order that would trade is marked, for [`Exchange::take_back`].
+    /// Goes through the resting orders in the order of matching. If `careful`, it changes balances
+    /// of their owners as the trades would, and marks every order that would trade, for
+    /// [`Exchange::take_back`].
     fn fills(
         &mut self,
         ledger: &mut Ledger,
@@ -107,12 +108,12 @@ impl Exchange {
                 return Ok(false);
             }
             next = self.books.next(slot);
-            self.books.fetch_order(next);
+            self.books.prefetch_order(next);
             if Exchange::objection(ledger, taker, &maker).is_some() {
                 continue;
             }
             let lots = left.min(maker.remaining);
-            // More than any amount is more than any budget.
+            // No budget is so large.
             let Some(terms) = self.terms(taker, &maker, lots) else { return Ok(false) };
             let maker_account = match taker.side {
                 Side::Buy => terms.accounts.seller_quote,
@@ -125,7 +126,7 @@ impl Exchange {
                 ledger_lend(ledger, taker.side, maker_account, &terms, false);
                 self.books.mark(slot, true);
             } else if ledger.would_overflow(maker_account, held, held) {
-                // All that one account can be brought by this order is at most what it holds.
+                // An order brings one account at most what it holds.
                 return Err(Careful);
             }
             let Some(()) = sums.add(ledger, taker, &terms) else { return Ok(false) };
@@ -145,7 +146,7 @@ impl Exchange {
         Ok(false)
     }
 
-    /// Takes back what a careful look-ahead did.
+    /// Undoes the changes of a careful look-ahead.
     fn take_back(&mut self, ledger: &mut Ledger, taker: &Order) {
         let mut left = taker.remaining;
         let mut next = self.first(taker);
@@ -181,8 +182,8 @@ fn ledger_lend(ledger: &mut Ledger, side: Side, account: u32, terms: &Terms, bac
     }
 }
 
-/// Whether `left` more lots at `price`, the best that there is, would keep the budget. Others are no
-/// better, so where they would not, nothing will.
+/// True if `left` more lots at `price` would keep the budget. All further prices are worse: if this
+/// one does not keep it, none does.
 fn keeps_budget(
     market: &Market,
     side: Side,
@@ -216,7 +217,7 @@ fn keeps_budget(
 }
 
 impl Sums {
-    /// Counts one more trade; `None` where matching would stop at it.
+    /// Counts one more trade. `None`: matching would stop at it.
     fn add(&mut self, ledger: &Ledger, taker: &Order, terms: &Terms) -> Option<()> {
         let Terms { accounts, amounts } = terms;
         let own_fee = match taker.side {

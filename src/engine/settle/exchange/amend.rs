@@ -5,8 +5,8 @@ use super::*;
 use ringfence_types::AmendOrder;
 
 impl Exchange {
-    /// Amends an order or says why not. `None`: it has a new price, and [`Exchange::go_on`] gives it
-    /// its end.
+    /// Amends an order. `None`: it has a new price and is under way; [`Exchange::go_on`] matches
+    /// it.
     pub(in crate::settle) fn amend(
         &mut self,
         ledger: &mut Ledger,
@@ -26,7 +26,7 @@ impl Exchange {
         }
     }
 
-    /// Whether the order has another price now and is under way.
+    /// True if the order has another price now and is under way.
     fn try_amend(
         &mut self,
         ledger: &mut Ledger,

@@ -114,7 +114,7 @@ impl Exchange {
             self.market_count = end;
             Ok(())
         })?;
-        // Those of one nanosecond expire in the order of creation, which is the order of adding.
+        // Timers of one nanosecond expire in the order of adding, which has to be that of creation.
         let mut timed: Vec<(u64, u32)> = Vec::new();
         let section = Section::OpenOrders;
         source.section(section, |first, records: &[OrderRecord]| {
@@ -171,7 +171,7 @@ impl Exchange {
         let is_open = state == State::Open;
         let rests = !is_open || record.remaining > 0;
         Misfit::unless(rests, section, index, "nothing is left of an open order")?;
-        // Without retention nothing makes room, and with it nothing forgotten is contents.
+        // At time 0 nothing is forgotten, and contents hold nothing that was.
         Misfit::unless(self.books.has_room(0), section, index, "more than the capacity")?;
         if is_open {
             let held = self.market(record.market).held(side, record.price, record.remaining);

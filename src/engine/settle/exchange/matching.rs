@@ -1,4 +1,5 @@
-//! Matching: the order under way meets resting ones, one at a time, until it has its end.
+//! Matching: the order under way meets resting ones, one at a time, until it is filled, rests or is
+//! dropped.
 
 use super::*;
 use crate::ledger::TradeAmounts;
@@ -8,7 +9,7 @@ use ringfence_types::Trade;
 #[derive(Debug, Clone, Copy)]
 pub(in crate::settle) struct Taker {
     slot: u32,
-    /// What its command is answered with once it has its end.
+    /// Status of the answer to its command.
     status: Status,
     /// What is left of the hold, where it has no price: of a `fok_budget` buy the budget less what
     /// its trades cost.
@@ -21,18 +22,19 @@ impl Taker {
     }
 }
 
-/// What a meeting comes to.
+/// Result of a meeting with a resting order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meeting {
     /// A trade.
     Trade,
     /// The resting order is cancelled.
     Cancel(CancelReason),
-    /// The incoming order can trade no more: a balance of its owner, or of the fee account, is full.
+    /// The incoming order can trade no more: a balance of its owner, or of the fee account, is
+    /// full.
     Stop,
 }
 
-/// A trade that may be: between whom, how much, and what it brought before in a look-ahead.
+/// Terms of a possible trade.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
     pub(super) accounts: TradeAccounts,
@@ -40,7 +42,7 @@ pub(super) struct Terms {
 }
 
 impl Exchange {
-    /// Whether the incoming order takes a resting one's price.
+    /// True if the incoming order takes a resting one's price.
     #[inline(always)]
     pub(super) fn crosses(taker: &Order, price: u64) -> bool {
         match taker.side {
@@ -50,7 +52,8 @@ impl Exchange {
         }
     }
 
-    /// What `lots` between two orders would move. `None`: more than any amount.
+    /// The terms of a trade of `lots` between two orders. `None`: it would move more than any
+    /// amount.
     #[inline(always)]
     pub(super) fn terms(&self, taker: &Order, maker: &Order, lots: u64) -> Option<Terms> {
         let market = self.market(taker.market);
@@ -87,7 +90,8 @@ impl Exchange {
         })
     }
 
-    /// Why a resting order is cancelled when the incoming one meets it, whatever they would trade.
+    /// Reason for which a resting order is cancelled when the incoming one meets it, independent of
+    /// the terms.
     #[inline(always)]
     pub(super) fn objection(ledger: &Ledger, taker: &Order, maker: &Order) -> Option<CancelReason> {
         if maker.base_index == taker.base_index || maker.quote_index == taker.quote_index {
@@ -99,7 +103,7 @@ impl Exchange {
         }
     }
 
-    /// Whether a trade would overflow a balance of the resting order's owner.
+    /// True if a trade would overflow a balance of the resting order's owner.
     #[inline(always)]
     pub(super) fn maker_overflows(ledger: &Ledger, taker: &Order, terms: &Terms) -> bool {
         let Terms { accounts, amounts } = terms;
@@ -111,7 +115,7 @@ impl Exchange {
         }
     }
 
-    /// What comes of a meeting, all trades before it being settled.
+    /// The result of a meeting, once all trades before it are settled.
     #[inline(always)]
     fn meet(ledger: &Ledger, taker: &Order, maker: &Order, terms: &Terms) -> Meeting {
         if let Some(reason) = Exchange::objection(ledger, taker, maker) {
@@ -133,12 +137,12 @@ impl Exchange {
         if overflows || fees_overflow { Meeting::Stop } else { Meeting::Trade }
     }
 
-    /// Whether an order is under way whose matching has not come to its end.
+    /// True if an order is under way whose matching is not finished.
     pub(in crate::settle) fn is_under_way(&self) -> bool {
         self.taker.is_some()
     }
 
-    /// Matches the order under way until it has its end; what its command is answered with.
+    /// Matches the order under way until it is finished. Returns the answer to its command.
     #[inline]
     pub(in crate::settle) fn go_on(
         &mut self,
@@ -160,7 +164,7 @@ impl Exchange {
             emitter.make_sure_of_room()?;
             let maker_slot = level.first;
             let maker = *self.books.order(maker_slot);
-            self.fetch_next(ledger, &taker, maker_slot);
+            self.prefetch_next(ledger, &taker, maker_slot);
             let lots = taker.remaining.min(maker.remaining);
             let terms = self.terms(&taker, &maker, lots).expect("both sides hold what they trade");
             match Exchange::meet(ledger, &taker, &maker, &terms) {
@@ -179,20 +183,20 @@ impl Exchange {
         Ok(Answer { status, timestamp, order: Some(self.shown(slot)) })
     }
 
-    /// Brings closer the order that is met next.
+    /// Prefetches the balances of the order that is met next, and the order behind it.
     #[inline(always)]
-    fn fetch_next(&self, ledger: &Ledger, taker: &Order, maker_slot: u32) {
+    fn prefetch_next(&self, ledger: &Ledger, taker: &Order, maker_slot: u32) {
         let next = self.books.next(maker_slot);
         if next != NO_INDEX {
             let next = self.books.order(next);
-            ledger.fetch_balances(next.quote_index);
-            ledger.fetch_balances(next.base_index);
-            self.books.fetch_order(next.after());
+            ledger.prefetch_balances(next.quote_index);
+            ledger.prefetch_balances(next.base_index);
+            self.books.prefetch_order(next.after());
         }
         let _ = taker;
     }
 
-    /// Executes a trade and tells of it.
+    /// Executes a trade and emits its event.
     #[inline]
     fn trade(
         &mut self,
@@ -238,7 +242,7 @@ impl Exchange {
         emitter.emit(EventKind::Trade, EventBody::of_trade(trade));
     }
 
-    /// Gives the order under way its end: it is filled, rests, or drops what is left.
+    /// Finishes the order under way: it is filled, rests, or what is left of it is dropped.
     #[inline]
     fn finish(&mut self, ledger: &mut Ledger, stopped: bool, now: u64) {
         let Taker { slot, held, .. } = self.taker.take().expect("an order is under way");

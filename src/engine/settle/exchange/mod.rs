@@ -7,13 +7,14 @@
 //!                                          └─▶ order_cancelled (self_trade, account_closed, overflow)
 //! ```
 //!
-//! The books know who stands where, the ledger moves the money, and this is what knows both.
+//! The books know the orders and no money, the ledger the money and no orders; the exchange uses
+//! both.
 //!
 //! # Invariants
 //!
-//! * An open order's hold is what its remaining lots could cost: pending on its owner's account and on
-//!   the market's. So is that of the order under way, until it has its end.
-//! * Every meeting brings about one event. Matching stops before one for which there is no room,
+//! * An open order's hold is what its remaining lots could cost: pending on its owner's account and
+//!   on the market's. So is that of the order under way, until it is finished.
+//! * Every meeting emits one event. If there is no room for it, matching stops before the meeting
 //!   and goes on from there.
 //! * A book is never crossed between commands.
 
@@ -166,25 +167,25 @@ impl Exchange {
         &self.markets[index as usize]
     }
 
-    /// Brings closer where the order `id` would be found and gives the hash of its id.
+    /// Prefetches the table slot of the order `id` and returns the hash of its id.
     #[inline(always)]
-    pub(super) fn fetch_slot(&self, id: u128) -> u32 {
-        self.books.fetch_slot(id)
+    pub(super) fn prefetch_slot(&self, id: u128) -> u32 {
+        self.books.prefetch_slot(id)
     }
 
-    /// Brings closer the record of what [`Exchange::fetch_slot`] was called for, if there is one.
+    /// Prefetches the first order with this hash, if there is one.
     #[inline(always)]
-    pub(super) fn fetch_record(&self, hash: u32) {
-        self.books.fetch_record(hash);
+    pub(super) fn prefetch_record(&self, hash: u32) {
+        self.books.prefetch_record(hash);
     }
 
-    /// Brings closer what stands around the order whose record [`Exchange::fetch_record`] fetched,
-    /// and its owner's balances.
+    /// Prefetches the neighbours of the order that [`Exchange::prefetch_record`] prefetched, and
+    /// its owner's balances.
     #[inline(always)]
-    pub(super) fn fetch_neighbours(&self, ledger: &Ledger, hash: u32) {
-        if let Some(order) = self.books.fetch_neighbours(hash) {
+    pub(super) fn prefetch_neighbours(&self, ledger: &Ledger, hash: u32) {
+        if let Some(order) = self.books.prefetch_neighbours(hash) {
             let buys = order.side == Side::Buy;
-            ledger.fetch_balances(if buys { order.quote_index } else { order.base_index });
+            ledger.prefetch_balances(if buys { order.quote_index } else { order.base_index });
         }
     }
 
@@ -194,7 +195,7 @@ impl Exchange {
         self.books.forget_some(now);
     }
 
-    /// Whether no order expires at `now`: what nearly every event learns at once.
+    /// True if no order expires at `now`; O(1).
     #[inline(always)]
     pub(super) fn sleeps_at(&self, now: u64) -> bool {
         self.timers.sleeps_at(now)
@@ -205,19 +206,19 @@ impl Exchange {
         self.timers.next_due()
     }
 
-    /// When the order that expires first at `now` does, and when it was placed; `None` where none is due.
+    /// Expiry and placement time of the order that expires first at `now`. `None`: none is due.
     pub(super) fn first_due(&mut self, now: u64) -> Option<(u64, u64)> {
         let (expires_at, slot) = self.timers.peek(now)?;
         Some((expires_at, self.books.rest(slot).timestamp))
     }
 
-    /// Cancels the order that [`Exchange::first_due`] spoke of.
+    /// Cancels the order that [`Exchange::first_due`] found.
     pub(super) fn expire_first(&mut self, ledger: &mut Ledger, now: u64, emitter: &mut impl Emit) {
         let (_, slot) = self.timers.peek(now).expect("one is due");
         self.drop_resting(ledger, slot, CancelReason::Expired, now, emitter);
     }
 
-    /// Creates a market, or says why not: risk has decided.
+    /// Creates a market, unless risk has refused it.
     pub(super) fn create_market(
         &mut self,
         fields: &MarketFields,
@@ -242,7 +243,7 @@ impl Exchange {
         }
     }
 
-    /// Cancels an order at its owner's word.
+    /// Cancels an order for its owner.
     #[inline]
     pub(super) fn cancel(&mut self, ledger: &mut Ledger, id: u128, hash: u32, now: u64) -> Answer {
         let slot = self.books.find(hash, id, now);
@@ -257,7 +258,7 @@ impl Exchange {
         Answer { order: Some(self.shown(slot)), ..answer(Status::Ok) }
     }
 
-    /// Why the order in `slot` can be neither cancelled nor amended.
+    /// Reason for which the order in `slot` can be neither cancelled nor amended, if there is one.
     #[inline(always)]
     fn is_over(&self, slot: u32) -> Option<Status> {
         match self.books.order(slot).state {
@@ -268,7 +269,7 @@ impl Exchange {
         }
     }
 
-    /// Cancels a resting order: out of its book, and its hold released.
+    /// Cancels a resting order: removes it from its book and releases its hold.
     #[inline]
     fn take_out(&mut self, ledger: &mut Ledger, slot: u32, now: u64) {
         let order = *self.books.order(slot);
@@ -278,7 +279,7 @@ impl Exchange {
         self.settle(slot, State::Cancelled, now);
     }
 
-    /// Gives an order that does not rest its end.
+    /// Settles an order that does not rest, and stops its timer.
     #[inline]
     fn settle(&mut self, slot: u32, state: State, now: u64) {
         if self.books.order(slot).timed {
@@ -288,7 +289,7 @@ impl Exchange {
         self.books.settle(slot, state, now);
     }
 
-    /// Cancels a resting order without its owner's word.
+    /// Cancels a resting order for another reason than its owner's wish.
     fn drop_resting(
         &mut self,
         ledger: &mut Ledger,
@@ -304,7 +305,7 @@ impl Exchange {
         emitter.emit(EventKind::OrderCancelled, EventBody::of_cancellation(cancelled));
     }
 
-    /// How the order in `slot` stands: status, lots traded, lots not.
+    /// Status of the order in `slot`, with lots traded and not.
     #[inline(always)]
     fn shown(&self, slot: u32) -> (OrderStatus, u64, u64) {
         let order = self.books.order(slot);
@@ -312,7 +313,7 @@ impl Exchange {
     }
 }
 
-/// When an order placed at `own` with a timeout of `timeout` seconds expires, if ever.
+/// Expiry of an order placed at `own` with a timeout in seconds; `None` if it has none.
 fn expires_at(own: u64, timeout: u32) -> Option<u64> {
     (timeout != 0).then(|| own + u64::from(timeout) * NANOSECONDS_PER_SECOND)
 }

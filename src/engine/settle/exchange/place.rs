@@ -6,7 +6,7 @@ use crate::table::{ColdPart, HotPart};
 use ringfence_types::{Command, OrderIndices, PlaceOrder, TIMESTAMP_MAX};
 
 impl Exchange {
-    /// Places an order or says why not. `None`: it is placed, and [`Exchange::go_on`] gives it its end.
+    /// Places an order. `None`: it is placed and under way; [`Exchange::go_on`] matches it.
     #[inline]
     pub(in crate::settle) fn place(
         &mut self,
@@ -42,7 +42,7 @@ impl Exchange {
         Some(Answer { status, timestamp: own, order: None })
     }
 
-    /// What a repeat of the order in `slot` is answered with.
+    /// The answer to a repeat of the order in `slot`.
     #[cold]
     fn repeat(&self, order: &PlaceOrder, verdict: &Verdict, slot: u32, own: u64) -> Answer {
         let (placed, rest) = (self.books.order(slot), self.books.rest(slot));
@@ -142,7 +142,7 @@ impl Exchange {
     }
 }
 
-/// Why these accounts cannot trade in this market: one of them is closed.
+/// Checks that neither these accounts nor those of the market are closed.
 #[inline(always)]
 pub(super) fn check_open(
     ledger: &Ledger,

@@ -62,8 +62,8 @@ impl Exchange {
         body
     }
 
-    /// Checks all that must always be true, from the records themselves. Slow. Gives the holds of all
-    /// open orders by the two accounts on which they are pending.
+    /// Checks all that must always be true, from the records themselves. Slow. Gives the holds of
+    /// all open orders by the two accounts on which they are pending.
     ///
     /// # Panics
     ///

@@ -7,79 +7,10 @@ use ringfence::types::{
 };
 use tools::script::{Say, account, transfer};
 
+use super::impossible::{self, REPEATS};
 use super::scene::{Prologue, rules};
-use super::{Condition, Play, Scene, check};
-
-/// What stands before everything else, for every kind of transfer.
-pub(crate) const ORDER_OF_ALL: &[Status] = &[
-    Status::LinkedEventFailed,
-    Status::LinkedEventChainOpen,
-    Status::ImportedEventExpected,
-    Status::ImportedEventNotExpected,
-    Status::TimestampMustBeZero,
-    Status::ImportedEventTimestampOutOfRange,
-    Status::ImportedEventTimestampMustNotAdvance,
-    Status::ReservedFlag,
-    Status::IdMustNotBeZero,
-    Status::IdMustNotBeIntMax,
-    Status::ExistsWithDifferentFlags,
-    Status::ExistsWithDifferentPendingId,
-    Status::ExistsWithDifferentTimeout,
-    Status::ExistsWithDifferentDebitAccountId,
-    Status::ExistsWithDifferentCreditAccountId,
-    Status::ExistsWithDifferentAmount,
-    Status::ExistsWithDifferentUserData128,
-    Status::ExistsWithDifferentUserData64,
-    Status::ExistsWithDifferentUserData32,
-    Status::ExistsWithDifferentLedger,
-    Status::ExistsWithDifferentCode,
-    Status::Exists,
-    Status::IdAlreadyFailed,
-];
-
-const ORDER_OF_OTHERS: &[Status] = &[
-    Status::DebitAccountIdMustNotBeZero,
-    Status::DebitAccountIdMustNotBeIntMax,
-    Status::CreditAccountIdMustNotBeZero,
-    Status::CreditAccountIdMustNotBeIntMax,
-    Status::AccountsMustBeDifferent,
-    Status::PendingIdMustBeZero,
-    Status::TimeoutReservedForPendingTransfer,
-    Status::ClosingTransferMustBePending,
-    Status::LedgerMustNotBeZero,
-    Status::CodeMustNotBeZero,
-    Status::DebitAccountNotFound,
-    Status::CreditAccountNotFound,
-    Status::AccountsMustHaveTheSameLedger,
-    Status::TransferMustHaveTheSameLedgerAsAccounts,
-    Status::ImportedEventTimestampMustNotRegress,
-    Status::ImportedEventTimestampMustPostdateDebitAccount,
-    Status::ImportedEventTimestampMustPostdateCreditAccount,
-    Status::ImportedEventTimeoutMustBeZero,
-    Status::RiskLedgerHalted,
-    Status::RiskLedgerClosed,
-    Status::RiskLedgerAmountExceeded,
-    Status::RiskDebitAccountFrozen,
-    Status::RiskCreditAccountFrozen,
-    Status::RiskPairBlocked,
-    Status::RiskDebitAmountExceeded,
-    Status::RiskCreditAmountExceeded,
-    Status::RiskDebitRateExceeded,
-    Status::DebitAccountAlreadyClosed,
-    Status::CreditAccountAlreadyClosed,
-    Status::OverflowsDebitsPending,
-    Status::OverflowsCreditsPending,
-    Status::OverflowsDebitsPosted,
-    Status::OverflowsCreditsPosted,
-    Status::OverflowsDebits,
-    Status::OverflowsCredits,
-    Status::OverflowsTimeout,
-    Status::ExceedsCredits,
-    Status::ExceedsDebits,
-    Status::RiskSpendAmountExceeded,
-    Status::RiskSpendCountExceeded,
-    Status::TransfersFull,
-];
+use super::{Aspects, Condition, Impossible, Play, Scene, check, condition};
+use ringfence::types::precedence::Precedence;
 
 /// What a balance is raised to: three of them fit.
 const HIGH: u128 = 1 << 126;
@@ -112,33 +43,39 @@ impl Side {
     }
 }
 
-struct TransferScene {
-    event: Transfer,
-    original: Transfer,
+pub(crate) struct PaymentScene {
+    pub(crate) event: Transfer,
+    pub(crate) original: Transfer,
     has_original: bool,
     original_amount_differs: bool,
     is_id_spent: bool,
     is_in_broken_chain: bool,
+    /// Whether it is the last of a chain that was in order so far.
+    pub(crate) is_in_chain: bool,
     first: Option<Transfer>,
+    /// Whether the event's credit account is its debit account, whichever that is.
+    is_paid_to_itself: bool,
     debit: Side,
     credit: Side,
     ledger: LedgerPolicy,
     is_ledger_closed: bool,
     is_pair_blocked: bool,
     is_full: bool,
-    is_end_of_time: bool,
+    pub(crate) is_end_of_time: bool,
 }
 
-impl Default for TransferScene {
-    fn default() -> TransferScene {
-        TransferScene {
+impl Default for PaymentScene {
+    fn default() -> PaymentScene {
+        PaymentScene {
             event: transfer(9),
             original: transfer(9),
             has_original: false,
             original_amount_differs: false,
             is_id_spent: false,
             is_in_broken_chain: false,
+            is_in_chain: false,
             first: None,
+            is_paid_to_itself: false,
             debit: Side::default(),
             credit: Side::default(),
             ledger: LedgerPolicy { ledger: 1, ..LedgerPolicy::default() },
@@ -155,7 +92,7 @@ fn aside(id: u128) -> Transfer {
     Transfer { debit_account_id: 3, credit_account_id: 4, amount: 0, ..transfer(id) }
 }
 
-impl TransferScene {
+impl PaymentScene {
     fn import(&mut self) {
         self.begin_imported();
         if !self.event.flags.has(TransferFlags::IMPORTED) {
@@ -256,7 +193,7 @@ impl TransferScene {
     }
 }
 
-impl Scene for TransferScene {
+impl Scene for PaymentScene {
     fn has_original(&self) -> bool {
         self.has_original
     }
@@ -267,7 +204,9 @@ impl Scene for TransferScene {
         for id in [3, 4, 5, 6, 10, 11] {
             prologue.says(account(id), Status::Created);
         }
-        prologue.says(Account { ledger: 2, ..account(7) }, Status::Created);
+        for id in [7, 12] {
+            prologue.says(Account { ledger: 2, ..account(id) }, Status::Created);
+        }
         prologue.at_ns(EARLY_NS);
         for (id, side) in [(1, &self.debit), (2, &self.credit)] {
             if !side.is_late {
@@ -295,50 +234,50 @@ impl Scene for TransferScene {
         if self.is_in_broken_chain {
             last.push(Transfer { code: 0, ..aside(101) }.linked());
         }
-        last.push(self.event.command());
-        let count = prologue.known_count + u64::from(self.first.is_some());
+        if self.is_in_chain {
+            // On a ledger of its own, where no policy refuses it.
+            let accounts = Transfer { debit_account_id: 7, credit_account_id: 12, ..aside(102) };
+            last.push(Transfer { ledger: 2, ..accounts }.linked());
+        }
+        let mut event = self.event;
+        if self.is_paid_to_itself {
+            event.credit_account_id = event.debit_account_id;
+        }
+        last.push(event.command());
+        let before_it = u64::from(self.first.is_some()) + u64::from(self.is_in_chain);
+        let count = prologue.known_count + before_it;
         Play {
             rules: rules(16, if self.is_full { count } else { 64 }),
-            is_alone: self.first.is_none(),
+            is_alone: before_it == 0,
             last: prologue.stamp(last),
             prologue: prologue.batches,
         }
     }
 }
 
-const ORIGINAL: &[(&str, &str)] =
+const ORIGINAL: Aspects =
     &[("id is known", "executed"), ("debit account", "early"), ("credit account", "early")];
 
 /// A condition that has to do with nothing but itself.
-const fn plain(status: Status, apply: fn(&mut TransferScene)) -> Condition<TransferScene> {
+const fn plain(status: Status, apply: fn(&mut PaymentScene)) -> Condition<PaymentScene> {
     Condition { status, aspects: &[], induced: &[], apply }
 }
 
 /// A condition in which the event's original differs from it.
-const fn differs(status: Status, apply: fn(&mut TransferScene)) -> Condition<TransferScene> {
+const fn differs(status: Status, apply: fn(&mut PaymentScene)) -> Condition<PaymentScene> {
     Condition { status, aspects: ORIGINAL, induced: &[], apply }
 }
 
 /// A condition that fixes something about the scene.
 const fn fixes(
     status: Status,
-    aspects: &'static [(&'static str, &'static str)],
-    apply: fn(&mut TransferScene),
-) -> Condition<TransferScene> {
+    aspects: Aspects,
+    apply: fn(&mut PaymentScene),
+) -> Condition<PaymentScene> {
     Condition { status, aspects, induced: &[], apply }
 }
 
-/// A condition in which the event differs from its original, if it has one.
-const fn changes(
-    status: Status,
-    aspects: &'static [(&'static str, &'static str)],
-    induced: &'static [Status],
-    apply: fn(&mut TransferScene),
-) -> Condition<TransferScene> {
-    Condition { status, aspects, induced, apply }
-}
-
-fn conditions_of_all() -> Vec<Condition<TransferScene>> {
+pub(crate) fn conditions_of_all() -> Vec<Condition<PaymentScene>> {
     vec![
         plain(Status::LinkedEventFailed, |scene| scene.is_in_broken_chain = true),
         plain(Status::LinkedEventChainOpen, |scene| {
@@ -385,7 +324,7 @@ fn conditions_of_all() -> Vec<Condition<TransferScene>> {
     ]
 }
 
-fn conditions_of_ids() -> Vec<Condition<TransferScene>> {
+pub(crate) fn conditions_of_ids() -> Vec<Condition<PaymentScene>> {
     vec![
         Condition {
             status: Status::ExistsWithDifferentFlags,
@@ -401,7 +340,7 @@ fn conditions_of_ids() -> Vec<Condition<TransferScene>> {
                 scene.original.flags = TransferFlags::PENDING;
             },
         },
-        changes(
+        condition(
             Status::ExistsWithDifferentPendingId,
             ORIGINAL,
             &[Status::ExistsWithDifferentPendingId],
@@ -416,7 +355,6 @@ fn conditions_of_ids() -> Vec<Condition<TransferScene>> {
                 ("id is known", "executed"),
                 ("debit account", "early"),
                 ("credit account", "early"),
-                ("timeout", "5"),
             ],
             induced: &[],
             apply: |scene| {
@@ -454,7 +392,6 @@ fn conditions_of_ids() -> Vec<Condition<TransferScene>> {
                 ("id is known", "executed"),
                 ("debit account", "early"),
                 ("credit account", "early"),
-                ("event's ledger", "2"),
             ],
             induced: &[],
             apply: |scene| {
@@ -473,77 +410,87 @@ fn conditions_of_ids() -> Vec<Condition<TransferScene>> {
     ]
 }
 
-fn conditions_of_fields() -> Vec<Condition<TransferScene>> {
+pub(crate) fn conditions_of_fields() -> Vec<Condition<PaymentScene>> {
     const DEBIT: &[Status] = &[Status::ExistsWithDifferentDebitAccountId];
     const CREDIT: &[Status] = &[Status::ExistsWithDifferentCreditAccountId];
     vec![
-        changes(Status::DebitAccountIdMustNotBeZero, &[("debit id", "0")], DEBIT, |scene| {
+        condition(Status::DebitAccountIdMustNotBeZero, &[("debit id", "0")], DEBIT, |scene| {
             scene.event.debit_account_id = 0;
         }),
-        changes(Status::DebitAccountIdMustNotBeIntMax, &[("debit id", "MAX")], DEBIT, |scene| {
+        condition(Status::DebitAccountIdMustNotBeIntMax, &[("debit id", "MAX")], DEBIT, |scene| {
             scene.event.debit_account_id = ID_MAX;
         }),
-        changes(Status::CreditAccountIdMustNotBeZero, &[("credit id", "0")], CREDIT, |scene| {
+        condition(Status::CreditAccountIdMustNotBeZero, &[("credit id", "0")], CREDIT, |scene| {
             scene.event.credit_account_id = 0;
         }),
-        changes(Status::CreditAccountIdMustNotBeIntMax, &[("credit id", "MAX")], CREDIT, |scene| {
-            scene.event.credit_account_id = ID_MAX;
-        }),
-        changes(
-            Status::AccountsMustBeDifferent,
-            &[("credit id", "1"), ("debit id", "1")],
+        condition(
+            Status::CreditAccountIdMustNotBeIntMax,
+            &[("credit id", "MAX")],
             CREDIT,
-            |scene| scene.event.credit_account_id = 1,
+            |scene| {
+                scene.event.credit_account_id = ID_MAX;
+            },
         ),
-        changes(
+        condition(
+            Status::AccountsMustBeDifferent,
+            &[("credit id", "the debit id")],
+            CREDIT,
+            |scene| scene.is_paid_to_itself = true,
+        ),
+        condition(
             Status::PendingIdMustBeZero,
             &[],
             &[Status::ExistsWithDifferentPendingId],
             |scene| scene.event.pending_id = 55,
         ),
-        changes(
+        condition(
             Status::TimeoutReservedForPendingTransfer,
-            &[("event's kind", "single-phase"), ("timeout", "5")],
+            &[("event's kind", "single-phase")],
             &[Status::ExistsWithDifferentTimeout],
             |scene| scene.event.timeout = 5,
         ),
-        changes(
+        condition(
             Status::ClosingTransferMustBePending,
             &[("event's kind", "single-phase")],
             &[Status::ExistsWithDifferentFlags],
             |scene| scene.event.flags = scene.event.flags.with(TransferFlags::CLOSING_CREDIT),
         ),
-        changes(
+        condition(
             Status::LedgerMustNotBeZero,
-            &[("event's ledger", "0")],
+            &[],
             &[Status::ExistsWithDifferentLedger],
             |scene| scene.event.ledger = 0,
         ),
-        changes(Status::CodeMustNotBeZero, &[], &[Status::ExistsWithDifferentCode], |scene| {
+        condition(Status::CodeMustNotBeZero, &[], &[Status::ExistsWithDifferentCode], |scene| {
             scene.event.code = 0
         }),
-        changes(Status::DebitAccountNotFound, &[("debit id", "99")], DEBIT, |scene| {
+        condition(Status::DebitAccountNotFound, &[("debit id", "99")], DEBIT, |scene| {
             scene.event.debit_account_id = 99;
         }),
-        changes(Status::CreditAccountNotFound, &[("credit id", "98")], CREDIT, |scene| {
+        condition(Status::CreditAccountNotFound, &[("credit id", "98")], CREDIT, |scene| {
             scene.event.credit_account_id = 98;
         }),
-        changes(Status::AccountsMustHaveTheSameLedger, &[("credit id", "7")], CREDIT, |scene| {
+        condition(Status::AccountsMustHaveTheSameLedger, &[("credit id", "7")], CREDIT, |scene| {
             scene.event.credit_account_id = 7;
         }),
-        changes(
+        condition(
             Status::TransferMustHaveTheSameLedgerAsAccounts,
-            &[("event's ledger", "2")],
+            &[],
             &[Status::ExistsWithDifferentLedger],
-            |scene| scene.event.ledger = 2,
+            // Of whatever number: it comes after a ledger that is zero.
+            |scene| {
+                if scene.event.ledger != 0 {
+                    scene.event.ledger = 2;
+                }
+            },
         ),
     ]
 }
 
-fn conditions_of_imports() -> Vec<Condition<TransferScene>> {
+pub(crate) fn conditions_of_imports() -> Vec<Condition<PaymentScene>> {
     const FLAGS: &[Status] = &[Status::ExistsWithDifferentFlags];
     vec![
-        changes(
+        condition(
             Status::ImportedEventTimestampMustNotRegress,
             &[("batch", "imported"), ("event", "imported"), ("timestamp", "an account's")],
             FLAGS,
@@ -552,7 +499,7 @@ fn conditions_of_imports() -> Vec<Condition<TransferScene>> {
                 scene.event.timestamp = BYSTANDER_NS;
             },
         ),
-        changes(
+        condition(
             Status::ImportedEventTimestampMustPostdateDebitAccount,
             &[("batch", "imported"), ("event", "imported"), ("debit account", "late")],
             FLAGS,
@@ -561,7 +508,7 @@ fn conditions_of_imports() -> Vec<Condition<TransferScene>> {
                 scene.debit.is_late = true;
             },
         ),
-        changes(
+        condition(
             Status::ImportedEventTimestampMustPostdateCreditAccount,
             &[("batch", "imported"), ("event", "imported"), ("credit account", "late")],
             FLAGS,
@@ -570,14 +517,9 @@ fn conditions_of_imports() -> Vec<Condition<TransferScene>> {
                 scene.credit.is_late = true;
             },
         ),
-        changes(
+        condition(
             Status::ImportedEventTimeoutMustBeZero,
-            &[
-                ("batch", "imported"),
-                ("event", "imported"),
-                ("event's kind", "pending"),
-                ("timeout", "2"),
-            ],
+            &[("batch", "imported"), ("event", "imported"), ("event's kind", "pending")],
             // The original, which is not imported, has no timeout.
             &[Status::ExistsWithDifferentFlags, Status::ExistsWithDifferentTimeout],
             |scene| {
@@ -589,9 +531,9 @@ fn conditions_of_imports() -> Vec<Condition<TransferScene>> {
     ]
 }
 
-fn conditions_of_policies() -> Vec<Condition<TransferScene>> {
+pub(crate) fn conditions_of_policies() -> Vec<Condition<PaymentScene>> {
     // Imported events are never refused by policy.
-    const KIND: &[(&str, &str)] = &[("event", "not imported")];
+    const KIND: Aspects = &[("event", "not imported")];
     vec![
         fixes(Status::RiskLedgerHalted, KIND, |scene| scene.ledger.halted = 1),
         fixes(Status::RiskLedgerClosed, KIND, |scene| scene.is_ledger_closed = true),
@@ -629,7 +571,7 @@ fn conditions_of_policies() -> Vec<Condition<TransferScene>> {
     ]
 }
 
-fn conditions_of_balances() -> Vec<Condition<TransferScene>> {
+pub(crate) fn conditions_of_balances() -> Vec<Condition<PaymentScene>> {
     vec![
         plain(Status::DebitAccountAlreadyClosed, |scene| scene.debit.is_closed = true),
         plain(Status::CreditAccountAlreadyClosed, |scene| scene.credit.is_closed = true),
@@ -669,9 +611,9 @@ fn conditions_of_balances() -> Vec<Condition<TransferScene>> {
             scene.credit.posted += HIGH / 2;
             scene.ask_for(TOO_MUCH);
         }),
-        changes(
+        condition(
             Status::OverflowsTimeout,
-            &[("event", "not imported"), ("event's kind", "pending"), ("timeout", "2")],
+            &[("event", "not imported"), ("event's kind", "pending")],
             // The original was executed long before, without a timeout.
             &[Status::ExistsWithDifferentTimeout],
             |scene| {
@@ -690,14 +632,52 @@ fn conditions_of_balances() -> Vec<Condition<TransferScene>> {
     ]
 }
 
-#[test]
-fn the_earlier_status_of_create_transfer_is_answered() {
+const IMPOSSIBLE: &[Impossible] = &[
+    Impossible::between(
+        "an original is younger than its accounts, and the event, if imported, as old as it",
+        REPEATS,
+        &[
+            Status::ImportedEventTimestampMustPostdateDebitAccount,
+            Status::ImportedEventTimestampMustPostdateCreditAccount,
+        ],
+    ),
+    Impossible::between(
+        "only a pending transfer has a timeout and pending balances",
+        &[Status::TimeoutReservedForPendingTransfer, Status::ClosingTransferMustBePending],
+        &[
+            Status::ImportedEventTimeoutMustBeZero,
+            Status::OverflowsDebitsPending,
+            Status::OverflowsCreditsPending,
+            Status::OverflowsTimeout,
+        ],
+    ),
+    Impossible::between(
+        "an account that is so young has moved nothing",
+        &[Status::ImportedEventTimestampMustPostdateDebitAccount],
+        &[Status::OverflowsDebitsPending, Status::OverflowsDebitsPosted, Status::OverflowsDebits],
+    ),
+    Impossible::between(
+        "an account that is so young has moved nothing",
+        &[Status::ImportedEventTimestampMustPostdateCreditAccount],
+        &[
+            Status::OverflowsCreditsPending,
+            Status::OverflowsCreditsPosted,
+            Status::OverflowsCredits,
+        ],
+    ),
+];
+
+pub(crate) fn check_all(precedence: &Precedence) {
     let mut conditions = conditions_of_all();
     conditions.extend(conditions_of_ids());
+    conditions.push(differs(Status::ExistsWithDifferentFlags, |scene| {
+        scene.has_original = true;
+        scene.original.flags = scene.original.flags.with(TransferFlags::BALANCING_CREDIT);
+    }));
     conditions.extend(conditions_of_fields());
     conditions.extend(conditions_of_imports());
     conditions.extend(conditions_of_policies());
     conditions.extend(conditions_of_balances());
-    let order = [ORDER_OF_ALL, ORDER_OF_OTHERS].concat();
-    check(&order, &conditions);
+    let impossible = [IMPOSSIBLE, impossible::OF_PAYMENTS].concat();
+    check(precedence, PaymentScene::default, &conditions, &impossible);
 }

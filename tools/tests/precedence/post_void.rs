@@ -5,32 +5,10 @@ use ringfence::types::{
 };
 use tools::script::{Say, account, pending, post, transfer, void};
 
+use super::impossible::REPEATS;
 use super::scene::{Prologue, rules};
-use super::transfers::ORDER_OF_ALL;
-use super::{Condition, Play, Scene, check};
-
-const ORDER_OF_RESOLUTIONS: &[Status] = &[
-    Status::FlagsAreMutuallyExclusive,
-    Status::PendingIdMustNotBeZero,
-    Status::PendingIdMustNotBeIntMax,
-    Status::PendingIdMustBeDifferent,
-    Status::TimeoutReservedForPendingTransfer,
-    Status::PendingTransferNotFound,
-    Status::PendingTransferNotPending,
-    Status::PendingTransferHasDifferentDebitAccountId,
-    Status::PendingTransferHasDifferentCreditAccountId,
-    Status::PendingTransferHasDifferentLedger,
-    Status::PendingTransferHasDifferentCode,
-    Status::ExceedsPendingTransferAmount,
-    Status::PendingTransferHasDifferentAmount,
-    Status::PendingTransferAlreadyPosted,
-    Status::PendingTransferAlreadyVoided,
-    Status::PendingTransferExpired,
-    Status::ImportedEventTimestampMustNotRegress,
-    Status::DebitAccountAlreadyClosed,
-    Status::CreditAccountAlreadyClosed,
-    Status::TransfersFull,
-];
+use super::{Aspects, Condition, Impossible, Play, Scene, check, condition};
+use ringfence::types::precedence::Precedence;
 
 /// Ids of the prologue: the event's pending transfer, another one, and one that never was pending.
 const PENDING_ID: u128 = 50;
@@ -46,10 +24,12 @@ enum Fate {
     Expired,
 }
 
-struct ResolutionScene {
+struct PostVoidScene {
     event: Transfer,
     original: Transfer,
     has_original: bool,
+    /// Whether the original was a post, whatever the event is.
+    is_original_a_post: bool,
     is_id_spent: bool,
     is_in_broken_chain: bool,
     first: Option<Transfer>,
@@ -59,18 +39,19 @@ struct ResolutionScene {
     is_full: bool,
 }
 
-impl Default for ResolutionScene {
-    fn default() -> ResolutionScene {
+impl Default for PostVoidScene {
+    fn default() -> PostVoidScene {
         // Nothing is left out, and nothing differs.
         let event = Transfer {
             pending_id: PENDING_ID,
             flags: TransferFlags::POST_PENDING_TRANSFER,
             ..transfer(60)
         };
-        ResolutionScene {
+        PostVoidScene {
             event,
             original: event,
             has_original: false,
+            is_original_a_post: false,
             is_id_spent: false,
             is_in_broken_chain: false,
             first: None,
@@ -86,7 +67,7 @@ fn aside(id: u128) -> Transfer {
     Transfer { debit_account_id: 3, credit_account_id: 4, amount: 0, ..transfer(id) }
 }
 
-impl ResolutionScene {
+impl PostVoidScene {
     fn import(&mut self) {
         self.begin_imported();
         if !self.event.flags.has(TransferFlags::IMPORTED) {
@@ -114,7 +95,7 @@ impl ResolutionScene {
     }
 }
 
-impl Scene for ResolutionScene {
+impl Scene for PostVoidScene {
     fn has_original(&self) -> bool {
         self.has_original
     }
@@ -136,7 +117,11 @@ impl Scene for ResolutionScene {
             Fate::Pending | Fate::Expired => {}
         }
         if self.has_original {
-            prologue.says(self.original, Status::Created);
+            let mut original = self.original;
+            if self.is_original_a_post {
+                original.flags = TransferFlags::POST_PENDING_TRANSFER;
+            }
+            prologue.says(original, Status::Created);
         }
         if self.is_id_spent {
             let refused = Transfer { debit_account_id: 99, ..transfer(60) };
@@ -172,18 +157,7 @@ impl Scene for ResolutionScene {
     }
 }
 
-type Aspects = &'static [(&'static str, &'static str)];
-
-const fn condition(
-    status: Status,
-    aspects: Aspects,
-    induced: &'static [Status],
-    apply: fn(&mut ResolutionScene),
-) -> Condition<ResolutionScene> {
-    Condition { status, aspects, induced, apply }
-}
-
-fn conditions_of_all() -> Vec<Condition<ResolutionScene>> {
+fn conditions_of_all() -> Vec<Condition<PostVoidScene>> {
     vec![
         condition(Status::LinkedEventFailed, &[], &[], |scene| scene.is_in_broken_chain = true),
         condition(Status::LinkedEventChainOpen, &[], &[], |scene| {
@@ -240,7 +214,7 @@ fn conditions_of_all() -> Vec<Condition<ResolutionScene>> {
 /// An original resolved the pending transfer itself.
 const ORIGINAL: Aspects = &[("id is known", "executed"), ("fate", "original's")];
 
-fn conditions_of_ids() -> Vec<Condition<ResolutionScene>> {
+fn conditions_of_ids() -> Vec<Condition<PostVoidScene>> {
     vec![
         condition(
             Status::ExistsWithDifferentFlags,
@@ -253,6 +227,16 @@ fn conditions_of_ids() -> Vec<Condition<ResolutionScene>> {
                     .flags
                     .without(TransferFlags::POST_PENDING_TRANSFER)
                     .with(TransferFlags::VOID_PENDING_TRANSFER);
+            },
+        ),
+        condition(
+            Status::ExistsWithDifferentFlags,
+            &[("id is known", "executed"), ("fate", "original's"), ("kind", "void")],
+            &[],
+            |scene| {
+                scene.has_original = true;
+                scene.void_instead();
+                scene.is_original_a_post = true;
             },
         ),
         condition(Status::ExistsWithDifferentPendingId, ORIGINAL, &[], |scene| {
@@ -307,7 +291,7 @@ fn conditions_of_ids() -> Vec<Condition<ResolutionScene>> {
     ]
 }
 
-fn conditions_of_resolutions() -> Vec<Condition<ResolutionScene>> {
+fn conditions_of_posts_and_voids() -> Vec<Condition<PostVoidScene>> {
     use Status as S;
     const FLAGS: &[Status] = &[S::ExistsWithDifferentFlags];
     const PENDING: &[Status] = &[S::ExistsWithDifferentPendingId];
@@ -419,11 +403,48 @@ fn conditions_of_resolutions() -> Vec<Condition<ResolutionScene>> {
     ]
 }
 
-#[test]
-fn the_earlier_status_of_a_post_or_void_is_answered() {
+const IMPOSSIBLE: &[Impossible] = &[
+    Impossible::between(
+        "an original has posted or voided the pending transfer itself",
+        REPEATS,
+        &[
+            Status::PendingTransferAlreadyPosted,
+            Status::PendingTransferAlreadyVoided,
+            Status::PendingTransferExpired,
+        ],
+    ),
+    Impossible::among(
+        "a pending id has one value",
+        &[
+            Status::PendingIdMustNotBeZero,
+            Status::PendingIdMustNotBeIntMax,
+            Status::PendingIdMustBeDifferent,
+            Status::PendingTransferNotFound,
+            Status::PendingTransferNotPending,
+        ],
+    ),
+    Impossible::among(
+        "an amount is too high or too low",
+        &[Status::ExceedsPendingTransferAmount, Status::PendingTransferHasDifferentAmount],
+    ),
+    Impossible::between(
+        "a void needs no open account",
+        &[Status::PendingTransferHasDifferentAmount],
+        &[Status::DebitAccountAlreadyClosed, Status::CreditAccountAlreadyClosed],
+    ),
+    Impossible::among(
+        "a pending transfer has one end",
+        &[
+            Status::PendingTransferAlreadyPosted,
+            Status::PendingTransferAlreadyVoided,
+            Status::PendingTransferExpired,
+        ],
+    ),
+];
+
+pub(crate) fn check_all(precedence: &Precedence) {
     let mut conditions = conditions_of_all();
     conditions.extend(conditions_of_ids());
-    conditions.extend(conditions_of_resolutions());
-    let order = [ORDER_OF_ALL, ORDER_OF_RESOLUTIONS].concat();
-    check(&order, &conditions);
+    conditions.extend(conditions_of_posts_and_voids());
+    check(precedence, PostVoidScene::default, &conditions, IMPOSSIBLE);
 }

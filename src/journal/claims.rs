@@ -1,0 +1,129 @@
+//! What a journal's neighbours say was durable, and what is found of it elsewhere.
+
+use super::chain::Chain;
+use super::error::{Fault, JournalError};
+use super::files::{Access, Files, OpenFile as _};
+use super::format::SegmentHeader;
+use super::search::{Search, Target};
+use super::segments::{segment_name, segment_numbers};
+use super::snapshot::{Snapshot, snapshot_name, snapshots};
+use super::witness::{WITNESS_NAME, Witness, WitnessFound, read_witness};
+
+/// What neighbours say of a journal whose good frames end with a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claims {
+    pub witness: WitnessFound,
+    /// Sequence of the newest snapshot that covers more than the chain, 0 if there is none.
+    pub snapshot: u64,
+}
+
+impl Claims {
+    /// Reads them.
+    pub fn read<F: Files>(
+        files: &F,
+        segment: &SegmentHeader,
+        chain: &Chain,
+    ) -> Result<Claims, JournalError> {
+        Ok(Claims {
+            witness: read_witness(files)?,
+            snapshot: newest_snapshot(files, segment, chain)?,
+        })
+    }
+
+    /// The witness, if it is of this journal, and of this epoch or a later one. What an earlier
+    /// epoch called durable was given up by a repair.
+    pub fn witness(&self, segment: &SegmentHeader, chain: &Chain) -> Option<Witness> {
+        match self.witness {
+            WitnessFound::Says(witness, _)
+                if witness.journal_id == segment.journal_id && witness.epoch >= chain.epoch =>
+            {
+                Some(witness)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the witness is of this journal, or there is none that says of which it is.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Damaged`]: the segments were exchanged for those of another.
+    pub fn check_identity<F: Files>(
+        &self,
+        files: &F,
+        segment: &SegmentHeader,
+    ) -> Result<(), JournalError> {
+        match self.witness {
+            WitnessFound::Says(witness, _) if witness.journal_id != segment.journal_id => {
+                let expected = u128::from_be_bytes(segment.journal_id);
+                let found = u128::from_be_bytes(witness.journal_id);
+                let fault = Fault::Foreign { expected, found };
+                Err(JournalError::Damaged { path: files.path(WITNESS_NAME), offset: 0, fault })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Sequence of the newest snapshot of this journal and epoch that covers more than the chain. Where
+/// its header cannot be read, its name is believed: it was given when the snapshot was whole.
+fn newest_snapshot<F: Files>(
+    files: &F,
+    segment: &SegmentHeader,
+    chain: &Chain,
+) -> Result<u64, JournalError> {
+    let newer = snapshots(files)?.into_iter().filter(|&it| it > chain.last_sequence);
+    for sequence in newer.rev() {
+        match Snapshot::open(files, sequence) {
+            Ok(snapshot) => {
+                let anchor = snapshot.header().anchor();
+                if anchor.journal_id == segment.journal_id && anchor.epoch >= chain.epoch {
+                    return Ok(sequence);
+                }
+            }
+            Err(JournalError::Damaged { path, .. })
+                if path == files.path(&snapshot_name(sequence)) =>
+            {
+                return Ok(sequence);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(0)
+}
+
+/// Searches all that a pass has not gone through for what frames call durable: the rest of the
+/// segment `here` from `offset` on, all segments after it, and those up to `begun_in`, where the
+/// pass began.
+pub(super) fn search_segments<F: Files>(
+    files: &F,
+    chain: &Chain,
+    (here, offset): (&SegmentHeader, u64),
+    begun_in: u32,
+) -> Result<u64, JournalError> {
+    let numbers = segment_numbers(files)?;
+    let mut lengths = Vec::with_capacity(numbers.len());
+    for &number in &numbers {
+        let file = files.open(&segment_name(number), Access::Read)?;
+        lengths.push(file.length_bytes()?);
+    }
+    let mut search = Search::new(Target {
+        journal_id: here.journal_id,
+        last_segment: numbers.last().map_or(here.segment, |&last| last.max(here.segment)) + 1,
+        segment_bytes: lengths.iter().copied().fold(here.segment_bytes, u64::max),
+        file_bytes: lengths.iter().sum(),
+        is_keyed: here.is_keyed != 0,
+        after_sequence: chain.last_sequence,
+        epoch: chain.epoch,
+    });
+    for number in numbers {
+        let from = match number.cmp(&here.segment) {
+            // What the pass has gone through says what it says: the chain knows of it.
+            std::cmp::Ordering::Less if number > begun_in => continue,
+            std::cmp::Ordering::Equal if number > begun_in => offset,
+            _ => 0,
+        };
+        search.file(&files.open(&segment_name(number), Access::Read)?, from)?;
+    }
+    Ok(search.found())
+}
