@@ -170,8 +170,9 @@ fn a_log_that_is_ahead_without_a_promise_is_set_aside_and_cut_back() {
     let log = contents(&dir, &[".outcomes"]);
     // The journal of before: as after a power cut without --durability sync.
     fs::write(&journal, early).unwrap();
-    // It would prove the loss too.
+    // They would prove the loss too.
     fs::remove_file(dir.join("witness")).unwrap();
+    fs::remove_file(dir.join("lock")).unwrap();
     let checked = check(&dir);
     assert_eq!(checked.status, 1);
     assert!(checked.stderr.contains("not in the journal"), "{}", checked.stderr);
@@ -192,8 +193,9 @@ fn a_log_that_proves_a_loss_is_not_touched_and_the_start_is_refused() {
     let early = fs::read(&journal).unwrap();
     apply(&dir, &LOG, &bulk(1_000_000));
     fs::write(&journal, early).unwrap();
-    // It would prove the loss too.
+    // They would prove the loss too.
     fs::remove_file(dir.join("witness")).unwrap();
+    fs::remove_file(dir.join("lock")).unwrap();
     let before = contents(&dir, &[".outcomes", ".journal"]);
     let log = logs(&dir).pop().unwrap();
     for ran in [
