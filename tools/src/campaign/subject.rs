@@ -139,6 +139,8 @@ impl History<'_> {
             last_timestamp: 0,
             marked_sequence: 0,
             next_segment_bytes: None,
+            epoch: 0,
+            is_async: false,
         };
         let options = Options { segment_bytes: SEGMENT_BYTES, durability: Durability::Sync, key };
         let storage = Blocking::new(&files, &[1]).expect("it is there");
