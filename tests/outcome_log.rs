@@ -159,7 +159,7 @@ fn contents(dir: &Path, ends: &[&str]) -> Vec<(String, Vec<u8>)> {
 }
 
 fn put_back(dir: &Path, files: &[(String, Vec<u8>)]) {
-    assert_eq!(files.len(), 2, "a journal and its witness");
+    assert_eq!(files.len(), 3, "a journal, its witness and its lock");
     files.iter().for_each(|(name, bytes)| fs::write(dir.join(name), bytes).unwrap());
 }
 
@@ -169,7 +169,7 @@ fn a_log_that_is_ahead_without_a_promise_is_set_aside_and_cut_back() {
     let dir = folder.path().join("data");
     let without_waiting = ["--outcome-log", "--durability", "async"];
     let printed = apply(&dir, &without_waiting, &input()).stdout;
-    let early = contents(&dir, &["0000000001.journal", "witness"]);
+    let early = contents(&dir, &["0000000001.journal", "witness", "lock"]);
     apply(&dir, &without_waiting, &bulk(1_000_000));
     let log = contents(&dir, &[".outcomes"]);
     // The journal of before: as after a power cut without --durability sync.
@@ -190,9 +190,9 @@ fn a_log_that_proves_a_loss_is_not_touched_and_the_start_is_refused() {
     let folder = tempdir().unwrap();
     let dir = folder.path().join("data");
     let printed = apply(&dir, &LOG, &input()).stdout;
-    let early = contents(&dir, &["0000000001.journal", "witness"]);
+    let early = contents(&dir, &["0000000001.journal", "witness", "lock"]);
     apply(&dir, &LOG, &bulk(1_000_000));
-    // With the witness of then: the log alone knows more.
+    // With the witness and the lock of then: the log alone knows more.
     put_back(&dir, &early);
     let before = contents(&dir, &[".outcomes", ".journal"]);
     let log = logs(&dir).pop().unwrap();

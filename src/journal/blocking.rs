@@ -8,7 +8,7 @@ use super::files::{Files, OpenFile};
 use super::open_segments::OpenSegments;
 use super::segments::make_segment;
 use super::storage::{Completion, Operation, Storage};
-use super::witness::{Witness, WitnessFile};
+use super::witness::{Witness, WitnessFile, write_copy};
 
 /// Storage without threads: `submit` returns when the work is done.
 pub struct Blocking<F: Files> {
@@ -36,7 +36,8 @@ impl<F: Files> Blocking<F> {
             Some(file) => file,
             none => none.insert(WitnessFile::open(&self.files, witness)?),
         };
-        file.write_both(witness)
+        file.write_both(witness)?;
+        write_copy(&self.files, witness)
     }
 }
 

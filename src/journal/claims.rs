@@ -7,12 +7,14 @@ use super::format::SegmentHeader;
 use super::search::{Search, Target};
 use super::segments::{segment_name, segment_numbers};
 use super::snapshot::{Snapshot, snapshot_name, snapshots};
-use super::witness::{WITNESS_NAME, Witness, WitnessFound, read_witness};
+use super::witness::{LOCK_NAME, WITNESS_NAME, Witness, WitnessFound, read_copy, read_witness};
 
 /// What neighbours say of a journal whose good frames end with a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Claims {
     pub witness: WitnessFound,
+    /// What the lock's file says.
+    pub copy: Option<Witness>,
     /// Sequence of the newest snapshot that covers more than the chain, 0 if there is none.
     pub snapshot: u64,
 }
@@ -26,21 +28,27 @@ impl Claims {
     ) -> Result<Claims, JournalError> {
         Ok(Claims {
             witness: read_witness(files)?,
+            copy: read_copy(files)?,
             snapshot: newest_snapshot(files, segment, chain)?,
         })
     }
 
-    /// The witness, if it is of this journal, and of this epoch or a later one. What an earlier
+    /// All that the witness and its copy say of this journal.
+    pub fn of_journal(&self, journal_id: &[u8; 16]) -> impl Iterator<Item = Witness> {
+        let says = match self.witness {
+            WitnessFound::Says(witness, _) => Some(witness),
+            WitnessFound::Missing | WitnessFound::Unreadable(_) => None,
+        };
+        let both = says.into_iter().chain(self.copy);
+        both.filter(move |witness| witness.journal_id == *journal_id)
+    }
+
+    /// What was durable by the witness or its copy in this epoch or a later one: what an earlier
     /// epoch called durable was given up by a repair.
     pub fn witness(&self, segment: &SegmentHeader, chain: &Chain) -> Option<Witness> {
-        match self.witness {
-            WitnessFound::Says(witness, _)
-                if witness.journal_id == segment.journal_id && witness.epoch >= chain.epoch =>
-            {
-                Some(witness)
-            }
-            _ => None,
-        }
+        let all = self.of_journal(&segment.journal_id);
+        all.filter(|witness| witness.epoch >= chain.epoch)
+            .max_by_key(|it| (it.epoch, it.sequence, it.segment, it.offset))
     }
 
     /// Whether the witness is of this journal, or there is none that says of which it is.
@@ -53,15 +61,14 @@ impl Claims {
         files: &F,
         segment: &SegmentHeader,
     ) -> Result<(), JournalError> {
-        match self.witness {
-            WitnessFound::Says(witness, _) if witness.journal_id != segment.journal_id => {
-                let expected = u128::from_be_bytes(segment.journal_id);
-                let found = u128::from_be_bytes(witness.journal_id);
-                let fault = Fault::Foreign { expected, found };
-                Err(JournalError::Damaged { path: files.path(WITNESS_NAME), offset: 0, fault })
-            }
-            _ => Ok(()),
-        }
+        let foreign = |witness: &Witness| witness.journal_id != segment.journal_id;
+        let (name, witness) = match (&self.witness, &self.copy) {
+            (WitnessFound::Says(witness, _), _) if foreign(witness) => (WITNESS_NAME, witness),
+            (_, Some(copy)) if foreign(copy) => (LOCK_NAME, copy),
+            _ => return Ok(()),
+        };
+        let fault = Fault::foreign(&segment.journal_id, &witness.journal_id);
+        Err(JournalError::Damaged { path: files.path(name), offset: 0, fault })
     }
 }
 

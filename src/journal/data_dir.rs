@@ -13,10 +13,10 @@ use super::directory::{Directory, WriteMode, open_regular, private};
 use super::error::JournalError;
 use super::files::{Files, OpenFile};
 use super::format::BLOCK_BYTES;
-use super::lock::{LOCK_NAME, Lock, open_lock};
+use super::lock::{Lock, check_begun, open_lock};
 use super::segments::{is_new, is_unfinished};
 use super::uring;
-use super::witness::WITNESS_NAME;
+use super::witness::{LOCK_NAME, WITNESS_NAME};
 
 /// The file that a process which makes a snapshot holds locked.
 const SNAPSHOT_LOCK_NAME: &str = "snapshot.lock";
@@ -102,7 +102,7 @@ impl DataDir {
         let directory = Directory::new(path, WriteMode::Buffered);
         check_is_journal(&directory, true)?;
         let lock = Lock::take(&directory)?;
-        lock.check_begun(&directory)?;
+        check_begun(&directory)?;
         remove_leftovers(&directory)?;
         let (backend, missing) = probe(&directory, wanted)?;
         let mode = match backend {
@@ -145,13 +145,6 @@ impl DataDir {
         let lock = open_regular(private().read(true), &path)?;
         direct::is_locked(&lock)
             .map_err(|error| JournalError::io_whole("ask for the lock of", &path, error))
-    }
-
-    /// Writes down in the lock's file that the journal of `recovered` was begun: if all its
-    /// segments are gone one day, no new one begins in their place.
-    pub(super) fn note_begun(&self, journal_id: &[u8; 16]) -> Result<(), JournalError> {
-        let lock = self.lock.as_ref().expect("only who holds the lock recovers");
-        lock.note_begun(&self.directory, journal_id)
     }
 
     /// Takes the lock that lets one process at a time make snapshots, beside an engine or not. Held

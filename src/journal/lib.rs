@@ -94,7 +94,7 @@ pub use snapshot::{
     SNAPSHOT_VERSION, Snapshot, SnapshotError, SnapshotHeader, SnapshotSource, SnapshotWriter,
     remove_unfinished_snapshots, snapshot_name, snapshot_of_name, snapshots,
 };
-pub use standing::{check_snapshots, first_replayable, require_key};
+pub use standing::{check_snapshots, replay_place, require_key};
 pub use storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 pub use threaded::Threaded;
 pub use uring::Uring;

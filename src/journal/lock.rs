@@ -2,19 +2,15 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::direct;
 use super::directory::{Directory, Held, open_regular, private};
 use super::error::JournalError;
 use super::files::Files;
-use super::segments::is_new;
-
-/// The file that a running engine holds locked.
-pub(super) const LOCK_NAME: &str = "lock";
-/// Longest text that the lock's file holds, in bytes.
-const BEGUN_BYTES_MAX: usize = 64;
+use super::segments::first_segment;
+use super::witness::{LOCK_NAME, read_copy};
 
 /// What keeps a second engine out of the directory.
 #[derive(Debug)]
@@ -49,45 +45,25 @@ impl Lock {
         let held = [Held::new(path, &self.directory), Held::new(lock_path, &self.file)];
         held.into_iter().collect::<io::Result<Vec<Held>>>().map_err(failed)
     }
+}
 
-    /// Refuses a directory in which a journal was begun whose segments are gone.
-    pub fn check_begun(&self, directory: &Directory) -> Result<(), JournalError> {
-        let mut begun = [0; BEGUN_BYTES_MAX];
-        let path = directory.path(LOCK_NAME);
-        let count = self
-            .file
-            .read_at(&mut begun, 0)
-            .map_err(|error| JournalError::io("read", &path, 0, error))?;
-        if count == 0 || !is_new(directory)? {
-            return Ok(());
-        }
-        let begun = String::from_utf8_lossy(&begun[..count]);
-        let reason = format!(
-            "all its segments are gone: `{LOCK_NAME}` says \"{}\"; whoever wants to begin a new journal \
-             removes that file",
-            begun.trim_end()
-        );
-        Err(JournalError::NotAJournal { path: directory.path(""), reason })
-    }
-
-    pub fn note_begun(
-        &self,
-        directory: &Directory,
-        journal_id: &[u8; 16],
-    ) -> Result<(), JournalError> {
-        let path = directory.path(LOCK_NAME);
-        let begun = format!("journal {:032x} begun\n", u128::from_be_bytes(*journal_id));
-        let mut there = [0; BEGUN_BYTES_MAX];
-        let count = self.file.read_at(&mut there, 0).unwrap_or(0);
-        if there[..count] == *begun.as_bytes() {
-            return Ok(());
-        }
-        self.file
-            .write_all_at(begun.as_bytes(), 0)
-            .and_then(|()| self.file.set_len(begun.len() as u64))
-            .and_then(|()| self.file.sync_all())
-            .map_err(|error| JournalError::io("write", &path, 0, error))
-    }
+/// Refuses a directory in which a journal was begun whose segments are gone, or those of another
+/// now.
+pub(super) fn check_begun(directory: &Directory) -> Result<(), JournalError> {
+    let Some(begun) = read_copy(directory)? else { return Ok(()) };
+    let what = match first_segment(directory) {
+        Ok(first) if first.journal_id != begun.journal_id => "they are those of another",
+        Err(JournalError::NotAJournal { .. }) => "they are all gone",
+        // What else is wrong is found where it can be said better.
+        _ => return Ok(()),
+    };
+    let reason = format!(
+        "`{LOCK_NAME}` says that the journal {:032x} was begun there and held {} commands, and its \
+         segments are not there: {what}; whoever means that removes `{LOCK_NAME}`",
+        u128::from_be_bytes(begun.journal_id),
+        begun.sequence,
+    );
+    Err(JournalError::NotAJournal { path: directory.path(""), reason })
 }
 
 /// Opens a file to lock it; makes it if there is none.

@@ -19,7 +19,7 @@ use super::snapshot::snapshot_of_name;
 use super::start::Start;
 use super::trim::{fill_block, zero_behind};
 use super::wanted::{Wanted, check_rules_version, wanted_rules};
-use super::witness::{WITNESS_NAME, Witness, WitnessFile, WitnessFound};
+use super::witness::{WITNESS_NAME, Witness, WitnessFile, WitnessFound, write_copy};
 use super::writer::Writer;
 use ringfence_types::Rules;
 
@@ -102,9 +102,7 @@ pub fn recover_after(
     rebuild: &mut impl Rebuild,
 ) -> Result<Recovered, JournalError> {
     assert!(dir.is_locked_by_us(), "only who holds the lock recovers");
-    let recovered = rebuild_from(dir.files(), anchor, wanted, options, rebuild)?;
-    dir.note_begun(&recovered.position.journal_id)?;
-    Ok(recovered)
+    rebuild_from(dir.files(), anchor, wanted, options, rebuild)
 }
 
 /// As [`recover`], for files of any kind. The caller makes sure that nobody else writes them.
@@ -192,8 +190,7 @@ fn rebuild_from<F: Files>(
     if !is_new {
         notes.extend(describe_witness(files, &end.witness));
     }
-    let witness = Witness::of(&position);
-    WitnessFile::open(files, &witness)?.write_both(&witness)?;
+    write_witness(files, &position)?;
     Ok(Recovered {
         last_sequence: position.last_sequence,
         last_timestamp: position.last_timestamp,
@@ -240,6 +237,13 @@ fn remove_leftovers<F: Files>(files: &F) -> Result<(), JournalError> {
         files.remove(name)?;
     }
     Ok(())
+}
+
+/// Has the witness and its copy say that all before `position` is durable.
+fn write_witness<F: Files>(files: &F, position: &Position) -> Result<(), JournalError> {
+    let witness = Witness::of(position);
+    WitnessFile::open(files, &witness)?.write_both(&witness)?;
+    write_copy(files, &witness)
 }
 
 /// What to say of a witness that could not be asked.

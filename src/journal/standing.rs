@@ -8,6 +8,7 @@
 use super::error::JournalError;
 use super::files::Files;
 use super::format::SegmentHeader;
+use super::place::Anchor;
 use super::reader::Reader;
 use super::seal::Key;
 use super::segments::first_segment;
@@ -31,14 +32,14 @@ pub fn check_snapshots<F: Files>(files: &F, key: Option<Key>) -> Result<Vec<u64>
 
 /// Checks the snapshot of `sequence` as one of the journal whose first segment is `first`: every
 /// byte of it, and that the batch behind which it was made stands in the journal, or that its
-/// segment is retired where that `may_be_retired`. Gives the segment.
+/// segment is retired where that `may_be_retired`. Gives that place.
 pub(super) fn check_whole<F: Files>(
     files: &F,
     first: &SegmentHeader,
     sequence: u64,
     key: Option<Key>,
     may_be_retired: bool,
-) -> Result<u32, JournalError> {
+) -> Result<Anchor, JournalError> {
     let snapshot = Snapshot::open_with(files, sequence, key)?;
     snapshot.check_identity(&first.journal_id)?;
     snapshot.check()?;
@@ -46,28 +47,36 @@ pub(super) fn check_whole<F: Files>(
     if anchor.segment >= first.segment || !may_be_retired {
         Reader::open_durable(files, Some(&anchor), key)?;
     }
-    Ok(anchor.segment)
+    Ok(anchor)
 }
 
-/// The first command that a replay can begin with: 1, or in a shortened journal the one behind the
-/// oldest snapshot that is whole and from which the journal goes on; `u64::MAX` if there is none.
+/// Where a replay begins that gives all behind the command `until`, as far as the journal still has
+/// it: behind the newest whole snapshot that is not behind `until`; in a shortened journal without
+/// one, behind the oldest whole snapshot; `None`: at the journal's first command.
 ///
 /// # Errors
 ///
-/// [`JournalError::Damaged`] for the first segment's header, [`JournalError::Io`].
-pub fn first_replayable<F: Files>(files: &F, key: Option<Key>) -> Result<u64, JournalError> {
+/// [`JournalError::Damaged`] if the journal is shortened and no snapshot is whole, and for the first
+/// segment's header; [`JournalError::Io`].
+pub fn replay_place<F: Files>(
+    files: &F,
+    key: Option<Key>,
+    until: u64,
+) -> Result<Option<Anchor>, JournalError> {
     let first = first_segment(files)?;
-    if first.segment == 1 {
-        return Ok(1);
-    }
-    for sequence in snapshots(files)? {
+    let is_shortened = first.segment > 1;
+    let (before, behind): (Vec<_>, Vec<_>) =
+        snapshots(files)?.into_iter().partition(|&sequence| sequence <= until);
+    let behind = behind.into_iter().filter(|_| is_shortened);
+    for sequence in before.into_iter().rev().chain(behind) {
         match check_whole(files, &first, sequence, key, false) {
-            Ok(_) => return Ok(sequence + 1),
+            Ok(anchor) => return Ok(Some(anchor)),
             Err(JournalError::Damaged { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(u64::MAX)
+    // In a shortened journal this says what is missing.
+    Reader::open_durable(files, None, key).map(|_| None)
 }
 
 /// Checks that there is a key where, and only where, the journal in a directory has one: who writes

@@ -2,7 +2,8 @@
 //! describes it byte by byte.
 //!
 //! ```text
-//!   witness   [ slot │ slot ]    a block each, written in turn: while one is written, the other is whole
+//!   witness   [ slot │ slot ]    a block each, written in turn: one of them is always whole
+//!   lock      [ slot ]           what was durable when an engine started or stopped, once more
 //! ```
 //!
 //! # Invariants
@@ -20,6 +21,8 @@ use super::place::Position;
 
 /// The name of the witness in the data directory.
 pub const WITNESS_NAME: &str = "witness";
+/// The file that a running engine holds locked. It holds what was durable when one started or stopped.
+pub(super) const LOCK_NAME: &str = "lock";
 /// Version of the format that this program writes.
 const WITNESS_VERSION: u32 = 1;
 /// What a slot begins with.
@@ -155,6 +158,35 @@ pub fn read_witness<F: Files>(files: &F) -> Result<WitnessFound, JournalError> {
         }
         (Err(fault), Err(_)) => WitnessFound::Unreadable(fault),
     })
+}
+
+/// Reads what the lock's file says of the journal, if it does.
+///
+/// # Errors
+///
+/// [`JournalError::Io`].
+pub(super) fn read_copy<F: Files>(files: &F) -> Result<Option<Witness>, JournalError> {
+    if !files.names()?.iter().any(|name| name == LOCK_NAME) {
+        return Ok(None);
+    }
+    let file = files.open(LOCK_NAME, Access::Read)?;
+    let mut block = Buffer::new(SLOT_BYTES);
+    let filled = file.read_at(0, block.bytes_mut())?;
+    Ok(Slot::read(&block.bytes()[..filled]).ok().map(|(_, witness)| witness))
+}
+
+/// Writes the same into the lock's file, where there is one.
+///
+/// # Errors
+///
+/// [`JournalError::Io`].
+pub(super) fn write_copy<F: Files>(files: &F, witness: &Witness) -> Result<(), JournalError> {
+    if !files.names()?.iter().any(|name| name == LOCK_NAME) {
+        return Ok(());
+    }
+    let mut block = Buffer::new(SLOT_BYTES);
+    Slot::write(witness, 1, block.bytes_mut());
+    files.open(LOCK_NAME, Access::Write)?.write_at(0, block.bytes(), true)
 }
 
 /// Writes the witness.

@@ -23,7 +23,7 @@ use super::error::JournalError;
 use super::files::Files;
 use super::segments::segment_name;
 use super::storage::{Completion, OPERATIONS_MAX};
-use super::witness::{Witness, WitnessFile};
+use super::witness::{Witness, WitnessFile, write_copy};
 
 /// Shortest time between the beginnings of two writes that nobody demanded.
 const PERIOD: Duration = Duration::from_millis(5);
@@ -156,7 +156,8 @@ impl<F: Files, T: FnMut(Told)> Watch<F, T> {
             let stops = self.shared.stops.load(Ordering::Acquire);
             let latest = self.shared.latest.pop();
             while let Some((ticket, witness)) = self.shared.demands.pop() {
-                let result = self.write(witness, true);
+                let result =
+                    self.write(witness, true).and_then(|()| write_copy(&self.files, &witness));
                 (self.tell)(Told::Done(ticket, result));
             }
             match latest.filter(|latest| latest.sequence >= self.last.sequence) {

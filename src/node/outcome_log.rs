@@ -70,47 +70,53 @@ pub(crate) fn check(dir: &DataDir, key: Option<Key>) -> Result<(), NodeError> {
     let scan = Scan::read_end(dir.path(), journal_id)?;
     match scan.held().final_sequence {
         0 => Ok(()),
-        known => Ok(scan.check_journal(last_sequence(dir, key, known)?)?),
+        known => Ok(scan.check_journal(last_sequence(dir, key, u64::MAX, known)?)?),
     }
 }
 
 /// What a replay of the journal gives, as far as it matters beside a log that holds `held`.
 fn replayable(dir: &DataDir, key: Option<Key>, held: &Held) -> Result<Replayable, JournalError> {
+    let files = dir.files();
     let needs_more = held.has_fault || held.whole_sequence != held.last_sequence;
     let first_sequence = match needs_more {
-        true => ringfence_journal::first_replayable(dir.files(), key)?,
+        true => {
+            let place = ringfence_journal::replay_place(files, key, 0)?;
+            place.map_or(1, |place| place.last_sequence + 1)
+        }
         false => 1,
     };
-    let last_sequence = match held.has_fault {
-        // What is cut now is made again only if the journal is good up to its end.
-        true => last_sequence(dir, key, u64::MAX)?,
-        false => last_sequence(dir, key, held.last_sequence)?,
-    };
+    // What is cut now is made again only if the journal is good up to its end.
+    let enough = if held.has_fault { u64::MAX } else { held.last_sequence };
+    let last_sequence = last_sequence(dir, key, held.whole_sequence, enough)?;
     Ok(Replayable { first_sequence, last_sequence })
 }
 
 /// Sequence of the journal's last command; or of any that is durable, if that is not less than
-/// `enough`. Nothing is changed.
-fn last_sequence(dir: &DataDir, key: Option<Key>, enough: u64) -> Result<u64, JournalError> {
+/// `enough`. Reads from where a replay begins that gives all behind `whole_sequence`. Nothing is
+/// changed.
+fn last_sequence(
+    dir: &DataDir,
+    key: Option<Key>,
+    whole_sequence: u64,
+    enough: u64,
+) -> Result<u64, JournalError> {
     let files = dir.files();
-    let journal_id = ringfence_journal::first_segment(files)?.journal_id;
-    let mut anchor = None;
-    // From the newest snapshot's place on, where it is in the journal.
-    for sequence in ringfence_journal::snapshots(files)?.into_iter().rev() {
-        let opened = Snapshot::open_with(files, sequence, key);
-        let own = opened.and_then(|own| own.check_identity(&journal_id).map(|()| own));
-        let Ok(snapshot) = own else { continue };
-        let place = snapshot.header().anchor();
-        if Reader::open_durable(files, Some(&place), key).is_ok() {
-            anchor = Some(place);
-            break;
-        }
-    }
-    let durable = Reader::open_durable(files, anchor.as_ref(), key)?.limit();
-    if let Some(durable) = durable.filter(|&durable| durable >= enough) {
+    let durable = durable_sequence(dir, key)?;
+    if durable >= enough {
         return Ok(durable);
     }
-    let mut reader = Reader::open_to_end(files, anchor.as_ref(), key)?;
+    let place = ringfence_journal::replay_place(files, key, whole_sequence)?;
+    let mut reader = Reader::open_to_end(files, place.as_ref(), key)?;
     while reader.next_entry()?.is_some() {}
     Ok(reader.last_sequence())
+}
+
+/// The highest sequence that the journal calls durable, 0 where it cannot be told so soon.
+fn durable_sequence(dir: &DataDir, key: Option<Key>) -> Result<u64, JournalError> {
+    let files = dir.files();
+    let newest = ringfence_journal::snapshots(files)?.pop();
+    let snapshot = newest.and_then(|newest| Snapshot::open_with(files, newest, key).ok());
+    let place = snapshot.map(|snapshot| snapshot.header().anchor());
+    let reader = Reader::open_durable(files, place.as_ref(), key);
+    Ok(reader.ok().and_then(|reader| reader.limit()).unwrap_or(0))
 }

@@ -6,8 +6,7 @@ use std::path::Path;
 use crate::forge::{self, BLOCK};
 use crate::support::*;
 use ringfence::journal::{
-    DataDir, Fault, JournalError, Key, Options, Reader, Seals, Summary, WITNESS_NAME, Wanted,
-    inspect,
+    DataDir, Fault, JournalError, Key, Options, Reader, Seals, Summary, Wanted, inspect,
 };
 
 const SECRET: &[u8] = b"correct horse battery staple";
@@ -237,7 +236,7 @@ fn a_tail_of_a_keyed_journal_is_cut_and_the_chain_goes_on() {
     segments[number][last.start + 70] ^= 1;
     put_back(path, &segments);
     // The witness would prove that the closing frame was there.
-    fs::remove_file(path.join(WITNESS_NAME)).unwrap();
+    crate::evidence::forget_witness(path);
     let (dir, recovered, mut contents, mut writer) =
         open_with(path, &Wanted::default(), keyed(SECRET)).unwrap();
     assert_eq!(recovered.notes.len(), 2, "{:?}", recovered.notes);

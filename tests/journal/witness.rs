@@ -150,7 +150,22 @@ fn the_witness_follows_a_running_engine() {
 }
 
 #[test]
-fn segments_of_another_journal_beside_the_witness_are_damage() {
+fn what_the_lock_says_counts_where_the_witness_is_gone_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_journal(path, &[5, 50, 500]);
+    fs::remove_file(path.join(WITNESS_NAME)).unwrap();
+    harm_from_frame(path, 3, |bytes| bytes.fill(0));
+    let fault = fault_of(refused(path, &OPTIONS, "no witness"));
+    assert!(matches!(fault, Fault::Contradicted { durable: 555, .. }), "{fault}");
+    // Who wants to go on nevertheless says so, and it is no longer asked.
+    let repaired = repair(&DataDir::open(path).unwrap(), None).unwrap();
+    assert_eq!((repaired.last_sequence, repaired.acknowledged_sequence), (55, 555));
+    assert_eq!(open(path).unwrap().1.notes, [""; 0]);
+}
+
+#[test]
+fn segments_of_another_journal_are_damage() {
     let folder = tempfile::tempdir().unwrap();
     let (path, other) = (folder.path().join("one"), folder.path().join("other"));
     fs::create_dir(&path).unwrap();
@@ -160,10 +175,14 @@ fn segments_of_another_journal_beside_the_witness_are_damage() {
     for number in 1..=2 {
         fs::copy(segment(&other, number), segment(&path, number)).unwrap();
     }
+    let error = DataDir::open(&path).err().unwrap().to_string();
+    assert!(error.contains("they are those of another"), "{error}");
+    // The lock taken away, the witness still knows.
+    fs::remove_file(path.join("lock")).unwrap();
     let error = refused(&path, &OPTIONS, "all segments exchanged");
     assert!(error.to_string().contains("witness at byte 0: of the journal"), "{error}");
     assert!(matches!(fault_of(error), Fault::Foreign { .. }));
-    // Who wants the other one takes the witness away, or has a repair do it.
+    // A repair sets the witness aside.
     let repaired = repair(&DataDir::open(&path).unwrap(), None).unwrap();
     assert!(repaired.cuts[0].to_string().contains("witness.cut"), "{repaired:?}");
     assert!(path.join("witness.cut").exists());

@@ -1,6 +1,7 @@
 //! What the developers of Ringfence run beside it.
 
 pub mod agreement;
+pub mod campaign;
 pub mod contents;
 pub mod generator;
 pub mod placed;

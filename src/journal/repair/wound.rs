@@ -11,7 +11,7 @@ use crate::place::Position;
 use crate::seal::{Key, Seals};
 use crate::segments::{segment_name, segment_numbers};
 use crate::start::Start;
-use crate::witness::{WITNESS_NAME, Witness, WitnessFound};
+use crate::witness::{WITNESS_NAME, Witness};
 
 /// What a look at a journal found.
 pub(super) struct Found {
@@ -157,12 +157,8 @@ pub(super) fn look<F: Files>(files: &F, key: Option<Key>) -> Result<Found, Journ
         return Err(JournalError::Damaged { path, offset, fault });
     }
     let claims = Claims::read(files, cursor.segment(), cursor.chain())?;
-    let witness = match claims.witness {
-        WitnessFound::Says(witness, _) if witness.journal_id == cursor.segment().journal_id => {
-            Some(witness)
-        }
-        _ => None,
-    };
+    let said = claims.of_journal(&cursor.segment().journal_id);
+    let witness = said.max_by_key(|it| (it.epoch, it.sequence, it.segment, it.offset));
     let of_this_epoch = witness.filter(|witness| witness.epoch >= cursor.chain().epoch);
     let acknowledged_sequence =
         cursor.durable_sequence().max(of_this_epoch.map_or(0, |witness| witness.sequence));

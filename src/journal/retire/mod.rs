@@ -71,7 +71,7 @@ pub fn retire(
         // Of the two that decide what goes, the segment must be there.
         let may_be_retired = good.len() >= 2;
         match check_whole(files, &first, sequence, key, may_be_retired) {
-            Ok(segment) => good.push(Good { sequence, segment }),
+            Ok(place) => good.push(Good { sequence, segment: place.segment }),
             Err(error @ JournalError::Damaged { .. }) => {
                 note(format!("passed over a snapshot: {error}"));
             }

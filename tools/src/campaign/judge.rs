@@ -1,0 +1,172 @@
+//! Opens a damaged directory and judges what came of it.
+//!
+//! ```text
+//!   verify (changes nothing) ──▶ retire, sometimes ──▶ open a node ──▶ verdict
+//!                                                        │ error      caught
+//!                                                        │ a state    all acknowledged, same digest?
+//! ```
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+use std::{fs, thread};
+
+use ringfence::journal::outcomes::{LogEntry, LogReader, Scan};
+use ringfence::journal::{Backend, DataDir, inspect, retire};
+use ringfence::node::pipeline::Cores;
+use ringfence::node::{Message, Node, Options, replay};
+
+use super::image::{Image, VICTIM, VICTIM_BYTES, temporary_folder};
+use super::subject::{End, Subject};
+
+/// How long an open may take before it hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What came of a fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The start was refused, with this reason.
+    Caught(String),
+    /// All that was acknowledged is there.
+    Harmless,
+    /// After a kill: what is gone had been acknowledged, but nothing in the journal said so yet.
+    Window,
+    /// What must not happen did: what it was.
+    Lost(String),
+}
+
+/// Puts `image` on the disk below `folder`, opens it, and judges. With `retires` the directory is
+/// first retired as `snapshot --keep 2` does.
+///
+/// # Panics
+///
+/// If the disk of the campaign itself fails.
+#[must_use]
+pub fn judge(subject: &Arc<Subject>, image: &Image, retires: bool) -> Verdict {
+    let folder = temporary_folder();
+    let dir = folder.path().join("data");
+    fs::create_dir(&dir).expect("there is room");
+    image.write(&dir).expect("there is room");
+    let (send, receive) = mpsc::channel();
+    let (path, subject, image) = (dir.clone(), Arc::clone(subject), image.clone());
+    thread::spawn(move || {
+        let judged = catch_unwind(AssertUnwindSafe(|| open(&subject, &image, &path, retires)));
+        let verdict = judged.unwrap_or_else(|_| Verdict::Lost("the program panicked".to_owned()));
+        // Whoever asked may have lost patience.
+        drop(send.send(verdict));
+    });
+    let verdict = receive.recv_timeout(PATIENCE);
+    let victim = fs::read(dir.with_file_name(VICTIM)).ok();
+    match verdict {
+        _ if victim.as_deref() != Some(VICTIM_BYTES) => {
+            Verdict::Lost("a file outside of the directory was changed".to_owned())
+        }
+        Ok(verdict) => verdict,
+        Err(_) => Verdict::Lost("the start hangs".to_owned()),
+    }
+}
+
+fn open(subject: &Subject, image: &Image, path: &Path, retires: bool) -> Verdict {
+    let verified = verify(subject, path);
+    if retires && let Ok(dir) = DataDir::open_to_read(path) {
+        // What it says is judged by what it leaves.
+        let _ = retire(&dir, 2, None, subject.key, |_| ());
+    }
+    let before = Image::read(path).expect("it can be read");
+    let notes = Arc::new(Mutex::new(Vec::new()));
+    let said = Arc::clone(&notes);
+    let keeps_log = !image.names(".outcomes").is_empty();
+    let opened = Node::open(Options {
+        data_dir: Some(path.to_path_buf()),
+        journal_key: subject.key,
+        journal_io: Some(Backend::Buffered),
+        outcome_log: keeps_log,
+        cores: Cores::List(vec![0]),
+        report: Box::new(move |message| {
+            if let Message::Note(note) = message {
+                said.lock().expect("nobody panics here").push(note);
+            }
+        }),
+        ..Options::default()
+    });
+    let node = match opened {
+        Err(error) => return refused(&before, path, &error.to_string(), verified),
+        Ok(node) => node,
+    };
+    let (last, digest) = (node.last_sequence(), node.engine().digest());
+    drop(node);
+    let notes = notes.lock().expect("nobody panics here").join("; ");
+    if subject.digests.get(&last).is_some_and(|expected| *expected != digest) {
+        return Verdict::Lost(format!("another state at sequence {last}: {notes}"));
+    }
+    if last < subject.acknowledged {
+        let lost = format!("{last} of {} are left: {notes}", subject.acknowledged);
+        return match subject.end {
+            End::Killed if last >= subject.marked => Verdict::Window,
+            _ => Verdict::Lost(lost),
+        };
+    }
+    if !subject.digests.contains_key(&last) {
+        return Verdict::Lost(format!("a sequence that never was: {last}"));
+    }
+    match keeps_log.then(|| check_log(subject, path, &notes)) {
+        Some(Err(reason)) => Verdict::Lost(reason),
+        _ => Verdict::Harmless,
+    }
+}
+
+/// A start that was refused: it must have changed nothing, and `verify` must not have said ok.
+fn refused(before: &Image, path: &Path, error: &str, verified: Result<(), String>) -> Verdict {
+    let after = Image::read(path).expect("it can be read");
+    for end in [".journal", ".snapshot", ".outcomes"] {
+        let is_same = before.names(end) == after.names(end)
+            && before.names(end).iter().all(|name| before.bytes(name) == after.bytes(name));
+        if !is_same {
+            return Verdict::Lost(format!("refused, and files were changed: {error}"));
+        }
+    }
+    if verified.is_ok() && !before.names(".journal").is_empty() && is_of_the_contents(error) {
+        return Verdict::Lost(format!("verify said ok of what a start refuses: {error}"));
+    }
+    Verdict::Caught(error.to_owned())
+}
+
+/// Whether a refusal is about what files hold, and not about what stands beside them.
+fn is_of_the_contents(error: &str) -> bool {
+    [".journal at byte", ".outcomes", ".snapshot at byte"].iter().any(|name| error.contains(name))
+}
+
+/// What `journal verify` says.
+fn verify(subject: &Subject, path: &Path) -> Result<(), String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let dir = DataDir::open_to_read(path).map_err(|error| text(&error))?;
+    let summary = inspect(&dir, subject.key, |_| ()).map_err(|error| text(&error))?;
+    replay::check_snapshots(&dir, subject.key).map_err(|error| text(&error))?;
+    Scan::read_end(path, summary.journal_id.to_be_bytes())
+        .and_then(|scan| scan.check_journal(summary.last_sequence))
+        .map_err(|error| text(&error))
+}
+
+/// Checks that the log has each outcome as it was, and none is missing without a word.
+fn check_log(subject: &Subject, path: &Path, notes: &str) -> Result<(), String> {
+    let failed = |error: ringfence::journal::JournalError| format!("the outcome log: {error}");
+    let dir = DataDir::open_to_read(path).map_err(failed)?;
+    let first = ringfence::journal::first_segment(dir.files()).map_err(failed)?;
+    let mut reader = LogReader::open(path, first.journal_id).map_err(failed)?;
+    let mut next = 1;
+    let mut missing = 0;
+    while let Some(entry) = reader.next_entry().map_err(failed)? {
+        let LogEntry::Outcome(sequence, outcome) = entry else { continue };
+        if subject.outcomes.get(sequence as usize - 1) != Some(&outcome) {
+            return Err(format!("the outcome log has another outcome {sequence}: {notes}"));
+        }
+        missing += sequence - next;
+        next = sequence + 1;
+    }
+    missing += subject.acknowledged.saturating_sub(next - 1);
+    if missing > 0 && !notes.contains("cannot be made again") {
+        return Err(format!("{missing} outcomes are missing in the log: {notes}"));
+    }
+    Ok(())
+}
