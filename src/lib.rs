@@ -32,6 +32,7 @@
 //! | [`journal`] | `ringfence-journal` | segments, frames, recovery, snapshots, the outcome log |
 //! | [`client`] | `ringfence-client` | what talks to a running engine |
 //! | [`node`] | `ringfence-node` | one engine, embeddable: gateway, pipeline, publish, replay |
+//! | [`server`] | `ringfence-server` | an engine as a server: connections, sessions |
 //! | [`mod@bench`], [`cli`] | `ringfence` | loads and reports; the program's arguments and output |
 
 pub mod bench;
@@ -45,4 +46,5 @@ pub use ringfence_engine as engine;
 pub use ringfence_journal as journal;
 pub use ringfence_node as node;
 pub use ringfence_ring as ring;
+pub use ringfence_server as server;
 pub use ringfence_types as types;

@@ -58,7 +58,7 @@ const ELSEWHERE: [(&str, &str); 18] = [
 ];
 
 /// The crates of this house, and which of them each may use.
-const HOUSE: [(&str, &[&str]); 7] = [
+const HOUSE: [(&str, &[&str]); 8] = [
     ("ringfence-ring", &[]),
     ("ringfence-types", &[]),
     ("ringfence-codec", &["ringfence-types"]),
@@ -73,6 +73,16 @@ const HOUSE: [(&str, &[&str]); 7] = [
             "ringfence-codec",
             "ringfence-engine",
             "ringfence-journal",
+        ],
+    ),
+    (
+        "ringfence-server",
+        &[
+            "ringfence-ring",
+            "ringfence-types",
+            "ringfence-codec",
+            "ringfence-journal",
+            "ringfence-node",
         ],
     ),
 ];

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use ringfence::journal::SEGMENT_BYTES_MIN;
 use ringfence::node::gateway::{Intake, Progress, Source, SourceError};
 use ringfence::node::publish::Sink;
-use ringfence::node::session::SocketError;
 use ringfence::node::{Message, Node, NodeError, Options};
 use ringfence::types::{Account, Command, Event, Outcome};
 use support::{apply, ringfence, run_on, text};
@@ -28,9 +27,8 @@ impl Source for Accounts {
     fn step(&mut self, intake: &mut Intake<()>) -> Result<Progress, SourceError> {
         let Some(id) = self.ids.clone().next() else {
             if self.fails {
-                let (operation, address) = ("reading", "a test".to_owned());
-                let error = io::Error::other("it was to fail");
-                return Err(SocketError { operation, address, error }.into());
+                let error = io::Error::other("reading a test: it was to fail");
+                return Err(SourceError::Failed(error.into()));
             }
             return Ok(Progress::Ended);
         };

@@ -8,8 +8,8 @@ use super::options::{ConfigFile, EngineOptions, JournaledOptions};
 use super::{Exit, Failure, node};
 use ringfence_codec::Address;
 use ringfence_node::Ran;
-use ringfence_node::gateway::{Clock, SocketSource};
-use ringfence_node::publish::SocketSink;
+use ringfence_node::gateway::Clock;
+use ringfence_server::{SocketSink, SocketSource};
 
 /// Arguments of `ringfence run`.
 #[derive(Debug, Args)]

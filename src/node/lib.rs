@@ -14,7 +14,6 @@
 //! | [`pipeline`] | the topology; the stages; threads and cores |
 //! | [`publish`] | sinks: where outcomes leave |
 //! | [`notice`] | what the gateway says to publish between two commands |
-//! | [`session`] | connections of clients, shared by gateway and publish |
 //! | [`replay`] | journal to engine, without a ring |
 //! | [`export`] | a journal as an input for `apply` |
 //! | [`snapshot`] | snapshots, made beside a running engine |
@@ -38,7 +37,6 @@ mod poller;
 pub mod publish;
 mod recover;
 pub mod replay;
-pub mod session;
 pub mod snapshot;
 
 pub use error::NodeError;
@@ -46,4 +44,4 @@ pub use gauge::Gauge;
 pub use memory::Memory;
 pub use node::{Closed, Node, Ran};
 pub use options::{Message, Options, Report};
-pub use poller::Poller;
+pub use poller::{Poller, Ready};

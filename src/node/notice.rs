@@ -1,10 +1,5 @@
 //! What the gateway says to publish between two commands.
 
-use std::sync::Arc;
-
-use crate::session::Session;
-use ringfence_codec::wire::ErrorCode;
-
 /// Something that a source has to say between two commands: publish passes it on in its place.
 #[derive(Debug)]
 pub struct Notice<N> {
@@ -28,26 +23,5 @@ pub enum TextNotice {
     Advanced {
         /// What it reads now, in nanoseconds.
         clock_ns: u64,
-    },
-}
-
-/// What the gateway tells publish about sessions, between their commands.
-#[derive(Debug)]
-pub enum SessionNotice {
-    /// A client has connected.
-    Opened(Arc<Session>),
-    /// It has said hello, and wants one back.
-    Greeted {
-        /// Which session.
-        session: u16,
-        /// Whether it wants to be told of events.
-        events: bool,
-    },
-    /// Nothing more comes from it: what is owed is sent, then the connection is ended.
-    Ended {
-        /// Which session.
-        session: u16,
-        /// Why, if it was not the client's wish.
-        reason: Option<(ErrorCode, String)>,
     },
 }

@@ -19,10 +19,13 @@ const WATCHED: Token = Token(usize::MAX);
 
 /// A socket that is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ready {
-    pub(crate) token: Token,
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
+pub struct Ready {
+    /// Under which it was registered.
+    pub token: Token,
+    /// There is something to read, or the peer has ended it.
+    pub readable: bool,
+    /// There is room to write.
+    pub writable: bool,
 }
 
 /// An `epoll` that wakes for descriptors and for bells alike.
@@ -66,12 +69,14 @@ impl Poller {
         self.registry.register(&mut SourceFd(&number), WATCHED, Interest::READABLE)
     }
 
-    pub(crate) fn registry(&self) -> &Registry {
+    /// Where descriptors are registered, under tokens other than 0 and `usize::MAX`.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
     /// Moves what has become ready, now or while the thread slept, to `ready`.
-    pub(crate) fn take_ready(&self, ready: &mut Vec<Ready>) {
+    pub fn take_ready(&self, ready: &mut Vec<Ready>) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.poll(Duration::ZERO);
         ready.append(&mut inner.ready);

@@ -1,4 +1,4 @@
-//! Where commands come in: text, sockets, memory.
+//! Where commands come in: text, memory; sockets are the server's.
 //!
 //! ```text
 //!   Source ──▶ Intake ──▶ commands lane
@@ -16,21 +16,18 @@ mod batches;
 mod clock;
 mod intake;
 mod pulse;
-mod sockets;
 mod text;
 
 pub use batches::Batches;
 pub use clock::Clock;
 pub use intake::Intake;
-pub use pulse::PULSE_AFTER;
-pub use sockets::SocketSource;
+pub use pulse::{PULSE_AFTER, Pulse};
 pub use text::{InputThread, TextSource};
 
 use std::sync::Arc;
 
 use crate::Gauge;
 use crate::poller::Poller;
-use crate::session::SocketError;
 use ringfence_ring::{Bell, Halted};
 
 /// What a step came to.
@@ -56,9 +53,9 @@ pub enum SourceError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A socket that the engine cannot do without failed.
+    /// Something that the source cannot do without failed.
     #[error(transparent)]
-    Socket(#[from] SocketError),
+    Failed(Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// What feeds the pipeline.

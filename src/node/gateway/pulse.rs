@@ -9,7 +9,7 @@ pub const PULSE_AFTER: Duration = Duration::from_secs(1);
 
 /// Watches for something that is due while no command comes.
 #[derive(Debug)]
-pub(super) struct Pulse {
+pub struct Pulse {
     /// Timestamp at which settle has something to do next, [`u64::MAX`]: nothing.
     due: Gauge,
     /// When the last command was taken in.
@@ -19,13 +19,13 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// Watches `due`, which settle shows.
-    pub(super) fn new(due: Gauge) -> Pulse {
+    pub fn new(due: Gauge) -> Pulse {
         Pulse { due, since: Instant::now(), last_sequence: 0 }
     }
 
     /// Whether one is to be taken in now: the clock reads `clock_ns`, and the last command that was
     /// taken in is `last_sequence`.
-    pub(super) fn is_wanted(&mut self, clock_ns: u64, last_sequence: u64) -> bool {
+    pub fn is_wanted(&mut self, clock_ns: u64, last_sequence: u64) -> bool {
         if last_sequence != self.last_sequence {
             self.last_sequence = last_sequence;
             self.since = Instant::now();

@@ -1,4 +1,4 @@
-//! Where outcomes leave: text, sockets, counters.
+//! Where outcomes leave: text, closures, the outcome log; sockets are the server's.
 //!
 //! # Invariants
 //!
@@ -8,12 +8,10 @@
 
 mod each;
 mod logged;
-mod sockets;
 mod text;
 
 pub use each::Each;
 pub use logged::Logged;
-pub use sockets::SocketSink;
 pub use text::TextSink;
 
 use ringfence_ring::Bell;

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Sink;
 use crate::notice::SessionNotice;
 use crate::session::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session};
 use ringfence_codec::wire::{ErrorCode, Hello, ReplyEncoder, encode_error, encode_hello};
+use ringfence_node::publish::Sink;
 use ringfence_ring::Bell;
 use ringfence_types::{BATCH_COMMANDS_MAX, Event, Outcome};
 

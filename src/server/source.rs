@@ -18,16 +18,14 @@ use std::sync::Arc;
 
 use mio::Token;
 
-use super::pulse::Pulse;
-use super::{Clock, Intake, Progress, Source, SourceError};
-use crate::Gauge;
 use crate::notice::SessionNotice;
-use crate::poller::{Poller, Ready};
 use crate::session::{
     IN_FLIGHT_COMMANDS_MAX, Listener, SESSIONS_MAX, Session, SocketError, Stream,
 };
 use ringfence_codec::Address;
 use ringfence_codec::wire::{ErrorCode, Request, RequestDecoder};
+use ringfence_node::gateway::{Clock, Intake, Progress, Pulse, Source, SourceError};
+use ringfence_node::{Gauge, Poller, Ready};
 use ringfence_ring::Bell;
 use ringfence_types::{BATCH_COMMANDS_MAX, Body, Op};
 
