@@ -29,6 +29,7 @@ mod policy;
 pub mod precedence;
 mod queues;
 mod records;
+mod request;
 mod rules;
 mod status;
 mod time;
@@ -52,6 +53,7 @@ pub use queues::{
     QueueBody, QueueStatus, RequeueTransfer, ResolveQueues, SettledBy, TransferEvent,
 };
 pub use records::{AMOUNT_MAX, Account, Transfer};
+pub use request::Request;
 pub use rules::{Capacities, RULES_VERSION, Rules};
 pub use status::Status;
 pub use time::{NANOSECONDS_PER_SECOND, SECONDS_PER_DAY, TIMESTAMP_MAX, stamp_batch};
