@@ -1,0 +1,351 @@
+"""Numbers that never change: operations, statuses, flags, kinds of events, error codes."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+
+class Op(IntEnum):
+    """What a batch asks for."""
+
+    CREATE_ACCOUNT = 1
+    CREATE_TRANSFER = 2
+    LOOKUP_ACCOUNT = 3
+    LOOKUP_TRANSFER = 4
+    SET_ACCOUNT_POLICY = 5
+    SET_LEDGER_POLICY = 6
+    SET_PAIR_POLICY = 7
+    CREATE_MARKET = 8
+    PLACE_ORDER = 9
+    AMEND_ORDER = 10
+    CANCEL_ORDER = 11
+    LOOKUP_ORDER = 12
+    LOOKUP_MARKET = 13
+    RESOLVE_QUEUES = 14
+    CANCEL_QUEUED_TRANSFER = 15
+    REQUEUE_TRANSFER = 16
+    LOOKUP_QUEUE = 17
+    PULSE = 18
+
+
+class Status(IntEnum):
+    """What became of a command. docs/protocol.md says of each what it means."""
+
+    CREATED = 1
+    LINKED_EVENT_FAILED = 2
+    LINKED_EVENT_CHAIN_OPEN = 3
+    IMPORTED_EVENT_EXPECTED = 4
+    IMPORTED_EVENT_NOT_EXPECTED = 5
+    TIMESTAMP_MUST_BE_ZERO = 6
+    IMPORTED_EVENT_TIMESTAMP_OUT_OF_RANGE = 7
+    IMPORTED_EVENT_TIMESTAMP_MUST_NOT_ADVANCE = 8
+    RESERVED_FLAG = 9
+    ID_MUST_NOT_BE_ZERO = 10
+    ID_MUST_NOT_BE_INT_MAX = 11
+    EXISTS_WITH_DIFFERENT_FLAGS = 12
+    EXISTS_WITH_DIFFERENT_USER_DATA_128 = 13
+    EXISTS_WITH_DIFFERENT_USER_DATA_64 = 14
+    EXISTS_WITH_DIFFERENT_USER_DATA_32 = 15
+    EXISTS_WITH_DIFFERENT_LEDGER = 16
+    EXISTS_WITH_DIFFERENT_CODE = 17
+    EXISTS = 18
+    FLAGS_ARE_MUTUALLY_EXCLUSIVE = 19
+    LEDGER_MUST_NOT_BE_ZERO = 20
+    CODE_MUST_NOT_BE_ZERO = 21
+    IMPORTED_EVENT_TIMESTAMP_MUST_NOT_REGRESS = 22
+    DEBITS_PENDING_MUST_BE_ZERO = 32
+    DEBITS_POSTED_MUST_BE_ZERO = 33
+    CREDITS_PENDING_MUST_BE_ZERO = 34
+    CREDITS_POSTED_MUST_BE_ZERO = 35
+    ACCOUNTS_FULL = 36
+    EXISTS_WITH_DIFFERENT_PENDING_ID = 64
+    EXISTS_WITH_DIFFERENT_TIMEOUT = 65
+    EXISTS_WITH_DIFFERENT_DEBIT_ACCOUNT_ID = 66
+    EXISTS_WITH_DIFFERENT_CREDIT_ACCOUNT_ID = 67
+    EXISTS_WITH_DIFFERENT_AMOUNT = 68
+    ID_ALREADY_FAILED = 69
+    PENDING_ID_MUST_NOT_BE_ZERO = 80
+    PENDING_ID_MUST_NOT_BE_INT_MAX = 81
+    PENDING_ID_MUST_BE_DIFFERENT = 82
+    TIMEOUT_RESERVED_FOR_PENDING_TRANSFER = 83
+    PENDING_TRANSFER_NOT_FOUND = 84
+    PENDING_TRANSFER_NOT_PENDING = 85
+    PENDING_TRANSFER_HAS_DIFFERENT_DEBIT_ACCOUNT_ID = 86
+    PENDING_TRANSFER_HAS_DIFFERENT_CREDIT_ACCOUNT_ID = 87
+    PENDING_TRANSFER_HAS_DIFFERENT_LEDGER = 88
+    PENDING_TRANSFER_HAS_DIFFERENT_CODE = 89
+    EXCEEDS_PENDING_TRANSFER_AMOUNT = 90
+    PENDING_TRANSFER_HAS_DIFFERENT_AMOUNT = 91
+    PENDING_TRANSFER_ALREADY_POSTED = 92
+    PENDING_TRANSFER_ALREADY_VOIDED = 93
+    PENDING_TRANSFER_EXPIRED = 94
+    DEBIT_ACCOUNT_ALREADY_CLOSED = 95
+    CREDIT_ACCOUNT_ALREADY_CLOSED = 96
+    TRANSFERS_FULL = 97
+    DEBIT_ACCOUNT_ID_MUST_NOT_BE_ZERO = 112
+    DEBIT_ACCOUNT_ID_MUST_NOT_BE_INT_MAX = 113
+    CREDIT_ACCOUNT_ID_MUST_NOT_BE_ZERO = 114
+    CREDIT_ACCOUNT_ID_MUST_NOT_BE_INT_MAX = 115
+    ACCOUNTS_MUST_BE_DIFFERENT = 116
+    PENDING_ID_MUST_BE_ZERO = 117
+    CLOSING_TRANSFER_MUST_BE_PENDING = 118
+    DEBIT_ACCOUNT_NOT_FOUND = 119
+    CREDIT_ACCOUNT_NOT_FOUND = 120
+    ACCOUNTS_MUST_HAVE_THE_SAME_LEDGER = 121
+    TRANSFER_MUST_HAVE_THE_SAME_LEDGER_AS_ACCOUNTS = 122
+    IMPORTED_EVENT_TIMESTAMP_MUST_POSTDATE_DEBIT_ACCOUNT = 123
+    IMPORTED_EVENT_TIMESTAMP_MUST_POSTDATE_CREDIT_ACCOUNT = 124
+    IMPORTED_EVENT_TIMEOUT_MUST_BE_ZERO = 125
+    OVERFLOWS_DEBITS_PENDING = 126
+    OVERFLOWS_CREDITS_PENDING = 127
+    OVERFLOWS_DEBITS_POSTED = 128
+    OVERFLOWS_CREDITS_POSTED = 129
+    OVERFLOWS_DEBITS = 130
+    OVERFLOWS_CREDITS = 131
+    OVERFLOWS_TIMEOUT = 132
+    EXCEEDS_CREDITS = 133
+    EXCEEDS_DEBITS = 134
+    RISK_LEDGER_HALTED = 160
+    RISK_LEDGER_CLOSED = 161
+    RISK_LEDGER_AMOUNT_EXCEEDED = 162
+    RISK_DEBIT_ACCOUNT_FROZEN = 163
+    RISK_CREDIT_ACCOUNT_FROZEN = 164
+    RISK_PAIR_BLOCKED = 165
+    RISK_DEBIT_AMOUNT_EXCEEDED = 166
+    RISK_CREDIT_AMOUNT_EXCEEDED = 167
+    RISK_DEBIT_RATE_EXCEEDED = 168
+    RISK_SPEND_AMOUNT_EXCEEDED = 169
+    RISK_SPEND_COUNT_EXCEEDED = 170
+    OK = 192
+    FOUND = 193
+    NOT_FOUND = 194
+    ACCOUNT_NOT_FOUND = 195
+    INVALID_POLICY = 196
+    POLICIES_FULL = 197
+    QUEUED = 208
+    TRANSFER_NOT_FOUND = 209
+    TRANSFER_NOT_QUEUED = 210
+    OVERFLOWS_BALANCES = 211
+    EXISTS_WITH_DIFFERENT_FIELDS = 224
+    LEDGERS_MUST_BE_DIFFERENT = 225
+    LOT_MUST_NOT_BE_ZERO = 226
+    TICK_MUST_NOT_BE_ZERO = 227
+    MAKER_FEE_MUST_NOT_EXCEED_TAKER_FEE = 228
+    ACCOUNT_HAS_DIFFERENT_LEDGER = 229
+    ACCOUNT_MUST_NOT_HAVE_LIMITS = 230
+    MARKETS_FULL = 231
+    MARKET_NOT_FOUND = 240
+    QUANTITY_MUST_NOT_BE_ZERO = 241
+    PRICE_MUST_NOT_BE_ZERO = 242
+    PRICE_MUST_BE_ZERO = 243
+    BUDGET_MUST_NOT_BE_ZERO = 244
+    BUDGET_MUST_BE_ZERO = 245
+    TIMEOUT_RESERVED_FOR_GTC = 246
+    PRICE_MUST_COVER_FEE = 247
+    BASE_ACCOUNT_NOT_FOUND = 248
+    QUOTE_ACCOUNT_NOT_FOUND = 249
+    BASE_ACCOUNT_HAS_DIFFERENT_LEDGER = 250
+    QUOTE_ACCOUNT_HAS_DIFFERENT_LEDGER = 251
+    ACCOUNT_BELONGS_TO_MARKET = 252
+    ACCOUNT_MUST_NOT_LIMIT_CREDITS = 253
+    BASE_ACCOUNT_ALREADY_CLOSED = 254
+    QUOTE_ACCOUNT_ALREADY_CLOSED = 255
+    MARKET_CLOSED = 256
+    OVERFLOWS_AMOUNT = 257
+    WOULD_TAKE = 258
+    WOULD_NOT_FILL = 259
+    ORDERS_FULL = 260
+    ORDER_NOT_FOUND = 272
+    ORDER_ALREADY_FILLED = 273
+    ORDER_ALREADY_CANCELLED = 274
+    NOTHING_TO_AMEND = 275
+    QUANTITY_MUST_BE_LOWER = 276
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the command did what it asks for, now or before."""
+        return self in _SUCCESSES
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether nothing was changed for a reason that the status names."""
+        return self not in _SUCCESSES and self is not Status.NOT_FOUND
+
+
+_SUCCESSES = frozenset(
+    {Status.CREATED, Status.EXISTS, Status.QUEUED, Status.OK, Status.FOUND}
+)
+
+
+class AccountFlags(IntFlag):
+    """Flags of an account."""
+
+    NONE = 0
+    LINKED = 1 << 0
+    DEBITS_MUST_NOT_EXCEED_CREDITS = 1 << 1
+    CREDITS_MUST_NOT_EXCEED_DEBITS = 1 << 2
+    HISTORY = 1 << 3
+    IMPORTED = 1 << 4
+    CLOSED = 1 << 5
+
+
+class TransferFlags(IntFlag):
+    """Flags of a transfer."""
+
+    NONE = 0
+    LINKED = 1 << 0
+    PENDING = 1 << 1
+    POST_PENDING_TRANSFER = 1 << 2
+    VOID_PENDING_TRANSFER = 1 << 3
+    BALANCING_DEBIT = 1 << 4
+    BALANCING_CREDIT = 1 << 5
+    CLOSING_DEBIT = 1 << 6
+    CLOSING_CREDIT = 1 << 7
+    IMPORTED = 1 << 8
+    QUEUE = 1 << 9
+    URGENT = 1 << 10
+
+
+class EventKind(IntEnum):
+    """What an event tells: a body that a look-up found, or an effect of a command."""
+
+    ACCOUNT = 1
+    TRANSFER = 2
+    ORDER = 3
+    MARKET = 4
+    BIDS = 5
+    ASKS = 6
+    QUEUE = 7
+    TRANSFER_EXPIRED = 16
+    TRANSFER_SETTLED = 17
+    TRANSFER_DROPPED = 18
+    TRADE = 19
+    ORDER_CANCELLED = 20
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether it is an effect of a command, and no body of a look-up."""
+        return self >= EventKind.TRANSFER_EXPIRED
+
+
+class ErrorCode(IntEnum):
+    """Why the engine ends a connection."""
+
+    BAD_MAGIC = 1
+    UNSUPPORTED_VERSION = 2
+    UNEXPECTED_MESSAGE = 3
+    BAD_LENGTH = 4
+    BAD_CHECKSUM = 5
+    BAD_OP = 6
+    BAD_COUNT = 7
+    RESERVED_NOT_ZERO = 8
+    BAD_VALUE = 9
+    TOO_MANY_SESSIONS = 10
+    NOT_READING = 11
+    SUPERSEDED = 12
+    UNKNOWN_SESSION = 13
+    SEQUENCE_AHEAD = 14
+    OTHER_HISTORY = 15
+    SESSIONS_FULL = 16
+    REQUEST_NOT_INCREASING = 17
+    UNAUTHENTICATED = 18
+    NOT_ALLOWED = 19
+    HELLO_TIMEOUT = 20
+    IDLE_TIMEOUT = 21
+    RATE_LIMITED = 22
+    TOO_FAR_BEHIND = 23
+    NO_OUTCOME_LOG = 24
+    UNKNOWN_SUBSCRIPTION = 25
+    SUBSCRIPTION_DROPPED = 26
+    STOPPING = 27
+    TOO_MANY_CONNECTIONS = 28
+    TOO_MANY_SUBSCRIPTIONS = 29
+    SUBSCRIPTION_SUPERSEDED = 30
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the same may go well later, without a change of anything."""
+        return self in _TEMPORARY
+
+
+_TEMPORARY = frozenset(
+    {
+        ErrorCode.TOO_MANY_SESSIONS,
+        ErrorCode.NOT_READING,
+        ErrorCode.HELLO_TIMEOUT,
+        ErrorCode.IDLE_TIMEOUT,
+        ErrorCode.RATE_LIMITED,
+        ErrorCode.STOPPING,
+        ErrorCode.TOO_MANY_CONNECTIONS,
+        ErrorCode.TOO_MANY_SUBSCRIPTIONS,
+    }
+)
+
+
+class PendingStatus(IntEnum):
+    """See docs/protocol.md."""
+
+    PENDING = 1
+    POSTED = 2
+    VOIDED = 3
+    EXPIRED = 4
+
+
+class QueueStatus(IntEnum):
+    """See docs/protocol.md."""
+
+    SETTLED = 1
+    QUEUED = 2
+    CANCELLED = 3
+    EXPIRED = 4
+    DROPPED = 5
+
+
+class OrderStatus(IntEnum):
+    """See docs/protocol.md."""
+
+    OPEN = 1
+    FILLED = 2
+    CANCELLED = 3
+
+
+class SettledBy(IntEnum):
+    """See docs/protocol.md."""
+
+    RELEASE = 1
+    OFFSET = 2
+    RESOLUTION = 3
+
+
+class CancelReason(IntEnum):
+    """See docs/protocol.md."""
+
+    EXPIRED = 1
+    SELF_TRADE = 2
+    ACCOUNT_CLOSED = 3
+    OVERFLOW = 4
+
+
+class Side(IntEnum):
+    """See docs/protocol.md."""
+
+    BUY = 1
+    SELL = 2
+
+
+class TimeInForce(IntEnum):
+    """How long an order stays in its book."""
+
+    GTC = 0
+    IOC = 1
+    FOK = 2
+    FOK_BUDGET = 3
+
+
+class Frozen(IntEnum):
+    """Which side of an account is frozen."""
+
+    NONE = 0
+    DEBITS = 1
+    CREDITS = 2
+    ALL = 3
