@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use zerocopy::FromBytes;
 
 use super::format::{
-    HEADER_BYTES, LogFileHeader, LogFrameHeader, PAYLOAD_BYTES_MAX, log_name, log_of_name,
+    FRAME_ZEROS, HEADER_BYTES, LogFileHeader, LogFrameHeader, PAYLOAD_BYTES_MAX, log_name,
+    log_of_name,
 };
 use crate::error::{Fault, JournalError};
-use ringfence_types::{Event, Outcome};
+use ringfence_types::{Event, Origin, Outcome};
 
 /// Bytes that are looked through at a time for a frame.
 const WINDOW_BYTES: usize = 1024 * 1024;
@@ -146,23 +147,31 @@ impl LogFile {
 /// Whether these bytes, at any alignment, can be the header of a frame.
 fn could_begin(bytes: &[u8]) -> bool {
     // Most are found out here, without a copy.
-    let ends_in_zeros = bytes[HEADER_BYTES - 40..].iter().all(|&byte| byte == 0);
+    let ends_in_zeros = bytes[HEADER_BYTES - FRAME_ZEROS..].iter().all(|&byte| byte == 0);
     ends_in_zeros
         && LogFrameHeader::read_from_bytes(bytes).is_ok_and(|header| header.is_plausible())
 }
 
 /// The outcomes and the events of a frame.
-pub(super) fn split(header: &LogFrameHeader, payload: &[u8]) -> (Vec<Outcome>, Vec<Event>) {
-    let (outcomes, events) = payload.split_at(header.outcomes as usize * size_of::<Outcome>());
-    (read_all(outcomes), read_all(events))
+pub(super) fn split(
+    header: &LogFrameHeader,
+    payload: &[u8],
+) -> (Vec<Outcome>, Vec<Event>, Vec<Origin>) {
+    let (outcomes, rest) = payload.split_at(header.outcomes as usize * size_of::<Outcome>());
+    let (events, origins) = rest.split_at(header.events as usize * size_of::<Event>());
+    (read_all(outcomes), read_all(events), read_all(origins))
 }
 
-/// The command that the last event of a frame belongs to, if it has events.
+/// The command that the last event or origin of a frame belongs to, if it has any.
 pub(super) fn last_event_sequence(header: &LogFrameHeader, payload: &[u8]) -> Option<u64> {
-    (header.events > 0).then(|| {
-        let (_, event) = Event::read_from_suffix(payload).expect("a frame holds whole events");
+    let origins_bytes = header.origins as usize * size_of::<Origin>();
+    let (rest, origins) = payload.split_at(payload.len() - origins_bytes);
+    let origin = Origin::read_from_suffix(origins).ok().map(|(_, origin)| origin.first_sequence);
+    let event = (header.events > 0).then(|| {
+        let (_, event) = Event::read_from_suffix(rest).expect("a frame holds whole events");
         event.goes_before()
-    })
+    });
+    event.max(origin)
 }
 
 fn read_all<T: FromBytes>(bytes: &[u8]) -> Vec<T> {

@@ -3,10 +3,10 @@
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use crate::error::Fault;
-use ringfence_types::{Event, Outcome};
+use ringfence_types::{Event, Origin, Outcome};
 
 /// Version of the format that this program writes.
-pub const LOG_VERSION: u32 = 1;
+pub const LOG_VERSION: u32 = 2;
 /// What a file begins with.
 pub const LOG_MAGIC: [u8; 8] = *b"RINGOUTC";
 /// The header of a file and that of a frame, in bytes.
@@ -15,6 +15,9 @@ pub const HEADER_BYTES: usize = 64;
 pub const FRAME_OUTCOME_BYTES: usize = 256 * 1024;
 /// Longest payload of a frame that a reader takes, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 2 * FRAME_OUTCOME_BYTES;
+
+/// Zeros at the end of the header of a frame.
+pub(super) const FRAME_ZEROS: usize = 36;
 
 const _: () = assert!(size_of::<LogFileHeader>() == HEADER_BYTES);
 const _: () = assert!(size_of::<LogFrameHeader>() == HEADER_BYTES);
@@ -56,8 +59,10 @@ pub struct LogFrameHeader {
     /// 1 if the outcomes were final when the frame was written: their commands were on stable
     /// storage before they left. Else 0: nothing is known.
     pub is_final: u32,
+    /// Origins.
+    pub origins: u32,
     /// Zero.
-    pub reserved: [u8; 40],
+    pub reserved: [u8; FRAME_ZEROS],
 }
 
 impl LogFileHeader {
@@ -106,7 +111,9 @@ impl LogFrameHeader {
     /// Length of what follows the header, in bytes.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
-        self.outcomes as usize * size_of::<Outcome>() + self.events as usize * size_of::<Event>()
+        self.outcomes as usize * size_of::<Outcome>()
+            + self.events as usize * size_of::<Event>()
+            + self.origins as usize * size_of::<Origin>()
     }
 
     /// Length of the frame, header included, in bytes.
@@ -123,9 +130,9 @@ impl LogFrameHeader {
 
     /// Whether it can be a frame's header, as far as can be said without the checksum.
     pub(super) fn is_plausible(&self) -> bool {
-        self.reserved == [0; 40]
+        self.reserved == [0; FRAME_ZEROS]
             && self.is_final <= 1
-            && self.outcomes | self.events != 0
+            && self.outcomes | self.events | self.origins != 0
             && (1..u64::MAX / 2).contains(&self.first_sequence)
             && self.payload_bytes() <= PAYLOAD_BYTES_MAX
     }
@@ -142,6 +149,7 @@ pub struct Frame {
     first_sequence: u64,
     outcomes: Vec<Outcome>,
     events: Vec<Event>,
+    origins: Vec<Origin>,
 }
 
 impl Frame {
@@ -152,20 +160,22 @@ impl Frame {
             first_sequence: 0,
             outcomes: Vec::with_capacity(FRAME_OUTCOME_BYTES / size_of::<Outcome>() + 1),
             events: Vec::with_capacity(FRAME_OUTCOME_BYTES / size_of::<Event>() + 1),
+            origins: Vec::with_capacity(FRAME_OUTCOME_BYTES / size_of::<Origin>() + 1),
         }
     }
 
     /// Whether it holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.outcomes.is_empty() && self.events.is_empty()
+        self.outcomes.is_empty() && self.events.is_empty() && self.origins.is_empty()
     }
 
     /// Whether it is time to write it.
     #[inline]
     #[must_use]
     pub fn is_full(&self) -> bool {
-        size_of_val(&self.outcomes[..]) + size_of_val(&self.events[..]) >= FRAME_OUTCOME_BYTES
+        let outcomes_and_events = size_of_val(&self.outcomes[..]) + size_of_val(&self.events[..]);
+        outcomes_and_events + size_of_val(&self.origins[..]) >= FRAME_OUTCOME_BYTES
     }
 
     /// Sequence of the first outcome, or of the command that its events belong to.
@@ -178,6 +188,15 @@ impl Frame {
     #[must_use]
     pub fn last_sequence(&self) -> u64 {
         self.first_sequence + self.outcomes.len() as u64 - 1
+    }
+
+    /// Adds whose the batch is whose first outcome is the next one.
+    #[inline]
+    pub fn origin(&mut self, origin: &Origin) {
+        if self.is_empty() {
+            self.first_sequence = origin.first_sequence;
+        }
+        self.origins.push(*origin);
     }
 
     /// Adds an event. The outcome of its command follows.
@@ -202,6 +221,7 @@ impl Frame {
     pub fn clear(&mut self) {
         self.outcomes.clear();
         self.events.clear();
+        self.origins.clear();
     }
 
     /// Its bytes, header included, appended to `out`.
@@ -212,11 +232,13 @@ impl Frame {
             first_sequence: self.first_sequence,
             events: self.events.len() as u32,
             is_final: u32::from(is_final),
+            origins: self.origins.len() as u32,
             ..LogFrameHeader::new_zeroed()
         };
         out.extend_from_slice(header.as_bytes());
         out.extend_from_slice(self.outcomes.as_bytes());
         out.extend_from_slice(self.events.as_bytes());
+        out.extend_from_slice(self.origins.as_bytes());
         header.checksum = header.sum(journal_id, &out[start + HEADER_BYTES..]);
         out[start..start + 4].copy_from_slice(&header.checksum.to_le_bytes());
     }

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use super::file::{LogFile, file_sequences, split};
 use super::format::HEADER_BYTES;
 use crate::error::{Fault, JournalError};
-use ringfence_types::{Event, Outcome};
+use ringfence_types::{Event, Origin, Outcome};
 
 /// One thing that a log holds, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogEntry {
+    /// Whose the batch is whose events and outcomes follow.
+    Origin(Origin),
     /// An event. The outcome of its command follows.
     Event(Event),
     /// The outcome of the command with this sequence.
@@ -30,9 +32,11 @@ pub struct LogReader {
     payload: Vec<u8>,
     outcomes: Vec<Outcome>,
     events: Vec<Event>,
+    origins: Vec<Origin>,
     first_sequence: u64,
     next_outcome: usize,
     next_event: usize,
+    next_origin: usize,
 }
 
 impl LogReader {
@@ -53,9 +57,11 @@ impl LogReader {
             payload: Vec::new(),
             outcomes: Vec::new(),
             events: Vec::new(),
+            origins: Vec::new(),
             first_sequence: 0,
             next_outcome: 0,
             next_event: 0,
+            next_origin: 0,
         })
     }
 
@@ -67,8 +73,15 @@ impl LogReader {
     pub fn next_entry(&mut self) -> Result<Option<LogEntry>, JournalError> {
         loop {
             let sequence = self.first_sequence + self.next_outcome as u64;
+            let is_at_the_end = self.next_outcome == self.outcomes.len();
+            if let Some(origin) = self.origins.get(self.next_origin)
+                && (origin.first_sequence <= sequence || is_at_the_end)
+            {
+                self.next_origin += 1;
+                return Ok(Some(LogEntry::Origin(*origin)));
+            }
             if let Some(event) = self.events.get(self.next_event)
-                && (event.goes_before() <= sequence || self.next_outcome == self.outcomes.len())
+                && (event.goes_before() <= sequence || is_at_the_end)
             {
                 self.next_event += 1;
                 return Ok(Some(LogEntry::Event(*event)));
@@ -119,8 +132,8 @@ impl LogReader {
         if expected != found {
             return Err(file.damaged(self.offset, Fault::Sequence { expected, found }));
         }
-        (self.outcomes, self.events) = split(&header, &self.payload);
-        (self.next_outcome, self.next_event) = (0, 0);
+        (self.outcomes, self.events, self.origins) = split(&header, &self.payload);
+        (self.next_outcome, self.next_event, self.next_origin) = (0, 0, 0);
         self.first_sequence = header.first_sequence;
         self.last_sequence += u64::from(header.outcomes);
         self.offset += header.frame_bytes();
@@ -171,7 +184,7 @@ mod tests {
             ("empty", Vec::new(), 0, "the file ends within a header or a frame"),
             ("no log", b"x".repeat(500), 0, "the file does not begin as a file of its kind does"),
             ("of another journal", other, 0, "of the journal 0707070707070707"),
-            ("version", flipped(8), 0, "version 0 of the format, expected 1"),
+            ("version", flipped(8), 0, "version 3 of the format, expected 2"),
             ("a sequence", flipped(second + 8), second, "checksum 0x"),
             ("an outcome", flipped(second + 70), second, "checksum 0x"),
             ("a frame missing", without_second, second, "sequence 3, expected 2"),

@@ -21,7 +21,7 @@ use super::Sink;
 use ringfence_journal::JournalError;
 use ringfence_journal::outcomes::{Frame, Log};
 use ringfence_ring::Bell;
-use ringfence_types::{Event, Outcome};
+use ringfence_types::{Event, Origin, Outcome};
 
 /// Frames that may be on their way to the disk: 16 MiB.
 const FRAMES: usize = 64;
@@ -128,6 +128,14 @@ impl<K: Sink> Sink for Logged<K> {
 
     fn notice(&mut self, notice: K::Notice) {
         self.inner.notice(notice);
+    }
+
+    fn origin(&mut self, origin: &Origin) {
+        self.inner.origin(origin);
+        if !self.log.is_behind {
+            self.log.frame.origin(origin);
+            self.log.check();
+        }
     }
 
     #[inline]

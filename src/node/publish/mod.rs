@@ -15,7 +15,7 @@ pub use logged::Logged;
 pub use text::TextSink;
 
 use ringfence_ring::Bell;
-use ringfence_types::{Event, Outcome};
+use ringfence_types::{Event, Origin, Outcome};
 
 /// What takes the outcomes that leave the pipeline.
 pub trait Sink: Send {
@@ -24,6 +24,12 @@ pub trait Sink: Send {
 
     /// Something that the source had to say here.
     fn notice(&mut self, notice: Self::Notice);
+
+    /// Whose the batch is whose events and outcomes follow; only of one that says something of
+    /// itself.
+    fn origin(&mut self, origin: &Origin) {
+        let _ = origin;
+    }
 
     /// The next event.
     fn event(&mut self, event: &Event);

@@ -6,7 +6,7 @@ use ringfence_codec::text;
 use ringfence_engine::OutcomeSink;
 use ringfence_journal::JournalError;
 use ringfence_journal::outcomes::{LogEntry, LogReader};
-use ringfence_types::{Event, Op, Outcome, Status};
+use ringfence_types::{Event, Op, Origin, Outcome, Request, Status};
 
 /// Compares what a replay gives with what the log holds.
 pub struct Compare {
@@ -117,6 +117,7 @@ impl Compare {
 
 fn sequence_of(entry: &LogEntry) -> u64 {
     match entry {
+        LogEntry::Origin(origin) => origin.first_sequence,
         LogEntry::Event(event) => event.goes_before(),
         LogEntry::Outcome(sequence, _) => *sequence,
     }
@@ -124,6 +125,10 @@ fn sequence_of(entry: &LogEntry) -> u64 {
 
 fn show(entry: &LogEntry) -> String {
     match entry {
+        LogEntry::Origin(origin) => {
+            let Request { session, number, tag, .. } = origin.request;
+            format!("request {number} of session {session} with tag {tag}")
+        }
         LogEntry::Event(event) => format!("an event of kind {}", event.kind),
         LogEntry::Outcome(sequence, outcome) => {
             if Status::from_number(outcome.status).is_none()
@@ -139,6 +144,10 @@ fn show(entry: &LogEntry) -> String {
 }
 
 impl OutcomeSink for Compare {
+    fn origin(&mut self, origin: &Origin) {
+        self.compare(LogEntry::Origin(*origin));
+    }
+
     fn event(&mut self, event: &Event) {
         self.compare(LogEntry::Event(Event { session: 0, ..*event }));
     }

@@ -3,7 +3,7 @@
 use ringfence_engine::OutcomeSink;
 use ringfence_journal::JournalError;
 use ringfence_journal::outcomes::{Frame, Log};
-use ringfence_types::{Event, Outcome};
+use ringfence_types::{Event, Origin, Outcome};
 
 /// Puts the outcomes that the log lacks into it, as a replay gives them.
 pub(crate) struct Remake {
@@ -37,6 +37,12 @@ impl Remake {
 }
 
 impl OutcomeSink for Remake {
+    fn origin(&mut self, origin: &Origin) {
+        if origin.first_sequence > self.has {
+            self.frame.origin(origin);
+        }
+    }
+
     fn event(&mut self, event: &Event) {
         if event.goes_before() > self.has {
             self.frame.event(event);
