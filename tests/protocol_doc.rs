@@ -270,6 +270,25 @@ fn every_error_is_listed_with_its_number() {
         ErrorCode::BadValue,
         ErrorCode::TooManySessions,
         ErrorCode::NotReading,
+        ErrorCode::Superseded,
+        ErrorCode::UnknownSession,
+        ErrorCode::SequenceAhead,
+        ErrorCode::OtherHistory,
+        ErrorCode::SessionsFull,
+        ErrorCode::RequestNotIncreasing,
+        ErrorCode::Unauthenticated,
+        ErrorCode::NotAllowed,
+        ErrorCode::HelloTimeout,
+        ErrorCode::IdleTimeout,
+        ErrorCode::RateLimited,
+        ErrorCode::TooFarBehind,
+        ErrorCode::NoOutcomeLog,
+        ErrorCode::UnknownSubscription,
+        ErrorCode::SubscriptionDropped,
+        ErrorCode::Stopping,
+        ErrorCode::TooManyConnections,
+        ErrorCode::TooManySubscriptions,
+        ErrorCode::SubscriptionSuperseded,
     ];
     let listed: Vec<u16> =
         rows(&["code", "meaning"]).iter().map(|row| row[0].parse().unwrap()).collect();
@@ -309,18 +328,18 @@ fn constant(folder: &Path, name: &str) -> Option<u64> {
 fn limits_are_those_of_the_code() {
     let listed: Vec<String> =
         rows(&["limit", "value"]).iter().map(|row| row[1].replace(',', "")).collect();
-    let in_node = |name: &str| {
-        let found = constant(Path::new("src/node"), name);
-        found.unwrap_or_else(|| panic!("there is no constant {name} in src/node"))
+    let in_server = |name: &str| {
+        let found = constant(Path::new("src/server"), name);
+        found.unwrap_or_else(|| panic!("there is no constant {name} in src/server"))
     };
     let in_wire = constant(Path::new("src/codec/wire"), "ERROR_TEXT_BYTES_MAX").unwrap();
     let known = [
         BATCH_COMMANDS_MAX as u64,
         MESSAGE_BYTES_MAX as u64,
-        in_node("IN_FLIGHT_COMMANDS_MAX"),
-        in_node("SESSIONS_MAX"),
+        in_server("IN_FLIGHT_COMMANDS_MAX"),
+        in_server("SESSIONS_MAX"),
         in_wire,
-        in_node("OWED_BYTES_MAX"),
+        in_server("OWED_BYTES_MAX"),
         LEVELS_SHOWN as u64,
     ];
     for (listed, known) in listed.iter().zip(known) {

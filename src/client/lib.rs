@@ -50,7 +50,7 @@ mod submit;
 
 pub use error::ClientError;
 pub use receiver::{Answer, Received, Receiver};
-pub use ringfence_codec::wire::{Hello, ServerError, Violation};
+pub use ringfence_codec::wire::{EngineHello, ServerError, Violation};
 pub use ringfence_codec::{Address, AddressError};
 pub use ringfence_types as types;
 pub use sender::Sender;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::ClientError;
 use super::connection::Connection;
-use ringfence_codec::wire::{Hello, Reply, ReplyDecoder, Violation};
+use ringfence_codec::wire::{EngineHello, Reply, ReplyDecoder, Violation};
 use ringfence_types::{BATCH_COMMANDS_MAX, Event, Outcome};
 
 /// Most bodies of one look-up: those of a market.
@@ -107,7 +107,8 @@ impl Receiver {
                     self.outcomes.extend(outcomes);
                 }
                 Ok(Some(Reply::Error(error))) => return Err(self.connection.refused(error)),
-                Ok(Some(Reply::Hello(_))) => return Err(self.out_of_turn()),
+                Ok(Some(Reply::Heartbeat)) => {}
+                Ok(Some(_)) => return Err(self.out_of_turn()),
                 Err(violation) => return Err(self.connection.violated(violation)),
             }
         }
@@ -126,7 +127,7 @@ impl Receiver {
     }
 
     /// What the engine says first.
-    pub(super) fn receive_hello(&mut self) -> Result<Hello, ClientError> {
+    pub(super) fn receive_hello(&mut self) -> Result<EngineHello, ClientError> {
         loop {
             match self.decoder.next_reply() {
                 Ok(None) => self.read()?,

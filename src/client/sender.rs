@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::ClientError;
 use super::connection::Connection;
-use ringfence_codec::wire::{Hello, encode_batch, encode_hello};
-use ringfence_types::{BATCH_COMMANDS_MAX, Command, Op};
+use ringfence_codec::wire::{ClientHello, encode_batch, encode_client_hello};
+use ringfence_types::{BATCH_COMMANDS_MAX, Command, Op, Request};
 
 /// The half of a session that sends. Dropping both halves ends the session.
 #[derive(Debug)]
@@ -19,9 +19,9 @@ pub struct Sender {
 
 impl Sender {
     /// A sender that greets the engine with its first bytes.
-    pub(super) fn greeting(connection: Arc<Connection>, wish: &Hello) -> Sender {
+    pub(super) fn greeting(connection: Arc<Connection>, wish: &ClientHello) -> Sender {
         let mut unsent = Vec::new();
-        encode_hello(wish, &mut unsent);
+        encode_client_hello(wish, &mut unsent);
         Sender { connection, unsent }
     }
 
@@ -42,7 +42,7 @@ impl Sender {
         if !is_batch {
             return Err(ClientError::NotABatch);
         }
-        encode_batch(batch, &mut self.unsent);
+        encode_batch(batch, &Request::NONE, &mut self.unsent);
         Ok(self.unsent.len())
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::{Address, Answer, ClientError, Receiver, Sender};
-use ringfence_codec::wire::Hello;
+use ringfence_codec::wire::{ClientHello, EngineHello};
 use ringfence_types::Command;
 
 /// What a session asks for.
@@ -25,7 +25,7 @@ pub struct Options {
 pub struct Client {
     sender: Sender,
     receiver: Receiver,
-    hello: Hello,
+    hello: EngineHello,
 }
 
 impl Client {
@@ -47,7 +47,7 @@ impl Client {
     pub fn connect_with(address: &Address, options: Options) -> Result<Client, ClientError> {
         let connection = Arc::new(Connection::open(address)?);
         let Options { events, in_flight_commands_max } = options;
-        let wish = Hello { batch_commands_max: 0, in_flight_commands_max, events };
+        let wish = ClientHello { in_flight_commands_max, events, ..ClientHello::default() };
         let mut sender = Sender::greeting(Arc::clone(&connection), &wish);
         let mut receiver = Receiver::new(connection);
         let hello = sender.flush().and_then(|()| receiver.receive_hello());
@@ -58,7 +58,7 @@ impl Client {
 
     /// What the engine allows.
     #[must_use]
-    pub fn hello(&self) -> Hello {
+    pub fn hello(&self) -> EngineHello {
         self.hello
     }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::*;
 use ringfence_codec::wire::{
-    ErrorCode, Hello, ReplyEncoder, Request, RequestDecoder, encode_error, encode_hello,
+    ClientMessage, EngineHello, ErrorCode, ReplyEncoder, RequestDecoder, encode_engine_hello,
+    encode_error,
 };
 use ringfence_types::*;
 
@@ -39,7 +40,7 @@ impl<T: Read + Write + Send> Socket for T {}
 fn serve(mut socket: Box<dyn Socket>, toy: Toy) {
     let mut out = Vec::new();
     match toy {
-        Toy::Full => encode_error(ErrorCode::TooManySessions, "no room", &mut out),
+        Toy::Full => encode_error(ErrorCode::TooManySessions, 0, "no room", &mut out),
         Toy::Stranger => {
             out.extend_from_slice(b"220 mail.example.org ESMTP ready, as it were\r\n\r\n")
         }
@@ -59,11 +60,14 @@ fn serve(mut socket: Box<dyn Socket>, toy: Toy) {
         decoder.frames().advance(count);
         let mut replies = ReplyEncoder::new();
         let mut over = false;
-        while let Some(request) = decoder.next_request().unwrap() {
-            if let Request::Hello(_) = request {
-                let hello =
-                    Hello { batch_commands_max: 8192, in_flight_commands_max: 8192, events: false };
-                encode_hello(&hello, &mut out);
+        while let Some(request) = decoder.next_message().unwrap() {
+            if let ClientMessage::Hello(_) = request {
+                let hello = EngineHello {
+                    batch_commands_max: 8192,
+                    in_flight_commands_max: 8192,
+                    ..EngineHello::default()
+                };
+                encode_engine_hello(&hello, &mut out);
             }
             for command in request.commands(1) {
                 let (Toy::DiesAfter(most) | Toy::RefusesAfter(most)) = toy else {
@@ -79,7 +83,7 @@ fn serve(mut socket: Box<dyn Socket>, toy: Toy) {
         }
         replies.finish(&mut out);
         if over && matches!(toy, Toy::RefusesAfter(_)) {
-            encode_error(ErrorCode::BadValue, "field frozen has no such value", &mut out);
+            encode_error(ErrorCode::BadValue, 0, "field frozen has no such value", &mut out);
         }
         socket.write_all(&out).unwrap();
         out.clear();

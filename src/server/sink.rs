@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use crate::notice::SessionNotice;
 use crate::session::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session};
-use ringfence_codec::wire::{ErrorCode, Hello, ReplyEncoder, encode_error, encode_hello};
+use ringfence_codec::wire::{
+    EngineHello, ErrorCode, ReplyEncoder, encode_engine_hello, encode_error,
+};
 use ringfence_node::publish::Sink;
 use ringfence_ring::Bell;
 use ringfence_types::{BATCH_COMMANDS_MAX, Event, Outcome};
@@ -124,18 +126,19 @@ impl Sink for SocketSink {
             SessionNotice::Greeted { session, events } => {
                 let Some(writing) = self.of(session) else { return };
                 writing.wants_events = events;
-                let hello = Hello {
+                let hello = EngineHello {
                     batch_commands_max: BATCH_COMMANDS_MAX as u32,
                     in_flight_commands_max: IN_FLIGHT_COMMANDS_MAX,
                     events,
+                    ..EngineHello::default()
                 };
-                encode_hello(&hello, &mut writing.bytes);
+                encode_engine_hello(&hello, &mut writing.bytes);
             }
             SessionNotice::Ended { session, reason } => {
                 let Some(writing) = self.of(session) else { return };
                 writing.encoder.finish(&mut writing.bytes);
                 if let Some((code, text)) = reason {
-                    encode_error(code, &text, &mut writing.bytes);
+                    encode_error(code, 0, &text, &mut writing.bytes);
                 }
                 writing.ending = true;
             }
@@ -154,7 +157,7 @@ impl Sink for SocketSink {
         }
         if writing.bytes.len() - writing.written > OWED_BYTES_MAX {
             let text = format!("more than {OWED_BYTES_MAX} bytes are owed and not read");
-            encode_error(ErrorCode::NotReading, &text, &mut writing.bytes);
+            encode_error(ErrorCode::NotReading, 0, &text, &mut writing.bytes);
             writing.ending = true;
             writing.session.set_gone();
         }

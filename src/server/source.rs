@@ -23,7 +23,7 @@ use crate::session::{
     IN_FLIGHT_COMMANDS_MAX, Listener, SESSIONS_MAX, Session, SocketError, Stream,
 };
 use ringfence_codec::Address;
-use ringfence_codec::wire::{ErrorCode, Request, RequestDecoder};
+use ringfence_codec::wire::{ClientMessage, ErrorCode, Mode, RequestDecoder};
 use ringfence_node::gateway::{Clock, Intake, Progress, Pulse, Source, SourceError};
 use ringfence_node::{Gauge, Poller, Ready};
 use ringfence_ring::Bell;
@@ -183,7 +183,12 @@ impl SocketSource {
         let Some(id) = free else {
             let mut message = Vec::new();
             let text = format!("{SESSIONS_MAX} sessions are open");
-            ringfence_codec::wire::encode_error(ErrorCode::TooManySessions, &text, &mut message);
+            ringfence_codec::wire::encode_error(
+                ErrorCode::TooManySessions,
+                SESSIONS_MAX.into(),
+                &text,
+                &mut message,
+            );
             // A fresh socket has room for it; a client that is gone need not be told.
             drop(io::Write::write(&mut &stream, &message));
             return;
@@ -219,13 +224,18 @@ impl SocketSource {
             if unanswered >= u64::from(IN_FLIGHT_COMMANDS_MAX) || !intake.has_room_for_a_batch() {
                 return Ok(served);
             }
-            match reading.decoder.next_request() {
-                Ok(Some(Request::Hello(hello))) => {
+            match reading.decoder.next_message() {
+                Ok(Some(ClientMessage::Hello(hello))) => {
                     let events = hello.events;
+                    if hello.session != 0 || hello.mode != Mode::Commands {
+                        let text = "sessions with a name and subscriptions are not served here";
+                        let reason = Some((ErrorCode::NotAllowed, text.to_owned()));
+                        return Ok(end(reading, reason, &mut self.notices));
+                    }
                     self.notices.push_back(SessionNotice::Greeted { session: id, events });
                     served = Served::More;
                 }
-                Ok(Some(Request::Batch { op, bodies })) => {
+                Ok(Some(ClientMessage::Batch { op, bodies, .. })) => {
                     let taken =
                         intake.submit(op, id, clock_ns, bodies.len(), |index| &bodies[index])?;
                     assert!(taken.is_some(), "there was room for a batch");
@@ -234,6 +244,10 @@ impl SocketSource {
                         return Ok(Served::More);
                     }
                     served = Served::More;
+                }
+                Ok(Some(ClientMessage::Heartbeat)) => {}
+                Ok(Some(ClientMessage::Subscribe(_) | ClientMessage::Acknowledge(_))) => {
+                    unreachable!("the decoder lets none pass where commands are sent")
                 }
                 Ok(None) => {
                     match (&reading.session.stream).read(reading.decoder.frames().spare()) {

@@ -6,7 +6,11 @@ use super::Violation;
 use ringfence_types::{BATCH_COMMANDS_MAX, Body};
 
 /// Longest message, in bytes: a full batch.
-pub const MESSAGE_BYTES_MAX: usize = HEADER_BYTES + BATCH_COMMANDS_MAX * size_of::<Body>();
+pub const MESSAGE_BYTES_MAX: usize =
+    HEADER_BYTES + BATCH_HEAD_BYTES + BATCH_COMMANDS_MAX * size_of::<Body>();
+
+/// Bytes between the header of a batch and its bodies.
+pub(super) const BATCH_HEAD_BYTES: usize = 32;
 
 /// Bytes of the header of every message.
 pub(super) const HEADER_BYTES: usize = size_of::<MessageHeader>();
@@ -18,6 +22,12 @@ pub(super) mod kind {
     pub const OUTCOMES: u8 = 3;
     pub const EVENT: u8 = 4;
     pub const ERROR: u8 = 5;
+    pub const SUBSCRIBE: u8 = 6;
+    pub const ACKNOWLEDGE: u8 = 7;
+    pub const HEARTBEAT: u8 = 8;
+    pub const ORIGIN: u8 = 9;
+    pub const PROGRESS: u8 = 10;
+    pub const COMMANDS: u8 = 11;
 }
 
 /// The start of every message.
@@ -94,18 +104,24 @@ pub(super) fn end(start: usize, out: &mut [u8]) {
 ///
 /// ```text
 ///   [ decoded | arrived | spare ]
-///   0       start      end      capacity, at least one longest message and READ_BYTES
+///   0       start      end      capacity
 /// ```
 ///
-/// `start` is a multiple of 16: messages are, and the buffer is aligned to 16.
+/// `start` is a multiple of 16: messages are, and the buffer is aligned to 16. The buffer begins
+/// small and grows with what arrives: to [`READ_BYTES`] where reads fill it, and to one message and
+/// [`READ_BYTES`] where the header of a longer one, checked, has come. It never shrinks.
 #[derive(Debug)]
 pub struct Frames {
-    words: Box<[u128]>,
+    words: Vec<u128>,
     start: usize,
     end: usize,
+    /// Bytes of the message that begins at `start`, as far as they are known: 0 before that.
+    expected: usize,
 }
 
-/// Least room that [`Frames::spare`] gives while less than a longest message has arrived, in bytes.
+/// Bytes with which a buffer begins.
+const FIRST_BYTES: usize = 4 * 1024;
+/// Bytes that a buffer of a busy stream has beside the message that is not yet whole.
 const READ_BYTES: usize = 64 * 1024;
 
 impl Default for Frames {
@@ -115,11 +131,22 @@ impl Default for Frames {
 }
 
 impl Frames {
-    /// An empty buffer; it never grows.
+    /// An empty buffer of 4 KiB.
     #[must_use]
     pub fn new() -> Frames {
-        let words = (MESSAGE_BYTES_MAX + READ_BYTES).div_ceil(size_of::<u128>());
-        Frames { words: vec![0; words].into_boxed_slice(), start: 0, end: 0 }
+        Frames { words: vec![0; FIRST_BYTES / size_of::<u128>()], start: 0, end: 0, expected: 0 }
+    }
+
+    /// Bytes of memory that it takes.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> usize {
+        size_of_val(&*self.words)
+    }
+
+    /// Bytes that arrived and were not yet taken out as messages.
+    #[must_use]
+    pub fn arrived(&self) -> &[u8] {
+        &self.words.as_bytes()[self.start..self.end]
     }
 
     /// Room for bytes that arrive; tell [`Frames::advance`] how many did. It is not empty once
@@ -129,12 +156,23 @@ impl Frames {
             self.start = 0;
             self.end = 0;
         }
-        let capacity = size_of_val(&*self.words);
-        if self.start > 0 && capacity - self.end < READ_BYTES {
+        let capacity = self.capacity_bytes();
+        let wanted = if self.expected > FIRST_BYTES {
+            self.expected + READ_BYTES
+        } else if self.end == capacity {
+            // The last read filled it: more comes at a time than there was room for.
+            (2 * capacity).min(READ_BYTES)
+        } else {
+            capacity
+        };
+        if self.start > 0 && self.start + wanted > capacity && capacity - self.end < READ_BYTES {
             // Within one message at most, as there is no whole one: each byte moves once.
             self.words.as_mut_bytes().copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
+        }
+        if wanted > capacity {
+            self.words.resize(wanted.div_ceil(size_of::<u128>()), 0);
         }
         &mut self.words.as_mut_bytes()[self.end..]
     }
@@ -146,7 +184,7 @@ impl Frames {
     /// If there is not so much room.
     pub fn advance(&mut self, bytes: usize) {
         let end = self.end + bytes;
-        assert!(end <= size_of_val(&*self.words));
+        assert!(end <= self.capacity_bytes());
         self.end = end;
     }
 
@@ -175,12 +213,16 @@ impl Frames {
         let Ok((header, _)) = MessageHeader::read_from_prefix(arrived) else { return Ok(None) };
         check_header(&header)?;
         let length = header.length as usize;
-        let Some(message) = arrived.get(..length) else { return Ok(None) };
+        let Some(message) = arrived.get(..length) else {
+            self.expected = length;
+            return Ok(None);
+        };
         let expected = crc32c::crc32c(&message[CHECKED_FROM..]);
         if header.checksum != expected {
             return Err(Violation::BadChecksum { found: header.checksum, expected });
         }
         self.start += length;
+        self.expected = 0;
         Ok(Some((header, &message[HEADER_BYTES..])))
     }
 }

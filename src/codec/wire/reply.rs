@@ -2,12 +2,11 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::hello;
 use super::message::{self, Frames, HEADER_BYTES, MessageHeader, kind};
-use super::{ErrorCode, Hello, Violation};
+use super::{EngineHello, ErrorCode, Origin, Progress, Subscribed, Violation, hello, subscription};
 use ringfence_types::{
-    BATCH_COMMANDS_MAX, CancelReason, Event, EventKind, Op, OrderStatus, Outcome, PendingStatus,
-    QueueStatus, SettledBy, Side, Status, TimeInForce,
+    BATCH_COMMANDS_MAX, Body, CancelReason, Event, EventKind, Op, OrderStatus, Outcome,
+    PendingStatus, QueueStatus, SettledBy, Side, Status, TimeInForce,
 };
 
 /// The head of a message of outcomes.
@@ -25,7 +24,9 @@ struct OutcomesHead {
 struct ErrorHead {
     /// An [`ErrorCode`], by its number.
     code: u16,
-    reserved: [u8; 14],
+    reserved: [u8; 6],
+    /// By the code.
+    value: u64,
 }
 
 const _: () = assert!(size_of::<OutcomesHead>() == 16);
@@ -34,13 +35,14 @@ const _: () = assert!(size_of::<ErrorHead>() == 16);
 /// Longest text of an error, in bytes.
 const ERROR_TEXT_BYTES_MAX: usize = 240;
 
-/// Appends an error, the last message of a session. A text of more than 240 bytes is cut.
-pub fn encode_error(code: ErrorCode, text: &str, out: &mut Vec<u8>) {
+/// Appends an error, the last message of a connection. `value` is a sequence, a version or a limit, by
+/// the code, else 0. A text of more than 240 bytes is cut.
+pub fn encode_error(code: ErrorCode, value: u64, text: &str, out: &mut Vec<u8>) {
     let boundary = |end: &usize| text.is_char_boundary(*end);
     let end = (0..=text.len().min(ERROR_TEXT_BYTES_MAX)).rfind(boundary).expect("0 is one");
     let text = &text[..end];
     let start = message::begin(kind::ERROR, 0, text.len() as u16, out);
-    out.extend_from_slice(ErrorHead { code: code as u16, reserved: [0; 14] }.as_bytes());
+    out.extend_from_slice(ErrorHead { code: code as u16, reserved: [0; 6], value }.as_bytes());
     out.extend_from_slice(text.as_bytes());
     out.resize(out.len().next_multiple_of(HEADER_BYTES), 0);
     message::end(start, out);
@@ -108,12 +110,14 @@ impl ReplyEncoder {
     }
 }
 
-/// Why the engine ends a session.
+/// Why the engine ends a connection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text} (error {code})")]
 pub struct ServerError {
     /// An [`ErrorCode`] by its number, or one that a later version added.
     pub code: u16,
+    /// A sequence, a version or a limit, by the code, else 0.
+    pub value: u64,
     /// For a person to read.
     pub text: String,
 }
@@ -122,7 +126,7 @@ pub struct ServerError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply<'a> {
     /// The first message.
-    Hello(Hello),
+    Hello(EngineHello),
     /// Outcomes of consecutive commands.
     Outcomes {
         /// Sequence of the first.
@@ -133,8 +137,27 @@ pub enum Reply<'a> {
     /// An event, which comes before the outcome of its command: the body of a look-up, or what the
     /// command brought about.
     Event(&'a Event),
-    /// The last message: why the session ends.
+    /// The last message: why the connection ends.
     Error(ServerError),
+    /// A sign of life.
+    Heartbeat,
+    /// Whose the batch is whose outcomes follow.
+    Origin(Origin),
+    /// The answer to a request for a subscription.
+    Subscribed(Subscribed),
+    /// How far the subscription is.
+    Progress(Progress),
+    /// The bodies of consecutive commands of one batch.
+    Commands {
+        /// Their operation.
+        op: Op,
+        /// Sequence of the first.
+        first_sequence: u64,
+        /// Timestamp of the first, in nanoseconds.
+        first_timestamp: u64,
+        /// 1 to [`BATCH_COMMANDS_MAX`].
+        bodies: &'a [Body],
+    },
 }
 
 /// Decodes the stream of an engine.
@@ -182,7 +205,7 @@ fn next<'a>(frames: &'a mut Frames, greeted: &mut bool) -> Result<Option<Reply<'
     Ok(Some(match header.kind {
         kind::HELLO => {
             *greeted = true;
-            Reply::Hello(hello::decode(body)?)
+            Reply::Hello(hello::decode_engine(&header, body)?)
         }
         kind::OUTCOMES => {
             let (head, outcomes) = OutcomesHead::read_from_prefix(body).expect("length checked");
@@ -205,11 +228,20 @@ fn next<'a>(frames: &'a mut Frames, greeted: &mut bool) -> Result<Option<Reply<'
         kind::ERROR => {
             let (head, padded) = ErrorHead::read_from_prefix(body).expect("length checked");
             let (text, padding) = padded.split_at(usize::from(header.count));
-            if head.reserved != [0; 14] || padding.iter().any(|byte| *byte != 0) {
+            if head.reserved != [0; 6] || padding.iter().any(|byte| *byte != 0) {
                 return Err(Violation::ReservedNotZero("error"));
             }
             let text = String::from_utf8_lossy(text).into_owned();
-            Reply::Error(ServerError { code: head.code, text })
+            Reply::Error(ServerError { code: head.code, value: head.value, text })
+        }
+        kind::HEARTBEAT => Reply::Heartbeat,
+        kind::ORIGIN => Reply::Origin(subscription::decode_origin(body)?),
+        kind::SUBSCRIBE => Reply::Subscribed(subscription::decode_subscribed(body)?),
+        kind::PROGRESS => Reply::Progress(subscription::decode_progress(body)),
+        kind::COMMANDS => {
+            let op = Op::from_number(header.op).expect("it was checked");
+            let (first_sequence, first_timestamp, bodies) = subscription::decode_commands(body);
+            Reply::Commands { op, first_sequence, first_timestamp, bodies }
         }
         _ => unreachable!("the header was checked"),
     }))
@@ -219,6 +251,9 @@ fn next<'a>(frames: &'a mut Frames, greeted: &mut bool) -> Result<Option<Reply<'
 fn check_header(header: &MessageHeader, greeted: bool) -> Result<(), Violation> {
     if !greeted && header.kind != kind::ERROR {
         return hello::check_header(header);
+    }
+    if let Some(bytes) = subscription::engine_body_bytes(header)? {
+        return header.expect_body(bytes);
     }
     if header.op != 0 {
         return Err(Violation::ReservedNotZero("header"));

@@ -1,23 +1,37 @@
-//! From client to engine: batches of commands.
+//! From client to engine: hellos, batches of commands, subscriptions.
 
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::message::{self, Frames, MessageHeader, kind};
-use super::{Hello, Violation, hello};
+use super::message::{self, BATCH_HEAD_BYTES, Frames, MessageHeader, kind};
+use super::{ClientHello, Mode, Subscribe, Violation, hello, subscription};
 use ringfence_types::{
     AccountPolicy, BATCH_COMMANDS_MAX, Body, Command, Frozen, LedgerPolicy, Op, PairPolicy,
-    PolicyLimits, Side, TimeInForce,
+    PolicyLimits, Request, Side, TimeInForce,
 };
 
-/// Appends `commands` as one batch. Of their headers only the operation is sent.
+/// What stands between the header of a batch and its bodies.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+struct BatchHead {
+    number: u64,
+    reserved: u64,
+    tag: u128,
+}
+
+const _: () = assert!(size_of::<BatchHead>() == BATCH_HEAD_BYTES);
+
+/// Appends `commands` as one batch. Of their headers only the operation is sent, of `request` number
+/// and tag: the session is that of the connection.
 ///
 /// # Panics
 ///
 /// If they are none, more than [`BATCH_COMMANDS_MAX`], or of more than one operation.
-pub fn encode_batch(commands: &[Command], out: &mut Vec<u8>) {
+pub fn encode_batch(commands: &[Command], request: &Request, out: &mut Vec<u8>) {
     assert!((1..=BATCH_COMMANDS_MAX).contains(&commands.len()));
     let op = commands[0].header.op;
     let start = message::begin(kind::BATCH, op, commands.len() as u16, out);
+    let head = BatchHead { number: request.number, reserved: 0, tag: request.tag };
+    out.extend_from_slice(head.as_bytes());
     for command in commands {
         assert_eq!(command.header.op, op, "a batch is of one operation");
         out.extend_from_slice(command.body.as_bytes());
@@ -26,37 +40,58 @@ pub fn encode_batch(commands: &[Command], out: &mut Vec<u8>) {
 }
 
 /// What a client sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Request<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientMessage<'a> {
     /// The first message.
-    Hello(Hello),
+    Hello(ClientHello),
     /// One batch.
     Batch {
+        /// Number and tag, and the session of the hello.
+        request: Request,
         /// What it asks for.
         op: Op,
         /// 1 to [`BATCH_COMMANDS_MAX`].
         bodies: &'a [Body],
     },
+    /// What is to be followed.
+    Subscribe(Subscribe),
+    /// Everything up to this sequence was dealt with.
+    Acknowledge(u64),
+    /// A sign of life.
+    Heartbeat,
 }
 
-impl Request<'_> {
+impl ClientMessage<'_> {
     /// The commands of a batch, not yet stamped, for the session that waits for their outcomes.
-    /// A hello has none.
+    /// Other messages have none.
     pub fn commands(&self, session: u16) -> impl ExactSizeIterator<Item = Command> + '_ {
         let (op, bodies) = match *self {
-            Request::Hello(_) => (0, &[][..]),
-            Request::Batch { op, bodies } => (op as u8, bodies),
+            ClientMessage::Batch { op, bodies, .. } => (op as u8, bodies),
+            _ => (0, &[][..]),
         };
         let header = ringfence_types::Header { session, op, ..Default::default() };
         bodies.iter().map(move |body| Command { header, body: *body })
     }
 }
 
+/// What may come next.
+#[derive(Debug, Clone, Copy, Default)]
+enum Phase {
+    #[default]
+    Hello,
+    Commands {
+        session: u128,
+    },
+    Subscription {
+        has_subscribed: bool,
+    },
+}
+
 /// Decodes the stream of a client.
 #[derive(Debug, Default)]
 pub struct RequestDecoder {
     frames: Frames,
-    greeted: bool,
+    phase: Phase,
     violation: Option<Violation>,
 }
 
@@ -77,11 +112,11 @@ impl RequestDecoder {
     /// # Errors
     ///
     /// How the client broke the protocol; from then on, always the same.
-    pub fn next_request(&mut self) -> Result<Option<Request<'_>>, Violation> {
+    pub fn next_message(&mut self) -> Result<Option<ClientMessage<'_>>, Violation> {
         if let Some(violation) = self.violation {
             return Err(violation);
         }
-        let next = next(&mut self.frames, &mut self.greeted);
+        let next = next(&mut self.frames, &mut self.phase);
         if let Err(violation) = next {
             self.violation = Some(violation);
         }
@@ -89,21 +124,70 @@ impl RequestDecoder {
     }
 }
 
-fn next<'a>(frames: &'a mut Frames, greeted: &mut bool) -> Result<Option<Request<'a>>, Violation> {
-    if !*greeted {
-        let Some((_, body)) = frames.next(hello::check_header)? else { return Ok(None) };
-        let hello = hello::decode(body)?;
-        *greeted = true;
-        return Ok(Some(Request::Hello(hello)));
-    }
-    let Some((header, body)) = frames.next(check_batch_header)? else { return Ok(None) };
+fn next<'a>(
+    frames: &'a mut Frames,
+    phase: &mut Phase,
+) -> Result<Option<ClientMessage<'a>>, Violation> {
+    let was = *phase;
+    let Some((header, body)) = frames.next(|header| check_header(header, was))? else {
+        return Ok(None);
+    };
+    Ok(Some(match header.kind {
+        kind::HELLO => {
+            let hello = hello::decode_client(&header, body)?;
+            *phase = match hello.mode {
+                Mode::Commands => Phase::Commands { session: hello.session },
+                Mode::Subscription => Phase::Subscription { has_subscribed: false },
+            };
+            ClientMessage::Hello(hello)
+        }
+        kind::BATCH => {
+            let Phase::Commands { session } = was else { unreachable!("the header was checked") };
+            decode_batch(&header, body, session)?
+        }
+        kind::SUBSCRIBE => {
+            *phase = Phase::Subscription { has_subscribed: true };
+            ClientMessage::Subscribe(subscription::decode_subscribe(&header, body)?)
+        }
+        kind::ACKNOWLEDGE => ClientMessage::Acknowledge(subscription::decode_acknowledge(body)?),
+        _ => ClientMessage::Heartbeat,
+    }))
+}
+
+fn decode_batch<'a>(
+    header: &MessageHeader,
+    body: &'a [u8],
+    session: u128,
+) -> Result<ClientMessage<'a>, Violation> {
     let op = Op::from_number(header.op).expect("it was checked");
-    let bodies = <[Body]>::ref_from_bytes(body)
+    let (head, bodies) = BatchHead::read_from_prefix(body).expect("length checked");
+    if head.reserved != 0 {
+        return Err(Violation::ReservedNotZero("batch"));
+    }
+    if (session == 0) != (head.number == 0) {
+        return Err(Violation::BadValue("number"));
+    }
+    let bodies = <[Body]>::ref_from_bytes(bodies)
         .expect("its length was checked, and messages lie aligned in the buffer");
     for body in bodies {
         check_body(op, body)?;
     }
-    Ok(Some(Request::Batch { op, bodies }))
+    let request = Request { session, tag: head.tag, number: head.number, reserved: 0 };
+    Ok(ClientMessage::Batch { request, op, bodies })
+}
+
+fn check_header(header: &MessageHeader, phase: Phase) -> Result<(), Violation> {
+    match phase {
+        Phase::Hello => hello::check_header(header),
+        _ if header.kind == kind::HEARTBEAT => {
+            header.expect_no_records()?;
+            header.expect_body(0)
+        }
+        Phase::Commands { .. } => check_batch_header(header),
+        Phase::Subscription { has_subscribed } => {
+            subscription::check_client_header(header, has_subscribed)
+        }
+    }
 }
 
 fn check_batch_header(header: &MessageHeader) -> Result<(), Violation> {
@@ -113,7 +197,7 @@ fn check_batch_header(header: &MessageHeader) -> Result<(), Violation> {
     if !Op::from_number(header.op).is_some_and(Op::is_public) {
         return Err(Violation::BadOp(header.op));
     }
-    header.expect_body(header.expect_count()? * size_of::<Body>())
+    header.expect_body(BATCH_HEAD_BYTES + header.expect_count()? * size_of::<Body>())
 }
 
 /// Refuses values that are not defined, except unknown flags: the engine answers those with a status.

@@ -29,6 +29,44 @@ pub enum ErrorCode {
     TooManySessions = 10,
     /// The client does not read its replies.
     NotReading = 11,
+    /// Another connection has taken the session over.
+    Superseded = 12,
+    /// The session that is to be resumed is not known.
+    UnknownSession = 13,
+    /// The client has dealt with a sequence that the engine has not reached.
+    SequenceAhead = 14,
+    /// The journal or its epoch is another than the client expects.
+    OtherHistory = 15,
+    /// The table of sessions has no place for a new one.
+    SessionsFull = 16,
+    /// The number of a request does not increase.
+    RequestNotIncreasing = 17,
+    /// Nothing proves who the client is, or not rightly.
+    Unauthenticated = 18,
+    /// The client may not do this.
+    NotAllowed = 19,
+    /// The hello did not come in time.
+    HelloTimeout = 20,
+    /// The client was silent for too long.
+    IdleTimeout = 21,
+    /// More requests a second than the client may send.
+    RateLimited = 22,
+    /// What is to be followed begins before the oldest outcome that is kept.
+    TooFarBehind = 23,
+    /// The engine keeps no outcome log.
+    NoOutcomeLog = 24,
+    /// Nothing was acknowledged under the name of the subscription.
+    UnknownSubscription = 25,
+    /// The subscription was too far behind, and its name was dropped.
+    SubscriptionDropped = 26,
+    /// The engine is being stopped.
+    Stopping = 27,
+    /// The client has as many connections as it may have.
+    TooManyConnections = 28,
+    /// The engine serves as many subscriptions as it can.
+    TooManySubscriptions = 29,
+    /// Another connection has taken the subscription over.
+    SubscriptionSuperseded = 30,
 }
 
 /// How a peer broke the protocol. The session ends with it.
@@ -38,7 +76,7 @@ pub enum Violation {
     #[error("this is not the Ringfence protocol")]
     BadMagic,
     /// The peer speaks another version.
-    #[error("protocol version {0}, but this is version {PROTOCOL_VERSION}")]
+    #[error("protocol version {0}, but this side speaks version {PROTOCOL_VERSION}")]
     UnsupportedVersion(u32),
     /// A message of a kind that does not exist, or not from this side, or not now.
     #[error("unexpected message of kind {0}")]
@@ -71,6 +109,15 @@ pub enum Violation {
 }
 
 impl Violation {
+    /// What goes with the code: the version that is spoken, where that is the matter, else 0.
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        match self {
+            Violation::UnsupportedVersion(_) => PROTOCOL_VERSION.into(),
+            _ => 0,
+        }
+    }
+
     /// The code with which the engine reports it to the client.
     #[must_use]
     pub fn code(&self) -> ErrorCode {

@@ -4,7 +4,8 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::{
-    ASK, GRANT, account_event, outcome, replies, reply_stream, request_stream, requests, transfers,
+    account_event, ask, ask_named, grant, numbered, outcome, replies, reply_stream, request_stream,
+    requests, transfers,
 };
 use crate::wire::*;
 use ringfence_types::*;
@@ -13,9 +14,9 @@ use ringfence_types::*;
 /// if `mend`.
 fn damaged(command: Command, mend: bool, damage: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut stream = Vec::new();
-    encode_hello(&ASK, &mut stream);
+    encode_client_hello(&ask(), &mut stream);
     let hello_bytes = stream.len();
-    encode_batch(&[command, command], &mut stream);
+    encode_batch(&[command, command], &Request::NONE, &mut stream);
     let mut message = stream.split_off(hello_bytes);
     damage(&mut message);
     if mend {
@@ -35,7 +36,7 @@ fn what_breaks_the_protocol_is_named() {
     let ledger_policy = Command::set_ledger_policy(LedgerPolicy::default());
     let pair_policy = Command::set_pair_policy(PairPolicy::default());
     // Where the second body of a batch begins.
-    const BODY: usize = 16 + 128;
+    const BODY: usize = 48 + 128;
     let set = |command: Command, at: usize, byte: u8| {
         damaged(command, true, move |message| message[at] = byte)
     };
@@ -49,11 +50,13 @@ fn what_breaks_the_protocol_is_named() {
         ("the engine's own op", set(transfer, 9, 18), Violation::BadOp(18)),
         ("count 0", set(transfer, 10, 0), Violation::BadCount(0)),
         ("count above the most", set(transfer, 11, 33), Violation::BadCount(8450)),
-        ("count without its length", set(transfer, 10, 3), Violation::BadLength(272)),
-        ("length 0", set(transfer, 1, 0), Violation::BadLength(16)),
+        ("count without its length", set(transfer, 10, 3), Violation::BadLength(304)),
+        ("length 0", set(transfer, 1, 0), Violation::BadLength(48)),
         ("length without its count", set(transfer, 0, 17), Violation::BadLength(273)),
-        ("enormous length", set(transfer, 3, 255), Violation::BadLength(0xff00_0110)),
+        ("enormous length", set(transfer, 3, 255), Violation::BadLength(0xff00_0130)),
         ("header", set(transfer, 12, 1), Violation::ReservedNotZero("header")),
+        ("a number without a session", set(transfer, 16, 1), Violation::BadValue("number")),
+        ("head of the batch", set(transfer, 31, 1), Violation::ReservedNotZero("batch")),
         (
             "checksum",
             damaged(transfer, false, |message| message[100] ^= 1),
@@ -133,19 +136,19 @@ fn what_breaks_the_protocol_is_named() {
 #[test]
 fn only_a_hello_of_this_version_opens_a_session() {
     let mut hello = Vec::new();
-    encode_hello(&ASK, &mut hello);
+    encode_client_hello(&ask(), &mut hello);
     let mut other_version = hello.clone();
     other_version[24] = 1;
     let mut other_magic = hello.clone();
     other_magic[16] = b'r';
     let mut reserved = hello.clone();
-    reserved[47] = 1;
+    reserved[95] = 1;
     for stream in [&mut other_version, &mut other_magic, &mut reserved] {
         let checksum = crc32c::crc32c(&stream[8..]);
         stream[4..8].copy_from_slice(&checksum.to_le_bytes());
     }
     let mut batch = Vec::new();
-    encode_batch(&[Command::create_account(Account::default())], &mut batch);
+    encode_batch(&[Command::create_account(Account::default())], &Request::NONE, &mut batch);
     let cases: [(&str, &[u8], Violation); 5] = [
         ("version", &other_version, Violation::UnsupportedVersion(1)),
         ("magic", &other_magic, Violation::BadMagic),
@@ -155,7 +158,6 @@ fn only_a_hello_of_this_version_opens_a_session() {
     ];
     for (name, stream, violation) in cases {
         assert_eq!(requests(stream, || usize::MAX), [Err(violation)], "{name}");
-        assert_eq!(replies(stream, || usize::MAX), [Err(violation)], "{name}");
     }
 }
 
@@ -163,18 +165,18 @@ fn only_a_hello_of_this_version_opens_a_session() {
 fn an_error_may_come_before_the_hello_and_is_cut_at_a_character() {
     for (text, kept) in [("", 0), ("x", 1), (&*"x".repeat(240), 240), (&*"ä".repeat(200), 240)] {
         let mut stream = Vec::new();
-        encode_error(ErrorCode::TooManySessions, text, &mut stream);
+        encode_error(ErrorCode::TooManySessions, 1024, text, &mut stream);
         let mut decoder = ReplyDecoder::new();
         decoder.frames().feed(&stream);
         let text = text[..kept].to_owned();
-        let error = ServerError { code: 10, text };
+        let error = ServerError { code: 10, value: 1024, text };
         assert_eq!(decoder.next_reply(), Ok(Some(Reply::Error(error))));
     }
     let mut stream = Vec::new();
-    encode_error(ErrorCode::TooManySessions, &format!("{}ä", "x".repeat(239)), &mut stream);
+    encode_error(ErrorCode::TooManySessions, 0, &format!("{}ä", "x".repeat(239)), &mut stream);
     let mut decoder = ReplyDecoder::new();
     decoder.frames().feed(&stream);
-    let error = ServerError { code: 10, text: "x".repeat(239) };
+    let error = ServerError { code: 10, value: 0, text: "x".repeat(239) };
     assert_eq!(decoder.next_reply(), Ok(Some(Reply::Error(error))));
 }
 
@@ -183,8 +185,8 @@ fn an_error_may_come_before_the_hello_and_is_cut_at_a_character() {
 fn every_flipped_bit_is_found() {
     let commands = transfers(3, &mut Pcg64::seed_from_u64(3));
     let mut stream = Vec::new();
-    encode_hello(&ASK, &mut stream);
-    encode_batch(&commands, &mut stream);
+    encode_client_hello(&ask_named(), &mut stream);
+    encode_batch(&commands, &numbered(1, 2), &mut stream);
     for bit in 0..stream.len() * 8 {
         let mut flipped = stream.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
@@ -192,7 +194,7 @@ fn every_flipped_bit_is_found() {
         assert!(decoded.last().is_some_and(Result::is_err), "bit {bit} of the requests");
     }
     let mut stream = Vec::new();
-    encode_hello(&GRANT, &mut stream);
+    encode_engine_hello(&grant(), &mut stream);
     let mut encoder = ReplyEncoder::new();
     encoder.event(&account_event(1), &mut stream);
     encoder.outcome(1, &outcome(1), &mut stream);
@@ -210,7 +212,7 @@ fn every_flipped_bit_is_found() {
 fn replies_without_a_meaning_are_violations() {
     let bad_outcome = |outcome: Outcome| {
         let mut stream = Vec::new();
-        encode_hello(&GRANT, &mut stream);
+        encode_engine_hello(&grant(), &mut stream);
         let mut encoder = ReplyEncoder::new();
         encoder.outcome(1, &outcome, &mut stream);
         encoder.finish(&mut stream);
@@ -218,7 +220,7 @@ fn replies_without_a_meaning_are_violations() {
     };
     let bad_event = |event: Event| {
         let mut stream = Vec::new();
-        encode_hello(&GRANT, &mut stream);
+        encode_engine_hello(&grant(), &mut stream);
         ReplyEncoder::new().event(&event, &mut stream);
         stream
     };
@@ -265,8 +267,8 @@ fn garbage_never_panics() {
         random.fill_bytes(&mut garbage);
         // Random bytes alone would never get past the first header.
         for good in [&good, &good_replies] {
-            let from = if round % 2 == 0 { 48 } else { 0 };
-            let mut stream = good[..48 + 1024].to_vec();
+            let from = if round % 2 == 0 { 96 } else { 0 };
+            let mut stream = good[..96 + 1024].to_vec();
             let at = random.random_range(from..stream.len());
             stream.splice(at.., garbage.iter().copied());
             let cut = random.random_range(1..500);
