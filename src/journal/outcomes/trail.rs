@@ -94,13 +94,15 @@ impl LogTrail {
         let mut trail =
             LogTrail { dir, journal_id, current, offset, last_sequence: after, payload };
         let names = file_sequences(&trail.dir)?;
-        let file = names.iter().rfind(|&&first| first <= after.max(1));
-        match file {
-            Some(&first) if trail.enter(first)? => {
-                trail.last_sequence = first - 1;
-                trail.go_to(after)?;
+        if let Some(&first) = names.iter().rfind(|&&first| first <= after.max(1))
+            && trail.enter(first)?
+        {
+            trail.last_sequence = first - 1;
+            let is_there = trail.go_to(after)?;
+            // Behind a hole that ends here.
+            if !is_there && names.contains(&(after + 1)) && trail.enter(after + 1)? {
+                trail.last_sequence = after;
             }
-            _ => {}
         }
         Ok(trail)
     }
@@ -212,21 +214,22 @@ impl LogTrail {
         }
     }
 
-    /// Goes over headers up to the frame with the outcome `sequence`, or to the end.
-    fn go_to(&mut self, sequence: u64) -> Result<(), JournalError> {
-        let Some(current) = &self.current else { return Ok(()) };
+    /// Goes over headers up to the frame with the outcome `sequence`, or to the end of the file;
+    /// whether something stands there.
+    fn go_to(&mut self, sequence: u64) -> Result<bool, JournalError> {
+        let Some(current) = &self.current else { return Ok(false) };
         let length = current.file.length_bytes()?;
         while let Some(header) = header_at(&current.file, self.offset)? {
             let fits = self.offset + header.frame_bytes() <= length;
             let follows = header.is_plausible() && header.first_sequence == self.last_sequence + 1;
             if !fits || !follows || header.last_sequence() >= sequence {
                 // What is wrong there the next step says.
-                break;
+                return Ok(true);
             }
             self.last_sequence = header.last_sequence();
             self.offset += header.frame_bytes();
         }
-        Ok(())
+        Ok(false)
     }
 
     fn go_past(&mut self, header: &LogFrameHeader) {

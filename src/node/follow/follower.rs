@@ -112,7 +112,13 @@ impl Follower {
             next_look: now,
             opened: now,
         };
-        follower.check_gap()?;
+        // Up to `after` the first frame is known: if it holds no more, what follows must be there.
+        if let LogStep::Frame(frame) = follower.log.next_frame()? {
+            follower.begin_frame(frame)?;
+        }
+        if follower.is_frame_done() {
+            follower.check_gap()?;
+        }
         Ok(follower)
     }
 
