@@ -6,8 +6,8 @@ use crate::files::Files;
 use crate::format::{FrameKind, SEGMENT_HEADER_BYTES};
 
 impl<F: Files> Cursor<F> {
-    /// Goes on by one frame beside an engine that writes, as [`Cursor::advance`] does. A fault where
-    /// no good frame is: it may be one that is still being written, and nothing is judged.
+    /// Goes on by one frame beside an engine that writes, as [`Cursor::advance`] does. A fault
+    /// where no good frame is: it may be one that is still being written, and nothing is judged.
     pub fn advance_live(&mut self) -> Result<Result<FrameKind, Fault>, JournalError> {
         self.current = None;
         let mut found = self.read_frame()?;

@@ -237,6 +237,20 @@ fn a_frame_that_is_being_written_is_waited_for() {
     assert_eq!(all(&mut follower).unwrap(), [O(1), E(2, 1), O(2)]);
 }
 
+fn resolve(ledger: u32) -> Command {
+    Command::resolve_queues(ResolveQueues { ledger, ..ResolveQueues::default() })
+}
+
+/// Of an account, of a ledger, of both, and of who is confined to the ledger.
+fn filters() -> [Filter; 4] {
+    [
+        Filter::all().accounts([7]),
+        Filter::all().ledgers([3]),
+        Filter::all().accounts([7]).ledgers([3]),
+        Filter::all().confined_to([3]),
+    ]
+}
+
 #[test]
 fn a_filter_lets_pass_what_names_an_account_or_a_ledger_and_what_may_concern_it() {
     let transfer = |debit_account_id, credit_account_id, ledger| {
@@ -250,14 +264,6 @@ fn a_filter_lets_pass_what_names_an_account_or_a_ledger_and_what_may_concern_it(
     let account =
         |id, ledger| Command::create_account(Account { id, ledger, ..Account::default() });
     let look_up = |op, id| Command::of_lookup(op, Lookup { id, ..Lookup::default() });
-    let resolve =
-        |ledger| Command::resolve_queues(ResolveQueues { ledger, ..ResolveQueues::default() });
-    let filters = [
-        Filter::all().accounts([7]),
-        Filter::all().ledgers([3]),
-        Filter::all().accounts([7]).ledgers([3]),
-        Filter::all().confined_to([3]),
-    ];
     //  name                        command                     account ledger both confined
     let cases = [
         ("both are named", transfer(7, 8, 3), [true, true, true, true]),
@@ -279,10 +285,13 @@ fn a_filter_lets_pass_what_names_an_account_or_a_ledger_and_what_may_concern_it(
     ];
     for (name, command, expected) in cases {
         let outcome = Outcome::of(&command, Status::Ok);
-        let found = filters.each_ref().map(|filter| filter.passes(&outcome, Some(&command)));
+        let found = filters().map(|filter| filter.passes(&outcome, Some(&command)));
         assert_eq!(found, expected, "{name}");
     }
-    // Events name transfers and orders alone, but for what a resolution settles.
+}
+
+#[test]
+fn events_name_transfers_and_orders_alone_but_for_what_a_resolution_settles() {
     let settled = |by| {
         let body = TransferEvent { id: 1, by: by as u8, ..TransferEvent::default() };
         let kind = EventKind::TransferSettled as u8;
@@ -296,7 +305,7 @@ fn a_filter_lets_pass_what_names_an_account_or_a_ledger_and_what_may_concern_it(
     ];
     for (name, event, ledger, expected) in cases {
         let command = resolve(ledger);
-        let found = filters.each_ref().map(|filter| filter.passes_event(&event, Some(&command)));
+        let found = filters().map(|filter| filter.passes_event(&event, Some(&command)));
         assert_eq!(found, expected, "{name}");
     }
 }
