@@ -52,6 +52,7 @@ fn lines_of(dir: &Path, id: [u8; 16]) -> String {
     let mut text = TextLines::new(&mut lines, true);
     while let Some(entry) = reader.next_entry().unwrap() {
         match entry {
+            LogEntry::Origin(_) => {}
             LogEntry::Event(event) => text.event(&event),
             LogEntry::Outcome(sequence, outcome) => text.outcome(sequence, &outcome),
         }

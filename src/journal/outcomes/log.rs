@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use zerocopy::IntoBytes;
 
-use super::format::{Frame, HEADER_BYTES, LogFileHeader, log_name};
+use super::format::{HEADER_BYTES, LogFileHeader, log_name};
+use super::frame::Frame;
 use super::scan::Scan;
 use crate::copies::keep_aside;
 use crate::error::JournalError;

@@ -2,14 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file::{LogFile, file_sequences, split};
-use super::format::HEADER_BYTES;
+use super::file::{Contents, LogFile, file_sequences};
+use super::format::{HEADER_BYTES, Origin};
 use crate::error::{Fault, JournalError};
 use ringfence_types::{Event, Outcome};
 
 /// One thing that a log holds, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogEntry {
+    /// Whose the commands from its first sequence on are, as far as it goes. Their events and outcomes
+    /// follow, or what of them the log still has.
+    Origin(Origin),
     /// An event. The outcome of its command follows.
     Event(Event),
     /// The outcome of the command with this sequence.
@@ -28,9 +31,11 @@ pub struct LogReader {
     /// Sequence of the last outcome that was read, or that the log began behind.
     last_sequence: u64,
     payload: Vec<u8>,
-    outcomes: Vec<Outcome>,
-    events: Vec<Event>,
+    contents: Contents,
     first_sequence: u64,
+    next_origin: usize,
+    /// The origin that was given last: later frames of its batch say it again.
+    last_origin: Option<Origin>,
     next_outcome: usize,
     next_event: usize,
 }
@@ -51,9 +56,10 @@ impl LogReader {
             offset: 0,
             last_sequence: 0,
             payload: Vec::new(),
-            outcomes: Vec::new(),
-            events: Vec::new(),
+            contents: Contents::default(),
             first_sequence: 0,
+            next_origin: 0,
+            last_origin: None,
             next_outcome: 0,
             next_event: 0,
         })
@@ -67,13 +73,24 @@ impl LogReader {
     pub fn next_entry(&mut self) -> Result<Option<LogEntry>, JournalError> {
         loop {
             let sequence = self.first_sequence + self.next_outcome as u64;
-            if let Some(event) = self.events.get(self.next_event)
-                && (event.goes_before() <= sequence || self.next_outcome == self.outcomes.len())
+            let Contents { origins, outcomes, events } = &self.contents;
+            let ends = self.next_outcome == outcomes.len();
+            if let Some(origin) = origins.get(self.next_origin)
+                && (origin.first_sequence <= sequence || ends)
+            {
+                self.next_origin += 1;
+                if self.last_origin.replace(*origin) == Some(*origin) {
+                    continue;
+                }
+                return Ok(Some(LogEntry::Origin(*origin)));
+            }
+            if let Some(event) = events.get(self.next_event)
+                && (event.goes_before() <= sequence || ends)
             {
                 self.next_event += 1;
                 return Ok(Some(LogEntry::Event(*event)));
             }
-            if let Some(outcome) = self.outcomes.get(self.next_outcome) {
+            if let Some(outcome) = outcomes.get(self.next_outcome) {
                 self.next_outcome += 1;
                 return Ok(Some(LogEntry::Outcome(sequence, *outcome)));
             }
@@ -119,8 +136,8 @@ impl LogReader {
         if expected != found {
             return Err(file.damaged(self.offset, Fault::Sequence { expected, found }));
         }
-        (self.outcomes, self.events) = split(&header, &self.payload);
-        (self.next_outcome, self.next_event) = (0, 0);
+        self.contents = Contents::read(&header, &self.payload);
+        (self.next_origin, self.next_outcome, self.next_event) = (0, 0, 0);
         self.first_sequence = header.first_sequence;
         self.last_sequence += u64::from(header.outcomes);
         self.offset += header.frame_bytes();
@@ -171,7 +188,7 @@ mod tests {
             ("empty", Vec::new(), 0, "the file ends within a header or a frame"),
             ("no log", b"x".repeat(500), 0, "the file does not begin as a file of its kind does"),
             ("of another journal", other, 0, "of the journal 0707070707070707"),
-            ("version", flipped(8), 0, "version 0 of the format, expected 1"),
+            ("version", flipped(8), 0, "version 3 of the format, expected 2"),
             ("a sequence", flipped(second + 8), second, "checksum 0x"),
             ("an outcome", flipped(second + 70), second, "checksum 0x"),
             ("a frame missing", without_second, second, "sequence 3, expected 2"),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ringfence_codec::text;
 use ringfence_engine::OutcomeSink;
 use ringfence_journal::JournalError;
-use ringfence_journal::outcomes::{LogEntry, LogReader};
-use ringfence_types::{Event, Op, Outcome, Status};
+use ringfence_journal::outcomes::{LogEntry, LogReader, Origin};
+use ringfence_types::{Event, Op, Outcome, Request, Status};
 
 /// Compares what a replay gives with what the log holds.
 pub struct Compare {
@@ -117,6 +117,7 @@ impl Compare {
 
 fn sequence_of(entry: &LogEntry) -> u64 {
     match entry {
+        LogEntry::Origin(origin) => origin.first_sequence,
         LogEntry::Event(event) => event.goes_before(),
         LogEntry::Outcome(sequence, _) => *sequence,
     }
@@ -124,6 +125,10 @@ fn sequence_of(entry: &LogEntry) -> u64 {
 
 fn show(entry: &LogEntry) -> String {
     match entry {
+        LogEntry::Origin(origin) => {
+            let Origin { session, number, tag, .. } = origin;
+            format!("a batch of session {session}, request {number}, tag {tag}")
+        }
         LogEntry::Event(event) => format!("an event of kind {}", event.kind),
         LogEntry::Outcome(sequence, outcome) => {
             if Status::from_number(outcome.status).is_none()
@@ -135,6 +140,14 @@ fn show(entry: &LogEntry) -> String {
             text::encode_outcome(*sequence, outcome, &[], &mut line);
             String::from_utf8_lossy(&line).trim_end().to_owned()
         }
+    }
+}
+
+impl Compare {
+    /// A batch of `commands` commands with the operation `op`, whose sender said `request`, begins
+    /// with the command `first_sequence`.
+    pub fn request(&mut self, first_sequence: u64, request: &Request, commands: u32, op: u8) {
+        self.compare(LogEntry::Origin(Origin::new(first_sequence, commands, op, request)));
     }
 }
 
