@@ -13,6 +13,7 @@ use super::options::{ConfigFile, KeyOption, whole};
 use super::{Exit, Failure, signals, stdio};
 use ringfence_codec::text::{self, Printer};
 use ringfence_journal::DataDir;
+use ringfence_journal::outcomes::Origin;
 use ringfence_node::follow::{Begin, Filter, FollowError, Follower, Taker, Wish};
 use ringfence_types::{Command, Event, Op, Outcome};
 
@@ -46,6 +47,9 @@ pub(super) struct Follow {
     /// Print the commands too, each before its events and its outcome
     #[arg(long)]
     commands: bool,
+    /// Print session, request and tag of batches that have them too, each before its commands
+    #[arg(long)]
+    origins: bool,
     /// Only what concerns this ledger; may be given more than once
     #[arg(long, value_name = "LEDGER", value_delimiter = ',', value_parser = whole::<u32>(1, u32::MAX.into()))]
     ledger: Vec<u32>,
@@ -88,6 +92,14 @@ struct Lines {
 }
 
 impl Taker for Lines {
+    fn origin(&mut self, origin: &Origin) {
+        let op = Op::from_number(origin.op).filter(|_| origin.first_sequence <= self.until);
+        if let Some(op) = op {
+            let (first, commands) = (origin.first_sequence, origin.commands);
+            text::encode_origin(first, commands, op, &origin.request(), self.printer.lines());
+        }
+    }
+
     fn commands(&mut self, first_sequence: u64, commands: &[Command]) {
         for (sequence, command) in (first_sequence..=self.until).zip(commands) {
             // A line for each, also for those of one batch.
@@ -144,6 +156,7 @@ impl Follow {
             begin: self.from,
             outcomes: true,
             events: self.events,
+            origins: self.origins,
             commands: self.commands,
             filter,
             key: self.key.read()?,

@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 
 use zerocopy::FromBytes;
 
-use super::file::{LogFile, file_sequences, split};
-use super::format::{HEADER_BYTES, LogFrameHeader, log_name};
+use super::file::{Contents, LogFile, file_sequences};
+use super::format::{HEADER_BYTES, LogFrameHeader, Origin, log_name};
 use crate::error::{Fault, JournalError};
 use ringfence_types::{Event, Outcome};
 
@@ -32,6 +32,9 @@ pub struct LogFrame {
     pub first_sequence: u64,
     /// Whether the outcomes were final when the frame was written.
     pub is_final: bool,
+    /// Whose the batches are that have an origin, in order; also that of the batch within which the
+    /// frame begins.
+    pub origins: Vec<Origin>,
     /// Outcomes of consecutive commands.
     pub outcomes: Vec<Outcome>,
     /// Events, in order. The last ones may go before the outcome that begins the next frame.
@@ -40,9 +43,17 @@ pub struct LogFrame {
 
 impl LogFrame {
     fn new(header: &LogFrameHeader, payload: &[u8]) -> LogFrame {
-        let (outcomes, events) = split(header, payload);
+        let Contents { origins, outcomes, events } = Contents::read(header, payload);
         let is_final = header.is_final == 1;
-        LogFrame { first_sequence: header.first_sequence, is_final, outcomes, events }
+        LogFrame { first_sequence: header.first_sequence, is_final, origins, outcomes, events }
+    }
+
+    /// Whose the batch of the command `sequence` is, if that is said.
+    #[must_use]
+    pub fn origin_of(&self, sequence: u64) -> Option<&Origin> {
+        let behind = self.origins.partition_point(|origin| origin.first_sequence <= sequence);
+        let origin = self.origins.get(behind.checked_sub(1)?)?;
+        (origin.last_sequence() >= sequence).then_some(origin)
     }
 
     /// Sequence of the last outcome; where it has none, of the one before.

@@ -7,7 +7,7 @@ use super::begin::{begin, has_commands, oldest};
 use super::bodies::Bodies;
 use super::patience::Patience;
 use super::{Begin, Filter, FollowError};
-use ringfence_journal::outcomes::{LogFrame, LogStep, LogTrail, first_logged_sequence};
+use ringfence_journal::outcomes::{LogFrame, LogStep, LogTrail, Origin, first_logged_sequence};
 use ringfence_journal::{DataDir, Directory, Fault, JournalError, Key, first_segment};
 use ringfence_types::{Command, Event, Outcome};
 
@@ -25,6 +25,8 @@ pub struct Wish {
     pub outcomes: bool,
     /// Numbered events.
     pub events: bool,
+    /// Whose batches are, where that is said.
+    pub origins: bool,
     /// The commands themselves.
     pub commands: bool,
     /// Which of these.
@@ -35,6 +37,9 @@ pub struct Wish {
 
 /// What takes what a follower gives, in order.
 pub trait Taker {
+    /// Whose the batch is of which the next commands and outcomes are.
+    fn origin(&mut self, origin: &Origin);
+
     /// Consecutive commands of one batch. Their outcomes follow, each behind its events.
     fn commands(&mut self, first_sequence: u64, commands: &[Command]);
 
@@ -69,6 +74,8 @@ pub struct Follower {
     events_known: u64,
     /// The last command that was given.
     commands_given: u64,
+    /// First sequence of the batch whose origin was given last.
+    origin_given: u64,
     patience: Patience,
     /// Whether the place in the log was found again since it last went on.
     was_found_again: bool,
@@ -107,6 +114,7 @@ impl Follower {
             events_looked_at: 0,
             events_known: 0,
             commands_given: after,
+            origin_given: 0,
             patience: Patience::default(),
             was_found_again: false,
             next_look: now,
@@ -215,6 +223,7 @@ impl Follower {
             }
             let passes = self.passes(sequence, &outcome);
             if passes {
+                self.give_origin(self.frame.origin_of(sequence).copied(), taker);
                 self.give_commands(sequence, self.run_from(sequence), taker);
             }
             self.give_events(sequence, passes, taker);
@@ -248,6 +257,7 @@ impl Follower {
         }
         let passes = self.passes(sequence, &ahead.outcomes[0]);
         if passes {
+            self.give_origin(ahead.origin_of(sequence).copied(), taker);
             self.give_commands(sequence, 1, taker);
         }
         self.give_events(sequence, passes, taker);
@@ -271,6 +281,16 @@ impl Follower {
             }
             self.next_event += 1;
             self.events_looked_at += 1;
+        }
+    }
+
+    /// Gives whose a batch is, if that is said and wanted and was not given.
+    fn give_origin(&mut self, origin: Option<Origin>, taker: &mut impl Taker) {
+        if let Some(origin) = origin.filter(|origin| origin.first_sequence != self.origin_given)
+            && self.wish.origins
+        {
+            taker.origin(&origin);
+            self.origin_given = origin.first_sequence;
         }
     }
 

@@ -7,11 +7,11 @@ use tempfile::{TempDir, tempdir};
 
 use super::*;
 use crate::{Node, Options};
-use ringfence_journal::outcomes::{Frame, Log, Scan, log_name};
+use ringfence_journal::outcomes::{Frame, Log, Origin, Scan, log_name};
 use ringfence_journal::{DataDir, SEGMENT_BYTES_MIN, first_segment};
 use ringfence_types::{
-    Account, Command, Event, EventBody, EventKind, Lookup, Op, Outcome, ResolveQueues, SettledBy,
-    Status, Transfer, TransferEvent,
+    Account, Command, Event, EventBody, EventKind, Lookup, Op, Outcome, Request, ResolveQueues,
+    SettledBy, Status, Transfer, TransferEvent,
 };
 
 /// A directory with an empty journal, and its identity.
@@ -39,8 +39,10 @@ fn event(sequence: u64, number: u64) -> Event {
 enum Entry {
     Outcome(u64),
     Event(u64, u64),
+    /// A batch of three commands of a session.
+    Origin(u64),
 }
-use Entry::{Event as E, Outcome as O};
+use Entry::{Event as E, Origin as B, Outcome as O};
 
 fn append(log: &mut Log, entries: &[Entry]) {
     let mut frame = Frame::new();
@@ -48,6 +50,17 @@ fn append(log: &mut Log, entries: &[Entry]) {
         match *entry {
             O(sequence) => frame.outcome(sequence, &outcome(sequence)),
             E(sequence, number) => frame.event(&event(sequence, number)),
+            B(first) => {
+                let request = Request { session: 5, number: first, ..Request::NONE };
+                let op = Op::CreateAccount as u8;
+                // What a frame begins within stands before its first entry.
+                match entries[1] {
+                    O(next) if entries[0] == *entry && next > first => {
+                        frame.begin_within(&Origin::new(first, 3, op, &request));
+                    }
+                    _ => frame.origin(first, 3, op, &request),
+                }
+            }
         }
     }
     log.append(&frame).unwrap();
@@ -57,6 +70,10 @@ fn append(log: &mut Log, entries: &[Entry]) {
 struct Given(Vec<Entry>);
 
 impl Taker for Given {
+    fn origin(&mut self, origin: &Origin) {
+        self.0.push(B(origin.first_sequence));
+    }
+
     fn commands(&mut self, _: u64, _: &[Command]) {}
 
     fn event(&mut self, event: &Event) {
@@ -70,7 +87,7 @@ impl Taker for Given {
 }
 
 fn wish(begin: Begin) -> Wish {
-    Wish { begin, outcomes: true, events: true, ..Wish::default() }
+    Wish { begin, outcomes: true, events: true, origins: true, ..Wish::default() }
 }
 
 /// Polls until nothing more comes, for long enough that files are looked for again.
@@ -107,6 +124,25 @@ fn events_wait_for_the_frame_that_has_their_outcome() {
 }
 
 #[test]
+fn an_origin_stands_before_what_is_given_of_its_batch() {
+    let (folder, dir, id) = journal();
+    let mut log = Log::new(folder.path(), id);
+    append(&mut log, &[O(1), B(2), O(2), E(3, 1)]);
+    // A frame that begins within a batch says its origin again.
+    append(&mut log, &[B(2), O(3), O(4), B(5), E(5, 2)]);
+    append(&mut log, &[B(5), O(5), O(6), O(7), O(8)]);
+    let given = |wish| all(&mut Follower::open(&dir, wish).unwrap()).unwrap();
+    let whole = [O(1), B(2), O(2), E(3, 1), O(3), O(4), B(5), E(5, 2), O(5), O(6), O(7), O(8)];
+    assert_eq!(given(wish(Begin::Oldest)), whole);
+    assert_eq!(given(wish(Begin::After(3)))[..3], [B(2), O(4), B(5)]);
+    assert_eq!(given(wish(Begin::After(5)))[..2], [B(5), O(6)]);
+    assert_eq!(given(wish(Begin::After(7))), [O(8)]);
+    // Where nothing of a batch passes, neither does its origin: events belong to nobody.
+    let filter = Filter::all().operations(1 << Op::Pulse as u8);
+    assert_eq!(given(Wish { filter, ..wish(Begin::Oldest) }), [E(3, 1), E(5, 2)]);
+}
+
+#[test]
 fn a_log_that_is_cut_and_made_again_gives_everything_once() {
     let (folder, dir, id) = journal();
     let mut log = Log::new(folder.path(), id);
@@ -128,7 +164,7 @@ fn a_log_that_is_cut_and_made_again_gives_everything_once() {
     assert!(log.last_sequence() < 4);
     let next = log.last_sequence() + 1;
     let rest = whole.iter().copied().skip_while(|entry| match *entry {
-        O(sequence) | E(sequence, _) => sequence < next,
+        O(sequence) | E(sequence, _) | B(sequence) => sequence < next,
     });
     // In other frames than before.
     for entry in rest {
