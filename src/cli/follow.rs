@@ -92,7 +92,7 @@ struct Lines {
 }
 
 impl Taker for Lines {
-    fn origin(&mut self, origin: &Origin) {
+    fn origin(&mut self, origin: &Origin, _: u64) {
         let op = Op::from_number(origin.op).filter(|_| origin.first_sequence <= self.until);
         if let Some(op) = op {
             let (first, commands) = (origin.first_sequence, origin.commands);

@@ -195,6 +195,21 @@ impl LogTrail {
         Ok(found)
     }
 
+    /// Goes on to the end of what is there now, file by file, without reading it; the last outcome
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Damaged`], [`JournalError::Io`].
+    pub fn go_on_to_end(&mut self) -> Result<u64, JournalError> {
+        loop {
+            let stands = self.go_to(u64::MAX)?;
+            if stands || !self.enter_next()? {
+                return Ok(self.last_sequence);
+            }
+        }
+    }
+
     /// Goes to the end of the log without reading what stands between; the last outcome there.
     ///
     /// # Errors

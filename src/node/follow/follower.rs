@@ -37,8 +37,9 @@ pub struct Wish {
 
 /// What takes what a follower gives, in order.
 pub trait Taker {
-    /// Whose the batch is of which the next commands and outcomes are.
-    fn origin(&mut self, origin: &Origin);
+    /// Whose the batch is of which the next commands and outcomes are. `first_timestamp`: that of
+    /// its first command, in nanoseconds; 0 where commands are neither wanted nor decide.
+    fn origin(&mut self, origin: &Origin, first_timestamp: u64);
 
     /// Consecutive commands of one batch. Their outcomes follow, each behind its events.
     fn commands(&mut self, first_sequence: u64, commands: &[Command]);
@@ -289,7 +290,8 @@ impl Follower {
         if let Some(origin) = origin.filter(|origin| origin.first_sequence != self.origin_given)
             && self.wish.origins
         {
-            taker.origin(&origin);
+            let first = self.command(origin.first_sequence);
+            taker.origin(&origin, first.map_or(0, |command| command.header.timestamp));
             self.origin_given = origin.first_sequence;
         }
     }

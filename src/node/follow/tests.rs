@@ -70,7 +70,7 @@ fn append(log: &mut Log, entries: &[Entry]) {
 struct Given(Vec<Entry>);
 
 impl Taker for Given {
-    fn origin(&mut self, origin: &Origin) {
+    fn origin(&mut self, origin: &Origin, _: u64) {
         self.0.push(B(origin.first_sequence));
     }
 
