@@ -11,7 +11,7 @@ use ringfence::journal::SEGMENT_BYTES_MIN;
 use ringfence::node::gateway::{Intake, Progress, Source, SourceError};
 use ringfence::node::publish::Sink;
 use ringfence::node::{Message, Node, NodeError, Options};
-use ringfence::types::{Account, Command, Event, Outcome};
+use ringfence::types::{Account, Command, Event, Outcome, Request};
 use support::{apply, ringfence, run_on, text};
 use tempfile::tempdir;
 
@@ -34,7 +34,7 @@ impl Source for Accounts {
         };
         let account = Account { id, ledger: 1, code: 1, ..Account::default() };
         let command = Command::create_account(account);
-        let taken = intake.submit(command.op(), 0, 1_000, 1, |_| &command.body)?;
+        let taken = intake.submit(command.op(), 0, &Request::NONE, 1_000, 1, |_| &command.body)?;
         if taken.is_some() {
             self.ids.next();
         }

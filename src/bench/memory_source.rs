@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Stamps;
 use ringfence_node::gateway::{Intake, Progress, Source, SourceError};
-use ringfence_types::Command;
+use ringfence_types::{Command, Request};
 
 /// When the batches of a load are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,7 +79,9 @@ impl Source for MemorySource {
         self.stamps.set(self.next / self.batch, due);
         let clock_ns = batch[0].header.timestamp;
         let op = batch[0].op();
-        match intake.submit(op, 0, clock_ns, batch.len(), |index| &batch[index].body)? {
+        match intake
+            .submit(op, 0, &Request::NONE, clock_ns, batch.len(), |index| &batch[index].body)?
+        {
             None => Ok(Progress::Idle),
             Some(_) => {
                 self.next = end;

@@ -13,9 +13,8 @@ use super::options::{ConfigFile, KeyOption, whole};
 use super::{Exit, Failure, signals, stdio};
 use ringfence_codec::text::{self, Printer};
 use ringfence_journal::DataDir;
-use ringfence_journal::outcomes::Origin;
 use ringfence_node::follow::{Begin, Filter, FollowError, Follower, Taker, Wish};
-use ringfence_types::{Command, Event, Op, Outcome};
+use ringfence_types::{Command, Event, Op, Origin, Outcome, Request};
 
 /// Bytes that gather before they are written, while there is more to print.
 const GATHERED_BYTES: usize = 64 * 1024;
@@ -89,24 +88,31 @@ fn operation(name: &str) -> Result<Op, String> {
 struct Lines {
     printer: Printer<File>,
     until: u64,
+    /// Whether lines of batches are printed.
+    origins: bool,
+    /// Whose the commands are that come next, if that is said.
+    origin: Option<Origin>,
 }
 
 impl Taker for Lines {
-    fn origin(&mut self, origin: &Origin, _: u64) {
+    fn origin(&mut self, origin: &Origin) {
+        self.origin = Some(*origin);
         let op = Op::from_number(origin.op).filter(|_| origin.first_sequence <= self.until);
-        if let Some(op) = op {
+        if let Some(op) = op.filter(|_| self.origins) {
             let (first, commands) = (origin.first_sequence, origin.commands);
-            text::encode_origin(first, commands, op, &origin.request(), self.printer.lines());
+            text::encode_origin(first, commands, op, &origin.request, self.printer.lines());
         }
     }
 
     fn commands(&mut self, first_sequence: u64, commands: &[Command]) {
+        let origin = self.origin.filter(|origin| first_sequence <= origin.last_sequence());
+        let request = origin.map_or(Request::NONE, |origin| origin.request);
         for (sequence, command) in (first_sequence..=self.until).zip(commands) {
             // A line for each, also for those of one batch.
             let mut command = *command;
             (command.header.batch_length, command.header.batch_index) = (1, 0);
             let lines = self.printer.lines();
-            text::encode_commands_with_sequence(sequence, &[command], lines);
+            text::encode_commands_with_sequence(sequence, &request, &[command], lines);
         }
     }
 
@@ -129,7 +135,8 @@ impl Follow {
         let dir = DataDir::open_to_read(&self.data_dir).map_err(Failure::operating)?;
         let mut follower = Follower::open(&dir, self.wish()?).map_err(failed)?;
         let printer = Printer::new(open_output()?, GATHERED_BYTES, true);
-        let mut lines = Lines { printer, until: self.until.unwrap_or(u64::MAX) };
+        let (until, origins) = (self.until.unwrap_or(u64::MAX), self.origins);
+        let mut lines = Lines { printer, until, origins, origin: None };
         let followed = self.follow(&mut follower, &mut lines, &stop);
         if !lines.printer.is_empty() {
             lines.printer.write();
@@ -156,7 +163,8 @@ impl Follow {
             begin: self.from,
             outcomes: true,
             events: self.events,
-            origins: self.origins,
+            // Commands say whose they are.
+            origins: self.origins || self.commands,
             commands: self.commands,
             filter,
             key: self.key.read()?,

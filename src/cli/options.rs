@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::Failure;
+use ringfence_journal::outcomes::Keep;
 use ringfence_journal::{
     Backend, Durability, Key, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, Seals, Wanted,
 };
@@ -67,6 +68,13 @@ pub(super) struct JournaledOptions {
     /// How long ids are remembered, such as 36h or 30days [default: as in the journal, for ever in a new one]
     #[arg(long, env = "RINGFENCE_RETENTION", value_name = "DURATION", value_parser = retention)]
     pub retention: Option<Duration>,
+    /// Most sessions with a name, allocated at start [default: as in the journal, 1024 in a new one]
+    #[arg(long, env = "RINGFENCE_SESSIONS", value_name = "N", value_parser = capacity)]
+    pub sessions: Option<u64>,
+    /// How long a session may be silent before it gives its place to a new one when the table is
+    /// full [default: as in the journal, 7days in a new one]
+    #[arg(long, env = "RINGFENCE_SESSION_RETENTION", value_name = "DURATION", value_parser = retention)]
+    pub session_retention: Option<Duration>,
     /// Take back capacities under which no command was taken in: for a start with too large ones, for
     /// which there is no memory
     #[arg(long, env = "RINGFENCE_WITHDRAW_CAPACITIES")]
@@ -106,10 +114,30 @@ pub(super) struct EngineOptions {
     #[command(flatten)]
     pub key: KeyOption,
     /// Keep outcomes and events by sequence in the data directory, so that consumers can resume
-    #[arg(long, env = "RINGFENCE_OUTCOME_LOG")]
-    pub outcome_log: bool,
+    #[arg(
+        long,
+        env = "RINGFENCE_OUTCOME_LOG",
+        value_name = "WHETHER",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "on"
+    )]
+    pub outcome_log: Option<OnOff>,
+    /// How much of them to keep, such as 16GiB or 30days; older files are removed [default: 16GiB]
+    #[arg(long, env = "RINGFENCE_OUTCOME_LOG_KEEP", value_name = "HOW-MUCH", value_parser = keep)]
+    pub outcome_log_keep: Option<Keep>,
     #[command(flatten)]
     pub threads: ThreadOptions,
+}
+
+/// Whether something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum OnOff {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 /// Which threads run the stages, and how they wait.
@@ -187,6 +215,23 @@ pub(super) fn segment_bytes(text: &str) -> Result<u64, String> {
     })
 }
 
+/// A number of bytes, or a duration.
+fn keep(text: &str) -> Result<Keep, String> {
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1_u64 << 40)];
+    for (unit, bytes) in units {
+        if let Some(number) = text.strip_suffix(unit) {
+            let number: Option<u64> = number.trim().parse().ok();
+            let bytes = number.filter(|&number| number > 0).and_then(|it| it.checked_mul(bytes));
+            return bytes
+                .map(|bytes| Keep { bytes, age: Duration::MAX })
+                .ok_or_else(|| format!("must be a whole number above 0 before {unit}"));
+        }
+    }
+    let age = retention(text)
+        .map_err(|_| "must be a size such as 16GiB or a time such as 30days".to_owned())?;
+    Ok(Keep { bytes: u64::MAX, age })
+}
+
 fn retention(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|error| format!("must be a duration such as 36h or 30days: {error}"))?;
@@ -206,6 +251,8 @@ impl JournaledOptions {
             markets: self.markets,
             orders: self.orders,
             retention_ns: self.retention.map(|retention| retention.as_nanos() as u64),
+            sessions: self.sessions,
+            session_retention_ns: self.session_retention.map(|it| it.as_nanos() as u64),
             withdraws_capacities: self.withdraw_capacities,
             shortens_retention: self.shorten_retention,
         }

@@ -35,7 +35,7 @@ impl Run {
             given => given.to_vec(),
         };
         SocketSource::check(&listen).map_err(Failure::operating)?;
-        let (node, stop) = node::open(Some(&self.data_dir), &self.journaled, &self.engine)?;
+        let (node, stop) = node::open(Some(&self.data_dir), &self.journaled, &self.engine, true)?;
         let source = SocketSource::listen(&listen).map_err(Failure::operating)?;
         node::warn_of_clock(&node, Clock::System);
         let first_sequence = node.last_sequence() + 1;

@@ -17,7 +17,7 @@ use super::directory::Directory;
 use super::entry::Entry;
 use super::error::{Fault, JournalError};
 use super::files::{Access, Files, OpenFile};
-use super::format::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES};
+use super::format::{FRAME_HEADER_BYTES, FrameHeader, SEGMENT_HEADER_BYTES};
 use super::seal::{Key, Seals};
 use super::segments::{Expected, damaged, no_segment, read_header, segment_name, segment_numbers};
 use super::start::Start;
@@ -75,7 +75,7 @@ impl<F: Files> Trail<F> {
     pub fn next_batch(&mut self) -> Result<Step<'_>, JournalError> {
         loop {
             match self.cursor.advance_live() {
-                Ok(Ok(FrameKind::Batch)) => break,
+                Ok(Ok(kind)) if kind.has_commands() => break,
                 Ok(Ok(_)) => {}
                 Ok(Err(fault)) => return Ok(Step::NotYet(self.not_yet(fault))),
                 Err(error) if self.is_retired()? => {

@@ -20,6 +20,10 @@ pub struct Wanted {
     pub orders: Option<u64>,
     /// How long ids are remembered, in nanoseconds; 0: for ever.
     pub retention_ns: Option<u64>,
+    /// Most sessions with a name.
+    pub sessions: Option<u64>,
+    /// How long a session may be silent before it gives its place to a new one, in nanoseconds.
+    pub session_retention_ns: Option<u64>,
     /// Capacities for which no command was taken in yet are taken back: what is left open is as at
     /// the last command.
     pub withdraws_capacities: bool,
@@ -49,6 +53,8 @@ fn new_rules(wanted: &Wanted, key: &[u8; 16]) -> Rules {
         *capacity = wanted.unwrap_or(*capacity);
     }
     rules.retention_ns = wanted.retention_ns.unwrap_or(0);
+    rules.sessions = wanted.sessions.unwrap_or(rules.sessions);
+    rules.session_retention_ns = wanted.session_retention_ns.unwrap_or(rules.session_retention_ns);
     rules
 }
 
@@ -109,6 +115,17 @@ pub(super) fn wanted_rules<F: Files>(
         return Err(JournalError::ShorterRetention { path, wanted: retention_ns, journaled });
     }
     rules.retention_ns = retention_ns;
+    rules.session_retention_ns = wanted.session_retention_ns.unwrap_or(rules.session_retention_ns);
+    let journaled = rules.sessions;
+    if wanted.withdraws_capacities {
+        rules.sessions = used.map_or(wanted.sessions.unwrap_or(journaled), |used| used.sessions);
+    }
+    let sessions = wanted.sessions.unwrap_or(rules.sessions);
+    if sessions < rules.sessions {
+        let (name, wanted, journaled) = ("--sessions", sessions, rules.sessions);
+        return Err(JournalError::SmallerCapacity { path, name, wanted, journaled });
+    }
+    rules.sessions = sessions;
     Ok(rules)
 }
 

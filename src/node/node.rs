@@ -4,10 +4,10 @@ use crate::gateway::{Clock, Source};
 use crate::memory::Memory;
 use crate::options::{Message, Options, Report};
 use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Wait};
-use crate::publish::{Logged, Sink};
+use crate::publish::{LogGauges, Logged, Sink};
 use crate::{NodeError, recover};
 use ringfence_engine::Engine;
-use ringfence_journal::outcomes::Log;
+use ringfence_journal::outcomes::{Keep, Log};
 use ringfence_journal::{DataDir, Disk, rules_of_a_new_journal};
 use ringfence_ring::WaitStrategy;
 use ringfence_types::OutcomeCounts;
@@ -20,10 +20,23 @@ pub struct Node {
     last_timestamp: u64,
     /// The outcome log, with an outcome for every command so far.
     log: Option<Log>,
+    keep: Keep,
+    gauges: LogGauges,
+    /// Identity of the journal and its epoch; zeros where there is none.
+    history: History,
     /// Holds the lock of the data directory.
     dir: Option<DataDir>,
     settings: Settings,
     report: Report,
+}
+
+/// Which history an engine has: sequences mean the same only within one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct History {
+    /// Identity of the journal, drawn once; zeros where nothing is kept.
+    pub journal_id: [u8; 16],
+    /// How many repairs gave up commands that had been acknowledged.
+    pub epoch: u16,
 }
 
 /// What a run leaves behind.
@@ -56,7 +69,8 @@ impl Node {
     ///
     /// [`NodeError`]; nothing that was acknowledged is lost by it.
     pub fn open(options: Options) -> Result<Node, NodeError> {
-        let Options { wanted, durability, cores, mut report, .. } = options;
+        let Options { wanted, durability, cores, mut report, outcome_log_keep: keep, .. } = options;
+        let mut history = History::default();
         let mut placement = Placement::resolve(&cores).map_err(NodeError::Cores)?;
         let (engine, journal, log, dir, last);
         if let Some(path) = &options.data_dir {
@@ -77,6 +91,7 @@ impl Node {
                 placement.bring_journal_near(|| opened.durable_write_ns().ok());
             }
             last = (kept.recovered.last_sequence, kept.recovered.last_timestamp);
+            history = History { journal_id: position.journal_id, epoch: position.epoch };
             (engine, log, dir) = (kept.engine, kept.log, Some(opened));
         } else {
             if options.outcome_log {
@@ -95,7 +110,21 @@ impl Node {
         let settings = Settings { ring_slots, event_slots, wait, placement, stop };
         check_memory(settings.lanes_bytes())?;
         let (last_sequence, last_timestamp) = last;
-        Ok(Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, report })
+        let gauges = LogGauges::new();
+        gauges.logged.set(last_sequence);
+        Ok(Node {
+            engine,
+            journal,
+            last_sequence,
+            last_timestamp,
+            log,
+            keep,
+            gauges,
+            history,
+            dir,
+            settings,
+            report,
+        })
     }
 
     /// Runs all that `source` has through the pipeline, and returns once every outcome has been
@@ -114,8 +143,8 @@ impl Node {
         S: Source,
         K: Sink<Notice = S::Notice>,
     {
-        let Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, mut report } =
-            self;
+        let Node { engine, journal, last_sequence, last_timestamp, log, .. } = self;
+        let Node { keep, gauges, history, dir, settings, mut report, .. } = self;
         let mut tick =
             |sequence: u64| report(Message::Published(sequence.saturating_sub(last_sequence)));
         let (finished, log) = match log {
@@ -124,7 +153,8 @@ impl Node {
                 (pipeline::run(parts, &settings, &mut tick)?, None)
             }
             Some(log) => {
-                let sink = Logged::new(sink, log).map_err(NodeError::Thread)?;
+                let logged = Logged::new(sink, log, keep, gauges.clone());
+                let sink = logged.map_err(NodeError::Thread)?;
                 let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
                 let finished = pipeline::run(parts, &settings, &mut tick)?;
                 let (finished, log) = finished.split_sink(Logged::finish);
@@ -136,8 +166,19 @@ impl Node {
         };
         let Finished { engine, source, sink, journal, last_sequence, last_timestamp, counts } =
             finished;
-        let node =
-            Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, report };
+        let node = Node {
+            engine,
+            journal,
+            last_sequence,
+            last_timestamp,
+            log,
+            keep,
+            gauges,
+            history,
+            dir,
+            settings,
+            report,
+        };
         Ok(Ran { node, source, sink, counts })
     }
 
@@ -181,6 +222,18 @@ impl Node {
     #[must_use]
     pub fn clock_behind_ns(&self, clock: Clock) -> u64 {
         self.last_timestamp.saturating_sub(clock.read_ns())
+    }
+
+    /// Which history it has.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.history
+    }
+
+    /// Whether it keeps an outcome log, and what is told and asked about that while it runs.
+    #[must_use]
+    pub fn outcome_log(&self) -> Option<LogGauges> {
+        self.log.as_ref().map(|_| self.gauges.clone())
     }
 
     /// The data directory, if there is one.

@@ -27,7 +27,7 @@ use ringfence_codec::wire::{ClientMessage, ErrorCode, Mode, RequestDecoder};
 use ringfence_node::gateway::{Clock, Intake, Progress, Pulse, Source, SourceError};
 use ringfence_node::{Gauge, Poller, Ready};
 use ringfence_ring::Bell;
-use ringfence_types::{BATCH_COMMANDS_MAX, Body, Op};
+use ringfence_types::{BATCH_COMMANDS_MAX, Body, Op, Request};
 
 /// Tokens from here on are listeners'.
 const LISTENERS: usize = SESSIONS_MAX as usize + 1;
@@ -235,9 +235,11 @@ impl SocketSource {
                     self.notices.push_back(SessionNotice::Greeted { session: id, events });
                     served = Served::More;
                 }
-                Ok(Some(ClientMessage::Batch { op, bodies, .. })) => {
+                Ok(Some(ClientMessage::Batch { request, op, bodies })) => {
                     let taken =
-                        intake.submit(op, id, clock_ns, bodies.len(), |index| &bodies[index])?;
+                        intake.submit(op, id, &request, clock_ns, bodies.len(), |index| {
+                            &bodies[index]
+                        })?;
                     assert!(taken.is_some(), "there was room for a batch");
                     reading.taken += bodies.len() as u64;
                     if bodies.len() > BATCH_COMMANDS_MAX / 8 {
@@ -329,7 +331,7 @@ impl Source for SocketSource {
             && intake.has_room_for_a_batch()
         {
             // Session 0 is nobody's: no client is told.
-            intake.submit(Op::Pulse, 0, clock_ns, 1, |_| &NO_BODY)?;
+            intake.submit(Op::Pulse, 0, &Request::NONE, clock_ns, 1, |_| &NO_BODY)?;
             progress = Progress::Worked;
         }
         Ok(progress)

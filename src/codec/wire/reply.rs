@@ -3,9 +3,9 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::message::{self, Frames, HEADER_BYTES, MessageHeader, kind};
-use super::{EngineHello, ErrorCode, Origin, Progress, Subscribed, Violation, hello, subscription};
+use super::{EngineHello, ErrorCode, Progress, Subscribed, Violation, hello, subscription};
 use ringfence_types::{
-    BATCH_COMMANDS_MAX, Body, CancelReason, Event, EventKind, Op, OrderStatus, Outcome,
+    BATCH_COMMANDS_MAX, Body, CancelReason, Event, EventKind, Op, OrderStatus, Origin, Outcome,
     PendingStatus, QueueStatus, SettledBy, Side, Status, TimeInForce,
 };
 

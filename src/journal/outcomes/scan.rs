@@ -13,7 +13,7 @@
 use std::path::{Path, PathBuf};
 
 use super::decide::Held;
-use super::file::{LogFile, file_sequences, last_awaited_sequence};
+use super::file::{LogFile, file_sequences, last_event_sequence};
 use super::format::{HEADER_BYTES, LogFrameHeader};
 use crate::error::{Fault, JournalError};
 
@@ -28,8 +28,7 @@ pub(super) struct Run {
     pub first_sequence: u64,
     /// Sequence of the last outcome.
     pub last_sequence: u64,
-    /// Behind which frame no event or origin waits for its outcome: where it ends, and its last
-    /// outcome.
+    /// Behind which frame no event waits for its outcome: where it ends, and its last outcome.
     pub whole: (u64, u64),
     /// Sequence of the last outcome that was final when it was written, 0 if none was.
     pub final_sequence: u64,
@@ -74,7 +73,7 @@ impl Run {
     fn add(&mut self, header: &LogFrameHeader, payload: &[u8]) {
         self.end += header.frame_bytes();
         self.last_sequence = header.last_sequence();
-        if last_awaited_sequence(header, payload) <= self.last_sequence {
+        if last_event_sequence(header, payload).is_none_or(|event| event <= self.last_sequence) {
             self.whole = (self.end, self.last_sequence);
         }
         if header.is_final == 1 {

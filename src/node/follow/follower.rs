@@ -7,9 +7,9 @@ use super::begin::{begin, has_commands, oldest};
 use super::bodies::Bodies;
 use super::patience::Patience;
 use super::{Begin, Filter, FollowError};
-use ringfence_journal::outcomes::{LogFrame, LogStep, LogTrail, Origin, first_logged_sequence};
+use ringfence_journal::outcomes::{LogFrame, LogStep, LogTrail, first_logged_sequence};
 use ringfence_journal::{DataDir, Directory, Fault, JournalError, Key, first_segment};
-use ringfence_types::{Command, Event, Outcome};
+use ringfence_types::{Command, Event, Origin, Outcome};
 
 /// How often it is looked, where nothing comes, whether the files are still where they were.
 const LOOK: Duration = Duration::from_millis(50);
@@ -37,9 +37,8 @@ pub struct Wish {
 
 /// What takes what a follower gives, in order.
 pub trait Taker {
-    /// Whose the batch is of which the next commands and outcomes are. `first_timestamp`: that of
-    /// its first command, in nanoseconds; 0 where commands are neither wanted nor decide.
-    fn origin(&mut self, origin: &Origin, first_timestamp: u64);
+    /// Whose the batch is of which the next commands and outcomes are.
+    fn origin(&mut self, origin: &Origin);
 
     /// Consecutive commands of one batch. Their outcomes follow, each behind its events.
     fn commands(&mut self, first_sequence: u64, commands: &[Command]);
@@ -194,7 +193,14 @@ impl Follower {
     fn begin_frame(&mut self, frame: LogFrame) -> Result<(), FollowError> {
         self.patience.renew();
         self.was_found_again = false;
+        let last_origin = self.frame.origins.last().copied();
         self.frame = frame;
+        // A batch may go on in the next frame.
+        if let Some(origin) = last_origin.filter(|it| it.last_sequence() > self.looked_at)
+            && self.frame.origins.first().is_none_or(|it| it.first_sequence > origin.first_sequence)
+        {
+            self.frame.origins.insert(0, origin);
+        }
         let known = (self.looked_at + 1).saturating_sub(self.frame.first_sequence);
         self.next_outcome = self.frame.outcomes.len().min(known as usize);
         if known > 0
@@ -258,7 +264,10 @@ impl Follower {
         }
         let passes = self.passes(sequence, &ahead.outcomes[0]);
         if passes {
-            self.give_origin(ahead.origin_of(sequence).copied(), taker);
+            self.give_origin(
+                self.frame.origin_of(sequence).or(ahead.origin_of(sequence)).copied(),
+                taker,
+            );
             self.give_commands(sequence, 1, taker);
         }
         self.give_events(sequence, passes, taker);
@@ -290,8 +299,7 @@ impl Follower {
         if let Some(origin) = origin.filter(|origin| origin.first_sequence != self.origin_given)
             && self.wish.origins
         {
-            let first = self.command(origin.first_sequence);
-            taker.origin(&origin, first.map_or(0, |command| command.header.timestamp));
+            taker.origin(&origin);
             self.origin_given = origin.first_sequence;
         }
     }

@@ -7,11 +7,11 @@ use tempfile::{TempDir, tempdir};
 
 use super::*;
 use crate::{Node, Options};
-use ringfence_journal::outcomes::{Frame, Log, Origin, Scan, log_name};
+use ringfence_journal::outcomes::{Frame, Log, Scan, log_name};
 use ringfence_journal::{DataDir, SEGMENT_BYTES_MIN, first_segment};
 use ringfence_types::{
-    Account, Command, Event, EventBody, EventKind, Lookup, Op, Outcome, Request, ResolveQueues,
-    SettledBy, Status, Transfer, TransferEvent,
+    Account, Command, Event, EventBody, EventKind, Lookup, Op, Origin, Outcome, Request,
+    ResolveQueues, SettledBy, Status, Transfer, TransferEvent,
 };
 
 /// A directory with an empty journal, and its identity.
@@ -52,14 +52,10 @@ fn append(log: &mut Log, entries: &[Entry]) {
             E(sequence, number) => frame.event(&event(sequence, number)),
             B(first) => {
                 let request = Request { session: 5, number: first, ..Request::NONE };
-                let op = Op::CreateAccount as u8;
-                // What a frame begins within stands before its first entry.
-                match entries[1] {
-                    O(next) if entries[0] == *entry && next > first => {
-                        frame.begin_within(&Origin::new(first, 3, op, &request));
-                    }
-                    _ => frame.origin(first, 3, op, &request),
-                }
+                let (commands, op) = (3, Op::CreateAccount as u8);
+                let origin =
+                    Origin { request, first_sequence: first, commands, op, ..Origin::default() };
+                frame.origin(&origin);
             }
         }
     }
@@ -70,7 +66,7 @@ fn append(log: &mut Log, entries: &[Entry]) {
 struct Given(Vec<Entry>);
 
 impl Taker for Given {
-    fn origin(&mut self, origin: &Origin, _: u64) {
+    fn origin(&mut self, origin: &Origin) {
         self.0.push(B(origin.first_sequence));
     }
 
@@ -128,9 +124,8 @@ fn an_origin_stands_before_what_is_given_of_its_batch() {
     let (folder, dir, id) = journal();
     let mut log = Log::new(folder.path(), id);
     append(&mut log, &[O(1), B(2), O(2), E(3, 1)]);
-    // A frame that begins within a batch says its origin again.
-    append(&mut log, &[B(2), O(3), O(4), B(5), E(5, 2)]);
-    append(&mut log, &[B(5), O(5), O(6), O(7), O(8)]);
+    append(&mut log, &[O(3), O(4), B(5), E(5, 2)]);
+    append(&mut log, &[O(5), O(6), O(7), O(8)]);
     let given = |wish| all(&mut Follower::open(&dir, wish).unwrap()).unwrap();
     let whole = [O(1), B(2), O(2), E(3, 1), O(3), O(4), B(5), E(5, 2), O(5), O(6), O(7), O(8)];
     assert_eq!(given(wish(Begin::Oldest)), whole);

@@ -1,7 +1,7 @@
 //! Batches from the program that embeds the engine.
 
 use super::{Clock, Intake, Progress, Source, SourceError};
-use ringfence_types::{BATCH_COMMANDS_MAX, Command};
+use ringfence_types::{BATCH_COMMANDS_MAX, Command, Request};
 
 /// Takes batches from an iterator, stamped by the machine's clock, until that ends.
 ///
@@ -53,7 +53,10 @@ impl<I: Iterator<Item = Vec<Command>> + Send> Source for Batches<I> {
         };
         let clock_ns = Clock::System.read_ns();
         let (op, length) = (batch[0].op(), batch.len());
-        if intake.submit(op, 0, clock_ns, length, |index| &batch[index].body)?.is_none() {
+        if intake
+            .submit(op, 0, &Request::NONE, clock_ns, length, |index| &batch[index].body)?
+            .is_none()
+        {
             self.waiting = Some(batch);
             return Ok(Progress::Idle);
         }

@@ -1,9 +1,8 @@
 //! What a follower gives, as messages.
 
-use ringfence_codec::wire::{Origin, ReplyEncoder, encode_commands, encode_origin};
-use ringfence_journal::outcomes;
+use ringfence_codec::wire::{ReplyEncoder, encode_commands, encode_origin};
 use ringfence_node::follow::Taker;
-use ringfence_types::{Command, Event, Op, Outcome};
+use ringfence_types::{Command, Event, Origin, Outcome};
 
 /// Appends messages.
 pub(super) struct Messages<'a> {
@@ -12,17 +11,9 @@ pub(super) struct Messages<'a> {
 }
 
 impl Taker for Messages<'_> {
-    fn origin(&mut self, origin: &outcomes::Origin, first_timestamp: u64) {
-        let Some(op) = Op::from_number(origin.op) else { return };
+    fn origin(&mut self, origin: &Origin) {
         self.encoder.finish(self.out);
-        let origin = Origin {
-            first_sequence: origin.first_sequence,
-            first_timestamp,
-            commands: origin.commands,
-            op,
-            request: origin.request(),
-        };
-        encode_origin(&origin, self.out);
+        encode_origin(origin, self.out);
     }
 
     fn commands(&mut self, first_sequence: u64, commands: &[Command]) {

@@ -28,7 +28,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -38,7 +37,9 @@ use log_end::LogEnd;
 use positions::Positions;
 use ringfence_codec::wire::{ClientHello, ErrorCode, RequestDecoder, Violation};
 use ringfence_journal::{DataDir, JournalError, Key};
+use ringfence_node::History;
 use ringfence_node::follow::FollowError;
+use ringfence_node::publish::LogGauges;
 
 /// How subscriptions are served.
 #[derive(Debug, Clone)]
@@ -47,8 +48,10 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The journal's key, so that seals are checked where commands are read.
     pub key: Option<Key>,
-    /// How many repairs gave up commands that had been acknowledged.
-    pub epoch: u32,
+    /// Which history the engine has.
+    pub history: History,
+    /// What the outcome log tells, and is told, while the engine runs.
+    pub gauges: LogGauges,
     /// Most subscriptions at a time.
     pub subscriptions: usize,
     /// How long a subscriber may be silent, or take nothing of what it is owed.
@@ -109,11 +112,8 @@ pub struct Subscriptions {
 #[derive(Debug)]
 struct Shared {
     settings: Settings,
-    journal_id: [u8; 16],
     log_end: LogEnd,
     names: Mutex<Names>,
-    /// The first outcome that a named subscription still needs.
-    keep_from: Arc<AtomicU64>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -136,9 +136,9 @@ impl Shared {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish_keep_from(&self, names: &Names) {
-        // Relaxed: the number stands for itself.
-        self.keep_from.store(names.positions.keep_from(), Ordering::Relaxed);
+    /// Tells the outcome log which outcomes named subscriptions still need.
+    fn say_what_is_needed(&self, names: &Names) {
+        self.settings.gauges.needed_after.set(names.positions.needed_after());
     }
 }
 
@@ -150,19 +150,17 @@ impl Subscriptions {
     /// [`SubscriptionError`].
     pub fn open(settings: Settings) -> Result<Subscriptions, SubscriptionError> {
         let dir = DataDir::open_to_read(&settings.data_dir)?;
-        let journal_id = ringfence_journal::first_segment(dir.files())?.journal_id;
-        let positions = Positions::open(dir.path(), journal_id).map_err(|source| {
-            let path = settings.data_dir.join(positions::NAME);
-            SubscriptionError::Positions { path, source }
-        })?;
-        let keep_from = Arc::new(AtomicU64::new(positions.keep_from()));
+        let positions =
+            Positions::open(dir.path(), settings.history.journal_id).map_err(|source| {
+                let path = settings.data_dir.join(positions::NAME);
+                SubscriptionError::Positions { path, source }
+            })?;
+        settings.gauges.needed_after.set(positions.needed_after());
         let names = Names { positions, holders: HashMap::new(), connections: 0 };
         let shared = Arc::new(Shared {
             settings,
-            journal_id,
             log_end: LogEnd::default(),
             names: Mutex::new(names),
-            keep_from,
             threads: Mutex::new(Vec::new()),
         });
         let watched = Arc::clone(&shared);
@@ -170,14 +168,6 @@ impl Subscriptions {
         let watch =
             named.spawn(move || watch::watch(&watched, &dir)).map_err(SubscriptionError::Thread)?;
         Ok(Subscriptions { shared, watch: Some(watch) })
-    }
-
-    /// The first outcome that a named subscription still needs, `u64::MAX` where none does: who
-    /// deletes files of the outcome log keeps it, up to a maximum. It moves as subscribers
-    /// acknowledge.
-    #[must_use]
-    pub fn keep_from(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.shared.keep_from)
     }
 
     /// Serves a subscriber on a thread of its own, or says that there is no room. Returns at once.

@@ -8,7 +8,7 @@
 //! # Invariants
 //!
 //! * What a consumer is said to have dealt with, it has: places that a crash takes back were earlier.
-//! * [`Positions::keep_from`] goes by what is on stable storage.
+//! * [`Positions::needed_after`] goes by what is on stable storage.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -70,8 +70,8 @@ pub(super) struct Positions {
     generation: u64,
     places: BTreeMap<u128, Place>,
     is_changed: bool,
-    /// The first outcome that a name on stable storage still needs.
-    keep_from: u64,
+    /// The last outcome that no name on stable storage needs any more.
+    needed_after: u64,
 }
 
 impl Positions {
@@ -91,8 +91,9 @@ impl Positions {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let keep_from = needed(&places);
-        Ok(Positions { file: None, journal_id, generation, places, is_changed: false, keep_from })
+        let needed_after = needed_after(&places);
+        let is_changed = false;
+        Ok(Positions { file: None, journal_id, generation, places, is_changed, needed_after })
     }
 
     /// Where `name` stands, if it is known.
@@ -130,9 +131,9 @@ impl Positions {
         dropped
     }
 
-    /// The first outcome that a name still needs; `u64::MAX` where none does.
-    pub fn keep_from(&self) -> u64 {
-        self.keep_from.min(needed(&self.places))
+    /// The last outcome that no name needs any more; `u64::MAX` where none needs any.
+    pub fn needed_after(&self) -> u64 {
+        self.needed_after.min(needed_after(&self.places))
     }
 
     /// Writes what has changed, and returns when it is on stable storage.
@@ -155,14 +156,14 @@ impl Positions {
         file.write_all_at(&bytes, (self.generation % 2) * SLOT_BYTES as u64)?;
         file.sync_data()?;
         self.is_changed = false;
-        self.keep_from = needed(&self.places);
+        self.needed_after = needed_after(&self.places);
         Ok(())
     }
 }
 
-fn needed(places: &BTreeMap<u128, Place>) -> u64 {
+fn needed_after(places: &BTreeMap<u128, Place>) -> u64 {
     let kept = places.values().filter(|place| !place.is_dropped);
-    kept.map(|place| place.sequence.saturating_add(1)).min().unwrap_or(u64::MAX)
+    kept.map(|place| place.sequence).min().unwrap_or(u64::MAX)
 }
 
 fn slot(journal_id: &[u8; 16], generation: u64, places: &BTreeMap<u128, Place>) -> Vec<u8> {
@@ -230,17 +231,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();
         let mut positions = Positions::open(dir, ID).unwrap();
-        assert_eq!((positions.get(1), positions.keep_from()), (None, u64::MAX));
+        assert_eq!((positions.get(1), positions.needed_after()), (None, u64::MAX));
         assert!(positions.put(1, 40) && positions.put(2, 70));
         positions.save(dir).unwrap();
-        assert_eq!(positions.keep_from(), 41);
+        assert_eq!(positions.needed_after(), 40);
         assert!(positions.put(1, 90));
         // Until it is saved, a crash can take it back.
-        assert_eq!(positions.keep_from(), 41);
+        assert_eq!(positions.needed_after(), 40);
         positions.save(dir).unwrap();
-        assert_eq!(positions.keep_from(), 71);
+        assert_eq!(positions.needed_after(), 70);
         let again = Positions::open(dir, ID).unwrap();
-        assert_eq!((again.get(1), again.get(2), again.keep_from()), (place(90), place(70), 71));
+        assert_eq!((again.get(1), again.get(2), again.needed_after()), (place(90), place(70), 70));
         assert_eq!(Positions::open(dir, [8; 16]).unwrap().get(1), None, "of another journal");
 
         let path = dir.join(NAME);
@@ -251,7 +252,7 @@ mod tests {
             damaged[byte] ^= 1;
             fs::write(&path, damaged).unwrap();
             let again = Positions::open(dir, ID).unwrap();
-            assert_eq!((again.get(1), again.keep_from()), (place(40), 41), "byte {byte}");
+            assert_eq!((again.get(1), again.needed_after()), (place(40), 40), "byte {byte}");
         }
         fs::write(&path, &whole[..10]).unwrap();
         assert_eq!(Positions::open(dir, ID).unwrap().get(1), None);
@@ -270,7 +271,7 @@ mod tests {
         assert_eq!(positions.drop_behind(51), []);
         let dropped = positions.drop_behind(52);
         assert_eq!(dropped, [(9, Place { sequence: 50, is_dropped: true })]);
-        assert_eq!((positions.drop_behind(52), positions.keep_from()), (vec![], 101));
+        assert_eq!((positions.drop_behind(52), positions.needed_after()), (vec![], 100));
         assert!(positions.put(5_000, 100));
         assert_eq!(positions.get(9), None);
     }

@@ -11,6 +11,7 @@ use ringfence_codec::wire::{
     Subscribe, Subscribed, Violation, encode_engine_hello, encode_progress, encode_subscribed,
 };
 use ringfence_journal::DataDir;
+use ringfence_node::History;
 use ringfence_node::follow::{Begin, Filter, Follower, Wish};
 use ringfence_types::BATCH_COMMANDS_MAX;
 
@@ -138,10 +139,10 @@ impl<'a> Subscription<'a> {
 
     /// Answers the hello.
     fn greet(&mut self, hello: &ClientHello) -> Result<(), End> {
-        let Shared { settings, journal_id, log_end, .. } = self.shared;
-        if hello.journal != [0; 16]
-            && (hello.journal != *journal_id || hello.epoch != settings.epoch)
-        {
+        let Shared { settings, log_end, .. } = self.shared;
+        let History { journal_id, epoch } = settings.history;
+        let epoch = u32::from(epoch);
+        if hello.journal != [0; 16] && (hello.journal, hello.epoch) != (journal_id, epoch) {
             let text = "journal or epoch are others than expected";
             return Err(End::error(ErrorCode::OtherHistory, 0, text));
         }
@@ -150,8 +151,8 @@ impl<'a> Subscription<'a> {
             batch_commands_max: BATCH_COMMANDS_MAX as u32,
             idle_timeout_ms: u32::try_from(settings.idle_timeout.as_millis()).unwrap_or(u32::MAX),
             last_sequence: log_end.last_sequence(),
-            journal: *journal_id,
-            epoch: settings.epoch,
+            journal: journal_id,
+            epoch,
             events: true,
             ..EngineHello::default()
         };
@@ -250,7 +251,7 @@ impl<'a> Subscription<'a> {
             let (most, text) = (super::positions::NAMES_MAX, "no room for another name");
             return Err(End::error(ErrorCode::TooManySubscriptions, most as u64, text));
         }
-        self.shared.publish_keep_from(&names);
+        self.shared.say_what_is_needed(&names);
         Ok(())
     }
 

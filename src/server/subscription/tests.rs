@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tempfile::{TempDir, tempdir};
@@ -11,13 +10,13 @@ use tempfile::{TempDir, tempdir};
 use super::*;
 use ringfence_codec::wire::{ClientMessage, Mode};
 use ringfence_codec::wire::{
-    Origin, Reply, ReplyDecoder, Start, Subscribe, encode_acknowledge, encode_client_hello,
+    Reply, ReplyDecoder, Start, Subscribe, encode_acknowledge, encode_client_hello,
     encode_heartbeat, encode_subscribe,
 };
 use ringfence_journal::SEGMENT_BYTES_MIN;
 use ringfence_journal::outcomes::{Frame, Log, log_name};
 use ringfence_node::{Node, Options};
-use ringfence_types::{Event, EventKind, Op, Outcome, Request, Status};
+use ringfence_types::{Event, EventKind, Op, Origin, Outcome, Request, Status};
 
 const IDLE: Duration = Duration::from_millis(400);
 
@@ -26,6 +25,7 @@ struct Scene {
     folder: TempDir,
     log: Log,
     journal_id: [u8; 16],
+    gauges: LogGauges,
     subscriptions: Subscriptions,
 }
 
@@ -37,8 +37,9 @@ impl Scene {
         let dir = DataDir::open_to_read(folder.path()).unwrap();
         let journal_id = ringfence_journal::first_segment(dir.files()).unwrap().journal_id;
         let log = Log::new(folder.path(), journal_id);
-        let subscriptions = open(&folder, subscriptions);
-        Scene { folder, log, journal_id, subscriptions }
+        let gauges = LogGauges::new();
+        let subscriptions = open(&folder, subscriptions, journal_id, &gauges);
+        Scene { folder, log, journal_id, gauges, subscriptions }
     }
 
     /// Outcomes of these sequences in one frame, and an event before each tenth.
@@ -51,7 +52,12 @@ impl Scene {
             }
             frame.outcome(sequence, &outcome(sequence));
         }
-        self.log.append(&frame).unwrap();
+        self.write(&frame);
+    }
+
+    fn write(&mut self, frame: &Frame) {
+        self.log.append(frame).unwrap();
+        self.gauges.logged.set(self.log.last_sequence());
     }
 
     fn connect(&self, subscribe: &Subscribe) -> Client {
@@ -82,9 +88,20 @@ impl Scene {
     }
 }
 
-fn open(folder: &TempDir, subscriptions: usize) -> Subscriptions {
-    let data_dir = folder.path().to_owned();
-    let settings = Settings { data_dir, key: None, epoch: 0, subscriptions, idle_timeout: IDLE };
+fn open(
+    folder: &TempDir,
+    subscriptions: usize,
+    journal_id: [u8; 16],
+    gauges: &LogGauges,
+) -> Subscriptions {
+    let settings = Settings {
+        data_dir: folder.path().to_owned(),
+        key: None,
+        history: History { journal_id, epoch: 0 },
+        gauges: gauges.clone(),
+        subscriptions,
+        idle_timeout: IDLE,
+    };
     Subscriptions::open(settings).unwrap()
 }
 
@@ -207,12 +224,14 @@ fn a_subscriber_is_told_what_is_there_and_then_what_comes() {
     // Whose a batch is stands before it.
     let request = Request { session: 5, tag: 6, number: 7, reserved: 0 };
     let mut frame = Frame::new();
-    frame.origin(12, 2, Op::CreateAccount as u8, &request);
+    let (commands, op) = (2, Op::CreateAccount as u8);
+    let (first_sequence, first_timestamp) = (12, 12);
+    let origin =
+        Origin { request, first_sequence, first_timestamp, commands, op, ..Origin::default() };
+    frame.origin(&origin);
     (12..=13).for_each(|sequence| frame.outcome(sequence, &outcome(sequence)));
-    scene.log.append(&frame).unwrap();
+    scene.write(&frame);
     let told = client.told_until(|told| *told == Told::Progress(13));
-    let (commands, op) = (2, Op::CreateAccount);
-    let origin = Origin { first_sequence: 12, first_timestamp: 0, commands, op, request };
     let told: Vec<Told> = told.into_iter().filter(|it| *it != Told::Progress(11)).collect();
     assert_eq!(told[..2], [Told::Origin(origin), Told::Outcome(12)]);
 
@@ -280,27 +299,28 @@ fn wait_for(is_so: impl Fn() -> bool) {
 #[test]
 fn a_name_keeps_its_place_and_the_later_connection_takes_it_over() {
     let mut scene = Scene::new(8);
-    let keep_from = scene.subscriptions.keep_from();
+    let needed_after = scene.gauges.needed_after.clone();
     scene.append(1..=20);
     let mut first = scene.connect(&subscribe(Start::After(0), 5));
     assert_eq!(first.outcomes_until(20).len(), 20);
     first.say(|out| encode_acknowledge(12, out));
     // The place counts once it is on stable storage.
-    wait_for(|| keep_from.load(Ordering::Relaxed) == 13);
+    wait_for(|| needed_after.get() == 12);
     let mut second = scene.connect(&subscribe(Start::Acknowledged, 5));
     assert_eq!(second.outcomes_until(20), (13..=20).collect::<Vec<u64>>());
     first.say(|out| encode_acknowledge(20, out));
     assert_eq!(first.end(), error(ErrorCode::SubscriptionSuperseded, 0));
     second.say(|out| encode_acknowledge(15, out));
-    wait_for(|| keep_from.load(Ordering::Relaxed) == 16);
+    wait_for(|| needed_after.get() == 15);
     drop(second);
 
     // An engine that is started again knows it.
-    let Scene { folder, log, journal_id, subscriptions } = scene;
+    let Scene { folder, log, journal_id, gauges, subscriptions } = scene;
     subscriptions.stop();
-    let subscriptions = open(&folder, 8);
-    let mut scene = Scene { folder, log, journal_id, subscriptions };
-    assert_eq!(scene.subscriptions.keep_from().load(Ordering::Relaxed), 16);
+    needed_after.set(0);
+    let subscriptions = open(&folder, 8, journal_id, &gauges);
+    let mut scene = Scene { folder, log, journal_id, gauges, subscriptions };
+    assert_eq!(needed_after.get(), 15);
     let mut third = scene.connect(&subscribe(Start::Acknowledged, 5));
     assert_eq!(third.outcomes_until(20), (16..=20).collect::<Vec<u64>>());
     drop(third);
@@ -313,8 +333,7 @@ fn a_name_keeps_its_place_and_the_later_connection_takes_it_over() {
     scene.append(21..=40);
     fs::rename(moved.path().join(log_name(21)), scene.folder.path().join(log_name(21))).unwrap();
     fs::remove_file(path).unwrap();
-    let keep_from = scene.subscriptions.keep_from();
-    wait_for(|| keep_from.load(Ordering::Relaxed) == u64::MAX);
+    wait_for(|| needed_after.get() == u64::MAX);
     let end = |start| scene.connect(&subscribe(start, 5)).end();
     assert_eq!(end(Start::Acknowledged), error(ErrorCode::SubscriptionDropped, 15));
     assert_eq!(end(Start::After(15)), error(ErrorCode::TooFarBehind, 21));

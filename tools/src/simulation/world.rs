@@ -14,6 +14,7 @@ use ringfence::types::{Command, Event, Lookup, Outcome, chains_up_to, stamp_batc
 use super::Report;
 use super::sabotage::{Disk, Sabotage};
 use crate::generator::Generator;
+use crate::requests::request_of;
 use crate::twin::Answer;
 
 /// Lives that one seed has, the last without accidents.
@@ -113,6 +114,8 @@ impl World {
             markets: Some(1),
             orders: Some(1),
             retention_ns: Some(rules.retention_ns),
+            sessions: None,
+            session_retention_ns: None,
             withdraws_capacities: false,
             shortens_retention: false,
         };
@@ -338,13 +341,16 @@ impl World {
             engine.apply(sink.answers.len() as u64 + 1, now, &mut sink);
             rest = later;
         }
+        let request = request_of(first_sequence);
+        let last = batch[batch.len() - 1].header;
+        engine.take_in(&request, sink.answers.len() as u64, last.timestamp);
         self.answers = sink.answers;
         let told = &self.answers[first_sequence as usize - 1..];
         self.generator.heed(told.iter().map(|answer| answer.outcome));
         self.last_timestamp = batch[batch.len() - 1].header.timestamp;
         self.report.commands += batch.len() as u64;
         self.batches.push(batch.clone());
-        while !writer.append(first_sequence, &batch[..])? {
+        while !writer.append_request(first_sequence, &batch[..], &request)? {
             self.poll(writer)?;
             writer.wait();
         }
