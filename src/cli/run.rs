@@ -9,7 +9,7 @@ use super::{Exit, Failure, node};
 use ringfence_codec::Address;
 use ringfence_node::Ran;
 use ringfence_node::gateway::Clock;
-use ringfence_server::{SocketSink, SocketSource};
+use ringfence_server::{Limits, OutcomeLog, SocketSink, SocketSource};
 
 /// Arguments of `ringfence run`.
 #[derive(Debug, Args)]
@@ -36,7 +36,14 @@ impl Run {
         };
         SocketSource::check(&listen).map_err(Failure::operating)?;
         let (node, stop) = node::open(Some(&self.data_dir), &self.journaled, &self.engine, true)?;
-        let source = SocketSource::listen(&listen).map_err(Failure::operating)?;
+        let limits = Limits::default();
+        let source =
+            SocketSource::listen(&listen, limits, node.history()).map_err(Failure::operating)?;
+        let log = node.outcome_log().map(|gauges| OutcomeLog {
+            dir: self.data_dir.clone(),
+            journal_id: node.history().journal_id,
+            gauges,
+        });
         node::warn_of_clock(&node, Clock::System);
         let first_sequence = node.last_sequence() + 1;
         tell!(
@@ -44,7 +51,7 @@ impl Run {
             source.addresses().collect::<Vec<_>>().join(" and "),
             node.placement()
         );
-        let Ran { node, counts, .. } = node.run(source, SocketSink::new(stop))?;
+        let Ran { node, counts, .. } = node.run(source, SocketSink::new(stop, limits, log))?;
         node::close(node, first_sequence, &counts)?;
         Ok(Exit::Done)
     }

@@ -13,25 +13,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::notice::SessionNotice;
-use crate::session::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session};
+use crate::resume::{OutcomeLog, Resume};
+use crate::session::Connection;
+use crate::{Limits, Refusal};
 use ringfence_codec::wire::{
-    EngineHello, ErrorCode, ReplyEncoder, encode_engine_hello, encode_error,
+    EngineHello, ErrorCode, ReplyEncoder, encode_engine_hello, encode_error, encode_heartbeat,
 };
 use ringfence_node::publish::Sink;
 use ringfence_ring::Bell;
-use ringfence_types::{BATCH_COMMANDS_MAX, Event, Outcome};
+use ringfence_types::{Event, Outcome};
 
 /// Bytes that gather for one session before they are written, while there is more to publish.
 const GATHERED_BYTES: usize = 32 * 1024;
-/// Most bytes that a client that wants events may be owed. With more its session ends: the engine
-/// does not wait for it, and what it missed is in the journal.
-const OWED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long a stopping engine waits for clients to take what they are owed.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What one client is owed.
 struct Writing {
-    session: Arc<Session>,
+    connection: Arc<Connection>,
     encoder: ReplyEncoder,
     /// Encoded and not yet written, from `written` on.
     bytes: Vec<u8>,
@@ -42,61 +41,115 @@ struct Writing {
     listed: bool,
     ending: bool,
     wants_events: bool,
+    greeted: bool,
+    /// Something was written since the last second.
+    spoke: bool,
 }
 
 /// Sends outcomes to sessions.
 pub struct SocketSink {
     /// By number.
-    sessions: Vec<Option<Writing>>,
-    /// Numbers of sessions with something to be written.
+    connections: Vec<Option<Writing>>,
+    /// Numbers of connections with something to be written.
     list: Vec<u16>,
+    limits: Limits,
+    /// Where outcomes are that are sent again.
+    log: Option<OutcomeLog>,
     gateway: Option<Bell>,
     stop: Arc<AtomicBool>,
     stopped: Option<Instant>,
 }
 
 impl SocketSink {
-    /// A sink without sessions; once `stop` is set, clients that do not read are waited for no
-    /// longer than two seconds.
+    /// A sink without connections; once `stop` is set, clients that do not read are waited for no
+    /// longer than two seconds. Sessions are sent again what they missed from `log`.
     #[must_use]
-    pub fn new(stop: Arc<AtomicBool>) -> SocketSink {
-        let sessions =
-            std::iter::repeat_with(|| None).take(usize::from(SESSIONS_MAX) + 1).collect();
-        SocketSink { sessions, list: Vec::new(), gateway: None, stop, stopped: None }
+    pub fn new(stop: Arc<AtomicBool>, limits: Limits, log: Option<OutcomeLog>) -> SocketSink {
+        let count = usize::from(limits.connections) + 1;
+        let connections = std::iter::repeat_with(|| None).take(count).collect();
+        let (list, gateway, stopped) = (Vec::new(), None, None);
+        SocketSink { connections, list, limits, log, gateway, stop, stopped }
     }
 
-    fn of(&mut self, session: u16) -> Option<&mut Writing> {
-        let writing = self.sessions[usize::from(session)].as_mut()?;
+    fn of(&mut self, connection: u16) -> Option<&mut Writing> {
+        let writing = self.connections[usize::from(connection)].as_mut()?;
         if !writing.listed {
             writing.listed = true;
-            self.list.push(session);
+            self.list.push(connection);
         }
         Some(writing)
+    }
+
+    /// Answers a hello; where outcomes are to be sent again, a thread does both.
+    fn greet(&mut self, connection: u16, mut hello: EngineHello, session: u128) {
+        let (log, gateway) = (self.log.clone(), self.gateway.clone());
+        let (stop, idle_timeout) = (Arc::clone(&self.stop), self.limits.idle_timeout);
+        let Some(writing) = self.of(connection) else { return };
+        writing.wants_events = hello.events;
+        writing.greeted = true;
+        if session != 0 && hello.last_sequence > hello.resumes_after {
+            if let Some(log) = log {
+                let connection = Arc::clone(&writing.connection);
+                let events = hello.events;
+                let resume =
+                    Resume { connection, hello, session, events, log, gateway, stop, idle_timeout };
+                if let Err(error) = resume.start() {
+                    tracing::warn!("resuming a session: {error}");
+                }
+                return;
+            }
+            hello.resumes_after = hello.last_sequence;
+        }
+        encode_engine_hello(&hello, &mut writing.bytes);
+        // Whoever waits for this to be done may go on.
+        writing.connection.set_resuming(false);
+    }
+
+    /// Says to all who were told nothing for a second that the engine is there.
+    fn say_heartbeats(&mut self) {
+        let mut silent = Vec::new();
+        for (id, writing) in (0..).zip(&mut self.connections) {
+            let Some(writing) = writing else { continue };
+            if writing.greeted && !writing.ending && !writing.spoke && writing.bytes.is_empty() {
+                silent.push(id);
+            }
+            writing.spoke = false;
+        }
+        for id in silent {
+            if let Some(writing) = self.of(id) {
+                encode_heartbeat(&mut writing.bytes);
+            }
+        }
     }
 }
 
 impl Writing {
     /// Writes what the socket takes. Returns whether anything was written.
     fn write(&mut self) -> bool {
+        if self.connection.is_resuming() {
+            // Another thread writes to the stream.
+            return false;
+        }
         self.encoder.finish(&mut self.bytes);
         let start = self.written;
         while self.written < self.bytes.len() {
-            match (&self.session.stream).write(&self.bytes[self.written..]) {
+            match (&self.connection.stream).write(&self.bytes[self.written..]) {
                 Ok(count) => self.written += count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return self.written > start;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => {
-                    self.session.set_gone();
+                    self.connection.set_gone();
                     break;
                 }
             }
         }
         let any = !self.bytes.is_empty();
+        self.spoke |= any;
         self.bytes.clear();
         self.written = 0;
-        self.session.set_answered(self.answered);
+        self.connection.set_answered(self.answered);
         any
     }
 
@@ -110,35 +163,30 @@ impl Sink for SocketSink {
 
     fn notice(&mut self, notice: SessionNotice) {
         match notice {
-            SessionNotice::Opened(session) => {
-                let id = usize::from(session.id);
-                self.sessions[id] = Some(Writing {
-                    session,
+            SessionNotice::Opened(connection) => {
+                let id = usize::from(connection.id);
+                self.connections[id] = Some(Writing {
+                    connection,
                     encoder: ReplyEncoder::new(),
-                    bytes: Vec::with_capacity(2 * GATHERED_BYTES),
+                    bytes: Vec::new(),
                     written: 0,
                     answered: 0,
                     listed: false,
                     ending: false,
                     wants_events: false,
+                    greeted: false,
+                    spoke: false,
                 });
             }
-            SessionNotice::Greeted { session, events } => {
-                let Some(writing) = self.of(session) else { return };
-                writing.wants_events = events;
-                let hello = EngineHello {
-                    batch_commands_max: BATCH_COMMANDS_MAX as u32,
-                    in_flight_commands_max: IN_FLIGHT_COMMANDS_MAX,
-                    events,
-                    ..EngineHello::default()
-                };
-                encode_engine_hello(&hello, &mut writing.bytes);
+            SessionNotice::Second => self.say_heartbeats(),
+            SessionNotice::Greeted { connection, hello, session } => {
+                self.greet(connection, hello, session);
             }
-            SessionNotice::Ended { session, reason } => {
-                let Some(writing) = self.of(session) else { return };
+            SessionNotice::Ended { connection, reason } => {
+                let Some(writing) = self.of(connection) else { return };
                 writing.encoder.finish(&mut writing.bytes);
-                if let Some((code, text)) = reason {
-                    encode_error(code, 0, &text, &mut writing.bytes);
+                if let Some(Refusal { code, value, text }) = reason {
+                    encode_error(code, value, &text, &mut writing.bytes);
                 }
                 writing.ending = true;
             }
@@ -147,19 +195,20 @@ impl Sink for SocketSink {
 
     fn event(&mut self, event: &Event) {
         let is_numbered = event.kind().is_numbered();
+        let owed_bytes_max = self.limits.owed_bytes;
         let Some(writing) = self.of(event.session) else { return };
         if writing.ending || (is_numbered && !writing.wants_events) {
             return;
         }
         writing.encoder.event(event, &mut writing.bytes);
-        if writing.bytes.len() - writing.written > OWED_BYTES_MAX {
+        if writing.bytes.len() - writing.written > owed_bytes_max {
             writing.write();
         }
-        if writing.bytes.len() - writing.written > OWED_BYTES_MAX {
-            let text = format!("more than {OWED_BYTES_MAX} bytes are owed and not read");
+        if writing.bytes.len() - writing.written > owed_bytes_max {
+            let text = format!("more than {owed_bytes_max} bytes are owed and not read");
             encode_error(ErrorCode::NotReading, 0, &text, &mut writing.bytes);
             writing.ending = true;
-            writing.session.set_gone();
+            writing.connection.set_gone();
         }
     }
 
@@ -178,14 +227,17 @@ impl Sink for SocketSink {
         let give_up = self.gives_up();
         let mut list = std::mem::take(&mut self.list);
         list.retain(|&id| {
-            let slot = &mut self.sessions[usize::from(id)];
-            let writing = slot.as_mut().expect("listed sessions are open");
+            let slot = &mut self.connections[usize::from(id)];
+            let writing = slot.as_mut().expect("listed connections are open");
             if !idle && writing.bytes.len() - writing.written < GATHERED_BYTES {
                 return true;
             }
             any |= writing.write();
+            if writing.connection.is_resuming() {
+                return true;
+            }
             if give_up && !writing.is_empty() {
-                writing.session.set_gone();
+                writing.connection.set_gone();
                 writing.bytes.clear();
             }
             if !writing.is_empty() {
@@ -193,8 +245,8 @@ impl Sink for SocketSink {
             }
             writing.listed = false;
             if writing.ending {
-                writing.session.stream.shut_down();
-                writing.session.set_ended();
+                writing.connection.stream.shut_down();
+                writing.connection.set_ended();
                 *slot = None;
             }
             false

@@ -4,7 +4,7 @@
 mod shared;
 mod stream;
 
-pub use shared::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session};
+pub use shared::Connection;
 pub(crate) use stream::Listener;
 pub use stream::Stream;
 
