@@ -7,8 +7,12 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
-use support::{apply, ringfence, run, run_on, text};
+use ringfence::client::{Address, Client, submit};
+use support::{SMALL, apply, ringfence, run, run_on, text};
 use tempfile::{TempDir, tempdir};
 
 const LOG: [&str; 2] = ["--outcome-log", "--events"];
@@ -241,4 +245,120 @@ fn what_cannot_be_had_is_named_with_what_can() {
     let damaged = run(&["follow", "--data-dir", text(dir)]);
     let place = format!("{} at byte 64: checksum", path.display());
     assert!(damaged.status == 1 && damaged.stderr.contains(&place), "{}", damaged.stderr);
+}
+
+/// An engine on `dir`, ready.
+fn start(dir: &Path) -> Child {
+    let mut engine = ringfence(&["run", "--data-dir", text(dir)])
+        .args(SMALL)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(engine.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("ready on")), "it ended before it was ready");
+    thread::spawn(move || lines.for_each(drop));
+    engine
+}
+
+/// Reads what happens up to `last`, is killed and begins again behind the last outcome whose effects
+/// it has stored: its lines.
+fn consume(dir: &Path, filter: &[&str], last: &AtomicU64, lines_a_life: usize) -> String {
+    let (mut stored, mut next) = (String::new(), 1_u64);
+    loop {
+        let (mut child, lines) = {
+            let from = next.to_string();
+            let arguments =
+                [&["follow", "--data-dir", text(dir), "--from", &from], filter].concat();
+            let mut child = ringfence(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+            let lines = BufReader::new(child.stdout.take().unwrap());
+            (child, lines)
+        };
+        let (mut lines, mut pending, mut read) = (lines, String::new(), 0);
+        let mut is_done = false;
+        while read < lines_a_life && !is_done {
+            let mut line = String::new();
+            if lines.read_line(&mut line).unwrap() == 0 || !line.ends_with('\n') {
+                panic!("it ended by itself behind {next}: {:?}", child.wait());
+            }
+            read += 1;
+            pending.push_str(&line);
+            // With its outcome a command's lines are stored, and the position with them.
+            if line.starts_with("{\"sequence\"") && !line.contains("engine_timestamp") {
+                next = field(&line, "sequence").unwrap().parse::<u64>().unwrap() + 1;
+                stored.push_str(&std::mem::take(&mut pending));
+                is_done = next > last.load(Ordering::Relaxed).saturating_add(1);
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if is_done {
+            return stored;
+        }
+    }
+}
+
+#[test]
+fn consumers_that_are_killed_see_everything_once_beside_an_engine_that_is_killed_under_load() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let dir = dir.as_path();
+    drop(apply(dir, &["--outcome-log"], ""));
+    let last = AtomicU64::new(u64::MAX - 1);
+    thread::scope(|scope| {
+        let all = scope.spawn(|| consume(dir, &["--events"], &last, 3_000));
+        let some = scope.spawn(|| consume(dir, &["--account", "2", "--events"], &last, 1_000));
+        for round in 0..3 {
+            let mut engine = start(dir);
+            let client = Client::connect(&Address::Unix(dir.join("ringfence.sock"))).unwrap();
+            let load = input().replace(r#"{"op":"advance_clock","nanoseconds":"2000000000"}"#, "");
+            let first = round * 1_000_000;
+            // Other ids in each round, and a last one that is let alone.
+            let load =
+                (0..60).map(|part| with_ids(&load, first + part * 10_000)).collect::<String>();
+            let sending = scope.spawn(move || {
+                let load: String =
+                    load.lines().filter(|it| !it.is_empty()).map(|it| format!("{it}\n")).collect();
+                submit(std::io::Cursor::new(load), &mut Vec::new(), client)
+            });
+            if round < 2 {
+                thread::sleep(Duration::from_millis(60));
+                engine.kill().unwrap();
+                engine.wait().unwrap();
+                sending.join().unwrap();
+                continue;
+            }
+            assert!(sending.join().unwrap().stopped.is_none());
+            signal(&engine, libc::SIGTERM);
+            assert!(engine.wait().unwrap().success());
+        }
+        // Both end with what comes now.
+        let before = run(&["replay", "--data-dir", text(dir)]).summary();
+        let before = before["last_sequence"].as_str().unwrap().parse().unwrap();
+        last.store(before, Ordering::Relaxed);
+        let end =
+            apply(dir, &["--outcome-log"], "{\"op\":\"lookup_account\",\"id\":\"2\"}\n").stdout;
+        let replayed = run(&["replay", "--data-dir", text(dir), "--outcomes", "--events"]);
+        let (all, some) = (all.join().unwrap(), some.join().unwrap());
+        assert!(all.ends_with(&end) && all == replayed.stdout, "other lines than a replay gives");
+        let expected = follow(dir, &["--account", "2", "--events"]).stdout;
+        assert!(some.len() > 10_000 && some == expected, "other lines than at once");
+    });
+}
+
+/// The input with other ids of transfers.
+fn with_ids(input: &str, first: u64) -> String {
+    let mut out = String::new();
+    for line in input.lines() {
+        let mut rest = line;
+        while let Some((before, after)) = rest.split_once(r#""create_transfer","id":""#) {
+            let (id, behind) = after.split_once('"').unwrap();
+            let id = first + id.parse::<u64>().unwrap();
+            out.push_str(&format!(r#"{before}"create_transfer","id":"{id}""#));
+            rest = behind;
+        }
+        out.push_str(rest);
+        out.push('\n');
+    }
+    out
 }
