@@ -14,6 +14,7 @@
 //! | `greeting` | what a hello comes to |
 //! | `resume` | what a client has missed, from the outcome log |
 //! | [`session`] | connections of clients, shared by source and sink |
+//! | [`subscription`] | clients that follow what happens, each with a thread of its own |
 //! | [`notice`] | what the source says to the sink between two commands |
 
 mod greeting;
@@ -23,6 +24,7 @@ mod resume;
 pub mod session;
 mod sink;
 mod source;
+pub mod subscription;
 
 pub use greeting::Refusal;
 pub use limits::Limits;
