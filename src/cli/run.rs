@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::door::DoorOptions;
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
 use super::{Exit, Failure, node};
 use ringfence_codec::Address;
 use ringfence_node::Ran;
 use ringfence_node::gateway::Clock;
-use ringfence_server::{SocketSink, SocketSource};
+use ringfence_server::{Descriptors, Door, Setup};
 
 /// Arguments of `ringfence run`.
 #[derive(Debug, Args)]
@@ -26,6 +27,8 @@ pub(super) struct Run {
     journaled: JournaledOptions,
     #[command(flatten)]
     engine: EngineOptions,
+    #[command(flatten)]
+    door: DoorOptions,
 }
 
 impl Run {
@@ -34,9 +37,17 @@ impl Run {
             [] => vec![Address::Unix(self.data_dir.join("ringfence.sock"))],
             given => given.to_vec(),
         };
-        SocketSource::check(&listen).map_err(Failure::operating)?;
+        Door::check(&listen).map_err(Failure::operating)?;
+        let descriptors = Descriptors::claim();
+        let limits = self.door.limits(descriptors);
         let (node, stop) = node::open(Some(&self.data_dir), &self.journaled, &self.engine)?;
-        let source = SocketSource::listen(&listen).map_err(Failure::operating)?;
+        let door =
+            Door::open(&listen, self.door.socket_mode, limits).map_err(Failure::operating)?;
+        let outcome_log = node.keeps_outcome_log().then(|| self.data_dir.clone());
+        let setup = Setup { history: node.history(), outcome_log, stop, ..Setup::default() };
+        let (source, sink) = ringfence_server::open(door, setup).map_err(Failure::operating)?;
+        let (connections, of) = (limits.connections, descriptors.limit);
+        tell!("ringfence: at most {connections} connections, of {of} file descriptors");
         node::warn_of_clock(&node, Clock::System);
         let first_sequence = node.last_sequence() + 1;
         tell!(
@@ -44,7 +55,7 @@ impl Run {
             source.addresses().collect::<Vec<_>>().join(" and "),
             node.placement()
         );
-        let Ran { node, counts, .. } = node.run(source, SocketSink::new(stop))?;
+        let Ran { node, counts, .. } = node.run(source, sink)?;
         node::close(node, first_sequence, &counts)?;
         Ok(Exit::Done)
     }

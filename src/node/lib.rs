@@ -42,6 +42,6 @@ pub mod snapshot;
 pub use error::NodeError;
 pub use gauge::Gauge;
 pub use memory::Memory;
-pub use node::{Closed, Node, Ran};
+pub use node::{Closed, History, Node, Ran};
 pub use options::{Message, Options, Report};
 pub use poller::{Poller, Ready};

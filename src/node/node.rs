@@ -20,10 +20,21 @@ pub struct Node {
     last_timestamp: u64,
     /// The outcome log, with an outcome for every command so far.
     log: Option<Log>,
+    /// Identity of the journal and its epoch; zeros where there is none.
+    history: History,
     /// Holds the lock of the data directory.
     dir: Option<DataDir>,
     settings: Settings,
     report: Report,
+}
+
+/// Which history an engine has: sequences mean the same only within one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct History {
+    /// Identity of the journal, drawn once; zeros where nothing is kept.
+    pub journal_id: [u8; 16],
+    /// How many repairs gave up commands that had been acknowledged.
+    pub epoch: u16,
 }
 
 /// What a run leaves behind.
@@ -57,6 +68,7 @@ impl Node {
     /// [`NodeError`]; nothing that was acknowledged is lost by it.
     pub fn open(options: Options) -> Result<Node, NodeError> {
         let Options { wanted, durability, cores, mut report, .. } = options;
+        let mut history = History::default();
         let mut placement = Placement::resolve(&cores).map_err(NodeError::Cores)?;
         let (engine, journal, log, dir, last);
         if let Some(path) = &options.data_dir {
@@ -77,6 +89,7 @@ impl Node {
                 placement.bring_journal_near(|| opened.durable_write_ns().ok());
             }
             last = (kept.recovered.last_sequence, kept.recovered.last_timestamp);
+            history = History { journal_id: position.journal_id, epoch: position.epoch };
             (engine, log, dir) = (kept.engine, kept.log, Some(opened));
         } else {
             if options.outcome_log {
@@ -95,7 +108,17 @@ impl Node {
         let settings = Settings { ring_slots, event_slots, wait, placement, stop };
         check_memory(settings.lanes_bytes())?;
         let (last_sequence, last_timestamp) = last;
-        Ok(Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, report })
+        Ok(Node {
+            engine,
+            journal,
+            last_sequence,
+            last_timestamp,
+            log,
+            history,
+            dir,
+            settings,
+            report,
+        })
     }
 
     /// Runs all that `source` has through the pipeline, and returns once every outcome has been
@@ -114,8 +137,8 @@ impl Node {
         S: Source,
         K: Sink<Notice = S::Notice>,
     {
-        let Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, mut report } =
-            self;
+        let Node { engine, journal, last_sequence, last_timestamp, log, .. } = self;
+        let Node { history, dir, settings, mut report, .. } = self;
         let mut tick =
             |sequence: u64| report(Message::Published(sequence.saturating_sub(last_sequence)));
         let (finished, log) = match log {
@@ -136,8 +159,17 @@ impl Node {
         };
         let Finished { engine, source, sink, journal, last_sequence, last_timestamp, counts } =
             finished;
-        let node =
-            Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, report };
+        let node = Node {
+            engine,
+            journal,
+            last_sequence,
+            last_timestamp,
+            log,
+            history,
+            dir,
+            settings,
+            report,
+        };
         Ok(Ran { node, source, sink, counts })
     }
 
@@ -181,6 +213,18 @@ impl Node {
     #[must_use]
     pub fn clock_behind_ns(&self, clock: Clock) -> u64 {
         self.last_timestamp.saturating_sub(clock.read_ns())
+    }
+
+    /// Which history it has.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.history
+    }
+
+    /// Whether outcomes and events are kept by sequence.
+    #[must_use]
+    pub fn keeps_outcome_log(&self) -> bool {
+        self.log.is_some()
     }
 
     /// The data directory, if there is one.

@@ -28,6 +28,7 @@ mod log;
 mod mend;
 mod reader;
 mod scan;
+mod trail;
 
 pub use decide::{Decision, Held, Replayable, decide};
 pub use format::{
@@ -36,6 +37,7 @@ pub use format::{
 pub use log::Log;
 pub use reader::{LogEntry, LogReader};
 pub use scan::Scan;
+pub use trail::{LogFrame, LogStep, LogTrail, first_logged_sequence};
 
 #[cfg(test)]
 mod tests;
