@@ -68,7 +68,8 @@ pub(super) fn open_output() -> Result<File, Failure> {
 impl Apply {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let input = open_input(&self.input)?;
-        let (node, stop) = node::open(self.data_dir.as_deref(), &self.journaled, &self.engine)?;
+        let (node, stop) =
+            node::open(self.data_dir.as_deref(), &self.journaled, &self.engine, false)?;
         if self.data_dir.is_none() {
             tell!("ringfence: no --data-dir: nothing is journaled");
         }

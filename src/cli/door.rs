@@ -33,6 +33,9 @@ pub(super) struct DoorOptions {
     /// Most bytes that a connection which wants events may be owed; with more it is ended
     #[arg(long, env = "RINGFENCE_OWED_BYTES_MAX", value_name = "N", default_value = "67108864", value_parser = whole::<usize>(1 << 16, 1 << 40))]
     pub owed_bytes_max: usize,
+    /// Most subscriptions at a time
+    #[arg(long, env = "RINGFENCE_SUBSCRIPTIONS_MAX", value_name = "N", default_value = "64", value_parser = whole::<usize>(1, 65_535))]
+    pub subscriptions_max: usize,
     /// How long a connection may take to say its hello
     #[arg(long, env = "RINGFENCE_HELLO_TIMEOUT", value_name = "DURATION", default_value = "5s", value_parser = timeout)]
     pub hello_timeout: Duration,

@@ -21,6 +21,7 @@ mod config;
 mod door;
 mod exit;
 mod export;
+mod follow;
 mod journal;
 mod node;
 mod options;
@@ -63,6 +64,8 @@ enum Command {
     Run(run::Run),
     /// Send a file of commands to a running engine and print a line for each outcome.
     Submit(submit::Submit),
+    /// Print what an engine does, a line for each outcome, as it happens or from any sequence on.
+    Follow(follow::Follow),
     /// Rebuild the state from the journal and print a summary of it; changes nothing.
     Replay(replay::Replay),
     /// Write a snapshot, so that a start reads it and only the commands after it.
@@ -88,6 +91,7 @@ impl Command {
             Command::Apply(command) => command.execute(),
             Command::Run(command) => command.execute(),
             Command::Submit(command) => command.execute(),
+            Command::Follow(command) => command.execute(),
             Command::Replay(command) => command.execute(),
             Command::Snapshot(command) => command.execute(),
             Command::Journal(command) => command.execute(),

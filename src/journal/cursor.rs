@@ -5,6 +5,7 @@
 //! * Changes nothing on disk.
 //! * Nothing is skipped: what is given out is a gapless chain from the journal's first frame.
 
+mod live;
 mod stop;
 
 use std::collections::VecDeque;
@@ -263,6 +264,11 @@ impl<F: Files> Cursor<F> {
                 None => return Ok(None),
             },
         };
+        self.go_past(header).map(Some)
+    }
+
+    /// Goes past a good frame that follows; its kind.
+    fn go_past(&mut self, header: FrameHeader) -> Result<FrameKind, JournalError> {
         let kind = header.kind().expect("the kind was checked");
         match kind {
             FrameKind::Mark if self.before_marks.is_some() => {}
@@ -286,7 +292,7 @@ impl<F: Files> Cursor<F> {
         if kind == FrameKind::End {
             self.enter_next()?;
         }
-        Ok(Some(kind))
+        Ok(kind)
     }
 
     /// Takes in what the frame at the present place holds.
@@ -348,17 +354,6 @@ impl<F: Files> Cursor<F> {
             FrameKind::Mark => Some(Entry::Mark { durable_sequence: header.durable_sequence }),
             FrameKind::End => None,
         }
-    }
-
-    /// The highest durable mark in the journal, from the end backwards: reads no more than it must.
-    pub fn durable_sequence_at_the_end(&mut self) -> Result<u64, JournalError> {
-        for index in (0..self.segments.len()).rev() {
-            let survey = self.survey(index, SEGMENT_HEADER_BYTES as u64)?;
-            if survey.has_frames {
-                return Ok(survey.durable_sequence);
-            }
-        }
-        Ok(0)
     }
 
     /// The header of the frame at the present place, if it is good and follows.

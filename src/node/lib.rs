@@ -17,6 +17,7 @@
 //! | [`replay`] | journal to engine, without a ring |
 //! | [`export`] | a journal as an input for `apply` |
 //! | [`snapshot`] | snapshots, made beside a running engine |
+//! | [`follow`] | what happened, from any outcome on, read beside a running engine |
 //!
 //! # Invariants
 //!
@@ -25,6 +26,7 @@
 
 mod error;
 pub mod export;
+pub mod follow;
 pub mod gateway;
 mod gauge;
 mod memory;

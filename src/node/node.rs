@@ -4,10 +4,10 @@ use crate::gateway::{Clock, Source};
 use crate::memory::Memory;
 use crate::options::{Message, Options, Report};
 use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Wait};
-use crate::publish::{Logged, Sink};
+use crate::publish::{LogGauges, Logged, Sink};
 use crate::{NodeError, recover};
 use ringfence_engine::Engine;
-use ringfence_journal::outcomes::Log;
+use ringfence_journal::outcomes::{Keep, Log};
 use ringfence_journal::{DataDir, Disk, rules_of_a_new_journal};
 use ringfence_ring::WaitStrategy;
 use ringfence_types::OutcomeCounts;
@@ -20,6 +20,8 @@ pub struct Node {
     last_timestamp: u64,
     /// The outcome log, with an outcome for every command so far.
     log: Option<Log>,
+    keep: Keep,
+    gauges: LogGauges,
     /// Identity of the journal and its epoch; zeros where there is none.
     history: History,
     /// Holds the lock of the data directory.
@@ -67,7 +69,7 @@ impl Node {
     ///
     /// [`NodeError`]; nothing that was acknowledged is lost by it.
     pub fn open(options: Options) -> Result<Node, NodeError> {
-        let Options { wanted, durability, cores, mut report, .. } = options;
+        let Options { wanted, durability, cores, mut report, outcome_log_keep: keep, .. } = options;
         let mut history = History::default();
         let mut placement = Placement::resolve(&cores).map_err(NodeError::Cores)?;
         let (engine, journal, log, dir, last);
@@ -108,12 +110,16 @@ impl Node {
         let settings = Settings { ring_slots, event_slots, wait, placement, stop };
         check_memory(settings.lanes_bytes())?;
         let (last_sequence, last_timestamp) = last;
+        let gauges = LogGauges::new();
+        gauges.logged.set(last_sequence);
         Ok(Node {
             engine,
             journal,
             last_sequence,
             last_timestamp,
             log,
+            keep,
+            gauges,
             history,
             dir,
             settings,
@@ -138,7 +144,7 @@ impl Node {
         K: Sink<Notice = S::Notice>,
     {
         let Node { engine, journal, last_sequence, last_timestamp, log, .. } = self;
-        let Node { history, dir, settings, mut report, .. } = self;
+        let Node { keep, gauges, history, dir, settings, mut report, .. } = self;
         let mut tick =
             |sequence: u64| report(Message::Published(sequence.saturating_sub(last_sequence)));
         let (finished, log) = match log {
@@ -147,7 +153,8 @@ impl Node {
                 (pipeline::run(parts, &settings, &mut tick)?, None)
             }
             Some(log) => {
-                let sink = Logged::new(sink, log).map_err(NodeError::Thread)?;
+                let logged = Logged::new(sink, log, keep, gauges.clone());
+                let sink = logged.map_err(NodeError::Thread)?;
                 let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
                 let finished = pipeline::run(parts, &settings, &mut tick)?;
                 let (finished, log) = finished.split_sink(Logged::finish);
@@ -165,6 +172,8 @@ impl Node {
             last_sequence,
             last_timestamp,
             log,
+            keep,
+            gauges,
             history,
             dir,
             settings,
@@ -221,10 +230,10 @@ impl Node {
         self.history
     }
 
-    /// Whether outcomes and events are kept by sequence.
+    /// Whether it keeps an outcome log, and what is told and asked about that while it runs.
     #[must_use]
-    pub fn keeps_outcome_log(&self) -> bool {
-        self.log.is_some()
+    pub fn outcome_log(&self) -> Option<LogGauges> {
+        self.log.as_ref().map(|_| self.gauges.clone())
     }
 
     /// The data directory, if there is one.

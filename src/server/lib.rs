@@ -12,7 +12,8 @@
 //! | [`access`] | who may do what |
 //! | [`SocketSource`] | decodes batches and takes them in; sessions with a name and their holders |
 //! | [`SocketSink`] | sends outcomes to the clients that wait for them |
-//! | [`resume`] | sends clients what they have missed |
+//! | `resume` | sends clients what they have missed |
+//! | [`subscription`] | clients that follow what happens, each with a thread of its own |
 //! | [`session`] | connections of clients, shared by all of them |
 //! | [`notice`] | what the source says to the sink between two commands |
 
@@ -25,6 +26,7 @@ mod resume;
 pub mod session;
 mod sink;
 mod source;
+pub mod subscription;
 
 pub use descriptors::Descriptors;
 pub use door::Door;
@@ -36,12 +38,13 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use crossbeam::channel::{self, Sender};
+use crossbeam::channel;
 
-use door::{Admitted, Inside};
+use door::Inside;
 use resume::{Resumer, Wakers};
 use ringfence_node::{History, Poller};
 use session::SocketError;
+use subscription::Subscriptions;
 
 /// What an engine serves beside commands.
 #[derive(Debug, Default)]
@@ -51,8 +54,8 @@ pub struct Setup {
     /// The directory of its outcome log; `None`: it keeps none, and clients cannot be sent what they
     /// have missed.
     pub outcome_log: Option<PathBuf>,
-    /// Takes connections that want to follow what happens; `None`: they are refused.
-    pub subscriptions: Option<Sender<Admitted>>,
+    /// Serves connections that want to follow what happens; `None`: they are refused.
+    pub subscriptions: Option<Arc<Subscriptions>>,
     /// Once it is set, clients that do not read are waited for no longer than two seconds.
     pub stop: Arc<AtomicBool>,
 }

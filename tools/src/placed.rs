@@ -180,7 +180,7 @@ impl Sink for Comparison {
         false
     }
 
-    fn attach(&mut self, gateway: Bell) {
+    fn attach(&mut self, _: Bell, gateway: Bell) {
         drop(gateway);
     }
 }

@@ -3,13 +3,31 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use zerocopy::IntoBytes;
 
+use super::file::file_sequences;
 use super::format::{Frame, HEADER_BYTES, LogFileHeader, log_name};
 use super::scan::Scan;
 use crate::copies::keep_aside;
 use crate::error::JournalError;
+
+/// How much of a log is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Most bytes, of which the last file may exceed its share.
+    pub bytes: u64,
+    /// Longest time since a file was written.
+    pub age: Duration,
+}
+
+impl Keep {
+    /// 16 GiB, however old.
+    pub const DEFAULT: Keep = Keep { bytes: 16 << 30, age: Duration::MAX };
+    /// Everything.
+    pub const ALL: Keep = Keep { bytes: u64::MAX, age: Duration::MAX };
+}
 
 /// Length at which the next file is begun, in bytes.
 pub(super) const FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -97,14 +115,16 @@ impl Log {
         self.is_final = is_final;
     }
 
-    /// Appends a frame. Where it does not follow on the last, a new file begins with it.
+    /// Appends a frame. Where it does not follow on the last, a new file begins with it. Returns
+    /// whether one began.
     ///
     /// # Errors
     ///
     /// [`JournalError::Io`].
-    pub fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
+    pub fn append(&mut self, frame: &Frame) -> Result<bool, JournalError> {
         let follows = frame.first_sequence() == self.last_sequence + 1;
-        if self.file.is_none() || !follows || self.offset >= FILE_BYTES {
+        let begins = self.file.is_none() || !follows || self.offset >= FILE_BYTES;
+        if begins {
             self.begin_file(frame.first_sequence())?;
         }
         self.bytes.clear();
@@ -114,6 +134,40 @@ impl Log {
             .map_err(|error| JournalError::io("write", path, self.offset, error))?;
         self.offset += self.bytes.len() as u64;
         self.last_sequence = frame.last_sequence();
+        Ok(begins)
+    }
+
+    /// Removes the oldest files that `keep` does not keep, but never the one that is written to. What
+    /// comes after the outcome `needed_after` is kept besides, as long as all of it is no more than
+    /// twice what `keep` keeps.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    pub fn remove_old(&self, keep: &Keep, needed_after: u64) -> Result<(), JournalError> {
+        let mut files = Vec::new();
+        for first_sequence in file_sequences(&self.dir)? {
+            let path = self.dir.join(log_name(first_sequence));
+            let metadata = fs::metadata(&path)
+                .map_err(|error| JournalError::io_whole("look at", &path, error))?;
+            files.push((first_sequence, path, metadata));
+        }
+        let mut bytes: u64 = files.iter().map(|(_, _, metadata)| metadata.len()).sum();
+        for ((_, path, metadata), (next_sequence, _, _)) in files.iter().zip(&files[1..]) {
+            // A clock that went back makes nothing old.
+            let age = metadata.modified().ok().and_then(|time| time.elapsed().ok());
+            let age = age.unwrap_or_default();
+            let is_needed = next_sequence - 1 > needed_after;
+            let (most_bytes, most_age) = match is_needed {
+                true => (keep.bytes.saturating_mul(2), keep.age.saturating_mul(2)),
+                false => (keep.bytes, keep.age),
+            };
+            if bytes <= most_bytes && age <= most_age {
+                break;
+            }
+            fs::remove_file(path).map_err(|error| JournalError::io_whole("remove", path, error))?;
+            bytes -= metadata.len();
+        }
         Ok(())
     }
 

@@ -34,7 +34,7 @@ pub use decide::{Decision, Held, Replayable, decide};
 pub use format::{
     FRAME_OUTCOME_BYTES, Frame, LOG_VERSION, LogFileHeader, LogFrameHeader, log_name,
 };
-pub use log::Log;
+pub use log::{Keep, Log};
 pub use reader::{LogEntry, LogReader};
 pub use scan::Scan;
 pub use trail::{LogFrame, LogStep, LogTrail, first_logged_sequence};

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::gateway::SourceError;
+use crate::publish::SinkError;
 use ringfence_journal::JournalError;
 use ringfence_ring::Halted;
 use ringfence_types::OutcomeCounts;
@@ -16,6 +17,9 @@ pub enum PipelineError {
     /// Nothing more can be taken in.
     #[error(transparent)]
     Source(SourceError),
+    /// Nothing more can be published.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     /// The system refuses a thread.
     #[error("starting a thread: {0}")]
     Thread(#[source] io::Error),

@@ -101,7 +101,7 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
     let due = Gauge::new(u64::MAX);
     source.attach(bells.of(Role::Gateway).clone(), bells.of(Role::Publish).clone());
     source.watch(due.clone());
-    sink.attach(bells.of(Role::Gateway).clone());
+    sink.attach(bells.of(Role::Publish).clone(), bells.of(Role::Gateway).clone());
     let (notice_sender, notices) = channel::bounded(NOTICES);
     let (risk, settle, sessions) = engine.into_parts();
     let intake = Intake::new(

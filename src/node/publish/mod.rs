@@ -11,11 +11,16 @@ mod logged;
 mod text;
 
 pub use each::Each;
-pub use logged::Logged;
+pub use logged::{LogGauges, Logged};
 pub use text::TextSink;
 
 use ringfence_ring::Bell;
 use ringfence_types::{Event, Origin, Outcome};
+
+/// Why a sink can take nothing more.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SinkError(pub Box<dyn std::error::Error + Send + Sync>);
 
 /// What takes the outcomes that leave the pipeline.
 pub trait Sink: Send {
@@ -52,9 +57,19 @@ pub trait Sink: Send {
         true
     }
 
-    /// Tells the sink which bell wakes the gateway. Called once, before the start.
-    fn attach(&mut self, gateway: Bell) {
-        drop(gateway);
+    /// Asks whether it can go on; called now and then.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot: the run then ends.
+    fn check(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Tells the sink which bell wakes the thread that calls it, and which one the gateway's. Called
+    /// once, before the start.
+    fn attach(&mut self, own: Bell, gateway: Bell) {
+        drop((own, gateway));
     }
 
     /// Whether all that it was given has left.

@@ -17,6 +17,7 @@ use super::{Admitted, Inside, Shared};
 use crate::access::{Grants, Principal};
 use crate::limits::Limits;
 use crate::session::{Ended, Seats, Stream, Tally};
+use crate::subscription::Subscriber;
 use ringfence_codec::wire::{ClientHello, ErrorCode, Mode};
 use ringfence_node::History;
 use ringfence_ring::Parker;
@@ -288,21 +289,27 @@ impl Keeper {
         tally: &Arc<Tally>,
         now: Instant,
     ) {
-        let goes_to = match hello.mode {
-            Mode::Commands => Some(&self.inside.sessions),
-            Mode::Subscription => self.inside.subscriptions.as_ref(),
-        };
-        let Some(goes_to) = goes_to.cloned() else {
+        let follows = hello.mode == Mode::Subscription;
+        if follows && self.inside.subscriptions.is_none() {
             let text = "the engine keeps no outcome log: there is nothing to follow".to_owned();
             let refused = Refused { code: ErrorCode::NoOutcomeLog, value: 0, text };
             return self.refuse(waiting, &refused, now);
-        };
+        }
         let Waiting { stream, peer, decoder, .. } = waiting;
         tracing::debug!("{}: admitted as {}", peer.name, principal.name);
         let seat = self.seats.take(peer.name, tally);
-        // There is room for every seat; it fails only where the engine has stopped.
-        drop(goes_to.try_send(Admitted { stream, decoder, hello, principal, seat }));
-        self.inside.poller.unpark();
+        match &self.inside.subscriptions {
+            Some(subscriptions) if follows => {
+                let (confined_to, seat) = (None, Box::new(seat));
+                subscriptions.serve(Subscriber { stream, decoder, hello, confined_to, seat });
+            }
+            _ => {
+                let admitted = Admitted { stream, decoder, hello, principal, seat };
+                // There is room for every seat; it fails only where the engine has stopped.
+                drop(self.inside.sessions.try_send(admitted));
+                self.inside.poller.unpark();
+            }
+        }
     }
 
     /// Refuses the connection that waits at `place`.

@@ -31,6 +31,7 @@ use mio::{Poll, Waker};
 use crate::access::Principal;
 use crate::limits::Limits;
 use crate::session::{Seat, SocketError, Stream};
+use crate::subscription::Subscriptions;
 use keeper::{Keeper, WAKER};
 use listener::Listener;
 use ringfence_codec::Address;
@@ -59,7 +60,7 @@ pub(crate) struct Inside {
     /// What the thread that takes them sleeps on.
     pub(crate) poller: Arc<Poller>,
     /// Those that follow what happens; `None`: there is nothing to follow.
-    pub(crate) subscriptions: Option<Sender<Admitted>>,
+    pub(crate) subscriptions: Option<Arc<Subscriptions>>,
 }
 
 /// The listeners of an engine, and the thread that keeps them.

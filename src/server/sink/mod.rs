@@ -170,7 +170,7 @@ impl Sink for SocketSink {
         self.list.is_empty()
     }
 
-    fn attach(&mut self, gateway: Bell) {
+    fn attach(&mut self, _: Bell, gateway: Bell) {
         self.gateway = Some(gateway);
     }
 }

@@ -182,9 +182,14 @@ class AsyncClient:
         await self.close()
 
     async def connect(self) -> None:
-        """Connects, if it is not connected; raises what stands in the way."""
-        if self._runner is None or self._runner.done():
-            self._failure = None
+        """Connects, if it is not connected; raises what stands in the way.
+
+        Once the engine has refused the client for good (another one took the session over, another
+        history), it stays so: whoever wants to try again makes a new client.
+        """
+        if self._failure:
+            raise self._failure
+        if self._runner is None:
             self._ready.clear()
             self._runner = asyncio.ensure_future(self._run())
         waiting = asyncio.ensure_future(self._ready.wait())

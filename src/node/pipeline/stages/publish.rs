@@ -195,6 +195,7 @@ impl<K: Sink> Run for PublishStage<K> {
             self.sink.turn_ends(false);
             return Ok(Progress::Worked);
         }
+        self.sink.check()?;
         // Nothing is there to publish: what was said after the last outcome may leave.
         let said = self.notices.pass_on_before(self.published + 1, &mut self.sink);
         let left = self.sink.turn_ends(true);
