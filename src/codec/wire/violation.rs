@@ -98,7 +98,7 @@ pub enum Violation {
     #[error("unknown operation {0}")]
     BadOp(u8),
     /// A count outside of its range.
-    #[error("{0} records in a message: not 1 to {BATCH_COMMANDS_MAX}, or not what its kind has")]
+    #[error("count {0} in a message: not 1 to {BATCH_COMMANDS_MAX}, or not what its kind has")]
     BadCount(u16),
     /// A byte that has no meaning yet is not zero.
     #[error("reserved bytes of {0} are not zero")]
