@@ -1,5 +1,6 @@
 //! What a stream decodes to, however it is cut.
 
+mod conformance;
 mod properties;
 mod subscriptions;
 mod violations;

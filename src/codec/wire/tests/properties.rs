@@ -118,22 +118,41 @@ fn some_requests(mode: Mode, random: &mut Pcg64) -> Stream {
     stream
 }
 
+fn some_origin(random: &mut Pcg64) -> Origin {
+    Origin {
+        request: Request {
+            session: random.random(),
+            tag: random.random(),
+            number: random.random(),
+            reserved: 0,
+        },
+        first_sequence: random.random(),
+        first_timestamp: random.random(),
+        commands: random.random_range(1..=BATCH_COMMANDS_MAX as u32),
+        op: Op::ALL[random.random_range(0..Op::ALL.len())] as u8,
+        ..Origin::default()
+    }
+}
+
+/// Outcomes of consecutive commands.
+fn push_outcomes(random: &mut Pcg64, stream: &mut Stream) {
+    let count = random.random_range(1..40);
+    let outcomes: Vec<Outcome> =
+        (0..count).map(|_| Outcome { session: 0, ..outcome(random.random()) }).collect();
+    let first_sequence = random.random_range(1..1 << 60);
+    let message = Reply::Outcomes { first_sequence, outcomes: &outcomes };
+    stream.push(format!("{message:?}"), |out| {
+        let mut encoder = ReplyEncoder::new();
+        for (sequence, outcome) in (first_sequence..).zip(&outcomes) {
+            encoder.outcome(sequence, outcome, out);
+        }
+        encoder.finish(out);
+    });
+}
+
 fn some_reply(random: &mut Pcg64, stream: &mut Stream) {
     match random.random_range(0..8) {
-        0 => {
-            let count = random.random_range(1..40);
-            let outcomes: Vec<Outcome> =
-                (0..count).map(|_| Outcome { session: 0, ..outcome(random.random()) }).collect();
-            let first_sequence = random.random_range(1..1 << 60);
-            let message = Reply::Outcomes { first_sequence, outcomes: &outcomes };
-            stream.push(format!("{message:?}"), |out| {
-                let mut encoder = ReplyEncoder::new();
-                for (sequence, outcome) in (first_sequence..).zip(&outcomes) {
-                    encoder.outcome(sequence, outcome, out);
-                }
-                encoder.finish(out);
-            });
-        }
+        0 => push_outcomes(random, stream),
         1 => {
             let event = Event { session: 0, ..account_event(random.random()) };
             stream.push(format!("{:?}", Reply::Event(&event)), |out| {
@@ -142,19 +161,7 @@ fn some_reply(random: &mut Pcg64, stream: &mut Stream) {
         }
         2 => stream.push(format!("{:?}", Reply::Heartbeat), encode_heartbeat),
         3 => {
-            let origin = Origin {
-                request: Request {
-                    session: random.random(),
-                    tag: random.random(),
-                    number: random.random(),
-                    reserved: 0,
-                },
-                first_sequence: random.random(),
-                first_timestamp: random.random(),
-                commands: random.random_range(1..=BATCH_COMMANDS_MAX as u32),
-                op: Op::ALL[random.random_range(0..Op::ALL.len())] as u8,
-                ..Origin::default()
-            };
+            let origin = some_origin(random);
             let message = format!("{:?}", Reply::Origin(origin));
             stream.push(message, |out| encode_origin(&origin, out));
         }
