@@ -74,6 +74,8 @@ pub enum ErrorCode {
 pub enum Remedy {
     /// A mistake in the client, which the same bytes would repeat.
     Mend,
+    /// Connect again at once; if it ends so again, later.
+    RetryAtOnce,
     /// Connect again after a while, longer each time.
     RetryLater,
     /// The same would fail again.
@@ -137,11 +139,11 @@ impl ErrorCode {
             | ErrorCode::RequestNotIncreasing
             | ErrorCode::UnknownSubscription => Remedy::Mend,
             ErrorCode::BadChecksum
-            | ErrorCode::TooManySessions
             | ErrorCode::NotReading
-            | ErrorCode::SessionsFull
             | ErrorCode::HelloTimeout
-            | ErrorCode::IdleTimeout
+            | ErrorCode::IdleTimeout => Remedy::RetryAtOnce,
+            ErrorCode::TooManySessions
+            | ErrorCode::SessionsFull
             | ErrorCode::RateLimited
             | ErrorCode::Stopping
             | ErrorCode::TooManyConnections
