@@ -18,6 +18,7 @@ macro_rules! tell {
 mod apply;
 mod bench;
 mod config;
+mod door;
 mod exit;
 mod export;
 mod follow;

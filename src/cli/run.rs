@@ -1,15 +1,19 @@
 //! `ringfence run`: the engine as a server.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
+use super::door::DoorOptions;
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
 use super::{Exit, Failure, node};
 use ringfence_codec::Address;
-use ringfence_node::Ran;
 use ringfence_node::gateway::Clock;
-use ringfence_server::{Limits, OutcomeLog, SocketSink, SocketSource};
+use ringfence_node::publish::LogGauges;
+use ringfence_node::{History, Ran};
+use ringfence_server::subscription::{self, Subscriptions};
+use ringfence_server::{Descriptors, Door, Limits, Setup};
 
 /// Arguments of `ringfence run`.
 #[derive(Debug, Args)]
@@ -26,6 +30,8 @@ pub(super) struct Run {
     journaled: JournaledOptions,
     #[command(flatten)]
     engine: EngineOptions,
+    #[command(flatten)]
+    door: DoorOptions,
 }
 
 impl Run {
@@ -34,16 +40,23 @@ impl Run {
             [] => vec![Address::Unix(self.data_dir.join("ringfence.sock"))],
             given => given.to_vec(),
         };
-        SocketSource::check(&listen).map_err(Failure::operating)?;
+        Door::check(&listen).map_err(Failure::operating)?;
+        let descriptors = Descriptors::claim();
+        let limits = self.door.limits(descriptors);
         let (node, stop) = node::open(Some(&self.data_dir), &self.journaled, &self.engine, true)?;
-        let limits = Limits::default();
-        let source =
-            SocketSource::listen(&listen, limits, node.history()).map_err(Failure::operating)?;
-        let log = node.outcome_log().map(|gauges| OutcomeLog {
-            dir: self.data_dir.clone(),
-            journal_id: node.history().journal_id,
-            gauges,
-        });
+        let door =
+            Door::open(&listen, self.door.socket_mode, limits).map_err(Failure::operating)?;
+        let history = node.history();
+        let log = node.outcome_log();
+        let outcome_log = log.as_ref().map(|_| self.data_dir.clone());
+        let subscriptions = match log {
+            Some(gauges) => Some(self.subscriptions(history, gauges, &limits)?),
+            None => None,
+        };
+        let setup = Setup { history, outcome_log, subscriptions, stop };
+        let (source, sink) = ringfence_server::open(door, setup).map_err(Failure::operating)?;
+        let (connections, of) = (limits.connections, descriptors.limit);
+        tell!("ringfence: at most {connections} connections, of {of} file descriptors");
         node::warn_of_clock(&node, Clock::System);
         let first_sequence = node.last_sequence() + 1;
         tell!(
@@ -51,8 +64,26 @@ impl Run {
             source.addresses().collect::<Vec<_>>().join(" and "),
             node.placement()
         );
-        let Ran { node, counts, .. } = node.run(source, SocketSink::new(stop, limits, log))?;
+        let Ran { node, counts, .. } = node.run(source, sink)?;
         node::close(node, first_sequence, &counts)?;
         Ok(Exit::Done)
+    }
+
+    /// Subscriptions to what this engine logs.
+    fn subscriptions(
+        &self,
+        history: History,
+        gauges: LogGauges,
+        limits: &Limits,
+    ) -> Result<Arc<Subscriptions>, Failure> {
+        let settings = subscription::Settings {
+            data_dir: self.data_dir.clone(),
+            key: self.engine.key.read()?,
+            history,
+            gauges,
+            subscriptions: self.door.subscriptions_max,
+            idle_timeout: limits.idle_timeout,
+        };
+        Subscriptions::open(settings).map(Arc::new).map_err(Failure::operating)
     }
 }

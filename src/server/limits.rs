@@ -1,45 +1,45 @@
-//! How much clients may take, each with a default that is stated in `docs/protocol.md`.
+//! How much clients may take.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Most connections at a time, unless more are asked for.
-pub const SESSIONS_MAX: u16 = 1024;
-/// Most commands of one connection that are taken in and whose outcomes it has not yet been sent,
-/// unless another number is asked for. With these the engine reads no further, so that a client
-/// which does not read holds up nobody but itself, and the memory that answers take is bounded.
-pub const IN_FLIGHT_COMMANDS_MAX: u32 = 16 * 1024;
-/// Most bytes that a client that wants events may be owed, unless another number is asked for. With
-/// more its connection ends: the engine does not wait for it, and what it missed is in the outcome
-/// log.
-pub const OWED_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How long a client may be silent.
-pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a client has for its hello.
-pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most connections that an engine can serve at a time: their numbers have 16 bits, and 0 is the
+/// engine's own.
+pub const CONNECTIONS_MAX: u16 = u16::MAX - 1;
 
 /// How much clients may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at a time, at least 1.
+    /// Most connections at a time, at most [`CONNECTIONS_MAX`]; those that have not yet said who they
+    /// are count too.
     pub connections: u16,
-    /// Unanswered commands of one connection before no more are read from it.
+    /// Most connections of one principal at a time.
+    pub connections_per_principal: u32,
+    /// Most commands of one session that are taken in and whose outcomes it has not yet been sent.
+    /// With these the engine reads no further, so that a client which does not read holds up nobody
+    /// but itself, and the memory that answers take is bounded.
     pub in_flight_commands: u32,
-    /// Bytes owed to one connection.
+    /// Most bytes that a client that wants events may be owed. With more its connection ends: the
+    /// engine does not wait for it.
     pub owed_bytes: usize,
-    /// Silence of a client, in whole seconds.
-    pub idle_timeout: Duration,
-    /// Time for a hello, in whole seconds.
+    /// How long a connection may take to say its hello.
     pub hello_timeout: Duration,
+    /// How long a client may be silent, or take nothing of what it is owed.
+    pub idle_timeout: Duration,
+    /// Most hellos and batches of one principal in a second; `None`: any number.
+    pub requests_per_second: Option<NonZeroU32>,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            connections: SESSIONS_MAX,
-            in_flight_commands: IN_FLIGHT_COMMANDS_MAX,
-            owed_bytes: OWED_BYTES_MAX,
-            idle_timeout: IDLE_TIMEOUT,
-            hello_timeout: HELLO_TIMEOUT,
+            connections: 1024,
+            connections_per_principal: 1024,
+            in_flight_commands: 16 * 1024,
+            owed_bytes: 64 * 1024 * 1024,
+            hello_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(30),
+            requests_per_second: None,
         }
     }
 }
