@@ -1,0 +1,12 @@
+//! The server as its clients meet it: sessions that outlive connections and engines, and clients
+//! that do what they should not.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod engine;
+mod exactly_once;
+mod hostile;
+mod limits;
+mod sessions;
+mod wire;
