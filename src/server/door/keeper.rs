@@ -341,5 +341,5 @@ fn is_of_the_client(error: &io::Error) -> bool {
 /// everything.
 fn principal(peer: &Peer) -> Arc<Principal> {
     let name = peer.user.map_or_else(|| "everybody".into(), |user| format!("user {user}").into());
-    Arc::new(Principal { name, grants: Grants::ALL })
+    Arc::new(Principal::new(name, Grants::ALL))
 }
