@@ -1,5 +1,7 @@
 //! By what a principal is known.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, de};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -51,6 +53,26 @@ impl Credentials {
                 shown.dns_names.iter().any(|shown| shown.eq_ignore_ascii_case(name))
             }
         })
+    }
+}
+
+impl fmt::Display for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tokens = match self.tokens.len() {
+            0 => None,
+            1 => Some("a token".to_owned()),
+            count => Some(format!("{count} tokens")),
+        };
+        let users = self.users.iter().map(|user| format!("user {user}"));
+        let certificates = self.certificates.iter().map(|it| match it {
+            Certificate::Fingerprint([first, second, ..]) => {
+                format!("certificate sha256:{first:02x}:{second:02x}…")
+            }
+            Certificate::CommonName(name) => format!("certificate cn:{name}"),
+            Certificate::DnsName(name) => format!("certificate dns:{name}"),
+        });
+        let known: Vec<String> = tokens.into_iter().chain(users).chain(certificates).collect();
+        f.write_str(&known.join(", "))
     }
 }
 

@@ -80,7 +80,8 @@ pub(super) fn parse(
     text: &str,
     number_of: impl Fn(&str) -> Option<u32>,
 ) -> Result<Vec<Principal>, String> {
-    let contents: Contents = toml::from_str(text).map_err(|error| error.to_string())?;
+    let contents: Contents =
+        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
     let mut reading = Reading { text, number_of, known: HashMap::new() };
     contents.principal.into_iter().map(|entry| reading.principal(entry)).collect()
 }

@@ -25,6 +25,7 @@ pub use file::{PRINCIPAL_NAME_BYTES_MAX, check_name};
 pub use roles::{Grants, READERS, Refusal, Role, role_of};
 pub use token::{NewPrincipal, TOKEN_PREFIX, Token, append};
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,6 +67,12 @@ impl Principal {
         self.name == other.name
             && self.grants == other.grants
             && self.credentials == other.credentials
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; known by {}", self.name, self.grants, self.credentials)
     }
 }
 

@@ -156,6 +156,22 @@ impl Grants {
     }
 }
 
+impl fmt::Display for Grants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let has = |role: &Role| self.operations & role.operations() == role.operations();
+        let roles: Vec<&str> =
+            Role::ALL.iter().filter(|role| has(role)).map(|it| it.name()).collect();
+        f.write_str(&roles.join(", "))?;
+        match &self.ledgers {
+            None => f.write_str(" on all ledgers"),
+            Some(ledgers) => {
+                let ledgers: Vec<String> = ledgers.iter().map(u32::to_string).collect();
+                write!(f, " on ledgers {}", ledgers.join(", "))
+            }
+        }
+    }
+}
+
 #[cold]
 fn missing(op: Op) -> Refusal {
     Refusal(match role_of(op) {
