@@ -27,6 +27,7 @@ pub mod session;
 mod sink;
 mod source;
 pub mod subscription;
+pub mod tls;
 
 pub use descriptors::Descriptors;
 pub use door::Door;

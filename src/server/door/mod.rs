@@ -34,6 +34,7 @@ use crate::session::{Seat, SocketError, Stream};
 use crate::subscription::Subscriptions;
 use keeper::{Keeper, WAKER};
 use listener::Listener;
+pub(crate) use rate::Rate;
 use ringfence_codec::Address;
 use ringfence_codec::wire::{ClientHello, RequestDecoder};
 use ringfence_node::{History, Poller};
