@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use super::{Address, ClientError};
 use ringfence_codec::wire::{ServerError, Violation};
@@ -54,6 +55,13 @@ impl Stream {
                 stream.set_nodelay(true)?;
                 Ok(Stream::Tcp(stream))
             }
+        }
+    }
+
+    pub(super) fn set_read_timeout(&self, longest: Duration) -> io::Result<()> {
+        match self {
+            Stream::Unix(stream) => stream.set_read_timeout(Some(longest)),
+            Stream::Tcp(stream) => stream.set_read_timeout(Some(longest)),
         }
     }
 

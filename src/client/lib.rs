@@ -47,15 +47,20 @@ mod receiver;
 mod sender;
 mod session;
 mod submit;
+mod subscription;
 
 pub use error::ClientError;
 pub use receiver::{Answer, Received, Receiver};
-pub use ringfence_codec::wire::{EngineHello, ServerError, Violation};
+pub use ringfence_codec::wire::{
+    ClientHello, EngineHello, ErrorCode, Progress, Reply, ServerError, Start, Subscribe,
+    Subscribed, Violation,
+};
 pub use ringfence_codec::{Address, AddressError};
 pub use ringfence_types as types;
 pub use sender::Sender;
 pub use session::{Client, Options};
 pub use submit::{SubmitError, SubmitReport, submit};
+pub use subscription::Subscription;
 
 #[cfg(test)]
 mod tests;

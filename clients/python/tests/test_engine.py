@@ -1,6 +1,7 @@
 """The client against a real engine, which is killed now and then."""
 
 import asyncio
+import contextlib
 import json
 import os
 import pathlib
@@ -109,10 +110,8 @@ class Cutter:
         except OSError:
             pass
         for each in (source, sink):
-            try:
+            with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
     def close(self):
         self._listener.close()
@@ -190,8 +189,10 @@ class WithAnEngine(unittest.TestCase):
         with self.assertRaises(Refused) as refused:
             Client(other.address, session="never", last_sequence=1, last_number=1)
         self.assertIs(refused.exception.reason, ErrorCode.UNKNOWN_SESSION)
+        with Client(engine.address, session="known") as client:
+            client.execute(accounts())
         with self.assertRaises(Refused) as refused:
-            Client(engine.address, session="never", last_sequence=9, last_number=1)
+            Client(engine.address, session="known", last_sequence=9, last_number=1)
         self.assertIs(refused.exception.reason, ErrorCode.SEQUENCE_AHEAD)
 
     def test_every_request_takes_effect_once_whatever_is_cut_or_killed(self):

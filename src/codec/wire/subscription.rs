@@ -44,6 +44,24 @@ pub struct Subscribe {
     pub accounts: Vec<u128>,
 }
 
+impl Subscribe {
+    /// All outcomes, and nothing else, without a name.
+    #[must_use]
+    pub fn outcomes(start: Start) -> Subscribe {
+        Subscribe {
+            start,
+            name: 0,
+            outcomes: true,
+            events: false,
+            commands: false,
+            only_successes: false,
+            operations: 0,
+            ledgers: Vec::new(),
+            accounts: Vec::new(),
+        }
+    }
+}
+
 /// The engine's answer to [`Subscribe`].
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Default,

@@ -111,17 +111,7 @@ fn outcome(sequence: u64) -> Outcome {
 }
 
 fn subscribe(start: Start, name: u128) -> Subscribe {
-    Subscribe {
-        start,
-        name,
-        outcomes: true,
-        events: true,
-        commands: false,
-        only_successes: false,
-        operations: 0,
-        ledgers: Vec::new(),
-        accounts: Vec::new(),
-    }
+    Subscribe { name, events: true, ..Subscribe::outcomes(start) }
 }
 
 /// What a client was told.

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import ssl
 from collections import deque
@@ -89,10 +90,9 @@ class _Connection:
     async def close(self) -> None:
         self._beat.cancel()
         self._writer.close()
-        try:
+        # It is closed all the same.
+        with contextlib.suppress(OSError, ssl.SSLError):
             await self._writer.wait_closed()
-        except (OSError, ssl.SSLError):
-            pass  # It is closed all the same.
 
 
 def _delays() -> Any:
@@ -221,7 +221,9 @@ class AsyncClient:
         message = self._session.push(commands, future, tag)
         if self._connection:
             self._connection.write(message)
-            await self._connection.drain()
+            # A connection that is lost now is replaced, and the batch sent again on the next one.
+            with contextlib.suppress(OSError, ssl.SSLError):
+                await self._connection.drain()
         elif not self._session.id:
             self._session.connection_ended()
         return future

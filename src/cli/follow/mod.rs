@@ -1,6 +1,8 @@
 //! `ringfence follow`: what an engine does, line by line, for programs that read from a pipe.
 
-use std::fs::File;
+mod feed;
+mod lines;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,10 +13,14 @@ use clap::Args;
 use super::apply::open_output;
 use super::options::{ConfigFile, KeyOption, whole};
 use super::{Exit, Failure, signals, stdio};
-use ringfence_codec::text::{self, Printer};
+use feed::Feed;
+use lines::Lines;
+use ringfence_client::{Address, Start, Subscribe};
+use ringfence_codec::text::Printer;
+use ringfence_codec::wire::FILTER_ENTRIES_MAX;
 use ringfence_journal::DataDir;
-use ringfence_node::follow::{Begin, Filter, FollowError, Follower, Taker, Wish};
-use ringfence_types::{Command, Event, Op, Origin, Outcome, Request};
+use ringfence_node::follow::{Begin, Filter, Follower, Wish};
+use ringfence_types::Op;
 
 /// Bytes that gather before they are written, while there is more to print.
 const GATHERED_BYTES: usize = 64 * 1024;
@@ -28,8 +34,17 @@ const READER_CHECK: Duration = Duration::from_millis(200);
 pub(super) struct Follow {
     /// Directory of the journal and the outcome log; nothing in it is changed, and an engine may be
     /// running on it
-    #[arg(long, env = "RINGFENCE_DATA_DIR", value_name = "DIR")]
-    data_dir: PathBuf,
+    #[arg(
+        long,
+        env = "RINGFENCE_DATA_DIR",
+        value_name = "DIR",
+        required_unless_present = "connect",
+        overrides_with = "connect"
+    )]
+    data_dir: Option<PathBuf>,
+    /// A running engine instead, where it listens: unix:PATH or HOST:PORT
+    #[arg(long, env = "RINGFENCE_CONNECT", value_name = "ADDR", overrides_with = "data_dir")]
+    connect: Option<Address>,
     /// First sequence, or oldest: all that is kept, or now: only what is still to come
     #[arg(long, value_name = "SEQUENCE", default_value = "oldest", value_parser = begin)]
     from: Begin,
@@ -84,60 +99,13 @@ fn operation(name: &str) -> Result<Op, String> {
     })
 }
 
-/// Prints what it takes, up to a sequence.
-struct Lines {
-    printer: Printer<File>,
-    until: u64,
-    /// Whether lines of batches are printed.
-    origins: bool,
-    /// Whose the commands are that come next, if that is said.
-    origin: Option<Origin>,
-}
-
-impl Taker for Lines {
-    fn origin(&mut self, origin: &Origin) {
-        self.origin = Some(*origin);
-        let op = Op::from_number(origin.op).filter(|_| origin.first_sequence <= self.until);
-        if let Some(op) = op.filter(|_| self.origins) {
-            let (first, commands) = (origin.first_sequence, origin.commands);
-            text::encode_origin(first, commands, op, &origin.request, self.printer.lines());
-        }
-    }
-
-    fn commands(&mut self, first_sequence: u64, commands: &[Command]) {
-        let origin = self.origin.filter(|origin| first_sequence <= origin.last_sequence());
-        let request = origin.map_or(Request::NONE, |origin| origin.request);
-        for (sequence, command) in (first_sequence..=self.until).zip(commands) {
-            // A line for each, also for those of one batch.
-            let mut command = *command;
-            (command.header.batch_length, command.header.batch_index) = (1, 0);
-            let lines = self.printer.lines();
-            text::encode_commands_with_sequence(sequence, &request, &[command], lines);
-        }
-    }
-
-    fn event(&mut self, event: &Event) {
-        if event.goes_before() <= self.until {
-            self.printer.event(event);
-        }
-    }
-
-    fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
-        if sequence <= self.until {
-            self.printer.outcome(sequence, outcome);
-        }
-    }
-}
-
 impl Follow {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let stop = signals::stop_flag()?;
-        let dir = DataDir::open_to_read(&self.data_dir).map_err(Failure::operating)?;
-        let mut follower = Follower::open(&dir, self.wish()?).map_err(failed)?;
+        let mut feed = self.open()?;
         let printer = Printer::new(open_output()?, GATHERED_BYTES, true);
-        let (until, origins) = (self.until.unwrap_or(u64::MAX), self.origins);
-        let mut lines = Lines { printer, until, origins, origin: None };
-        let followed = self.follow(&mut follower, &mut lines, &stop);
+        let mut lines = Lines::new(printer, self.until.unwrap_or(u64::MAX), self.origins);
+        let followed = self.follow(&mut feed, &mut lines, &stop);
         if !lines.printer.is_empty() {
             lines.printer.write();
         }
@@ -149,15 +117,44 @@ impl Follow {
             }
             None => {}
         }
-        followed.map(|()| Exit::Done).map_err(failed)
+        followed.map(|()| Exit::Done)
+    }
+
+    fn open(&self) -> Result<Feed, Failure> {
+        if let Some(address) = &self.connect {
+            if self.ledger.len() + self.account.len() > FILTER_ENTRIES_MAX {
+                let text = format!("more than {FILTER_ENTRIES_MAX} ledgers and accounts");
+                return Err(Failure::Usage(text));
+            }
+            return Feed::connect(address, self.from, &self.subscribe());
+        }
+        let path = self.data_dir.as_ref().expect("the command line has one of them");
+        let dir = DataDir::open_to_read(path).map_err(Failure::operating)?;
+        let follower = Follower::open(&dir, self.wish()?).map_err(feed::failed)?;
+        Ok(Feed::Files(Box::new(follower)))
+    }
+
+    fn operations(&self) -> u64 {
+        self.op.iter().fold(0, |all, &op| all | 1 << op as u8)
+    }
+
+    fn subscribe(&self) -> Subscribe {
+        Subscribe {
+            events: self.events,
+            commands: self.commands,
+            only_successes: self.only_successes,
+            operations: self.operations(),
+            ledgers: self.ledger.clone(),
+            accounts: self.account.clone(),
+            ..Subscribe::outcomes(Start::Now)
+        }
     }
 
     fn wish(&self) -> Result<Wish, Failure> {
-        let operations = self.op.iter().fold(0, |all, &op| all | 1 << op as u8);
         let filter = Filter::all()
             .ledgers(self.ledger.iter().copied())
             .accounts(self.account.iter().copied())
-            .operations(operations)
+            .operations(self.operations())
             .only_successes(self.only_successes);
         Ok(Wish {
             begin: self.from,
@@ -172,19 +169,14 @@ impl Follow {
     }
 
     /// Follows until the end that was asked for, a signal, or an output that fails.
-    fn follow(
-        &self,
-        follower: &mut Follower,
-        lines: &mut Lines,
-        stop: &AtomicBool,
-    ) -> Result<(), FollowError> {
+    fn follow(&self, feed: &mut Feed, lines: &mut Lines, stop: &AtomicBool) -> Result<(), Failure> {
         let [shortest, longest] = WAITS;
         let (mut wait, mut idle_since) = (shortest, Instant::now());
         let mut next_check = idle_since + READER_CHECK;
         // Relaxed: the flag carries nothing but itself.
         while !stop.load(Ordering::Relaxed) && !lines.printer.has_failed() {
-            let went_on = follower.poll(lines)?;
-            if follower.looked_at() >= lines.until {
+            let went_on = feed.poll(lines)?;
+            if feed.looked_at() >= lines.until {
                 break;
             }
             if went_on {
@@ -204,21 +196,9 @@ impl Follow {
                     break;
                 }
             }
-            std::thread::sleep(wait);
+            feed.wait(wait);
             wait = (2 * wait).min(longest);
         }
         Ok(())
-    }
-}
-
-fn failed(error: FollowError) -> Failure {
-    match error {
-        FollowError::TooFarBehind { oldest, .. } => {
-            Failure::Operating(format!("{error}: --from {oldest}"))
-        }
-        FollowError::NoOutcomeLog { .. } => Failure::Operating(format!(
-            "{error}: a start with --outcome-log makes it from the journal"
-        )),
-        _ => Failure::operating(error),
     }
 }
