@@ -92,6 +92,7 @@ const HOUSE: [(&str, &[&str]); 8] = [
             "ringfence-ring",
             "ringfence-types",
             "ringfence-codec",
+            "ringfence-engine",
             "ringfence-journal",
             "ringfence-node",
         ],
