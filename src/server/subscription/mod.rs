@@ -32,6 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::access::Principal;
 use crate::session::Stream;
 use log_end::LogEnd;
 use positions::Positions;
@@ -66,17 +67,17 @@ pub struct Subscriber {
     pub decoder: RequestDecoder,
     /// What it said.
     pub hello: ClientHello,
-    /// Ledgers to which it is confined, if it is.
-    pub confined_to: Option<Vec<u32>>,
+    /// Who it is.
+    pub principal: Arc<Principal>,
     /// What is held as long as the connection lasts.
     pub seat: Box<dyn Send>,
 }
 
 impl fmt::Debug for Subscriber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Subscriber { stream, hello, confined_to, .. } = self;
+        let Subscriber { stream, hello, principal, .. } = self;
         let mut parts = f.debug_struct("Subscriber");
-        parts.field("stream", stream).field("hello", hello).field("confined_to", confined_to);
+        parts.field("stream", stream).field("hello", hello).field("principal", principal);
         parts.finish_non_exhaustive()
     }
 }
