@@ -32,6 +32,7 @@ const CRATES: &[(&str, &[Room])] = &[
             ("follow", &[]),
             ("replay", &["options"]),
             ("snapshot", &["options", "replay"]),
+            ("follow", &[]),
             ("export", &["options", "replay"]),
             ("pipeline", &["gauge", "poller", "notice", "gateway", "publish"]),
             ("options", &["pipeline"]),
