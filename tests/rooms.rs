@@ -43,10 +43,16 @@ const CRATES: &[(&str, &[Room])] = &[
     (
         "src/server",
         &[
+            ("access", &[]),
+            ("limits", &[]),
+            ("descriptors", &[]),
             ("session", &[]),
             ("notice", &["session"]),
-            ("source", &["session", "notice"]),
-            ("sink", &["session", "notice"]),
+            ("subscription", &["session"]),
+            ("door", &["access", "limits", "session", "subscription"]),
+            ("resume", &["session", "notice"]),
+            ("source", &["access", "door", "session", "notice"]),
+            ("sink", &["limits", "session", "notice", "resume"]),
         ],
     ),
     ("src", &[("bench", &[]), ("cli", &["bench"])]),
