@@ -1,22 +1,44 @@
 //! Options of who may connect to `ringfence run`, and how much clients may take.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::config::name_as_set;
 use super::options::whole;
-use ringfence_server::{CONNECTIONS_MAX, Descriptors, Limits};
+use ringfence_server::tls::TlsFiles;
+use ringfence_server::{Asked, CONNECTIONS_MAX, Descriptors, Limits};
 
-/// Descriptors that a connection takes.
+/// Descriptors that a connection takes: its own, and over TLS a pair of sockets.
 const DESCRIPTORS_OF_EACH: u64 = 1;
+const DESCRIPTORS_OF_EACH_TLS: u64 = 3;
 /// Longest time that can be given, a year: later ones are no limits.
 const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Who may connect, and how much clients may take.
 #[derive(Debug, Args)]
 pub(super) struct DoorOptions {
+    /// TOML file that says who may do what, read again on SIGHUP [default: none, everybody who can
+    /// connect may do everything]
+    #[arg(long, env = "RINGFENCE_ACCESS", value_name = "FILE")]
+    pub access: Option<PathBuf>,
+    /// Speak TLS over TCP, with the certificate in this PEM file and those between it and an
+    /// authority; read again on SIGHUP
+    #[arg(long, env = "RINGFENCE_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file with the key of the certificate
+    #[arg(long, env = "RINGFENCE_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// PEM file with the authorities whose certificates clients may show
+    #[arg(long, env = "RINGFENCE_TLS_CLIENT_CA", value_name = "FILE", requires_all = ["tls_cert", "access"])]
+    pub tls_client_ca: Option<PathBuf>,
+    /// How long a TLS handshake may take
+    #[arg(long, env = "RINGFENCE_TLS_HANDSHAKE_TIMEOUT", value_name = "DURATION", default_value = "5s", value_parser = timeout)]
+    pub tls_handshake_timeout: Duration,
     /// Rights of the files of Unix sockets, in octal
     #[arg(long, env = "RINGFENCE_SOCKET_MODE", value_name = "MODE", default_value = "0600", value_parser = mode)]
     pub socket_mode: u32,
@@ -49,10 +71,30 @@ pub(super) struct DoorOptions {
 }
 
 impl DoorOptions {
+    /// What is asked of those who come in. The files are read again once `reload` is set.
+    pub(super) fn asked(&self, limits: &Limits, reload: Arc<AtomicBool>) -> Asked {
+        let tls = self.tls_cert.clone().zip(self.tls_key.clone());
+        Asked {
+            access: self.access.clone(),
+            tls: tls.map(|(certificate, key)| TlsFiles {
+                certificate,
+                key,
+                client_ca: self.tls_client_ca.clone(),
+            }),
+            handshake_timeout: self.tls_handshake_timeout,
+            connections: limits.connections,
+            reload,
+        }
+    }
+
     /// The limits that hold with so many descriptors.
     pub(super) fn limits(&self, descriptors: Descriptors) -> Limits {
         let wanted = self.connections_max;
-        let connections = descriptors.connections(wanted, DESCRIPTORS_OF_EACH);
+        let of_each = match self.tls_cert {
+            Some(_) => DESCRIPTORS_OF_EACH_TLS,
+            None => DESCRIPTORS_OF_EACH,
+        };
+        let connections = descriptors.connections(wanted, of_each);
         if connections < wanted {
             tell!(
                 "ringfence: {} file descriptors suffice for {connections} connections, not for the {wanted} of {}",

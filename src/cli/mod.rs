@@ -15,6 +15,7 @@ macro_rules! tell {
     }};
 }
 
+mod access;
 mod apply;
 mod bench;
 mod config;
@@ -73,6 +74,9 @@ enum Command {
     /// Check, sum up, print, export or repair a journal.
     #[command(subcommand)]
     Journal(journal::Journal),
+    /// Make tokens, and check who may do what.
+    #[command(subcommand)]
+    Access(access::AccessCommand),
     /// Measure throughput and latency.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -95,6 +99,7 @@ impl Command {
             Command::Replay(command) => command.execute(),
             Command::Snapshot(command) => command.execute(),
             Command::Journal(command) => command.execute(),
+            Command::Access(command) => command.execute(),
             Command::Bench(command) => command.execute(),
         }
     }

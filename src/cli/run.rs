@@ -7,13 +7,13 @@ use clap::Args;
 
 use super::door::DoorOptions;
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
-use super::{Exit, Failure, node};
+use super::{Exit, Failure, node, signals};
 use ringfence_codec::Address;
 use ringfence_node::gateway::Clock;
 use ringfence_node::publish::LogGauges;
 use ringfence_node::{History, Ran};
 use ringfence_server::subscription::{self, Subscriptions};
-use ringfence_server::{Descriptors, Door, Limits, Setup};
+use ringfence_server::{Descriptors, Door, Guard, Limits, Setup};
 
 /// Arguments of `ringfence run`.
 #[derive(Debug, Args)]
@@ -40,12 +40,15 @@ impl Run {
             [] => vec![Address::Unix(self.data_dir.join("ringfence.sock"))],
             given => given.to_vec(),
         };
-        Door::check(&listen).map_err(Failure::operating)?;
         let descriptors = Descriptors::claim();
         let limits = self.door.limits(descriptors);
+        let asked = self.door.asked(&limits, signals::reload_flag()?);
+        let guard = Guard::new(asked).map_err(Failure::operating)?;
+        Door::check(&listen, &guard).map_err(Failure::operating)?;
+        tell!("ringfence: {guard}");
         let (node, stop) = node::open(Some(&self.data_dir), &self.journaled, &self.engine, true)?;
-        let door =
-            Door::open(&listen, self.door.socket_mode, limits).map_err(Failure::operating)?;
+        let door = Door::open(&listen, self.door.socket_mode, limits, guard)
+            .map_err(Failure::operating)?;
         let history = node.history();
         let log = node.outcome_log();
         let outcome_log = log.as_ref().map(|_| self.data_dir.clone());
@@ -53,6 +56,8 @@ impl Run {
             Some(gauges) => Some(self.subscriptions(history, gauges, &limits)?),
             None => None,
         };
+        // They end after the last outcome is logged.
+        let followed = subscriptions.clone();
         let setup = Setup { history, outcome_log, subscriptions, stop };
         let (source, sink) = ringfence_server::open(door, setup).map_err(Failure::operating)?;
         let (connections, of) = (limits.connections, descriptors.limit);
@@ -65,6 +70,7 @@ impl Run {
             node.placement()
         );
         let Ran { node, counts, .. } = node.run(source, sink)?;
+        drop(followed);
         node::close(node, first_sequence, &counts)?;
         Ok(Exit::Done)
     }

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`door`] | listens; lets in who says hello in time and may come in |
 //! | [`access`] | who may do what |
+//! | [`tls`] | what comes in encrypted, in clear |
 //! | [`SocketSource`] | decodes batches and takes them in; sessions with a name and their holders |
 //! | [`SocketSink`] | sends outcomes to the clients that wait for them |
 //! | `resume` | sends clients what they have missed |
@@ -27,9 +28,10 @@ pub mod session;
 mod sink;
 mod source;
 pub mod subscription;
+pub mod tls;
 
 pub use descriptors::Descriptors;
-pub use door::Door;
+pub use door::{Asked, Door, Guard};
 pub use limits::{CONNECTIONS_MAX, Limits};
 pub use sink::SocketSink;
 pub use source::SocketSource;

@@ -10,11 +10,12 @@ use crossbeam::channel::Receiver;
 use mio::{Events, Interest, Poll, Token};
 use rustix::io::Errno;
 
+use super::guard::Guard;
 use super::listener::{Listener, Peer};
 use super::rate::Rate;
 use super::waiting::{Heard, Queue, Refused, Waiting};
 use super::{Admitted, Inside, Shared};
-use crate::access::{Grants, Principal};
+use crate::access::Principal;
 use crate::limits::Limits;
 use crate::session::{Ended, Seats, Stream, Tally};
 use crate::subscription::Subscriber;
@@ -54,6 +55,7 @@ pub(super) struct Keeper {
     more: Vec<usize>,
     /// When accepting is to be tried again that failed.
     again: Option<Instant>,
+    guard: Guard,
     waiting: Queue,
     seats: Seats,
     ended: Receiver<Ended>,
@@ -72,6 +74,7 @@ impl Keeper {
     pub(super) fn new(
         poll: Poll,
         listeners: Vec<Listener>,
+        guard: Guard,
         shared: Arc<Shared>,
         limits: Limits,
         history: History,
@@ -84,6 +87,7 @@ impl Keeper {
             more: (0..listeners.len()).collect(),
             listeners,
             again: None,
+            guard,
             waiting: Queue::default(),
             seats,
             ended,
@@ -146,6 +150,7 @@ impl Keeper {
             self.again = None;
             self.more = (0..self.listeners.len()).collect();
         }
+        self.guard.reload();
         let mut more = std::mem::take(&mut self.more);
         more.sort_unstable();
         more.dedup();
@@ -178,7 +183,14 @@ impl Keeper {
     fn accept(&mut self, listener: usize, now: Instant) -> bool {
         for _ in 0..ACCEPTED_A_TURN {
             match self.listeners[listener].accept() {
-                Ok(Some((stream, peer))) => self.arrive(stream, peer, now),
+                Ok(Some((stream, peer))) => match self.guard.wrap(stream, peer) {
+                    Ok((stream, peer)) => self.arrive(stream, peer, now),
+                    // Too many of them, or no descriptors: it is closed, and the next one tried.
+                    Err(error) if self.faults.lets_pass(now) => {
+                        tracing::warn!("accepting a TLS connection: {error}");
+                    }
+                    Err(_) => {}
+                },
                 Ok(None) => return false,
                 Err(error) if is_of_the_client(&error) => {}
                 Err(error) => {
@@ -256,7 +268,7 @@ impl Keeper {
         now: Instant,
     ) -> Result<(Arc<Principal>, Arc<Tally>), Refused> {
         let refused = |code, value, text| Err(Refused { code, value, text });
-        let principal = principal(peer);
+        let principal = self.guard.principal(hello, peer)?;
         let requests = self.limits.requests_per_second;
         let name = Arc::clone(&principal.name);
         let tally = self
@@ -272,6 +284,11 @@ impl Keeper {
         if tally.connections() >= max {
             let text = format!("{} has {max} connections", principal.name);
             return refused(ErrorCode::TooManyConnections, max.into(), text);
+        }
+        if hello.mode == Mode::Subscription
+            && let Err(refusal) = principal.grants.allows_subscriptions()
+        {
+            return refused(ErrorCode::NotAllowed, 0, refusal.to_string());
         }
         let History { journal_id, epoch } = self.history;
         if hello.journal != [0; 16] && (hello.journal, hello.epoch) != (journal_id, epoch.into()) {
@@ -300,8 +317,8 @@ impl Keeper {
         let seat = self.seats.take(peer.name, tally);
         match &self.inside.subscriptions {
             Some(subscriptions) if follows => {
-                let (confined_to, seat) = (None, Box::new(seat));
-                subscriptions.serve(Subscriber { stream, decoder, hello, confined_to, seat });
+                let seat = Box::new(seat);
+                subscriptions.serve(Subscriber { stream, decoder, hello, principal, seat });
             }
             _ => {
                 let admitted = Admitted { stream, decoder, hello, principal, seat };
@@ -335,11 +352,4 @@ impl Keeper {
 fn is_of_the_client(error: &io::Error) -> bool {
     const CLIENTS: [Errno; 4] = [Errno::CONNABORTED, Errno::PROTO, Errno::PERM, Errno::INTR];
     CLIENTS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
-}
-
-/// Who is at the other end: without a file that says so, everybody who can reach the door may do
-/// everything.
-fn principal(peer: &Peer) -> Arc<Principal> {
-    let name = peer.user.map_or_else(|| "everybody".into(), |user| format!("user {user}").into());
-    Arc::new(Principal { name, grants: Grants::ALL })
 }

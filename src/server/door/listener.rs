@@ -13,7 +13,9 @@ use mio::{Interest, Registry, Token};
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
+use super::guard::Guard;
 use crate::session::{SocketError, Stream};
+use crate::tls::Handshake;
 use ringfence_codec::Address;
 
 /// Connections that may wait to be accepted: as many as the system allows, which cuts it down.
@@ -26,6 +28,8 @@ pub(crate) struct Peer {
     pub(crate) name: Arc<str>,
     /// The user, of a Unix socket.
     pub(crate) user: Option<u32>,
+    /// What the handshake of TLS has shown, once it is done.
+    pub(crate) handshake: Option<Arc<Handshake>>,
 }
 
 /// Where connections come in.
@@ -40,12 +44,16 @@ impl Listener {
     /// Listens at `address`; the file of a Unix socket gets `socket_mode`. A socket file that a dead
     /// engine left is replaced; one behind which somebody listens, or a file of another kind, is an
     /// error.
-    pub(crate) fn bind(address: &Address, socket_mode: u32) -> Result<Listener, SocketError> {
+    pub(crate) fn bind(
+        address: &Address,
+        socket_mode: u32,
+        guard: &Guard,
+    ) -> Result<Listener, SocketError> {
         let bound = match address {
             Address::Unix(path) => make_way(path)
                 .and_then(|()| bind_unix(path, socket_mode))
                 .map(|listener| Listener::Unix(listener, path.clone())),
-            Address::Tcp(host_and_port) => bind_tcp(host_and_port).map(Listener::Tcp),
+            Address::Tcp(host_and_port) => bind_tcp(host_and_port, guard).map(Listener::Tcp),
         };
         bound.map_err(|error| SocketError {
             operation: "listening at",
@@ -55,9 +63,12 @@ impl Listener {
     }
 
     /// Checks what can be checked of `address` before anything is made there.
-    pub(crate) fn check(address: &Address) -> Result<(), SocketError> {
-        let Address::Unix(path) = address else { return Ok(()) };
-        SocketAddr::from_pathname(path).map(drop).map_err(|error| SocketError {
+    pub(crate) fn check(address: &Address, guard: &Guard) -> Result<(), SocketError> {
+        let checked = match address {
+            Address::Unix(path) => SocketAddr::from_pathname(path).map(drop),
+            Address::Tcp(_) => guard.check(address),
+        };
+        checked.map_err(|error| SocketError {
             operation: "listening at",
             address: address.to_string(),
             error,
@@ -91,7 +102,7 @@ impl Listener {
             Listener::Tcp(listener) => listener.accept().map(|(stream, address)| {
                 // Answers are gathered here; waiting for more in the kernel only delays them.
                 drop(stream.set_nodelay(true));
-                (Stream::Tcp(stream), Peer { name: address.to_string().into(), user: None })
+                (Stream::Tcp(stream), Peer::of(address.to_string(), None))
             }),
         };
         match accepted {
@@ -103,14 +114,18 @@ impl Listener {
 }
 
 impl Peer {
+    fn of(name: impl Into<Arc<str>>, user: Option<u32>) -> Peer {
+        Peer { name: name.into(), user, handshake: None }
+    }
+
     fn of_unix(stream: &UnixStream) -> Peer {
         match rustix::net::sockopt::socket_peercred(stream) {
             Ok(credentials) => {
                 let (user, process) = (credentials.uid.as_raw(), credentials.pid);
-                let name = format!("user {user}, process {}", process.as_raw_nonzero()).into();
-                Peer { name, user: Some(user) }
+                let name = format!("user {user}, process {}", process.as_raw_nonzero());
+                Peer::of(name, Some(user))
             }
-            Err(_) => Peer { name: "a user that the system does not name".into(), user: None },
+            Err(_) => Peer::of("a user that the system does not name", None),
         }
     }
 }
@@ -127,8 +142,10 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     Ok(UnixListener::from_std(socket.into()))
 }
 
-fn bind_tcp(host_and_port: &str) -> io::Result<TcpListener> {
+fn bind_tcp(host_and_port: &str, guard: &Guard) -> io::Result<TcpListener> {
     let listener = std::net::TcpListener::bind(host_and_port)?;
+    // What the name stood for when it was checked may have changed.
+    guard.check_resolved(listener.local_addr()?)?;
     // The library asks for few; asking again is allowed.
     rustix::net::listen(&listener, BACKLOG)?;
     listener.set_nonblocking(true)?;

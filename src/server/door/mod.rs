@@ -15,6 +15,7 @@
 //!   that has been silent for longest makes way.
 //! * Whoever is refused is told why, with a code.
 
+mod guard;
 mod keeper;
 mod listener;
 mod rate;
@@ -32,8 +33,10 @@ use crate::access::Principal;
 use crate::limits::Limits;
 use crate::session::{Seat, SocketError, Stream};
 use crate::subscription::Subscriptions;
+pub use guard::{Asked, Guard, GuardError};
 use keeper::{Keeper, WAKER};
 use listener::Listener;
+pub(crate) use rate::Rate;
 use ringfence_codec::Address;
 use ringfence_codec::wire::{ClientHello, RequestDecoder};
 use ringfence_node::{History, Poller};
@@ -70,7 +73,7 @@ pub struct Door {
     limits: Limits,
     shared: Arc<Shared>,
     /// Until the thread starts.
-    closed: Option<(Poll, Vec<Listener>)>,
+    closed: Option<(Poll, Vec<Listener>, Guard)>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -86,9 +89,10 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// If the path of a Unix socket is longer than the system allows.
-    pub fn check(addresses: &[Address]) -> Result<(), SocketError> {
-        addresses.iter().try_for_each(Listener::check)
+    /// If the path of a Unix socket is longer than the system allows, or an address can be reached
+    /// from other machines and `guard` lacks what that needs.
+    pub fn check(addresses: &[Address], guard: &Guard) -> Result<(), SocketError> {
+        addresses.iter().try_for_each(|address| Listener::check(address, guard))
     }
 
     /// Listens at `addresses`; files of Unix sockets get the rights `socket_mode`. Connections wait
@@ -96,17 +100,19 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// If one of them cannot be listened at: it is in use, or a file stands in the way.
+    /// If one of them cannot be listened at: it is in use, or a file stands in the way; or if it can
+    /// be reached from other machines and `guard` lacks what that needs.
     pub fn open(
         addresses: &[Address],
         socket_mode: u32,
         limits: Limits,
+        guard: Guard,
     ) -> Result<Door, SocketError> {
         let poll = Poll::new().map_err(failed)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(failed)?);
         let mut listeners = Vec::new();
         for (index, address) in addresses.iter().enumerate() {
-            let mut listener = Listener::bind(address, socket_mode)?;
+            let mut listener = Listener::bind(address, socket_mode, &guard)?;
             listener.register(poll.registry(), keeper::token_of(index)).map_err(failed)?;
             listeners.push(listener);
         }
@@ -114,7 +120,7 @@ impl Door {
             addresses: listeners.iter().map(Listener::address).collect(),
             limits,
             shared: Arc::new(Shared { stop: AtomicBool::new(false), waker }),
-            closed: Some((poll, listeners)),
+            closed: Some((poll, listeners, guard)),
             thread: None,
         })
     }
@@ -132,9 +138,9 @@ impl Door {
 
     /// Starts the thread that lets connections in.
     pub(crate) fn start(&mut self, history: History, inside: Inside) -> Result<(), SocketError> {
-        let (poll, listeners) = self.closed.take().expect("a door is started once");
+        let (poll, listeners, guard) = self.closed.take().expect("a door is started once");
         let shared = Arc::clone(&self.shared);
-        let keeper = Keeper::new(poll, listeners, shared, self.limits, history, inside);
+        let keeper = Keeper::new(poll, listeners, guard, shared, self.limits, history, inside);
         let named = thread::Builder::new().name("ringfence-door".to_owned());
         self.thread = Some(named.spawn(move || keeper.run()).map_err(failed)?);
         Ok(())

@@ -323,7 +323,12 @@ impl SocketSource {
             let silent = self.connections[usize::from(id)].as_ref().is_some_and(|reading| {
                 !reading.ended && !reading.readable && now - reading.heard > idle_timeout
             });
-            if silent {
+            let revoked = self.connections[usize::from(id)]
+                .as_ref()
+                .is_some_and(|reading| reading.principal.is_revoked());
+            if revoked {
+                self.end(id, None);
+            } else if silent {
                 let text = format!("nothing was heard for {idle_timeout:?}");
                 self.end(id, Some(reason(ErrorCode::IdleTimeout, 0, text)));
             }

@@ -64,7 +64,9 @@ impl Reading {
         let mut served = Served::Waits;
         let mut is_drained = false;
         loop {
-            if self.session.is_gone() {
+            // Of whom the access file says something else now, the connection ends as if it were lost:
+            // when it comes again, the door sees who it is.
+            if self.session.is_gone() || self.principal.is_revoked() {
                 return Ok(Served::Ended(None));
             }
             if !self.may_take_in(intake, now) {

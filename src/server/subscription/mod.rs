@@ -32,6 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::access::Principal;
 use crate::session::Stream;
 use log_end::LogEnd;
 use positions::Positions;
@@ -66,17 +67,17 @@ pub struct Subscriber {
     pub decoder: RequestDecoder,
     /// What it said.
     pub hello: ClientHello,
-    /// Ledgers to which it is confined, if it is.
-    pub confined_to: Option<Vec<u32>>,
+    /// Who it is.
+    pub principal: Arc<Principal>,
     /// What is held as long as the connection lasts.
     pub seat: Box<dyn Send>,
 }
 
 impl fmt::Debug for Subscriber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Subscriber { stream, hello, confined_to, .. } = self;
+        let Subscriber { stream, hello, principal, .. } = self;
         let mut parts = f.debug_struct("Subscriber");
-        parts.field("stream", stream).field("hello", hello).field("confined_to", confined_to);
+        parts.field("stream", stream).field("hello", hello).field("principal", principal);
         parts.finish_non_exhaustive()
     }
 }
@@ -226,12 +227,27 @@ impl End {
 
 impl From<FollowError> for End {
     fn from(error: FollowError) -> End {
-        let (code, value) = match &error {
-            FollowError::TooFarBehind { oldest, .. } => (ErrorCode::TooFarBehind, *oldest),
-            FollowError::Ahead { last, .. } => (ErrorCode::SequenceAhead, *last),
-            FollowError::Changed { sequence, .. } => (ErrorCode::OtherHistory, *sequence),
-            _ => (ErrorCode::NoOutcomeLog, 0),
-        };
-        End::error(code, value, error)
+        // Without the paths that the errors name: they concern nobody but the engine's owner.
+        match &error {
+            FollowError::TooFarBehind { after, oldest, .. } => {
+                let text = format!("outcomes after {after} are no longer kept");
+                End::error(ErrorCode::TooFarBehind, *oldest, text)
+            }
+            FollowError::Ahead { after, last, .. } => {
+                let text = format!("the last outcome is {last}, before {after}");
+                End::error(ErrorCode::SequenceAhead, *last, text)
+            }
+            FollowError::Changed { sequence, .. } => {
+                let text = format!("the outcome {sequence} is another one than before");
+                End::error(ErrorCode::OtherHistory, *sequence, text)
+            }
+            FollowError::NoOutcomeLog { .. } => {
+                End::error(ErrorCode::NoOutcomeLog, 0, "there is no outcome log yet")
+            }
+            _ => {
+                tracing::warn!("a subscription ends: {error}");
+                End::error(ErrorCode::NoOutcomeLog, 0, "the outcome log cannot be read")
+            }
+        }
     }
 }

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use super::messages::Messages;
 use super::{End, Shared, Subscriber};
+use crate::access::Principal;
 use ringfence_codec::wire::{
     ClientHello, ClientMessage, EngineHello, ErrorCode, Mode, Progress, ReplyEncoder, Start,
     Subscribe, Subscribed, Violation, encode_engine_hello, encode_progress, encode_subscribed,
 };
 use ringfence_journal::DataDir;
 use ringfence_node::History;
-use ringfence_node::follow::{Begin, Filter, Follower, Wish};
+use ringfence_node::follow::{Begin, Filter, FollowError, Follower, Wish};
 use ringfence_types::BATCH_COMMANDS_MAX;
 
 /// How often a subscriber is told how far it is, where nothing else is to be said.
@@ -26,7 +27,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves `subscriber` on a thread of its own, or says why not.
 pub(super) fn begin(shared: &Arc<Shared>, subscriber: Subscriber) {
-    let Subscriber { stream, decoder, hello, confined_to, seat } = subscriber;
+    let Subscriber { stream, decoder, hello, principal, seat } = subscriber;
     let connection = Connection::new(stream, decoder, shared.settings.idle_timeout);
     let mut threads = shared.threads();
     threads.retain(|thread| !thread.is_finished());
@@ -39,7 +40,7 @@ pub(super) fn begin(shared: &Arc<Shared>, subscriber: Subscriber) {
     let counted = Counted::new(shared);
     let run = move || {
         let _seat = seat;
-        Subscription::new(&counted.0, connection).run(&hello, confined_to);
+        Subscription::new(&counted.0, connection).run(&hello, &principal);
     };
     let named = std::thread::Builder::new().name("ringfence-follow".to_owned());
     match named.spawn(run) {
@@ -77,8 +78,8 @@ impl<'a> Subscription<'a> {
         Subscription { shared, connection, name: None }
     }
 
-    fn run(mut self, hello: &ClientHello, confined_to: Option<Vec<u32>>) {
-        let end = self.follow(hello, confined_to);
+    fn run(mut self, hello: &ClientHello, principal: &Principal) {
+        let end = self.follow(hello, principal);
         if let Some((name, number)) = self.name {
             let mut names = self.shared.names();
             if names.holders.get(&name) == Some(&number) {
@@ -95,11 +96,11 @@ impl<'a> Subscription<'a> {
     }
 
     /// Everything in its order, until something ends it.
-    fn follow(&mut self, hello: &ClientHello, confined_to: Option<Vec<u32>>) -> Result<(), End> {
+    fn follow(&mut self, hello: &ClientHello, principal: &Principal) -> Result<(), End> {
         self.greet(hello)?;
         let subscribe = self.wait_for_subscribe()?;
         let begin = self.place(&subscribe)?;
-        let mut follower = self.open(&subscribe, begin, confined_to)?;
+        let mut follower = self.open(&subscribe, begin, principal.grants.confined_to())?;
         self.remember(&subscribe, follower.looked_at())?;
         let subscribed = Subscribed {
             after_sequence: follower.looked_at(),
@@ -110,6 +111,9 @@ impl<'a> Subscription<'a> {
         encode_subscribed(&subscribed, &mut self.connection.out);
         let mut told = Instant::now();
         loop {
+            if principal.is_revoked() {
+                return Err(End::Closed);
+            }
             self.listen(follower.looked_at())?;
             if !self.connection.write()? {
                 std::thread::sleep(BREATHE);
@@ -215,7 +219,7 @@ impl<'a> Subscription<'a> {
         &self,
         subscribe: &Subscribe,
         begin: Begin,
-        confined_to: Option<Vec<u32>>,
+        confined_to: Option<&[u32]>,
     ) -> Result<Follower, End> {
         let settings = &self.shared.settings;
         let filter = Filter::all()
@@ -224,7 +228,7 @@ impl<'a> Subscription<'a> {
             .operations(subscribe.operations)
             .only_successes(subscribe.only_successes);
         let filter = match confined_to {
-            Some(ledgers) => filter.confined_to(ledgers),
+            Some(ledgers) => filter.confined_to(ledgers.iter().copied()),
             None => filter,
         };
         let wish = Wish {
@@ -237,7 +241,7 @@ impl<'a> Subscription<'a> {
             key: settings.key,
         };
         let dir = DataDir::open_to_read(&settings.data_dir);
-        let dir = dir.map_err(|error| End::error(ErrorCode::NoOutcomeLog, 0, error))?;
+        let dir = dir.map_err(FollowError::from)?;
         Ok(Follower::open(&dir, wish)?)
     }
 

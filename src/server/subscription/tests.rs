@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::{TempDir, tempdir};
 
 use super::*;
+use crate::access::Grants;
 use ringfence_codec::wire::{ClientMessage, Mode};
 use ringfence_codec::wire::{
     Reply, ReplyDecoder, Start, Subscribe, encode_acknowledge, encode_client_hello,
@@ -80,8 +81,9 @@ impl Scene {
             panic!("no hello")
         };
         let stream = Stream::Unix(mio::net::UnixStream::from_std(theirs));
+        let principal = Arc::new(Principal::new("test".into(), Grants::ALL));
         let seat = Box::new(());
-        let subscriber = Subscriber { stream, decoder, hello, confined_to: None, seat };
+        let subscriber = Subscriber { stream, decoder, hello, principal, seat };
         self.subscriptions.serve(subscriber);
         ours.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
         Client { stream: ours, decoder: ReplyDecoder::new() }
