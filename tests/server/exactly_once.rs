@@ -25,9 +25,9 @@ const CLIENTS: u128 = 3;
 /// Requests of each client.
 const REQUESTS: u64 = 40;
 
-/// How often the engine is killed; more with the variable `RINGFENCE_TEST_ROUNDS`.
+/// How often the engine is killed; more with the variable `RINGFENCE_SESSION_ROUNDS`.
 fn rounds() -> u32 {
-    std::env::var("RINGFENCE_TEST_ROUNDS").map_or(4, |text| text.parse().expect("a number"))
+    std::env::var("RINGFENCE_SESSION_ROUNDS").map_or(4, |text| text.parse().expect("a number"))
 }
 
 /// A client that knows what it has sent, and what came of it.
@@ -189,7 +189,7 @@ fn round(dir: &Path, seed: u64) {
 
 #[test]
 fn each_request_takes_effect_once_and_each_outcome_arrives() {
-    let first = std::env::var("RINGFENCE_TEST_SEED").map_or(1, |text| text.parse().unwrap());
+    let first = std::env::var("RINGFENCE_SESSION_SEED").map_or(1, |text| text.parse().unwrap());
     for seed in (first..).take(rounds() as usize) {
         let folder = tempdir().unwrap();
         round(&folder.path().join("data"), seed);

@@ -65,30 +65,6 @@ impl LogReader {
         })
     }
 
-    /// Opens the log as [`LogReader::open`] does, to be read from the outcome `sequence` on, or from
-    /// its beginning where that is later: entries before it may come first.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::Io`].
-    pub fn open_at(
-        dir: &Path,
-        journal_id: [u8; 16],
-        sequence: u64,
-    ) -> Result<LogReader, JournalError> {
-        let mut reader = LogReader::open(dir, journal_id)?;
-        let files = file_sequences(dir)?;
-        let first = files.partition_point(|&first| first <= sequence).saturating_sub(1);
-        reader.files = files[first.min(files.len())..].to_vec().into_iter();
-        Ok(reader)
-    }
-
-    /// Sequence of the first outcome of the file that is read next, [`u64::MAX`] where there is none.
-    #[must_use]
-    pub fn begins_at(&self) -> u64 {
-        self.files.as_slice().first().copied().unwrap_or(u64::MAX)
-    }
-
     /// The next entry, `None` at the end.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ use writing::Writing;
 
 /// Bytes that gather for one connection before they are written, while there is more to publish.
 const GATHERED_BYTES: usize = 32 * 1024;
+/// Turns of publish after which everybody is written to, though there is more to publish: a busy
+/// client does not delay the others' answers.
+const TURNS_MAX: u32 = 8;
 /// How long a stopping engine waits for clients to take what they are owed.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -35,6 +38,8 @@ pub struct SocketSink {
     /// Numbers of connections with something to be written.
     list: Vec<u16>,
     limits: Limits,
+    /// Turns since everybody was written to.
+    turns: u32,
     gateway: Option<Bell>,
     /// Takes those that have missed something.
     resume: Option<Resumer>,
@@ -53,7 +58,16 @@ impl SocketSink {
         let count = usize::from(limits.connections) + 1;
         let connections = std::iter::repeat_with(|| None).take(count).collect();
         let list = Vec::new();
-        SocketSink { connections, list, limits, gateway: None, resume, stop, stopped: None }
+        SocketSink {
+            connections,
+            list,
+            limits,
+            turns: 0,
+            gateway: None,
+            resume,
+            stop,
+            stopped: None,
+        }
     }
 
     #[inline]
@@ -134,11 +148,16 @@ impl Sink for SocketSink {
     fn turn_ends(&mut self, idle: bool) -> bool {
         let mut any = false;
         let give_up = self.gives_up();
+        self.turns += 1;
+        let writes_all = idle || self.turns >= TURNS_MAX;
+        if writes_all {
+            self.turns = 0;
+        }
         let mut list = std::mem::take(&mut self.list);
         list.retain(|&id| {
             let slot = &mut self.connections[usize::from(id)];
             let writing = slot.as_mut().expect("listed connections are open");
-            if !idle && writing.owed() < GATHERED_BYTES {
+            if !writes_all && writing.owed() < GATHERED_BYTES {
                 return true;
             }
             any |= writing.write();
