@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod engine;
 mod exactly_once;
 mod hostile;
