@@ -57,6 +57,8 @@ impl Run {
             Some(gauges) => Some(self.subscriptions(history, gauges, &limits)?),
             None => None,
         };
+        // They end after the last outcome is logged.
+        let followed = subscriptions.clone();
         let setup = Setup { history, outcome_log, subscriptions, stop };
         let (source, sink) = ringfence_server::open(door, setup).map_err(Failure::operating)?;
         let (connections, of) = (limits.connections, descriptors.limit);
@@ -69,6 +71,7 @@ impl Run {
             node.placement()
         );
         let Ran { node, counts, .. } = node.run(source, sink)?;
+        drop(followed);
         node::close(node, first_sequence, &counts)?;
         Ok(Exit::Done)
     }

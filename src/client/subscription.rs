@@ -3,15 +3,13 @@
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
-use super::connection::Connection;
+use super::connection::{Connection, HEARTBEAT};
 use super::{Address, ClientError};
 use ringfence_codec::wire::{
     ClientHello, EngineHello, Mode, Reply, ReplyDecoder, Subscribe, Subscribed, Violation,
     encode_acknowledge, encode_client_hello, encode_heartbeat, encode_subscribe,
 };
 
-/// How often the engine is told that somebody is still there.
-const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long to wait at a time for the engine's answers to hello and request.
 const LISTEN: Duration = Duration::from_millis(250);
 

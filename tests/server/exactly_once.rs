@@ -5,6 +5,7 @@
 //! journal has no other command.
 
 use std::io::Write;
+use std::net::Shutdown;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -93,6 +94,10 @@ impl Client {
         if wire.stream.write_all(&bytes[..cut]).is_err() {
             return;
         }
+        if cut < bytes.len() {
+            // Nothing more comes from this side: what was sent whole is answered all the same.
+            drop(wire.stream.shutdown(Shutdown::Write));
+        }
         let wanted = self.random.random_range(0..400);
         for _ in 0..wanted {
             match wire.try_next() {
@@ -101,10 +106,6 @@ impl Client {
                 Ok(_) => {}
             }
             if self.is_done() {
-                return;
-            }
-            if cut < bytes.len() && self.last_sequence >= hello.last_sequence {
-                // What was cut off has no answer; there may be a few more, or none.
                 return;
             }
         }

@@ -103,7 +103,7 @@ fn a_client_that_comes_back_gets_what_it_has_missed_and_goes_on() {
 #[test]
 fn without_an_outcome_log_a_client_learns_that_outcomes_are_gone() {
     let folder = tempdir().unwrap();
-    let engine = Engine::start(&folder.path().join("data"), &[]);
+    let engine = Engine::start(&folder.path().join("data"), &["--outcome-log=off"]);
     let (mut wire, _) = Wire::open(&engine.socket, &named(SESSION, 0));
     send_some(&mut wire);
     drop(wire);

@@ -51,7 +51,8 @@ impl Wire {
     /// A connection that has said `hello`, and what the engine said to that.
     pub fn greet(socket: &Path, hello: &ClientHello) -> (Wire, Said) {
         let mut wire = Wire::connect(socket).unwrap();
-        wire.send(&hello_bytes(hello)).unwrap();
+        // One that is refused at once is told so all the same.
+        drop(wire.send(&hello_bytes(hello)));
         let said = wire.next();
         (wire, said)
     }
@@ -126,6 +127,13 @@ impl Wire {
         match self.next() {
             Said::Outcome(sequence, outcome) => (sequence, outcome),
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// Passes over so many outcomes; nothing else may come between.
+    pub fn outcomes(&mut self, count: usize) {
+        for _ in 0..count {
+            self.outcome();
         }
     }
 

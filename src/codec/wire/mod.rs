@@ -38,7 +38,7 @@ pub use subscription::{
     encode_commands, encode_heartbeat, encode_origin, encode_progress, encode_subscribe,
     encode_subscribed,
 };
-pub use violation::{ErrorCode, Violation};
+pub use violation::{ErrorCode, Remedy, Violation};
 
 #[cfg(test)]
 mod tests;

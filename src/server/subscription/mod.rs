@@ -227,12 +227,27 @@ impl End {
 
 impl From<FollowError> for End {
     fn from(error: FollowError) -> End {
-        let (code, value) = match &error {
-            FollowError::TooFarBehind { oldest, .. } => (ErrorCode::TooFarBehind, *oldest),
-            FollowError::Ahead { last, .. } => (ErrorCode::SequenceAhead, *last),
-            FollowError::Changed { sequence, .. } => (ErrorCode::OtherHistory, *sequence),
-            _ => (ErrorCode::NoOutcomeLog, 0),
-        };
-        End::error(code, value, error)
+        // Without the paths that the errors name: they concern nobody but the engine's owner.
+        match &error {
+            FollowError::TooFarBehind { after, oldest, .. } => {
+                let text = format!("outcomes after {after} are no longer kept");
+                End::error(ErrorCode::TooFarBehind, *oldest, text)
+            }
+            FollowError::Ahead { after, last, .. } => {
+                let text = format!("the last outcome is {last}, before {after}");
+                End::error(ErrorCode::SequenceAhead, *last, text)
+            }
+            FollowError::Changed { sequence, .. } => {
+                let text = format!("the outcome {sequence} is another one than before");
+                End::error(ErrorCode::OtherHistory, *sequence, text)
+            }
+            FollowError::NoOutcomeLog { .. } => {
+                End::error(ErrorCode::NoOutcomeLog, 0, "there is no outcome log yet")
+            }
+            _ => {
+                tracing::warn!("a subscription ends: {error}");
+                End::error(ErrorCode::NoOutcomeLog, 0, "the outcome log cannot be read")
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ use ringfence_codec::wire::{
 };
 use ringfence_journal::DataDir;
 use ringfence_node::History;
-use ringfence_node::follow::{Begin, Filter, Follower, Wish};
+use ringfence_node::follow::{Begin, Filter, FollowError, Follower, Wish};
 use ringfence_types::BATCH_COMMANDS_MAX;
 
 /// How often a subscriber is told how far it is, where nothing else is to be said.
@@ -241,7 +241,7 @@ impl<'a> Subscription<'a> {
             key: settings.key,
         };
         let dir = DataDir::open_to_read(&settings.data_dir);
-        let dir = dir.map_err(|error| End::error(ErrorCode::NoOutcomeLog, 0, error))?;
+        let dir = dir.map_err(FollowError::from)?;
         Ok(Follower::open(&dir, wish)?)
     }
 
