@@ -10,4 +10,5 @@ mod exactly_once;
 mod hostile;
 mod limits;
 mod sessions;
+mod tls;
 mod wire;
