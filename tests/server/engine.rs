@@ -54,9 +54,11 @@ impl Engine {
     }
 
     fn wait_for(mut command: Command, dir: &Path) -> Engine {
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let child = command.stderr(Stdio::piped()).spawn().unwrap();
         let said = Arc::new(Mutex::new(String::new()));
+        let mut engine = Engine { child, socket: dir.join("ringfence.sock"), said };
+        let mut lines = BufReader::new(engine.child.stderr.take().unwrap()).lines();
+        let said = Arc::clone(&engine.said);
         for line in &mut lines {
             let line = line.unwrap();
             said.lock().unwrap().push_str(&format!("{line}\n"));
@@ -67,7 +69,7 @@ impl Engine {
                         more.lock().unwrap().push_str(&format!("{line}\n"));
                     }
                 });
-                return Engine { child, socket: dir.join("ringfence.sock"), said };
+                return engine;
             }
         }
         panic!("it did not start: {}", said.lock().unwrap());

@@ -226,7 +226,8 @@ impl State {
 
     /// Gives up what is under way up to a request: it was executed, and its outcomes are gone.
     fn lose_up_to(&mut self, number: u64, deliver: &mut impl FnMut(Delivered)) {
-        while let Some(first) = self.pending.pop_front_if(|first| first.number <= number) {
+        while self.pending.front().is_some_and(|first| first.number <= number) {
+            let Some(first) = self.pending.pop_front() else { break };
             self.under_way -= first.commands - first.answered;
             deliver(Delivered::Lost { number: first.number });
         }
