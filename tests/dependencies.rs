@@ -29,7 +29,8 @@ const LICENCES: [&str; 10] = [
 ];
 
 /// Crates that are there in more than one version, and why.
-const IN_TWO_VERSIONS: [(&str, &str); 5] = [
+const IN_TWO_VERSIONS: [(&str, &str); 6] = [
+    ("cpufeatures", "version 0.2 for sha2, version 0.3 for blake3"),
     ("getrandom", "version 0.2 for ring"),
     ("syn", "version 2 for zerocopy-derive and thiserror 1, version 3 for serde_derive and others"),
     ("thiserror", "version 1 for disruptor, which only the benches use"),
@@ -92,6 +93,7 @@ const HOUSE: [(&str, &[&str]); 8] = [
             "ringfence-ring",
             "ringfence-types",
             "ringfence-codec",
+            "ringfence-engine",
             "ringfence-journal",
             "ringfence-node",
         ],

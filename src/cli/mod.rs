@@ -24,6 +24,7 @@ mod exit;
 mod export;
 mod follow;
 mod journal;
+mod log;
 mod node;
 mod options;
 mod priority;

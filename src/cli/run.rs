@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::door::DoorOptions;
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
-use super::{Exit, Failure, node, signals};
+use super::{Exit, Failure, log, node, signals};
 use ringfence_codec::Address;
 use ringfence_node::gateway::Clock;
 use ringfence_node::publish::LogGauges;
@@ -36,6 +36,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
+        log::begin();
         let listen = match self.listen.as_slice() {
             [] => vec![Address::Unix(self.data_dir.join("ringfence.sock"))],
             given => given.to_vec(),

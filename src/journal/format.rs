@@ -121,11 +121,12 @@ impl RequestRecord {
     ///
     /// # Errors
     ///
-    /// If it says nothing, which no writer writes, or something that has no meaning yet.
+    /// If it says nothing, has a number without a session or a session without a number, or
+    /// something that has no meaning yet: no writer writes that.
     pub fn read(payload: &[u8]) -> Result<Request, Fault> {
         let (record, _) = RequestRecord::read_from_prefix(payload).expect("the length was checked");
         let request = record.request;
-        if request.reserved != 0 || record.reserved != [0; 2] || request.is_none() {
+        if !request.is_consistent() || record.reserved != [0; 2] || request.is_none() {
             return Err(Fault::Field { name: "request", found: request.number });
         }
         Ok(request)
@@ -188,9 +189,7 @@ impl SegmentHeader {
         if header.version != FORMAT_VERSION {
             return Err(Fault::Version { expected: FORMAT_VERSION, found: header.version });
         }
-        let zeroed = SegmentHeader { checksum: 0, ..header };
-        let sum = crc32c::crc32c(zeroed.as_bytes());
-        let sum = crc32c::crc32c_append(sum, &block[size_of::<SegmentHeader>()..]);
+        let sum = header.sum(block);
         if sum != header.checksum {
             return Err(Fault::Checksum { expected: sum, found: header.checksum });
         }
@@ -201,6 +200,21 @@ impl SegmentHeader {
             return Err(Fault::Field { name: "keyed", found: header.is_keyed.into() });
         }
         Ok(header)
+    }
+
+    /// The version of the format that `block` states, if that is another one and the block is whole:
+    /// then it is no damage.
+    pub(super) fn other_version(block: &[u8]) -> Option<u32> {
+        let (header, _) = SegmentHeader::read_from_prefix(block).ok()?;
+        let is_other = header.magic == SEGMENT_MAGIC && header.version != FORMAT_VERSION;
+        (is_other && header.sum(block) == header.checksum).then_some(header.version)
+    }
+
+    /// The checksum that it should have, where it begins `block`.
+    fn sum(&self, block: &[u8]) -> u32 {
+        let zeroed = SegmentHeader { checksum: 0, ..*self };
+        let sum = crc32c::crc32c(zeroed.as_bytes());
+        crc32c::crc32c_append(sum, &block[size_of::<SegmentHeader>()..])
     }
 
     /// What the checksums of this segment's frames begin with.

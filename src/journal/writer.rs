@@ -131,7 +131,7 @@ impl<S: Storage> Writer<S> {
     ///
     /// # Panics
     ///
-    /// As [`Writer::append`].
+    /// As [`Writer::append`], and if the request is not [consistent](Request::is_consistent).
     pub fn append_request<W>(
         &mut self,
         first_sequence: u64,
@@ -151,6 +151,7 @@ impl<S: Storage> Writer<S> {
         );
         let first_timestamp = batch.at(0).header.timestamp;
         assert!(first_timestamp > self.builder.position().last_timestamp, "time only goes forward");
+        assert!(request.is_consistent(), "no reader takes {request:?}");
         let record_bytes = if request.is_none() { 0 } else { REQUEST_BYTES };
         if !self.make_room(FRAME_HEADER_BYTES + record_bytes + count * BODY_BYTES) {
             return Ok(false);

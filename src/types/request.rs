@@ -102,6 +102,14 @@ impl Request {
         self.session == 0 && self.tag == 0 && self.number == 0
     }
 
+    /// Whether its fields go together: it has a number where the session has a name, and nowhere
+    /// else, and what is reserved is zero.
+    #[inline]
+    #[must_use]
+    pub fn is_consistent(&self) -> bool {
+        self.is_named() == (self.number != 0) && self.reserved == 0
+    }
+
     /// Whether the session has a name: only then it can be resumed.
     #[inline]
     #[must_use]

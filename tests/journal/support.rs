@@ -123,6 +123,13 @@ pub fn append<S: Storage>(writer: &mut Writer<S>, contents: &mut Contents, lengt
     writer.poll().unwrap();
 }
 
+/// Appends a batch for which there is room, and does not have it written yet.
+pub fn append_at_once<S: Storage>(writer: &mut Writer<S>, contents: &mut Contents, length: usize) {
+    let first = contents.last_sequence() + 1;
+    let request = contents.next_request();
+    assert!(writer.append_request(first, contents.make_batch(length), &request).unwrap());
+}
+
 /// Waits until `sequence` may be released.
 pub fn wait_for(writer: &mut DiskWriter, sequence: u64) {
     while writer.poll().unwrap() < sequence {

@@ -4,9 +4,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod engine;
 mod exactly_once;
 mod hostile;
 mod limits;
 mod sessions;
+mod tls;
 mod wire;

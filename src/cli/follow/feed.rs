@@ -10,7 +10,7 @@ use ringfence_client::{
 use ringfence_node::follow::{Begin, FollowError, Follower, Taker};
 use ringfence_types::{Command, Header};
 
-/// How long a connection is listened to at a time.
+/// How long a connection is listened to, where nothing came the last time.
 const LISTEN: Duration = Duration::from_millis(5);
 
 /// Where what is followed comes from.
@@ -18,7 +18,30 @@ pub(super) enum Feed {
     /// The files of a data directory.
     Files(Box<Follower>),
     /// A running engine.
-    Connection(Box<Subscription>, u64),
+    Connection(Box<Connected>),
+}
+
+/// A subscription, and how far it is.
+pub(super) struct Connected {
+    subscription: Subscription,
+    looked_at: u64,
+    /// Whether something came the last time: then what was printed leaves before more is waited for.
+    went_on: bool,
+}
+
+impl Connected {
+    fn poll(&mut self, lines: &mut Lines) -> Result<bool, ClientError> {
+        let before = self.looked_at;
+        let longest = if self.went_on { Duration::ZERO } else { LISTEN };
+        self.subscription.receive(longest, |reply| {
+            if let Reply::Progress(progress) = &reply {
+                self.looked_at = progress.sequence;
+            }
+            take(reply, lines);
+        })?;
+        self.went_on = self.looked_at > before;
+        Ok(self.went_on)
+    }
 }
 
 impl Feed {
@@ -36,15 +59,16 @@ impl Feed {
             },
         };
         let subscription = opened.map_err(lost)?;
-        let after = subscription.subscribed().after_sequence;
-        Ok(Feed::Connection(Box::new(subscription), after))
+        let looked_at = subscription.subscribed().after_sequence;
+        let connected = Connected { subscription, looked_at, went_on: false };
+        Ok(Feed::Connection(Box::new(connected)))
     }
 
     /// Up to which sequence everything was looked at.
     pub fn looked_at(&self) -> u64 {
         match self {
             Feed::Files(follower) => follower.looked_at(),
-            Feed::Connection(_, looked_at) => *looked_at,
+            Feed::Connection(connected) => connected.looked_at,
         }
     }
 
@@ -52,17 +76,7 @@ impl Feed {
     pub fn poll(&mut self, lines: &mut Lines) -> Result<bool, Failure> {
         match self {
             Feed::Files(follower) => follower.poll(lines).map_err(failed),
-            Feed::Connection(subscription, looked_at) => {
-                let before = *looked_at;
-                let received = subscription.receive(LISTEN, |reply| {
-                    if let Reply::Progress(progress) = &reply {
-                        *looked_at = progress.sequence;
-                    }
-                    take(reply, lines);
-                });
-                received.map_err(lost)?;
-                Ok(*looked_at > before)
-            }
+            Feed::Connection(connected) => connected.poll(lines).map_err(lost),
         }
     }
 

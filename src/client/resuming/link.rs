@@ -237,17 +237,8 @@ impl Link {
     }
 
     fn refused(&self, error: ServerError) -> Cut {
-        let may_go_better = [
-            ErrorCode::BadChecksum,
-            ErrorCode::TooManySessions,
-            ErrorCode::NotReading,
-            ErrorCode::HelloTimeout,
-            ErrorCode::IdleTimeout,
-            ErrorCode::RateLimited,
-            ErrorCode::Stopping,
-            ErrorCode::TooManyConnections,
-        ];
-        let is_temporary = may_go_better.iter().any(|&code| error.code == code as u16);
+        let code = ErrorCode::from_number(error.code);
+        let is_temporary = code.is_some_and(|code| code.remedy().is_retry());
         let error = ClientError::Refused { address: self.address.clone(), error };
         if is_temporary { Cut::Lost(error) } else { Cut::Final(error) }
     }

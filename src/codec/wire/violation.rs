@@ -84,6 +84,14 @@ pub enum Remedy {
     AskPerson,
 }
 
+impl Remedy {
+    /// Whether another connection may fare better.
+    #[must_use]
+    pub fn is_retry(self) -> bool {
+        matches!(self, Remedy::RetryAtOnce | Remedy::RetryLater)
+    }
+}
+
 impl ErrorCode {
     /// Every code, in the order of the numbers.
     pub const ALL: &'static [ErrorCode] = &[
@@ -143,13 +151,13 @@ impl ErrorCode {
             | ErrorCode::HelloTimeout
             | ErrorCode::IdleTimeout => Remedy::RetryAtOnce,
             ErrorCode::TooManySessions
-            | ErrorCode::SessionsFull
             | ErrorCode::RateLimited
             | ErrorCode::Stopping
             | ErrorCode::TooManyConnections
             | ErrorCode::TooManySubscriptions => Remedy::RetryLater,
             ErrorCode::UnsupportedVersion
             | ErrorCode::Superseded
+            | ErrorCode::SessionsFull
             | ErrorCode::Unauthenticated
             | ErrorCode::NotAllowed
             | ErrorCode::NoOutcomeLog

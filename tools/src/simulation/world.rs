@@ -44,17 +44,20 @@ impl OutcomeSink for Answers {
 /// What a look at the journal found.
 struct Found {
     batches: Vec<Vec<Command>>,
+    /// Whether a batch says other things of itself than when it was appended.
+    has_other_requests: bool,
     replayer: Replayer<Answers>,
 }
 
 impl Found {
     fn new() -> Found {
         let replayer = Replayer::new(Answers::default(), u64::MAX);
-        Found { batches: Vec::new(), replayer }
+        Found { batches: Vec::new(), has_other_requests: false, replayer }
     }
 
     fn take_in(&mut self, entry: &Entry<'_>) {
-        if let Entry::Batch { commands, .. } = entry {
+        if let Entry::Batch { request, first_sequence, commands, .. } = entry {
+            self.has_other_requests |= *request != request_of(*first_sequence);
             self.batches.push(commands.to_vec());
         }
         self.replayer.apply(entry).expect("there is memory for small tables");
@@ -257,6 +260,7 @@ impl World {
         ensure(count <= self.batches.len() && found.batches == self.batches[..count], || {
             format!("{count} batches are no prefix of the {} appended", self.batches.len())
         })?;
+        ensure(!found.has_other_requests, || "batches say other things of themselves".into())?;
         let (last_sequence, last_timestamp) = found.replayer.last();
         ensure(last_sequence >= self.released, || {
             format!("{last_sequence} recovered, {} released", self.released)
@@ -417,7 +421,10 @@ impl World {
         let mut sequence = 0;
         let mut count = 0;
         while let Some(entry) = reader.next_entry()? {
-            if let Entry::Batch { first_sequence, commands, .. } = entry {
+            if let Entry::Batch { request, first_sequence, commands, .. } = entry {
+                ensure(request == request_of(first_sequence), || {
+                    format!("a reader sees another request at {first_sequence}")
+                })?;
                 sequence = first_sequence + commands.len() as u64 - 1;
                 ensure(self.batches.get(count).is_some_and(|batch| batch == commands), || {
                     format!("a reader sees another batch at {first_sequence}")
