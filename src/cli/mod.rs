@@ -23,6 +23,8 @@ mod export;
 mod journal;
 mod node;
 mod options;
+mod outcome_log;
+mod outcomes;
 mod priority;
 mod progress;
 mod replay;
@@ -69,6 +71,9 @@ enum Command {
     /// Check, sum up, print, export or repair a journal.
     #[command(subcommand)]
     Journal(journal::Journal),
+    /// Make the outcome log again from the journal.
+    #[command(subcommand)]
+    Outcomes(outcomes::Outcomes),
     /// Measure throughput and latency.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -90,6 +95,7 @@ impl Command {
             Command::Replay(command) => command.execute(),
             Command::Snapshot(command) => command.execute(),
             Command::Journal(command) => command.execute(),
+            Command::Outcomes(command) => command.execute(),
             Command::Bench(command) => command.execute(),
         }
     }

@@ -38,6 +38,7 @@ pub(super) fn open(
     data_dir: Option<&Path>,
     journaled: &JournaledOptions,
     engine: &EngineOptions,
+    outcome_log: bool,
 ) -> Result<(Node, Arc<AtomicBool>), Failure> {
     let program_bytes = program_bytes();
     let stop = signals::stop_flag()?;
@@ -48,7 +49,8 @@ pub(super) fn open(
         segment_bytes: engine.segment_bytes,
         journal_key: engine.key.read()?,
         journal_io: engine.journal_io,
-        outcome_log: engine.outcome_log,
+        outcome_log,
+        outcome_log_keep: engine.keep.outcome_log_keep.0,
         ring_slots: engine.ring_slots,
         event_slots: engine.event_slots,
         cores: engine.threads.cores.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::Failure;
+use super::outcome_log::KeepOption;
 use ringfence_journal::{
     Backend, Durability, Key, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, Seals, Wanted,
 };
@@ -105,9 +106,8 @@ pub(super) struct EngineOptions {
     pub journal_io: Option<Backend>,
     #[command(flatten)]
     pub key: KeyOption,
-    /// Keep outcomes and events by sequence in the data directory, so that consumers can resume
-    #[arg(long, env = "RINGFENCE_OUTCOME_LOG")]
-    pub outcome_log: bool,
+    #[command(flatten)]
+    pub keep: KeepOption,
     #[command(flatten)]
     pub threads: ThreadOptions,
 }

@@ -2,6 +2,7 @@
 
 use crate::gateway::InputThread;
 use crate::pipeline::Settings;
+use crate::publish;
 
 /// The memory of a node, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,15 +11,21 @@ pub struct Memory {
     pub tables: u64,
     /// Lanes of the pipeline.
     pub lanes: u64,
-    /// Buffers of the journal and of the text input.
+    /// Buffers of the journal, of the outcome log and of the text input.
     pub buffers: u64,
 }
 
 impl Memory {
     /// Of an engine whose tables take `tables` bytes, in a pipeline with these settings.
-    pub(crate) fn new(tables: u64, settings: &Settings, is_journaled: bool) -> Memory {
+    pub(crate) fn new(
+        tables: u64,
+        settings: &Settings,
+        is_journaled: bool,
+        is_logged: bool,
+    ) -> Memory {
         let journal = if is_journaled { ringfence_journal::WRITER_BYTES } else { 0 };
-        let buffers = journal + InputThread::BUFFERS_BYTES;
+        let log = if is_logged { publish::frames_bytes(settings.event_slots) } else { 0 };
+        let buffers = journal + log + InputThread::BUFFERS_BYTES;
         Memory { tables, lanes: settings.lanes_bytes(), buffers }
     }
 }

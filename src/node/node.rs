@@ -1,13 +1,14 @@
 //! One engine from open to close.
 
 use crate::gateway::{Clock, Source};
+use crate::log_range::Front;
 use crate::memory::Memory;
 use crate::options::{Message, Options, Report};
 use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Wait};
 use crate::publish::{Logged, Sink};
-use crate::{NodeError, recover};
+use crate::recover::KeptLog;
+use crate::{LogRange, NodeError, recover};
 use ringfence_engine::Engine;
-use ringfence_journal::outcomes::Log;
 use ringfence_journal::{DataDir, Disk, rules_of_a_new_journal};
 use ringfence_ring::WaitStrategy;
 use ringfence_types::OutcomeCounts;
@@ -19,7 +20,7 @@ pub struct Node {
     last_sequence: u64,
     last_timestamp: u64,
     /// The outcome log, with an outcome for every command so far.
-    log: Option<Log>,
+    log: Option<KeptLog>,
     /// Holds the lock of the data directory.
     dir: Option<DataDir>,
     settings: Settings,
@@ -67,8 +68,8 @@ impl Node {
                 ..ringfence_journal::Options::default()
             };
             written.segment_bytes = options.segment_bytes.unwrap_or(written.segment_bytes);
-            let kept =
-                recover::recover(&opened, &wanted, &written, options.outcome_log, &mut report)?;
+            let keep = options.outcome_log.then_some(options.outcome_log_keep);
+            let kept = recover::recover(&opened, &wanted, &written, keep, &mut report)?;
             let position = &kept.recovered.position;
             written.segment_bytes = options.segment_bytes.unwrap_or(position.segment_bytes);
             journal = Some(recover::start_writer(&opened, &kept.recovered, written)?);
@@ -116,22 +117,27 @@ impl Node {
     {
         let Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, mut report } =
             self;
-        let mut tick =
-            |sequence: u64| report(Message::Published(sequence.saturating_sub(last_sequence)));
+        let published = |sequence: u64| Message::Published(sequence.saturating_sub(last_sequence));
         let (finished, log) = match log {
             None => {
                 let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
-                (pipeline::run(parts, &settings, &mut tick)?, None)
+                let tick = |sequence| report(published(sequence));
+                (pipeline::run(parts, &settings, tick)?, None)
             }
-            Some(log) => {
-                let sink = Logged::new(sink, log).map_err(NodeError::Thread)?;
+            Some(KeptLog { log, range }) => {
+                let mut front = Front::new(range.clone());
+                let tick = |sequence| {
+                    report(published(sequence));
+                    front.look().into_iter().for_each(|note| report(Message::Note(note)));
+                };
+                let sink = Logged::new(sink, log, range.clone(), settings.event_slots);
+                let sink = sink.map_err(NodeError::Thread)?;
                 let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
-                let finished = pipeline::run(parts, &settings, &mut tick)?;
+                let finished = pipeline::run(parts, &settings, tick)?;
                 let (finished, log) = finished.split_sink(Logged::finish);
-                if let Err(reason) = &log {
-                    report(Message::Note(format!("{reason}; the next start makes it whole")));
-                }
-                (finished, log.ok())
+                front.look().into_iter().for_each(|note| report(Message::Note(note)));
+                let log = log.map_err(NodeError::OutcomeLog)?;
+                (finished, Some(KeptLog { log, range }))
             }
         };
         let Finished { engine, source, sink, journal, last_sequence, last_timestamp, counts } =
@@ -189,6 +195,12 @@ impl Node {
         self.dir.as_ref()
     }
 
+    /// What the outcome log holds, if there is one.
+    #[must_use]
+    pub fn outcome_log(&self) -> Option<&LogRange> {
+        self.log.as_ref().map(|log| &log.range)
+    }
+
     /// Which stage runs on which thread and core.
     #[must_use]
     pub fn placement(&self) -> &Placement {
@@ -204,7 +216,8 @@ impl Node {
     /// How much memory it takes.
     #[must_use]
     pub fn memory(&self) -> Memory {
-        Memory::new(self.engine.memory_bytes(), &self.settings, self.journal.is_some())
+        let (is_journaled, is_logged) = (self.journal.is_some(), self.log.is_some());
+        Memory::new(self.engine.memory_bytes(), &self.settings, is_journaled, is_logged)
     }
 }
 

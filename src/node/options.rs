@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::pipeline::{Cores, Wait};
+use ringfence_journal::outcomes::Keep;
 use ringfence_journal::{Backend, Durability, Key, Wanted};
 
 /// What a node tells the program that embeds it, while it opens and runs.
@@ -38,6 +39,8 @@ pub struct Options {
     pub journal_io: Option<Backend>,
     /// Outcomes and events are kept by sequence, for consumers that resume.
     pub outcome_log: bool,
+    /// How much of them is kept; `None`: all.
+    pub outcome_log_keep: Option<Keep>,
     /// Slots of the lanes that commands, verdicts and outcomes lie in: a power of two, at least twice
     /// [`BATCH_COMMANDS_MAX`](ringfence_types::BATCH_COMMANDS_MAX).
     pub ring_slots: usize,
@@ -63,6 +66,7 @@ impl Default for Options {
             journal_key: None,
             journal_io: None,
             outcome_log: false,
+            outcome_log_keep: None,
             ring_slots: 64 * 1024,
             event_slots: 16 * 1024,
             cores: Cores::Auto,

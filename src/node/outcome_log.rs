@@ -76,25 +76,24 @@ pub(crate) fn check(dir: &DataDir, key: Option<Key>) -> Result<(), NodeError> {
 
 /// What a replay of the journal gives, as far as it matters beside a log that holds `held`.
 fn replayable(dir: &DataDir, key: Option<Key>, held: &Held) -> Result<Replayable, JournalError> {
-    let files = dir.files();
     let needs_more = held.has_fault || held.whole_sequence != held.last_sequence;
-    let first_sequence = match needs_more {
-        true => {
-            let place = ringfence_journal::replay_place(files, key, 0)?;
-            place.map_or(1, |place| place.last_sequence + 1)
-        }
-        false => 1,
-    };
+    let first_sequence = if needs_more { first_sequence(dir, key)? } else { 1 };
     // What is cut now is made again only if the journal is good up to its end.
     let enough = if held.has_fault { u64::MAX } else { held.last_sequence };
     let last_sequence = last_sequence(dir, key, held.whole_sequence, enough)?;
     Ok(Replayable { first_sequence, last_sequence })
 }
 
+/// The first outcome that a replay can make again.
+pub(crate) fn first_sequence(dir: &DataDir, key: Option<Key>) -> Result<u64, JournalError> {
+    let place = ringfence_journal::replay_place(dir.files(), key, 0)?;
+    Ok(place.map_or(1, |place| place.last_sequence + 1))
+}
+
 /// Sequence of the journal's last command; or of any that is durable, if that is not less than
 /// `enough`. Reads from where a replay begins that gives all behind `whole_sequence`. Nothing is
 /// changed.
-fn last_sequence(
+pub(crate) fn last_sequence(
     dir: &DataDir,
     key: Option<Key>,
     whole_sequence: u64,

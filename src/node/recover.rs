@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::options::{Message, Report};
 use crate::pipeline::{Journal, LateBell};
 use crate::replay::{self, Remake, ReplayError, Replayer};
-use crate::{NodeError, outcome_log};
+use crate::{LogRange, NodeError, outcome_log};
 use ringfence_engine::Engine;
-use ringfence_journal::outcomes::Log;
+use ringfence_journal::outcomes::{Keep, Log};
 use ringfence_journal::{
     Backend, DataDir, Disk, Durability, Entry, Options, Rebuild, Recovered, Waker, Wanted, Writer,
 };
@@ -19,7 +19,13 @@ pub(crate) struct Kept {
     pub(crate) engine: Engine,
     pub(crate) recovered: Recovered,
     /// The outcome log, with an outcome for every command so far.
-    pub(crate) log: Option<Log>,
+    pub(crate) log: Option<KeptLog>,
+}
+
+/// An outcome log, and what other threads see of it.
+pub(crate) struct KeptLog {
+    pub(crate) log: Log,
+    pub(crate) range: LogRange,
 }
 
 /// Opens a directory to write, and says so if something faster is missing.
@@ -35,20 +41,25 @@ pub(crate) fn open_dir(
     Ok(dir)
 }
 
-/// Recovers the state, and with `keeps_log` puts what the outcome log lacks into it on the way.
+/// Recovers the state. With `log_keep` there is an outcome log, of which so much is kept: what it
+/// lacks is put into it on the way.
 pub(crate) fn recover(
     dir: &DataDir,
     wanted: &Wanted,
     options: &Options,
-    keeps_log: bool,
+    log_keep: Option<Option<Keep>>,
     report: &mut Report,
 ) -> Result<Kept, NodeError> {
     let is_new = ringfence_journal::is_new(dir.files())?;
     let mut note = |note| report(Message::Note(note));
-    let log = match (is_new, keeps_log) {
-        (true, _) => None,
-        (false, true) => Some(outcome_log::open(dir, options.key, &mut note)?),
-        (false, false) => {
+    let log = match log_keep {
+        _ if is_new => None,
+        Some(keep) => {
+            let mut log = outcome_log::open(dir, options.key, &mut note)?;
+            log.set_keep(keep);
+            Some(log)
+        }
+        None => {
             outcome_log::check(dir, options.key)?;
             None
         }
@@ -79,8 +90,9 @@ pub(crate) fn recover(
     let (engine, remade) = replayer.into_parts();
     let engine = engine.expect("a recovered journal has rules");
     let mut log = remade.finish()?;
-    if keeps_log && is_new {
-        log = Some(Log::new(dir.path(), recovered.position.journal_id));
+    if let Some(keep) = log_keep.filter(|_| is_new) {
+        let new = log.insert(Log::new(dir.path(), recovered.position.journal_id));
+        new.set_keep(keep);
     }
     if let Some(log) = &mut log {
         // From here on no outcome leaves before its command is on stable storage, or nobody knows.
@@ -89,6 +101,10 @@ pub(crate) fn recover(
     for note in &recovered.notes {
         report(Message::Note(note.clone()));
     }
+    let log = log.map(|log| {
+        let range = LogRange::new(log.first_sequence(), log.last_sequence());
+        KeptLog { log, range }
+    });
     Ok(Kept { engine, recovered, log })
 }
 

@@ -24,6 +24,9 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Memory that a frame takes, in bytes.
+    pub const MEMORY_BYTES: usize = 3 * FRAME_OUTCOME_BYTES;
+
     /// An empty frame.
     #[must_use]
     pub fn new() -> Frame {

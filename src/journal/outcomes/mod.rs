@@ -26,6 +26,7 @@ mod decide;
 mod file;
 mod format;
 mod frame;
+mod keep;
 mod log;
 mod mend;
 mod reader;
@@ -36,6 +37,7 @@ pub use format::{
     FRAME_OUTCOME_BYTES, LOG_VERSION, LogFileHeader, LogFrameHeader, Origin, log_name,
 };
 pub use frame::Frame;
+pub use keep::{KEEP_AGE_MIN, KEEP_BYTES_MIN, Keep};
 pub use log::Log;
 pub use reader::{LogEntry, LogReader};
 pub use scan::Scan;

@@ -221,6 +221,13 @@ impl Scan {
         }
     }
 
+    /// Sequence of the first outcome of all, wherever it stands; `u64::MAX` if there is none.
+    #[must_use]
+    pub fn first_sequence(&self) -> u64 {
+        let runs = self.files.iter().flat_map(|file| &file.runs);
+        runs.map(|run| run.first_sequence).min().unwrap_or(u64::MAX)
+    }
+
     /// Checks that the journal, which ends with the command `last_sequence`, has lost nothing that
     /// the log has.
     ///

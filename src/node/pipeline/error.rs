@@ -13,6 +13,9 @@ pub enum PipelineError {
     /// The journal can no longer be written. No outcome left after it.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The outcome log can no longer be written.
+    #[error("the outcome log: {0}")]
+    OutcomeLog(#[source] JournalError),
     /// Nothing more can be taken in.
     #[error(transparent)]
     Source(SourceError),

@@ -100,6 +100,7 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
     source.attach(bells.of(Role::Gateway).clone(), bells.of(Role::Publish).clone());
     source.watch(due.clone());
     sink.attach(bells.of(Role::Gateway).clone());
+    sink.attach_publish(bells.of(Role::Publish).clone());
     let (notice_sender, notices) = channel::bounded(NOTICES);
     let intake = Intake::new(
         lanes.commands,

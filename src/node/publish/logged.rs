@@ -1,4 +1,4 @@
-//! A sink that keeps what passes through it in the outcome log, and is never held up by that.
+//! A sink that keeps what passes through it in the outcome log.
 //!
 //! ```text
 //!   outcomes ──▶ the sink behind it
@@ -8,25 +8,29 @@
 //!
 //! # Invariants
 //!
-//! * Publish never waits for the log: where the disk does not keep up and no empty frame is left, the
-//!   log stops where it is, and the next start makes the rest again from the journal.
+//! * Nothing is left out: where the disk does not keep up, publish waits until there are empty
+//!   frames again, as commands wait for the journal.
+//! * Publish begins a turn only if there are empty frames for all that a turn can bring, so it never
+//!   waits within one.
+//! * An outcome is given to the sink behind before the log has it.
 
 use std::io;
+use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::Sink;
+use super::log_thread::{LogThread, Signs};
+use crate::LogRange;
+use crate::pipeline::STEP_COMMANDS;
 use ringfence_journal::JournalError;
-use ringfence_journal::outcomes::{Frame, Log};
+use ringfence_journal::outcomes::{FRAME_OUTCOME_BYTES, Frame, Log, Origin};
 use ringfence_ring::Bell;
-use ringfence_types::{Event, Outcome};
+use ringfence_types::{Event, Outcome, Request};
 
-/// Frames that may be on their way to the disk: 16 MiB.
-const FRAMES: usize = 64;
-/// How long outcomes gather before they are written, while there are few.
-const GATHER: Duration = Duration::from_millis(10);
+/// Frames that may be on their way to the disk: 8 MiB.
+const FRAMES: usize = 32;
 
 /// The sink behind, and the log beside it.
 pub struct Logged<K> {
@@ -36,82 +40,85 @@ pub struct Logged<K> {
 
 struct Beside {
     frame: Frame,
-    /// When the first outcome of the frame came, where that was asked already.
-    since: Option<Instant>,
-    full: Sender<Frame>,
+    /// Empty frames that one turn may need.
+    turn_frames: usize,
+    /// None once the run is over.
+    full: Option<Sender<Frame>>,
     empty: Receiver<Frame>,
-    thread: JoinHandle<Result<Log, JournalError>>,
-    /// The log has stopped.
-    is_behind: bool,
+    signs: Arc<Signs>,
+    thread: Option<JoinHandle<Result<Log, JournalError>>>,
 }
 
 impl<K> Logged<K> {
-    /// Passes everything on to `inner`, and keeps it in `log`.
+    /// Passes everything on to `inner`, and keeps it in `log`, which `range` shows. A turn brings no
+    /// more than `event_slots` events.
     ///
     /// # Errors
     ///
     /// If the system refuses a thread.
-    pub fn new(inner: K, mut log: Log) -> io::Result<Logged<K>> {
-        let (full, frames) = bounded::<Frame>(FRAMES);
-        let (back, empty) = bounded(FRAMES);
-        for _ in 1..FRAMES {
+    pub fn new(inner: K, log: Log, range: LogRange, event_slots: usize) -> io::Result<Logged<K>> {
+        let turn_frames = turn_frames(event_slots);
+        let frames = turn_frames + FRAMES;
+        let (full, written) = bounded(frames);
+        let (back, empty) = bounded(frames);
+        for _ in 1..frames {
             back.send(Frame::new()).expect("the channel has room for every frame");
         }
-        let write = move || {
-            for mut frame in frames {
-                log.append(&frame)?;
-                frame.clear();
-                if back.send(frame).is_err() {
-                    // Publish has left: what is under way is still written.
-                    continue;
-                }
-            }
-            Ok(log)
-        };
-        let thread = std::thread::Builder::new().name("ringfence-log".to_owned()).spawn(write)?;
-        let (frame, since, is_behind) = (Frame::new(), None, false);
-        let log = Beside { frame, since, full, empty, thread, is_behind };
+        let signs = Arc::new(Signs::default());
+        let thread = LogThread::start(log, range, written, back, Arc::clone(&signs))?;
+        let (full, thread) = (Some(full), Some(thread));
+        let log = Beside { frame: Frame::new(), turn_frames, full, empty, signs, thread };
         Ok(Logged { inner, log })
     }
 
-    /// Writes what has gathered. Gives the sink behind, and the log, or what went wrong with it: what
-    /// it lacks then is made again at the next start.
-    pub fn finish(self) -> (K, Result<Log, String>) {
-        let Beside { frame, full, empty, thread, is_behind, .. } = self.log;
-        let first = frame.first_sequence();
-        if !frame.is_empty() && !is_behind {
-            // The run is over: here it may wait. It fails only where the thread has ended.
-            drop(full.send(frame));
-        }
-        drop((full, empty));
-        let log = match thread.join() {
-            Ok(Ok(_)) if is_behind => {
-                Err(format!("the disk did not keep up, the outcome log stops before {first}"))
-            }
-            Ok(Ok(log)) => Ok(log),
-            Ok(Err(error)) => Err(format!("the outcome log stopped: {error}")),
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
+    /// Writes what has gathered. Gives the sink behind, and the log.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`]: what the log lacks then is made again at the next start.
+    pub fn finish(mut self) -> (K, Result<Log, JournalError>) {
+        let log = self.log.end().expect("it ends once");
         (self.inner, log)
     }
 }
 
+/// Memory of the frames, in bytes.
+pub(crate) fn frames_bytes(event_slots: usize) -> u64 {
+    ((turn_frames(event_slots) + FRAMES) * Frame::MEMORY_BYTES) as u64
+}
+
+/// Frames that one turn can fill: the one that is begun may be nearly full, and at the turn's end
+/// one may be handed over that is not.
+fn turn_frames(event_slots: usize) -> usize {
+    let outcomes = STEP_COMMANDS * (size_of::<Outcome>() + size_of::<Origin>());
+    (outcomes + event_slots * size_of::<Event>()).div_ceil(FRAME_OUTCOME_BYTES) + 2
+}
+
 impl Beside {
-    /// Hands the frame over, if there is an empty one to go on with.
+    /// Hands the frame over and goes on with an empty one.
     fn hand_over(&mut self) {
-        let Ok(empty) = self.empty.try_recv() else {
-            self.is_behind = true;
-            tracing::warn!(
-                "the outcome log stops before sequence {}; the next start goes on with it",
-                self.frame.first_sequence()
-            );
-            return;
-        };
+        let mut empty = self.empty.try_recv().expect("a turn begins only with enough of them");
+        if let Some(origin) = self.frame.unfinished() {
+            empty.begin_within(&origin);
+        }
         let full = std::mem::replace(&mut self.frame, empty);
-        self.since = None;
-        if self.full.try_send(full).is_err() {
-            // The thread has ended, and says at the end why.
-            self.is_behind = true;
+        self.send(full);
+    }
+
+    fn send(&self, frame: Frame) {
+        let full = self.full.as_ref().expect("it is there until the end");
+        // It fails only where the thread has ended: `is_ready` sees that.
+        drop(full.send(frame));
+    }
+
+    fn has_frames(&self) -> bool {
+        self.empty.len() >= self.turn_frames
+    }
+
+    /// What has gathered is handed over as soon as the thread has nothing else to do.
+    fn turn_ends(&mut self) {
+        if !self.frame.is_empty() && !self.empty.is_empty() && self.signs.take_free() {
+            self.hand_over();
         }
     }
 
@@ -120,6 +127,39 @@ impl Beside {
         if self.frame.is_full() {
             self.hand_over();
         }
+    }
+
+    /// Waits until all that was handed over is written; `None` if it was ended before.
+    fn end(&mut self) -> Option<Result<Log, JournalError>> {
+        let ended = self.join()?;
+        Some(ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    }
+
+    fn join(&mut self) -> Option<std::thread::Result<Result<Log, JournalError>>> {
+        let thread = self.thread.take()?;
+        if !self.frame.is_empty() {
+            let frame = std::mem::take(&mut self.frame);
+            self.send(frame);
+        }
+        self.full = None;
+        Some(thread.join())
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // A run that was stopped: nothing is written any more once this is gone. What went wrong
+        // is made good at the next start.
+        drop(self.join());
+    }
+}
+
+impl<K: Sink> Logged<K> {
+    /// A batch of `commands` commands with the operation `op` begins with the command
+    /// `first_sequence`; its sender said `request` of it.
+    pub fn request(&mut self, first_sequence: u64, request: &Request, commands: u32, op: u8) {
+        self.log.frame.origin(first_sequence, commands, op, request);
+        self.log.check();
     }
 }
 
@@ -133,19 +173,15 @@ impl<K: Sink> Sink for Logged<K> {
     #[inline]
     fn event(&mut self, event: &Event) {
         self.inner.event(event);
-        if !self.log.is_behind {
-            self.log.frame.event(event);
-            self.log.check();
-        }
+        self.log.frame.event(event);
+        self.log.check();
     }
 
     #[inline]
     fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
         self.inner.outcome(sequence, outcome);
-        if !self.log.is_behind {
-            self.log.frame.outcome(sequence, outcome);
-            self.log.check();
-        }
+        self.log.frame.outcome(sequence, outcome);
+        self.log.check();
     }
 
     fn turn_begins(&mut self) {
@@ -153,23 +189,29 @@ impl<K: Sink> Sink for Logged<K> {
     }
 
     fn turn_ends(&mut self, idle: bool) -> bool {
-        let log = &mut self.log;
-        if idle
-            && !log.is_behind
-            && !log.frame.is_empty()
-            && log.since.get_or_insert_with(Instant::now).elapsed() >= GATHER
-        {
-            log.hand_over();
-        }
-        self.inner.turn_ends(idle)
+        let left = self.inner.turn_ends(idle);
+        self.log.turn_ends();
+        left
     }
 
     fn is_ready(&self) -> bool {
-        self.inner.is_ready()
+        self.log.has_frames() && !self.log.signs.has_ended() && self.inner.is_ready()
+    }
+
+    fn failure(&mut self) -> Option<JournalError> {
+        if !self.log.signs.has_ended() {
+            return self.inner.failure();
+        }
+        self.log.end().and_then(Result::err)
     }
 
     fn attach(&mut self, gateway: Bell) {
         self.inner.attach(gateway);
+    }
+
+    fn attach_publish(&mut self, publish: Bell) {
+        self.log.signs.ring_with(publish.clone());
+        self.inner.attach_publish(publish);
     }
 
     fn is_drained(&self) -> bool {

@@ -7,13 +7,16 @@
 //!   between the commands between which they were given.
 
 mod each;
+mod log_thread;
 mod logged;
 mod text;
 
 pub use each::Each;
 pub use logged::Logged;
+pub(crate) use logged::frames_bytes;
 pub use text::TextSink;
 
+use ringfence_journal::JournalError;
 use ringfence_ring::Bell;
 use ringfence_types::{Event, Outcome};
 
@@ -46,9 +49,21 @@ pub trait Sink: Send {
         true
     }
 
+    /// Why it will never have room again, if so: that stops the engine. It is asked when it is not
+    /// ready.
+    fn failure(&mut self) -> Option<JournalError> {
+        None
+    }
+
     /// Tells the sink which bell wakes the gateway. Called once, before the start.
     fn attach(&mut self, gateway: Bell) {
         drop(gateway);
+    }
+
+    /// Tells the sink which bell wakes publish: it is to be rung by other threads when there is room
+    /// again. Called once, before the start.
+    fn attach_publish(&mut self, publish: Bell) {
+        drop(publish);
     }
 
     /// Whether all that it was given has left.

@@ -30,7 +30,10 @@ impl Remake {
     fn write(&mut self) {
         let Some(log) = &mut self.log else { return };
         if self.failure.is_none() && !self.frame.is_empty() {
-            self.failure = log.append(&self.frame).err();
+            // What is still needed is not known yet.
+            const ALL: u64 = 1;
+            let written = log.append(&self.frame).and_then(|()| log.remove_surplus(ALL));
+            self.failure = written.err();
         }
         let unfinished = self.frame.unfinished();
         self.frame.clear();

@@ -171,7 +171,11 @@ impl<K: Sink> Run for PublishStage<K> {
     }
 
     fn step(&mut self) -> Result<Progress, PipelineError> {
-        let worked = self.sink.is_ready() && self.publish()?;
+        let is_ready = self.sink.is_ready();
+        if !is_ready && let Some(error) = self.sink.failure() {
+            return Err(PipelineError::OutcomeLog(error));
+        }
+        let worked = is_ready && self.publish()?;
         if worked {
             self.sink.turn_ends(false);
             return Ok(Progress::Worked);
