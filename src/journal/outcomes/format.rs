@@ -13,10 +13,8 @@ pub const LOG_MAGIC: [u8; 8] = *b"RINGOUTC";
 pub const HEADER_BYTES: usize = 64;
 /// Zeros at the end of the header of a frame.
 pub(super) const RESERVED_BYTES: usize = 36;
-/// Payload at which a frame is closed, in bytes.
-pub const FRAME_OUTCOME_BYTES: usize = 256 * 1024;
 /// Longest payload of a frame that a reader takes, in bytes.
-pub const PAYLOAD_BYTES_MAX: usize = 2 * FRAME_OUTCOME_BYTES;
+pub const PAYLOAD_BYTES_MAX: usize = 512 * 1024;
 
 const _: () = assert!(size_of::<LogFileHeader>() == HEADER_BYTES);
 const _: () = assert!(size_of::<LogFrameHeader>() == HEADER_BYTES);

@@ -8,8 +8,18 @@
 
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::format::{FRAME_OUTCOME_BYTES, HEADER_BYTES, LogFrameHeader, Origin};
+use super::format::{HEADER_BYTES, LogFrameHeader, Origin, PAYLOAD_BYTES_MAX};
 use ringfence_types::{Event, Outcome, Request};
+
+/// Outcomes with which a frame is full.
+const OUTCOMES: usize = 2048;
+/// Events with which a frame is full.
+const EVENTS: usize = 682;
+/// Origins with which a frame is full.
+const ORIGINS: usize = 1024;
+
+// What is added last may be one more than that.
+const _: () = assert!(Frame::MEMORY_BYTES <= PAYLOAD_BYTES_MAX);
 
 /// Origins, outcomes and events that gather until they are written. Holds its memory from the start
 /// on.
@@ -19,23 +29,31 @@ pub struct Frame {
     origins: Vec<Origin>,
     outcomes: Vec<Outcome>,
     events: Vec<Event>,
-    /// Length of all that was added, in bytes.
-    bytes: usize,
+    is_empty: bool,
 }
 
 impl Frame {
     /// Memory that a frame takes, in bytes.
-    pub const MEMORY_BYTES: usize = 3 * FRAME_OUTCOME_BYTES;
+    pub const MEMORY_BYTES: usize = (ORIGINS + 2) * size_of::<Origin>()
+        + (OUTCOMES + 1) * size_of::<Outcome>()
+        + (EVENTS + 1) * size_of::<Event>();
+
+    /// How many frames so many outcomes, events and origins fill at most, the first of which may
+    /// hold something before.
+    #[must_use]
+    pub fn filled_by(outcomes: usize, events: usize, origins: usize) -> usize {
+        outcomes.div_ceil(OUTCOMES) + events.div_ceil(EVENTS) + origins.div_ceil(ORIGINS)
+    }
 
     /// An empty frame.
     #[must_use]
     pub fn new() -> Frame {
         Frame {
             first_sequence: 0,
-            origins: Vec::with_capacity(FRAME_OUTCOME_BYTES / size_of::<Origin>() + 2),
-            outcomes: Vec::with_capacity(FRAME_OUTCOME_BYTES / size_of::<Outcome>() + 1),
-            events: Vec::with_capacity(FRAME_OUTCOME_BYTES / size_of::<Event>() + 1),
-            bytes: 0,
+            origins: Vec::with_capacity(ORIGINS + 2),
+            outcomes: Vec::with_capacity(OUTCOMES + 1),
+            events: Vec::with_capacity(EVENTS + 1),
+            is_empty: true,
         }
     }
 
@@ -43,14 +61,16 @@ impl Frame {
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bytes == 0
+        self.is_empty
     }
 
     /// Whether it is time to write it.
     #[inline]
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.bytes >= FRAME_OUTCOME_BYTES
+        self.outcomes.len() >= OUTCOMES
+            || self.events.len() >= EVENTS
+            || self.origins.len() >= ORIGINS
     }
 
     /// Sequence of the first outcome, or of the command that its events and origins belong to.
@@ -66,31 +86,31 @@ impl Frame {
     }
 
     #[inline]
-    fn add(&mut self, sequence: u64, bytes: usize) {
-        if self.bytes == 0 {
+    fn begin(&mut self, sequence: u64) {
+        if self.is_empty {
             self.first_sequence = sequence;
+            self.is_empty = false;
         }
-        self.bytes += bytes;
     }
 
     /// Adds the origin of a batch of `commands` commands with the operation `op`, whose first
     /// command is `first_sequence`. The batch's events and outcomes follow.
     pub fn origin(&mut self, first_sequence: u64, commands: u32, op: u8, request: &Request) {
-        self.add(first_sequence, size_of::<Origin>());
+        self.begin(first_sequence);
         self.origins.push(Origin::new(first_sequence, commands, op, request));
     }
 
     /// Adds an event. The outcome of its command follows.
     #[inline]
     pub fn event(&mut self, event: &Event) {
-        self.add(event.goes_before(), size_of::<Event>());
+        self.begin(event.goes_before());
         self.events.push(Event { session: 0, ..*event });
     }
 
     /// Adds the outcome of the command `sequence`, the next one.
     #[inline]
     pub fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
-        self.add(sequence, size_of::<Outcome>());
+        self.begin(sequence);
         self.outcomes.push(Outcome { session: 0, ..*outcome });
     }
 
@@ -113,7 +133,7 @@ impl Frame {
         self.origins.clear();
         self.outcomes.clear();
         self.events.clear();
-        self.bytes = 0;
+        self.is_empty = true;
     }
 
     /// Its bytes, header included, appended to `out`.

@@ -33,9 +33,7 @@ mod reader;
 mod scan;
 
 pub use decide::{Decision, Held, Replayable, decide};
-pub use format::{
-    FRAME_OUTCOME_BYTES, LOG_VERSION, LogFileHeader, LogFrameHeader, Origin, log_name,
-};
+pub use format::{LOG_VERSION, LogFileHeader, LogFrameHeader, Origin, log_name};
 pub use frame::Frame;
 pub use keep::{KEEP_AGE_MIN, KEEP_BYTES_MIN, Keep};
 pub use log::Log;

@@ -25,11 +25,11 @@ use super::log_thread::{LogThread, Signs};
 use crate::LogRange;
 use crate::pipeline::STEP_COMMANDS;
 use ringfence_journal::JournalError;
-use ringfence_journal::outcomes::{FRAME_OUTCOME_BYTES, Frame, Log, Origin};
+use ringfence_journal::outcomes::{Frame, Log};
 use ringfence_ring::Bell;
 use ringfence_types::{Event, Outcome, Request};
 
-/// Frames that may be on their way to the disk: 8 MiB.
+/// Frames that may be on their way to the disk before publish waits, of some 128 KiB each.
 const FRAMES: usize = 32;
 
 /// The sink behind, and the log beside it.
@@ -87,11 +87,10 @@ pub(crate) fn frames_bytes(event_slots: usize) -> u64 {
     ((turn_frames(event_slots) + FRAMES) * Frame::MEMORY_BYTES) as u64
 }
 
-/// Frames that one turn can fill: the one that is begun may be nearly full, and at the turn's end
-/// one may be handed over that is not.
+/// Frames that one turn can need: each outcome may be that of a batch of its own, and at the turn's
+/// end one may be handed over that is not full.
 fn turn_frames(event_slots: usize) -> usize {
-    let outcomes = STEP_COMMANDS * (size_of::<Outcome>() + size_of::<Origin>());
-    (outcomes + event_slots * size_of::<Event>()).div_ceil(FRAME_OUTCOME_BYTES) + 2
+    Frame::filled_by(STEP_COMMANDS, event_slots, STEP_COMMANDS) + 1
 }
 
 impl Beside {
