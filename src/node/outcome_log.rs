@@ -5,6 +5,9 @@
 //!   journal ──────▶ Replayable ──┴▶ decide ──▶ go on │ make again │ set aside │ refuse
 //! ```
 //!
+//! At first only the newest files are read whole. Where something is wrong with them or with the ends of
+//! older ones, all are.
+//!
 //! # Invariants
 //!
 //! * Nothing of the log is changed before the journal is known to be good up to its end, where the
@@ -13,6 +16,9 @@
 use crate::NodeError;
 use ringfence_journal::outcomes::{Decision, Held, Log, Replayable, Scan, decide};
 use ringfence_journal::{DataDir, JournalError, Key, Reader, Snapshot};
+
+/// How much of the log's end a start reads in any case, in bytes.
+const READ_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// Opens the log of the journal in `dir`, which is not new, to go on with it. What was wrong goes
 /// to `note`.
@@ -27,13 +33,18 @@ pub(crate) fn open(
     mut note: impl FnMut(String),
 ) -> Result<Log, NodeError> {
     let journal_id = ringfence_journal::first_segment(dir.files())?.journal_id;
-    let mut scan = Scan::read(dir.path(), journal_id)?;
+    let mut scan = Scan::read_newest(dir.path(), journal_id, READ_BYTES)?;
+    let mut is_read_whole = false;
     let mut was_set_aside = false;
     loop {
         let held = scan.held();
         let journal = replayable(dir, key, &held)?;
         match decide(&held, &journal) {
             Decision::GoOn { behind } => return Ok(Log::go_on(&scan, behind, note)?),
+            _ if !is_read_whole => {
+                scan = Scan::read(dir.path(), journal_id)?;
+                is_read_whole = true;
+            }
             Decision::MakeAgain { behind } => {
                 if let Some(fault) = scan.first_fault() {
                     let from = behind + 1;

@@ -202,6 +202,40 @@ fn an_origin_is_read_once_before_its_batch_and_again_by_who_begins_within_it() {
 }
 
 #[test]
+fn of_older_files_the_ends_are_read_and_all_of_them_where_something_is_wrong_there() {
+    for seed in 0..20 {
+        let mut random = Pcg64Mcg::seed_from_u64(seed);
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
+        write_log(dir, &mut random);
+        let names: Vec<String> = files(dir, ".outcomes").into_keys().collect();
+        let whole = Scan::read(dir, ID).unwrap().held();
+        let quick = || Scan::read_newest(dir, ID, 1).unwrap();
+        assert_eq!(quick().held(), whole, "seed {seed}");
+        assert!(quick().first_fault().is_none(), "seed {seed}");
+        let path = dir.join(&names[0]);
+        let good = fs::read(&path).unwrap();
+        let damaged = |at: usize, bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            bytes[at] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            let fault = quick().first_fault();
+            assert_eq!(quick().held(), Scan::read(dir, ID).unwrap().held(), "seed {seed}");
+            fault
+        };
+        // In its header, in its last frame; with that cut off.
+        assert!(damaged(20, &good).is_some(), "seed {seed}");
+        assert!(damaged(good.len() - 1, &good).is_some(), "seed {seed}");
+        fs::write(&path, &good[..good.len() - 1]).unwrap();
+        assert!(quick().first_fault().is_some(), "seed {seed}");
+        // A file between two others that is missing is missed.
+        fs::write(&path, &good).unwrap();
+        fs::remove_file(dir.join(&names[1])).unwrap();
+        assert!(quick().first_fault().is_some(), "seed {seed}");
+    }
+}
+
+#[test]
 fn frames_of_another_version_are_not_taken_for_frames_of_this_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(log_name(1));

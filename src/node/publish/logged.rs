@@ -105,9 +105,10 @@ impl Beside {
     }
 
     fn send(&self, frame: Frame) {
-        let full = self.full.as_ref().expect("it is there until the end");
         // It fails only where the thread has ended: `is_ready` sees that.
-        drop(full.send(frame));
+        if let Some(full) = &self.full {
+            drop(full.send(frame));
+        }
     }
 
     fn has_frames(&self) -> bool {
@@ -215,5 +216,94 @@ impl<K: Sink> Sink for Logged<K> {
 
     fn is_drained(&self) -> bool {
         self.inner.is_drained()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::thread::yield_now;
+
+    use super::*;
+    use crate::publish::Each;
+    use ringfence_journal::outcomes::{LogEntry, LogReader};
+
+    const ID: [u8; 16] = *b"0123456789abcdef";
+
+    fn logged<F: FnMut(u64, &Outcome) + Send>(dir: &Path, inner: F) -> (Logged<Each<F>>, LogRange) {
+        let range = LogRange::new(0, 0);
+        (Logged::new(Each(inner), Log::new(dir, ID), range.clone(), 64).unwrap(), range)
+    }
+
+    /// The outcomes from `first` on, in turns, as soon as there is room.
+    fn publish<K: Sink>(sink: &mut K, first: u64, last: u64) {
+        let outcome = Outcome { session: 7, status: 1, op: 6, ..Outcome::default() };
+        for sequence in first..=last {
+            while sequence % STEP_COMMANDS as u64 == 0 && !sink.is_ready() {
+                assert!(sink.failure().is_none());
+                sink.turn_ends(true);
+                yield_now();
+            }
+            sink.outcome(sequence, &outcome);
+            if sequence % STEP_COMMANDS as u64 == 0 {
+                sink.turn_ends(false);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_out_however_fast_it_comes() {
+        const LAST: u64 = 300_000;
+        let folder = tempfile::tempdir().unwrap();
+        let mut passed_on = 0;
+        let (mut sink, range) = logged(folder.path(), |sequence, _| passed_on = sequence);
+        publish(&mut sink, 1, LAST);
+        let (_, log) = sink.finish();
+        assert_eq!((log.unwrap().last_sequence(), range.last_sequence()), (LAST, LAST));
+        assert_eq!(passed_on, LAST);
+        let mut reader = LogReader::open(folder.path(), ID).unwrap();
+        for sequence in 1..=LAST {
+            let logged = Outcome { status: 1, op: 6, ..Outcome::default() };
+            let entry = reader.next_entry().unwrap();
+            assert_eq!(entry, Some(LogEntry::Outcome(sequence, logged)));
+        }
+        assert_eq!(reader.next_entry().unwrap(), None);
+    }
+
+    #[test]
+    fn what_has_gathered_is_written_while_nothing_more_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut sink, range) = logged(folder.path(), |_, _| ());
+        for last in [3, 5] {
+            publish(&mut sink, range.last_sequence() + 1, last);
+            while range.last_sequence() < last {
+                sink.turn_ends(true);
+                yield_now();
+            }
+        }
+        // The run was stopped: what came last is written all the same.
+        publish(&mut sink, 6, 9);
+        drop(sink);
+        assert_eq!((range.first_sequence(), range.last_sequence()), (1, 9));
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_is_said_and_ends_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone");
+        let (mut sink, _) = logged(&gone, |_, _| ());
+        publish(&mut sink, 1, 1);
+        let error = loop {
+            sink.turn_ends(true);
+            if !sink.is_ready() {
+                break sink.failure().unwrap().to_string();
+            }
+            yield_now();
+        };
+        assert!(error.contains("cannot create"), "{error}");
+        assert!(error.contains(gone.to_str().unwrap()), "{error}");
+        assert!(!sink.is_ready());
+        // What is still given to it is passed on.
+        publish(&mut sink, 2, 3);
     }
 }
