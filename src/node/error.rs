@@ -32,7 +32,7 @@ pub enum NodeError {
     Journal(#[from] JournalError),
     /// The outcome log cannot be written to its end. The next start makes it whole.
     #[error("the outcome log: {0}")]
-    OutcomeLog(#[source] JournalError),
+    OutcomeLog(#[source] Box<JournalError>),
     /// The state cannot be rebuilt from the journal.
     #[error(transparent)]
     Replay(#[from] ReplayError),

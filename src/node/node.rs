@@ -136,7 +136,7 @@ impl Node {
                 let finished = pipeline::run(parts, &settings, tick)?;
                 let (finished, log) = finished.split_sink(Logged::finish);
                 front.look().into_iter().for_each(|note| report(Message::Note(note)));
-                let log = log.map_err(NodeError::OutcomeLog)?;
+                let log = log.map_err(|error| NodeError::OutcomeLog(Box::new(error)))?;
                 (finished, Some(KeptLog { log, range }))
             }
         };

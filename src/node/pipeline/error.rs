@@ -15,7 +15,7 @@ pub enum PipelineError {
     Journal(#[from] JournalError),
     /// The outcome log can no longer be written.
     #[error("the outcome log: {0}")]
-    OutcomeLog(#[source] JournalError),
+    OutcomeLog(#[source] Box<JournalError>),
     /// Nothing more can be taken in.
     #[error(transparent)]
     Source(SourceError),

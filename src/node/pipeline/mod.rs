@@ -31,4 +31,3 @@ pub use error::{PipelineError, Stopped};
 pub use placement::{Cores, CoresError, Placement, Role, ThreadPlan};
 pub use run::{Finished, Journal, Parts, run};
 pub use settings::{Settings, Wait};
-pub(crate) use stages::STEP_COMMANDS;

@@ -20,10 +20,9 @@ use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
-use super::Sink;
 use super::log_thread::{LogThread, Signs};
+use super::{Sink, TURN_OUTCOMES_MAX};
 use crate::LogRange;
-use crate::pipeline::STEP_COMMANDS;
 use ringfence_journal::JournalError;
 use ringfence_journal::outcomes::{Frame, Log};
 use ringfence_ring::Bell;
@@ -90,7 +89,7 @@ pub(crate) fn frames_bytes(event_slots: usize) -> u64 {
 /// Frames that one turn can need: each outcome may be that of a batch of its own, and at the turn's
 /// end one may be handed over that is not full.
 fn turn_frames(event_slots: usize) -> usize {
-    Frame::filled_by(STEP_COMMANDS, event_slots, STEP_COMMANDS) + 1
+    Frame::filled_by(TURN_OUTCOMES_MAX, event_slots, TURN_OUTCOMES_MAX) + 1
 }
 
 impl Beside {
@@ -239,13 +238,13 @@ mod tests {
     fn publish<K: Sink>(sink: &mut K, first: u64, last: u64) {
         let outcome = Outcome { session: 7, status: 1, op: 6, ..Outcome::default() };
         for sequence in first..=last {
-            while sequence % STEP_COMMANDS as u64 == 0 && !sink.is_ready() {
+            while sequence % TURN_OUTCOMES_MAX as u64 == 0 && !sink.is_ready() {
                 assert!(sink.failure().is_none());
                 sink.turn_ends(true);
                 yield_now();
             }
             sink.outcome(sequence, &outcome);
-            if sequence % STEP_COMMANDS as u64 == 0 {
+            if sequence % TURN_OUTCOMES_MAX as u64 == 0 {
                 sink.turn_ends(false);
             }
         }

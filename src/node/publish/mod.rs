@@ -20,6 +20,9 @@ use ringfence_journal::JournalError;
 use ringfence_ring::Bell;
 use ringfence_types::{Event, Outcome};
 
+/// Most outcomes that a sink is given in one turn.
+pub const TURN_OUTCOMES_MAX: usize = 512;
+
 /// What takes the outcomes that leave the pipeline.
 pub trait Sink: Send {
     /// What the source says beside the commands.

@@ -14,4 +14,4 @@ pub(super) use settle::SettleStage;
 
 /// Commands that risk and settle take on in one step, so that the next stage has work early and
 /// what they touch stays in the cache of their core. Chains are not cut.
-pub(crate) const STEP_COMMANDS: usize = 512;
+const STEP_COMMANDS: usize = 512;

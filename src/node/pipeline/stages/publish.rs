@@ -10,10 +10,9 @@ use crossbeam::channel::Receiver;
 
 use super::super::threads::Run;
 use super::super::{PipelineError, Role};
-use super::STEP_COMMANDS;
 use crate::gateway::Progress;
 use crate::notice::Notice;
-use crate::publish::Sink;
+use crate::publish::{Sink, TURN_OUTCOMES_MAX};
 use ringfence_ring::{Poll, Stage, StageCursor, View};
 use ringfence_types::{Event, Outcome, OutcomeCounts};
 
@@ -113,7 +112,7 @@ impl<K: Sink> PublishStage<K> {
     /// Publishes outcomes and events that are there; whether there were any.
     fn publish(&mut self) -> Result<bool, PipelineError> {
         let Self { outcomes, events, durable, notices, sink, published, counts, .. } = self;
-        let mut outcomes = match outcomes.poll(STEP_COMMANDS)? {
+        let mut outcomes = match outcomes.poll(TURN_OUTCOMES_MAX)? {
             Poll::Ready(batch) => Some(batch),
             Poll::Empty => None,
             Poll::Ended => {
@@ -173,7 +172,7 @@ impl<K: Sink> Run for PublishStage<K> {
     fn step(&mut self) -> Result<Progress, PipelineError> {
         let is_ready = self.sink.is_ready();
         if !is_ready && let Some(error) = self.sink.failure() {
-            return Err(PipelineError::OutcomeLog(error));
+            return Err(PipelineError::OutcomeLog(Box::new(error)));
         }
         let worked = is_ready && self.publish()?;
         if worked {
