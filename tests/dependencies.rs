@@ -29,14 +29,17 @@ const LICENCES: [&str; 10] = [
 ];
 
 /// Crates that are there in more than one version, and why.
-const IN_TWO_VERSIONS: [(&str, &str); 3] = [
+const IN_TWO_VERSIONS: [(&str, &str); 6] = [
+    ("cpufeatures", "version 0.2 for sha2, version 0.3 for blake3"),
+    ("getrandom", "version 0.2 for ring"),
     ("syn", "version 2 for zerocopy-derive and thiserror 1, version 3 for serde_derive and others"),
     ("thiserror", "version 1 for disruptor, which only the benches use"),
     ("thiserror-impl", "as thiserror"),
+    ("windows-sys", "version 0.52 for ring, on Windows alone"),
 ];
 
 /// Crates that are built on other platforms or for models alone, with their licences.
-const ELSEWHERE: [(&str, &str); 18] = [
+const ELSEWHERE: [(&str, &str); 27] = [
     ("anstyle-wincon", "MIT OR Apache-2.0"),
     ("crunchy", "MIT"),
     ("generator", "MIT/Apache-2.0"),
@@ -55,6 +58,15 @@ const ELSEWHERE: [(&str, &str); 18] = [
     ("windows-link", "MIT OR Apache-2.0"),
     ("windows-result", "MIT OR Apache-2.0"),
     ("windows-sys", "MIT OR Apache-2.0"),
+    ("windows-targets", "MIT OR Apache-2.0"),
+    ("windows_aarch64_gnullvm", "MIT OR Apache-2.0"),
+    ("windows_aarch64_msvc", "MIT OR Apache-2.0"),
+    ("windows_i686_gnu", "MIT OR Apache-2.0"),
+    ("windows_i686_gnullvm", "MIT OR Apache-2.0"),
+    ("windows_i686_msvc", "MIT OR Apache-2.0"),
+    ("windows_x86_64_gnu", "MIT OR Apache-2.0"),
+    ("windows_x86_64_gnullvm", "MIT OR Apache-2.0"),
+    ("windows_x86_64_msvc", "MIT OR Apache-2.0"),
 ];
 
 /// The crates of this house, and which of them each may use.
@@ -81,6 +93,7 @@ const HOUSE: [(&str, &[&str]); 8] = [
             "ringfence-ring",
             "ringfence-types",
             "ringfence-codec",
+            "ringfence-engine",
             "ringfence-journal",
             "ringfence-node",
         ],

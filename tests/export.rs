@@ -4,7 +4,12 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use ringfence::journal::{
+    DataDir, Durability, Options, SEGMENT_BYTES_MIN, Waker, Wanted, Writer, recover,
+};
+use ringfence::types::{Account, Command, Request, stamp_batch};
 use support::{Ran, apply, run, run_on, text};
 use tempfile::tempdir;
 
@@ -263,4 +268,55 @@ fn what_cannot_be_an_import_is_named() {
         let place = "the command at sequence 3 cannot be an import";
         assert!(ran.stderr.contains(place) && ran.stderr.contains(expected), "{}", ran.stderr);
     }
+}
+
+/// Writes a journal of batches of one account each, which say these things of themselves.
+fn write_requests(path: &Path, requests: &[Request]) {
+    let options =
+        Options { segment_bytes: SEGMENT_BYTES_MIN, durability: Durability::Sync, key: None };
+    let dir = DataDir::open(path).unwrap();
+    let recovered = recover(&dir, &Wanted::default(), &options, |_| ()).unwrap();
+    let waker: Waker = Arc::new(|| {});
+    let mut writer = Writer::open(&dir, &recovered, options, &waker).unwrap();
+    for (sequence, request) in (1..).zip(requests) {
+        let account = Account { id: sequence.into(), ledger: 978, code: 1, ..Account::default() };
+        let mut batch = [Command::create_account(account)];
+        stamp_batch(&mut batch, sequence, 0);
+        assert!(writer.append_request(sequence, &batch[..], request).unwrap());
+    }
+    writer.close().unwrap();
+}
+
+#[test]
+fn sessions_and_tags_are_dumped_and_an_export_says_that_it_leaves_them_out() {
+    let folder = tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    let tagged = Request { tag: 7, ..Request::NONE };
+    let of_session = Request { session: 1 << 127, number: 5, ..tagged };
+    write_requests(&old, &[Request::NONE, tagged, of_session]);
+
+    let dump = run(&["journal", "dump", "--data-dir", text(&old)]).stdout;
+    let said: Vec<[Option<String>; 3]> = dump
+        .lines()
+        .map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            ["session", "request", "tag"].map(|name| {
+                line.get(name).map(|value| value.as_str().expect("a decimal string").to_owned())
+            })
+        })
+        .collect();
+    let session = Some((1_u128 << 127).to_string());
+    let (request, tag) = (Some("5".to_owned()), Some("7".to_owned()));
+    let expected = [[None, None, None], [None, None, tag.clone()], [session, request, tag]];
+    assert_eq!(said, expected);
+
+    let says = |exported: &Ran| exported.stderr.contains("tags are not exported");
+    let exported = export(&old, &[]);
+    assert!(says(&exported) && exported.stderr.contains("(2 batches"), "{}", exported.stderr);
+    assert!(!says(&export(&old, &["--until", "1"])), "what is exported had none");
+    import(&new, &exported);
+    let ((old_outcomes, old_digest), (outcomes, digest)) = (story(&old), story(&new));
+    assert_eq!(outcomes, old_outcomes);
+    assert_ne!(digest, old_digest, "the session is part of the state");
+    assert!(!says(&export(&new, &[])));
 }

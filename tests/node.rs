@@ -11,7 +11,7 @@ use ringfence::journal::SEGMENT_BYTES_MIN;
 use ringfence::node::gateway::{Intake, Progress, Source, SourceError};
 use ringfence::node::publish::Sink;
 use ringfence::node::{Message, Node, NodeError, Options};
-use ringfence::types::{Account, Command, Event, Outcome};
+use ringfence::types::{Account, Command, Event, Outcome, Request};
 use support::{apply, ringfence, run_on, text};
 use tempfile::tempdir;
 
@@ -34,7 +34,7 @@ impl Source for Accounts {
         };
         let account = Account { id, ledger: 1, code: 1, ..Account::default() };
         let command = Command::create_account(account);
-        let taken = intake.submit(command.op(), 0, 1_000, 1, |_| &command.body)?;
+        let taken = intake.submit(command.op(), 0, &Request::NONE, 1_000, 1, |_| &command.body)?;
         if taken.is_some() {
             self.ids.next();
         }
@@ -226,20 +226,26 @@ fn capacities_that_no_command_was_taken_in_under_can_be_taken_back() {
     let account = r#"{"op":"create_account","id":1,"ledger":1,"code":1}"#;
     assert_eq!(apply(folder.path(), &[], account).status, 0);
     // As an engine did once that asked for memory only afterwards.
-    let dir = DataDir::open(folder.path()).unwrap();
-    let wanted = Wanted { transfers: Some(TOO_MANY.parse().unwrap()), ..Wanted::default() };
-    journal::recover(&dir, &wanted, &journal::Options::default(), |_| {}).unwrap();
-    drop(dir);
-    assert_eq!(apply(folder.path(), &[], "").status, 1, "there is no memory for it");
-    let replayed = run_on(&["replay", "--data-dir", text(folder.path())], "");
-    assert_eq!(replayed.status, 0, "what no command needs is not asked for: {replayed:?}");
+    let too_many = Some(TOO_MANY.parse().unwrap());
+    let of_transfers = Wanted { transfers: too_many, ..Wanted::default() };
+    let of_sessions = Wanted { sessions: too_many, ..Wanted::default() };
+    for (wanted, option, default) in
+        [(of_transfers, "--transfers", "1048576"), (of_sessions, "--sessions", "1024")]
+    {
+        let dir = DataDir::open(folder.path()).unwrap();
+        journal::recover(&dir, &wanted, &journal::Options::default(), |_| {}).unwrap();
+        drop(dir);
+        assert_eq!(apply(folder.path(), &[], "").status, 1, "there is no memory for it");
+        let replayed = run_on(&["replay", "--data-dir", text(folder.path())], "");
+        assert_eq!(replayed.status, 0, "what no command needs is not asked for: {replayed:?}");
 
-    let smaller = apply(folder.path(), &["--transfers", "1048576"], "");
-    assert!(smaller.stderr.contains("--withdraw-capacities"), "{smaller:?}");
-    let withdrawn = apply(folder.path(), &["--withdraw-capacities"], "");
-    assert_eq!(withdrawn.status, 0, "{withdrawn:?}");
-    assert_eq!(withdrawn.digest(), replayed.digest());
-    assert_eq!(apply(folder.path(), &[], "").status, 0, "and it is said once");
+        let smaller = apply(folder.path(), &[option, default], "");
+        assert!(smaller.stderr.contains("--withdraw-capacities"), "{smaller:?}");
+        let withdrawn = apply(folder.path(), &["--withdraw-capacities"], "");
+        assert_eq!(withdrawn.status, 0, "{withdrawn:?}");
+        assert_eq!(withdrawn.digest(), replayed.digest());
+        assert_eq!(apply(folder.path(), &[], "").status, 0, "and it is said once");
+    }
 }
 
 #[test]

@@ -14,7 +14,8 @@ use ringfence::journal::{
 use ringfence::node::replay::engine_of;
 use ringfence::types::{
     Account, AccountPolicy, Capacities, Command, Event, LedgerPolicy, Lookup, Market, Outcome,
-    PairPolicy, PlaceOrder, PolicyLimits, Rules, Side, Transfer, TransferFlags, stamp_batch,
+    PairPolicy, PlaceOrder, PolicyLimits, Request, Rules, Side, Transfer, TransferFlags,
+    stamp_batch,
 };
 
 struct Nobody;
@@ -33,7 +34,7 @@ const SECRET: &[u8] = b"correct horse battery staple";
 
 /// The golden files, and the key that each is sealed with.
 fn goldens() -> [(&'static str, Option<Key>); 2] {
-    [("snapshot-2.bin", None), ("snapshot-2-sealed.bin", Some(Key::of_secret(SECRET)))]
+    [("snapshot-3.bin", None), ("snapshot-3-sealed.bin", Some(Key::of_secret(SECRET)))]
 }
 
 /// Small tables, so that the test needs little memory.
@@ -44,6 +45,17 @@ fn rules() -> Rules {
 
 /// An engine with something in every section that there is.
 fn engine() -> (Engine, Anchor) {
+    let (mut engine, anchor) = engine_without_sessions();
+    let (last_sequence, last_timestamp) = (anchor.last_sequence, anchor.last_timestamp);
+    // The order of the sections' records is that of the last requests, not that of the first.
+    for (session, number, back) in [(77, 1, 3), (1 << 127, 5, 2), (77, 9, 0)] {
+        let request = Request { session, number, ..Request::NONE };
+        engine.take_in(&request, last_sequence - back, last_timestamp - back);
+    }
+    (engine, anchor)
+}
+
+fn engine_without_sessions() -> (Engine, Anchor) {
     let account = |id| Account { id, ledger: 1, code: 1, ..Account::default() };
     let transfer = |id, debit, credit| Transfer {
         id,
@@ -184,6 +196,13 @@ fn the_layout_and_the_digest_are_those_of_the_golden_files() {
 }
 
 #[test]
+fn an_engine_without_sessions_has_the_digest_that_it_had_before_there_were_any() {
+    let of_format_2 = fs::read(golden_path("snapshot-2.bin")).unwrap();
+    assert_eq!(engine_without_sessions().0.digest().0, of_format_2[96..128]);
+    assert_ne!(engine().0.digest().0, of_format_2[96..128]);
+}
+
+#[test]
 fn a_golden_file_is_still_read_and_a_flipped_byte_anywhere_in_it_is_found() {
     for (name, key) in goldens() {
         let folder = tempfile::tempdir().unwrap();
@@ -215,7 +234,7 @@ fn a_golden_file_is_still_read_and_a_flipped_byte_anywhere_in_it_is_found() {
 
 #[test]
 fn the_seals_are_those_that_the_documentation_describes() {
-    let mut file = fs::read(golden_path("snapshot-2-sealed.bin")).unwrap();
+    let mut file = fs::read(golden_path("snapshot-3-sealed.bin")).unwrap();
     let key = blake3::derive_key("ringfence 2026 journal key", SECRET);
     let seal = |bytes: &[u8]| blake3::keyed_hash(&key, bytes).as_bytes()[..16].to_vec();
     let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
@@ -256,13 +275,14 @@ fn a_file_without_the_right_seals_is_refused_where_there_is_a_key() {
         opened.and_then(|it| it.check()).map_err(|error| error.to_string())
     };
     let (ours, other) = (Some(Key::of_secret(SECRET)), Some(Key::of_secret(b"another")));
-    assert_eq!(open("snapshot-2-sealed.bin", ours), Ok(()));
-    assert_eq!(open("snapshot-2-sealed.bin", None), Ok(()), "checked by its checksums alone");
+    assert_eq!(open("snapshot-3-sealed.bin", ours), Ok(()));
+    assert_eq!(open("snapshot-3-sealed.bin", None), Ok(()), "checked by its checksums alone");
     //  name                                file                      key
     for (name, file, key, says) in [
-        ("another key", "snapshot-2-sealed.bin", other, "the seal is not the key's"),
-        ("no seals", "snapshot-2.bin", ours, "not sealed, though the journal has a key"),
-        ("an old format", "snapshot-1.bin", None, "version 1 of the format, expected 2"),
+        ("another key", "snapshot-3-sealed.bin", other, "the seal is not the key's"),
+        ("no seals", "snapshot-3.bin", ours, "not sealed, though the journal has a key"),
+        ("an old format", "snapshot-1.bin", None, "version 1 of the format, expected 3"),
+        ("the last format", "snapshot-2.bin", None, "version 2 of the format, expected 3"),
     ] {
         let error = open(file, key).unwrap_err();
         assert!(error.contains(says), "{name}: {error}");

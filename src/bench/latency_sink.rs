@@ -141,7 +141,7 @@ impl Sink for LatencySink {
         false
     }
 
-    fn attach(&mut self, gateway: Bell) {
+    fn attach(&mut self, _: Bell, gateway: Bell) {
         self.source = self.wakes_source.then_some(gateway);
     }
 }

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::Stamps;
 use ringfence_node::gateway::{Intake, Progress, Source, SourceError};
-use ringfence_types::Command;
+use ringfence_types::{BATCH_COMMANDS_MAX, Command, Request};
+
+/// From so many commands on that were taken in, the other stages of the thread have their turn.
+const COMMANDS_A_TURN: usize = BATCH_COMMANDS_MAX / 8;
 
 /// When the batches of a load are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,10 +49,9 @@ impl MemorySource {
     }
 }
 
-impl Source for MemorySource {
-    type Notice = ();
-
-    fn step(&mut self, intake: &mut Intake<()>) -> Result<Progress, SourceError> {
+impl MemorySource {
+    /// Takes the next batch in, if it is due.
+    fn take_in(&mut self, intake: &mut Intake<()>) -> Result<Progress, SourceError> {
         if self.next == self.commands.len() {
             return Ok(Progress::Ended);
         }
@@ -79,11 +81,31 @@ impl Source for MemorySource {
         self.stamps.set(self.next / self.batch, due);
         let clock_ns = batch[0].header.timestamp;
         let op = batch[0].op();
-        match intake.submit(op, 0, clock_ns, batch.len(), |index| &batch[index].body)? {
+        match intake
+            .submit(op, 0, &Request::NONE, clock_ns, batch.len(), |index| &batch[index].body)?
+        {
             None => Ok(Progress::Idle),
             Some(_) => {
                 self.next = end;
                 Ok(Progress::Worked)
+            }
+        }
+    }
+}
+
+impl Source for MemorySource {
+    type Notice = ();
+
+    fn step(&mut self, intake: &mut Intake<()>) -> Result<Progress, SourceError> {
+        let first = self.next;
+        loop {
+            let before = self.next;
+            let progress = self.take_in(intake)?;
+            if self.next == before {
+                return Ok(if before > first { Progress::Worked } else { progress });
+            }
+            if self.next - first >= COMMANDS_A_TURN {
+                return Ok(Progress::Worked);
             }
         }
     }

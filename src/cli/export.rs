@@ -53,6 +53,12 @@ impl Export {
                 "ringfence: after sequence {before} the engine was started with other tables or another retention: where they decide, outcomes are the same only if that part is applied by itself: export with --until {before}, then with --after {before}"
             );
         }
+        if exported.requests > 0 {
+            tell!(
+                "ringfence: sessions, request numbers and tags are not exported ({} batches have some): where sessions have names, the digest of the new journal differs",
+                exported.requests
+            );
+        }
         if let Some(tail) = &exported.tail {
             tell!("ringfence: passed over {tail}");
         }

@@ -157,9 +157,9 @@ impl Where {
         let mut output = io::BufWriter::with_capacity(256 * 1024, io::stdout().lock());
         let mut line = Vec::new();
         while let Some(entry) = reader.next_entry().map_err(Failure::operating)? {
-            if let Entry::Batch { first_sequence, commands, .. } = entry {
+            if let Entry::Batch { request, first_sequence, commands, .. } = entry {
                 line.clear();
-                text::encode_commands_with_sequence(first_sequence, commands, &mut line);
+                text::encode_commands_with_sequence(first_sequence, &request, commands, &mut line);
                 output.write_all(&line).map_err(written)?;
             }
         }

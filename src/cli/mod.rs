@@ -15,12 +15,16 @@ macro_rules! tell {
     }};
 }
 
+mod access;
 mod apply;
 mod bench;
 mod config;
+mod door;
 mod exit;
 mod export;
+mod follow;
 mod journal;
+mod log;
 mod node;
 mod options;
 mod outcome_log;
@@ -64,6 +68,8 @@ enum Command {
     Run(run::Run),
     /// Send a file of commands to a running engine and print a line for each outcome.
     Submit(submit::Submit),
+    /// Print what an engine does, a line for each outcome, as it happens or from any sequence on.
+    Follow(follow::Follow),
     /// Rebuild the state from the journal and print a summary of it; changes nothing.
     Replay(replay::Replay),
     /// Write a snapshot, so that a start reads it and only the commands after it.
@@ -74,6 +80,9 @@ enum Command {
     /// Make the outcome log again from the journal.
     #[command(subcommand)]
     Outcomes(outcomes::Outcomes),
+    /// Make tokens, and check who may do what.
+    #[command(subcommand)]
+    Access(access::AccessCommand),
     /// Measure throughput and latency.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -92,10 +101,12 @@ impl Command {
             Command::Apply(command) => command.execute(),
             Command::Run(command) => command.execute(),
             Command::Submit(command) => command.execute(),
+            Command::Follow(command) => command.execute(),
             Command::Replay(command) => command.execute(),
             Command::Snapshot(command) => command.execute(),
             Command::Journal(command) => command.execute(),
             Command::Outcomes(command) => command.execute(),
+            Command::Access(command) => command.execute(),
             Command::Bench(command) => command.execute(),
         }
     }

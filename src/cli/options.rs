@@ -68,6 +68,13 @@ pub(super) struct JournaledOptions {
     /// How long ids are remembered, such as 36h or 30days [default: as in the journal, for ever in a new one]
     #[arg(long, env = "RINGFENCE_RETENTION", value_name = "DURATION", value_parser = retention)]
     pub retention: Option<Duration>,
+    /// Most sessions with a name, allocated at start [default: as in the journal, 1024 in a new one]
+    #[arg(long, env = "RINGFENCE_SESSIONS", value_name = "N", value_parser = capacity)]
+    pub sessions: Option<u64>,
+    /// How long a session may be silent before it gives its place to a new one when the table is
+    /// full [default: as in the journal, 7days in a new one]
+    #[arg(long, env = "RINGFENCE_SESSION_RETENTION", value_name = "DURATION", value_parser = retention)]
+    pub session_retention: Option<Duration>,
     /// Take back capacities under which no command was taken in: for a start with too large ones, for
     /// which there is no memory
     #[arg(long, env = "RINGFENCE_WITHDRAW_CAPACITIES")]
@@ -206,6 +213,8 @@ impl JournaledOptions {
             markets: self.markets,
             orders: self.orders,
             retention_ns: self.retention.map(|retention| retention.as_nanos() as u64),
+            sessions: self.sessions,
+            session_retention_ns: self.session_retention.map(|it| it.as_nanos() as u64),
             withdraws_capacities: self.withdraw_capacities,
             shortens_retention: self.shorten_retention,
         }

@@ -1,15 +1,19 @@
 //! `ringfence run`: the engine as a server.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
+use super::door::DoorOptions;
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
-use super::{Exit, Failure, node, outcome_log};
+use super::{Exit, Failure, log, node, outcome_log, signals};
 use ringfence_codec::Address;
-use ringfence_node::Ran;
 use ringfence_node::gateway::Clock;
-use ringfence_server::{SocketSink, SocketSource};
+use ringfence_node::publish::LogGauges;
+use ringfence_node::{History, Ran};
+use ringfence_server::subscription::{self, Subscriptions};
+use ringfence_server::{Descriptors, Door, Guard, Limits, Setup};
 
 /// Arguments of `ringfence run`.
 #[derive(Debug, Args)]
@@ -30,18 +34,40 @@ pub(super) struct Run {
     journaled: JournaledOptions,
     #[command(flatten)]
     engine: EngineOptions,
+    #[command(flatten)]
+    door: DoorOptions,
 }
 
 impl Run {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
+        log::begin();
         let listen = match self.listen.as_slice() {
             [] => vec![Address::Unix(self.data_dir.join("ringfence.sock"))],
             given => given.to_vec(),
         };
-        SocketSource::check(&listen).map_err(Failure::operating)?;
+        let descriptors = Descriptors::claim();
+        let limits = self.door.limits(descriptors);
+        let asked = self.door.asked(&limits, signals::reload_flag()?);
+        let guard = Guard::new(asked).map_err(Failure::operating)?;
+        Door::check(&listen, &guard).map_err(Failure::operating)?;
+        tell!("ringfence: {guard}");
         let (node, stop) =
             node::open(Some(&self.data_dir), &self.journaled, &self.engine, self.outcome_log)?;
-        let source = SocketSource::listen(&listen).map_err(Failure::operating)?;
+        let door = Door::open(&listen, self.door.socket_mode, limits, guard)
+            .map_err(Failure::operating)?;
+        let history = node.history();
+        let log = node.outcome_log();
+        let outcome_log = log.as_ref().map(|_| self.data_dir.clone());
+        let subscriptions = match log {
+            Some(gauges) => Some(self.subscriptions(history, gauges, &limits)?),
+            None => None,
+        };
+        // They end after the last outcome is logged.
+        let followed = subscriptions.clone();
+        let setup = Setup { history, outcome_log, subscriptions, stop };
+        let (source, sink) = ringfence_server::open(door, setup).map_err(Failure::operating)?;
+        let (connections, of) = (limits.connections, descriptors.limit);
+        tell!("ringfence: at most {connections} connections, of {of} file descriptors");
         node::warn_of_clock(&node, Clock::System);
         let first_sequence = node.last_sequence() + 1;
         tell!(
@@ -49,8 +75,27 @@ impl Run {
             source.addresses().collect::<Vec<_>>().join(" and "),
             node.placement()
         );
-        let Ran { node, counts, .. } = node.run(source, SocketSink::new(stop))?;
+        let Ran { node, counts, .. } = node.run(source, sink)?;
+        drop(followed);
         node::close(node, first_sequence, &counts)?;
         Ok(Exit::Done)
+    }
+
+    /// Subscriptions to what this engine logs.
+    fn subscriptions(
+        &self,
+        history: History,
+        gauges: LogGauges,
+        limits: &Limits,
+    ) -> Result<Arc<Subscriptions>, Failure> {
+        let settings = subscription::Settings {
+            data_dir: self.data_dir.clone(),
+            key: self.engine.key.read()?,
+            history,
+            gauges,
+            subscriptions: self.door.subscriptions_max,
+            idle_timeout: limits.idle_timeout,
+        };
+        Subscriptions::open(settings).map(Arc::new).map_err(Failure::operating)
     }
 }

@@ -1,10 +1,10 @@
 //! SIGINT and SIGTERM: the first one lets the program finish, the second ends it at once.
-//! SIGXFSZ: a file that may not grow is an error of its write.
+//! SIGHUP: files are read again. SIGXFSZ: a file that may not grow is an error of its write.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 use super::{Exit, Failure};
@@ -24,6 +24,18 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
             .map_err(|error| Failure::Operating(format!("handling signal {signal}: {error}")))?;
     }
     Ok(stop)
+}
+
+/// The flag that SIGHUP sets.
+///
+/// # Errors
+///
+/// If the system lets no handler be set.
+pub(super) fn reload_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let reload = Arc::new(AtomicBool::new(false));
+    flag::register(SIGHUP, Arc::clone(&reload))
+        .map_err(|error| Failure::Operating(format!("handling signal {SIGHUP}: {error}")))?;
+    Ok(reload)
 }
 
 /// Lets a write that would exceed the limit on the size of files (`ulimit -f`) fail with an error,

@@ -13,6 +13,14 @@ pub(super) fn output_was_closed() -> bool {
     WAS_CLOSED.load(Ordering::Relaxed)
 }
 
+/// Whether standard output is a pipe or a socket whose other end is closed.
+pub(super) fn output_lost_its_reader() -> bool {
+    let mut output = libc::pollfd { fd: libc::STDOUT_FILENO, events: 0, revents: 0 };
+    // SAFETY: `output` is one record, valid during the call, which does not wait.
+    let found = unsafe { libc::poll(&raw mut output, 1, 0) };
+    found == 1 && output.revents & libc::POLLERR != 0
+}
+
 #[cfg(target_os = "linux")]
 extern "C" fn look() {
     // SAFETY: no memory is passed, and `F_GETFD` changes nothing. A descriptor that is closed is

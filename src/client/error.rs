@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Address;
+use super::{Address, HistoryChanged};
 use ringfence_codec::wire::{ServerError, Violation};
 use ringfence_types::BATCH_COMMANDS_MAX;
 
@@ -39,6 +39,23 @@ pub enum ClientError {
         /// How it broke the protocol.
         violation: Violation,
     },
+    /// The engine has another history than the session.
+    #[error("{address}: {changed}")]
+    History {
+        /// Where it listens.
+        address: Address,
+        /// What is wrong.
+        changed: HistoryChanged,
+    },
+    /// A request was executed, but its outcomes can no longer be had.
+    #[error("request {number} was executed, but its outcomes can no longer be had")]
+    OutcomesLost {
+        /// Its number.
+        number: u64,
+    },
+    /// The session has ended before this.
+    #[error("the session has ended")]
+    Ended,
     /// The commands are no batch. Nothing was sent, and the session goes on.
     #[error(
         "a batch has 1 to {BATCH_COMMANDS_MAX} commands of one operation that clients may send"

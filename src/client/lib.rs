@@ -44,18 +44,27 @@
 mod connection;
 mod error;
 mod receiver;
+mod resuming;
 mod sender;
 mod session;
 mod submit;
+mod submit_session;
+mod subscription;
 
 pub use error::ClientError;
 pub use receiver::{Answer, Received, Receiver};
-pub use ringfence_codec::wire::{EngineHello, ServerError, Violation};
+pub use resuming::{Delivered, HistoryChanged, Session, SessionOptions, SessionSender, session_id};
+pub use ringfence_codec::wire::{
+    ClientHello, EngineHello, ErrorCode, Progress, Reply, ServerError, Start, Subscribe,
+    Subscribed, Violation,
+};
 pub use ringfence_codec::{Address, AddressError};
 pub use ringfence_types as types;
 pub use sender::Sender;
 pub use session::{Client, Options};
 pub use submit::{SubmitError, SubmitReport, submit};
+pub use submit_session::submit_session;
+pub use subscription::Subscription;
 
 #[cfg(test)]
 mod tests;

@@ -120,6 +120,12 @@ impl Receiver {
         Ok(self.outcomes.pop_front().map(answer))
     }
 
+    /// Tells the engine that somebody is there. [`Receiver::receive`] does so while it waits: a client
+    /// that does not receive for longer than the engine's hello allows has to call this.
+    pub fn say_heartbeat(&self) {
+        self.connection.say_heartbeat();
+    }
+
     /// Ends the session at once, in both halves: what blocks in the other one returns with an error.
     pub fn disconnect(&self) {
         // One that has ended already is ended all the same.
@@ -165,8 +171,14 @@ impl Receiver {
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_timeout(&error) => self.connection.say_heartbeat(),
                 Err(source) => return Err(self.connection.error("reading from", source)),
             }
         }
     }
+}
+
+/// Whether a read has only waited for its time.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

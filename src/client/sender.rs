@@ -1,6 +1,5 @@
 //! The half of a session that sends.
 
-use std::io::Write;
 use std::net::Shutdown;
 use std::sync::Arc;
 
@@ -53,7 +52,7 @@ impl Sender {
     ///
     /// Why it cannot be sent.
     pub fn flush(&mut self) -> Result<(), ClientError> {
-        let written = (&self.connection.stream).write_all(&self.unsent);
+        let written = self.connection.write(&self.unsent);
         self.unsent.clear();
         written.map_err(|source| self.connection.error("writing to", source))
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::connection::Connection;
+use super::connection::{Connection, HEARTBEAT};
 use super::{Address, Answer, ClientError, Receiver, Sender};
 use ringfence_codec::wire::{ClientHello, EngineHello};
 use ringfence_types::Command;
@@ -46,6 +46,8 @@ impl Client {
     /// As [`Client::connect`].
     pub fn connect_with(address: &Address, options: Options) -> Result<Client, ClientError> {
         let connection = Arc::new(Connection::open(address)?);
+        let limited = connection.stream.set_read_timeout(HEARTBEAT);
+        limited.map_err(|source| connection.error("reading from", source))?;
         let Options { events, in_flight_commands_max } = options;
         let wish = ClientHello { in_flight_commands_max, events, ..ClientHello::default() };
         let mut sender = Sender::greeting(Arc::clone(&connection), &wish);

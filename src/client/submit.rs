@@ -1,9 +1,10 @@
 //! A file of commands to a running engine, and its answers back as text.
 
 use std::io::{self, Read, Write};
-use std::sync::mpsc::{self, RecvError, SyncSender, TryRecvError, TrySendError};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TryRecvError, TrySendError};
 use std::thread::{self, JoinHandle};
 
+use super::connection::HEARTBEAT;
 use super::{Answer, Client, ClientError, Received, Receiver, Sender};
 use ringfence_codec::text::{
     Clock, Decoder, Input, Line, Lines, Malformed, encode_event, encode_malformed, encode_outcome,
@@ -21,6 +22,9 @@ pub struct SubmitReport {
     /// Commands that were sent, or were about to be, and have no answer: whether they were
     /// executed is unknown. 0 unless it was stopped.
     pub unanswered: u64,
+    /// Commands that were executed, but whose outcomes can no longer be had: the outcome log begins
+    /// later. Only in a session.
+    pub lost: u64,
     /// Why it stopped before the end.
     pub stopped: Option<SubmitError>,
 }
@@ -34,6 +38,14 @@ pub enum SubmitError {
     /// The output cannot be written.
     #[error("writing the output: {0}")]
     Output(#[source] io::Error),
+    /// The input has another line than when the session was begun.
+    #[error(
+        "line {line} is not what this session sent as its request {line}: the input was changed"
+    )]
+    OtherInput {
+        /// Number of the line, from 1.
+        line: u64,
+    },
     /// The session with the engine has ended.
     #[error(transparent)]
     Engine(#[from] ClientError),
@@ -153,9 +165,12 @@ impl<W: Write> Printer<'_, W> {
             Err(TryRecvError::Disconnected) => Ok(None),
             Err(TryRecvError::Empty) => {
                 self.write()?;
-                match promises.recv() {
-                    Ok(promise) => Ok(Some(promise)),
-                    Err(RecvError) => Ok(None),
+                loop {
+                    match promises.recv_timeout(HEARTBEAT) {
+                        Ok(promise) => return Ok(Some(promise)),
+                        Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                        Err(RecvTimeoutError::Timeout) => self.receiver.say_heartbeat(),
+                    }
                 }
             }
         }

@@ -6,12 +6,13 @@ use alloc::vec;
 use crate::buffer::Buffer;
 use crate::digest::{ContentsHasher, Digest};
 use crate::risk::Risk;
+use crate::sessions::Sessions;
 use crate::settle::Settle;
 use crate::sink::OutcomeSink;
 use crate::table::EngineError;
 use ringfence_types::{
-    Account, BATCH_COMMANDS_MAX, Command, ContentsSink, ContentsSource, Rules, Step, Verdict,
-    chains_up_to,
+    Account, BATCH_COMMANDS_MAX, Command, ContentsSink, ContentsSource, Request, Rules, Step,
+    Verdict, chains_up_to,
 };
 
 /// Commands that are judged, then settled, at a time: few enough to stay in the cache.
@@ -22,6 +23,7 @@ const CHUNK_COMMANDS: usize = 256;
 pub struct Engine {
     risk: Risk,
     settle: Settle,
+    sessions: Sessions,
     verdicts: Box<[Verdict]>,
     buffer: Buffer,
 }
@@ -33,7 +35,7 @@ impl Engine {
     ///
     /// [`EngineError`] if a capacity is too large, or there is not so much memory.
     pub fn new(rules: &Rules) -> Result<Engine, EngineError> {
-        Ok(Engine::from_parts(Risk::new(rules)?, Settle::new(rules)?))
+        Ok(Engine::from_parts(Risk::new(rules)?, Settle::new(rules)?, Sessions::new(rules)?))
     }
 
     /// Takes over later rules: the tables grow. Not for the hot path.
@@ -43,22 +45,23 @@ impl Engine {
     /// [`EngineError`], if there is not so much memory, or the rules would shrink a table.
     pub fn configure(&mut self, rules: &Rules) -> Result<(), EngineError> {
         self.risk.configure(rules)?;
-        self.settle.configure(rules)
+        self.settle.configure(rules)?;
+        self.sessions.configure(rules)
     }
 
-    /// Its two halves, to be run by two stages.
+    /// Its parts, to be run by three stages.
     #[must_use]
-    pub fn into_parts(self) -> (Risk, Settle) {
-        (self.risk, self.settle)
+    pub fn into_parts(self) -> (Risk, Settle, Sessions) {
+        (self.risk, self.settle, self.sessions)
     }
 
-    /// An engine of two halves that have seen the same commands.
+    /// An engine of parts that have seen the same commands.
     #[must_use]
-    pub fn from_parts(risk: Risk, settle: Settle) -> Engine {
+    pub fn from_parts(risk: Risk, settle: Settle, sessions: Sessions) -> Engine {
         // A chunk may end with a chain that is as long as a batch.
         let most = CHUNK_COMMANDS + BATCH_COMMANDS_MAX;
         let verdicts = vec![Verdict::default(); most].into_boxed_slice();
-        Engine { risk, settle, verdicts, buffer: Buffer::new(most) }
+        Engine { risk, settle, sessions, verdicts, buffer: Buffer::new(most) }
     }
 
     /// Applies stamped commands, the first of which has the sequence `first_sequence`: one batch or
@@ -92,6 +95,27 @@ impl Engine {
         }
     }
 
+    /// Takes in what a batch says of itself: the gateway does before the batch enters the ring, and
+    /// replay before or behind it. `last_sequence` and `last_timestamp` are those of its last
+    /// command. Allocates nothing.
+    ///
+    /// # Panics
+    ///
+    /// If the session of a request that was taken in before finds no place, or the number does not
+    /// increase: no gateway lets such a one pass.
+    pub fn take_in(&mut self, request: &Request, last_sequence: u64, last_timestamp: u64) {
+        if request.is_named() {
+            let accepted = self.sessions.accept(request, last_sequence, last_timestamp);
+            accepted.expect("a request that was taken in had a place");
+        }
+    }
+
+    /// The sessions that it knows.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
     /// A hash of its contents in a canonical order. Slow: it reads everything.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -108,6 +132,7 @@ impl Engine {
     pub fn contents(&self, sink: &mut impl ContentsSink) {
         self.risk.contents(sink);
         self.settle.contents(sink);
+        self.sessions.contents(sink);
     }
 
     /// Takes over, before its first command, what [`Engine::contents`] gave; `now` is what
@@ -119,7 +144,8 @@ impl Engine {
     /// engine's contents. The engine must not be used then.
     pub fn restore<S: ContentsSource>(&mut self, now: u64, source: &mut S) -> Result<(), S::Error> {
         self.risk.restore(source)?;
-        self.settle.restore(now, source)
+        self.settle.restore(now, source)?;
+        self.sessions.restore(source)
     }
 
     /// Timestamp of the last event, of a chain that of its first member, in nanoseconds: up to here
@@ -149,6 +175,6 @@ impl Engine {
     /// How much memory its tables take, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        self.risk.memory_bytes() + self.settle.memory_bytes()
+        self.risk.memory_bytes() + self.settle.memory_bytes() + self.sessions.memory_bytes()
     }
 }

@@ -112,7 +112,7 @@ impl Chain {
         if self.next != Next::Any && header.epoch != self.epoch && !is_whole_mark {
             return Err(Fault::Field { name: "epoch", found: header.epoch.into() });
         }
-        if kind == Some(FrameKind::Batch) {
+        if kind.is_some_and(FrameKind::has_commands) {
             let first_max = TIMESTAMP_MAX + 1 - u64::from(header.count);
             if header.first_timestamp <= self.last_timestamp || header.first_timestamp > first_max {
                 let (last, found) = (self.last_timestamp, header.first_timestamp);
@@ -126,7 +126,7 @@ impl Chain {
     pub fn extend(&mut self, header: &FrameHeader) {
         let (last_sequence, _) = self.before_frame(header);
         self.last_sequence = last_sequence;
-        if header.kind() == Some(FrameKind::Batch) {
+        if header.kind().is_some_and(FrameKind::has_commands) {
             self.last_sequence += u64::from(header.count);
             self.last_timestamp = header.first_timestamp + u64::from(header.count - 1);
         }

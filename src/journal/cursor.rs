@@ -5,6 +5,7 @@
 //! * Changes nothing on disk.
 //! * Nothing is skipped: what is given out is a gapless chain from the journal's first frame.
 
+mod live;
 mod stop;
 
 use std::collections::VecDeque;
@@ -16,7 +17,7 @@ use super::entry::{Entry, Tail, unpack};
 use super::error::{Fault, JournalError};
 use super::files::{Access, Files};
 use super::format::{
-    FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader,
+    FRAME_HEADER_BYTES, FrameHeader, FrameKind, RequestRecord, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
 use super::place::{Anchor, Position};
 use super::seal::{Key, Seals};
@@ -25,7 +26,7 @@ use super::sliding::Sliding;
 use super::start::{Start, headers};
 use super::survey::{Survey, survey};
 use super::witness::WitnessFound;
-use ringfence_types::{BATCH_COMMANDS_MAX, Command, Rules};
+use ringfence_types::{BATCH_COMMANDS_MAX, Command, Request, Rules};
 
 /// A frame that no mark calls durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,8 @@ pub(super) struct Cursor<F: Files> {
     offset: u64,
     current: Option<FrameHeader>,
     commands: Vec<Command>,
+    /// What the last batch says of itself.
+    request: Request,
     /// The last batch.
     anchor: Option<Anchor>,
     chain: Chain,
@@ -118,6 +121,7 @@ impl<F: Files> Cursor<F> {
             offset: SEGMENT_HEADER_BYTES as u64,
             current: None,
             commands: Vec::with_capacity(BATCH_COMMANDS_MAX),
+            request: Request::NONE,
             anchor: None,
             chain: Chain::before(&first),
             begins_behind_anchor: false,
@@ -260,17 +264,22 @@ impl<F: Files> Cursor<F> {
                 None => return Ok(None),
             },
         };
+        self.go_past(header).map(Some)
+    }
+
+    /// Goes past a good frame that follows; its kind.
+    fn go_past(&mut self, header: FrameHeader) -> Result<FrameKind, JournalError> {
         let kind = header.kind().expect("the kind was checked");
         match kind {
             FrameKind::Mark if self.before_marks.is_some() => {}
             FrameKind::Mark => self.before_marks = Some(self.position()),
             FrameKind::End => self.before_end = Some(self.position()),
-            FrameKind::Rules | FrameKind::Batch => {}
+            FrameKind::Rules | FrameKind::Batch | FrameKind::Request => {}
         }
         if kind != FrameKind::Mark {
             self.before_marks = None;
         }
-        if kind == FrameKind::Batch {
+        if kind.has_commands() {
             self.given_up = 0;
         } else if header.epoch > self.chain.epoch {
             self.given_up = header.first_timestamp;
@@ -283,7 +292,7 @@ impl<F: Files> Cursor<F> {
         if kind == FrameKind::End {
             self.enter_next()?;
         }
-        Ok(Some(kind))
+        Ok(kind)
     }
 
     /// Takes in what the frame at the present place holds.
@@ -295,8 +304,13 @@ impl<F: Files> Cursor<F> {
                 let rules = Rules::read_from_bytes(payload).expect("the length was checked");
                 self.rules = Some(rules);
             }
-            FrameKind::Batch => {
-                unpack(header, payload, &mut self.commands);
+            FrameKind::Batch | FrameKind::Request => {
+                let (request, bodies) = payload.split_at(payload.len() - header.bodies_bytes());
+                self.request = match kind {
+                    FrameKind::Request => RequestRecord::read(request).expect("it was checked"),
+                    _ => Request::NONE,
+                };
+                unpack(header, bodies, &mut self.commands);
                 self.anchor = self.rules.map(|rules| Anchor {
                     journal_id: self.segments[self.index].journal_id,
                     last_sequence: self.chain.last_sequence,
@@ -331,7 +345,8 @@ impl<F: Files> Cursor<F> {
         let header = self.current.as_ref()?;
         match header.kind().expect("the kind was checked") {
             FrameKind::Rules => self.rules.map(Entry::Rules),
-            FrameKind::Batch => Some(Entry::Batch {
+            FrameKind::Batch | FrameKind::Request => Some(Entry::Batch {
+                request: self.request,
                 first_sequence: header.first_sequence,
                 first_timestamp: header.first_timestamp,
                 commands: &self.commands,
@@ -339,17 +354,6 @@ impl<F: Files> Cursor<F> {
             FrameKind::Mark => Some(Entry::Mark { durable_sequence: header.durable_sequence }),
             FrameKind::End => None,
         }
-    }
-
-    /// The highest durable mark in the journal, from the end backwards: reads no more than it must.
-    pub fn durable_sequence_at_the_end(&mut self) -> Result<u64, JournalError> {
-        for index in (0..self.segments.len()).rev() {
-            let survey = self.survey(index, SEGMENT_HEADER_BYTES as u64)?;
-            if survey.has_frames {
-                return Ok(survey.durable_sequence);
-            }
-        }
-        Ok(0)
     }
 
     /// The header of the frame at the present place, if it is good and follows.
@@ -367,7 +371,13 @@ impl<F: Files> Cursor<F> {
             return Ok(Err(Fault::Empty));
         }
         let rest = &bytes[FRAME_HEADER_BYTES..];
-        let checked = header.check_payload(rest, seed).and_then(|()| self.chain.accept(&header));
+        let checked = header
+            .check_payload(rest, seed)
+            .and_then(|()| match header.kind() {
+                Some(FrameKind::Request) => RequestRecord::read(rest).map(drop),
+                _ => Ok(()),
+            })
+            .and_then(|()| self.chain.accept(&header));
         if let Err(fault) = checked {
             return Ok(Err(fault));
         }

@@ -7,15 +7,17 @@ use zerocopy::IntoBytes;
 use super::error::Fault;
 use super::format::FrameHeader;
 use super::segments::segment_name;
-use ringfence_types::{Body, Command, Header, Rules};
+use ringfence_types::{Body, Command, Header, Request, Rules};
 
 /// One thing that a journal holds, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry<'a> {
     /// Rules that hold from here on.
     Rules(Rules),
-    /// One batch, as it entered the ring; sessions are 0.
+    /// One batch, as it entered the ring; connections are 0.
     Batch {
+        /// What the batch says of itself: its session, number and tag.
+        request: Request,
         /// Sequence of the first command.
         first_sequence: u64,
         /// Timestamp of the first command, in nanoseconds.
@@ -71,7 +73,7 @@ pub(super) fn unpack(header: &FrameHeader, payload: &[u8], commands: &mut Vec<Co
                 batch_length: header.count,
                 batch_index: index,
                 op: header.op,
-                reserved: 0,
+                has_request: 0,
             },
             body: Body::default(),
         };

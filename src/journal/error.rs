@@ -117,6 +117,16 @@ pub enum JournalError {
         /// What the journal holds, in nanoseconds; 0: for ever.
         journaled: u64,
     },
+    /// The journal is whole, as far as that can be said, but of another version of the format.
+    #[error("{} is of format {found}; this program reads format {program}", path.display())]
+    OtherFormat {
+        /// The segment.
+        path: PathBuf,
+        /// Version of the format in its header.
+        found: u32,
+        /// Version of the program.
+        program: u32,
+    },
     /// The journal was written under other rules than this program has.
     #[error("{} was written under version {journaled} of the rules, this program has version {program}", path.display())]
     RulesVersion {

@@ -18,10 +18,10 @@ use crc_fast::{CrcAlgorithm, Digest};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::error::Fault;
-use ringfence_types::{BATCH_COMMANDS_MAX, Body, Op, Rules};
+use ringfence_types::{BATCH_COMMANDS_MAX, Body, Op, Request, Rules};
 
 /// Version of the format that this program writes.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 /// What is written at once is padded to a multiple of this, in bytes: the largest block of common
 /// devices.
 pub const BLOCK_BYTES: usize = 4096;
@@ -30,7 +30,10 @@ pub const FRAME_HEADER_BYTES: usize = 64;
 /// A command's body, in bytes.
 pub const BODY_BYTES: usize = size_of::<Body>();
 /// The longest frame without its padding: one full batch, in bytes.
-pub const FRAME_BYTES_MAX: usize = FRAME_HEADER_BYTES + BATCH_COMMANDS_MAX * BODY_BYTES;
+pub const FRAME_BYTES_MAX: usize =
+    FRAME_HEADER_BYTES + REQUEST_BYTES + BATCH_COMMANDS_MAX * BODY_BYTES;
+/// What stands before the bodies of a batch with a request, in bytes.
+pub const REQUEST_BYTES: usize = size_of::<RequestRecord>();
 /// Most bytes that are written at once: the longest frame and one that closes the segment, in whole
 /// blocks.
 pub const GROUP_BYTES_MAX: usize =
@@ -58,6 +61,7 @@ const _: () = assert!(BODY_BYTES.is_multiple_of(FRAME_HEADER_BYTES));
 const _: () = assert!(GROUP_BYTES_MAX / FRAME_HEADER_BYTES <= u16::MAX as usize);
 const _: () = assert!(size_of::<SegmentHeader>() == 64);
 const _: () = assert!(size_of::<FrameHeader>() == FRAME_HEADER_BYTES);
+const _: () = assert!(REQUEST_BYTES == FRAME_HEADER_BYTES);
 
 /// A keyed hash, cut to what fits a frame's header.
 pub type Seal = [u8; 16];
@@ -74,6 +78,8 @@ pub enum FrameKind {
     Mark = 3,
     /// Nothing: the journal goes on in the next segment, which exists.
     End = 4,
+    /// One batch of commands, behind a [`RequestRecord`].
+    Request = 5,
 }
 
 /// In the field of a frame's kind: it was written under `--durability async`.
@@ -88,8 +94,42 @@ impl FrameKind {
             2 => FrameKind::Batch,
             3 => FrameKind::Mark,
             4 => FrameKind::End,
+            5 => FrameKind::Request,
             _ => return None,
         })
+    }
+
+    /// Whether frames of this kind hold commands.
+    #[must_use]
+    pub const fn has_commands(self) -> bool {
+        matches!(self, FrameKind::Batch | FrameKind::Request)
+    }
+}
+
+/// What a batch says of itself, before its bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct RequestRecord {
+    /// Session, number and tag.
+    pub request: Request,
+    /// Zero.
+    pub reserved: [u64; 2],
+}
+
+impl RequestRecord {
+    /// Reads the record that `payload` begins with.
+    ///
+    /// # Errors
+    ///
+    /// If it says nothing, has a number without a session or a session without a number, or
+    /// something that has no meaning yet: no writer writes that.
+    pub fn read(payload: &[u8]) -> Result<Request, Fault> {
+        let (record, _) = RequestRecord::read_from_prefix(payload).expect("the length was checked");
+        let request = record.request;
+        if !request.is_consistent() || record.reserved != [0; 2] || request.is_none() {
+            return Err(Fault::Field { name: "request", found: request.number });
+        }
+        Ok(request)
     }
 }
 
@@ -149,9 +189,7 @@ impl SegmentHeader {
         if header.version != FORMAT_VERSION {
             return Err(Fault::Version { expected: FORMAT_VERSION, found: header.version });
         }
-        let zeroed = SegmentHeader { checksum: 0, ..header };
-        let sum = crc32c::crc32c(zeroed.as_bytes());
-        let sum = crc32c::crc32c_append(sum, &block[size_of::<SegmentHeader>()..]);
+        let sum = header.sum(block);
         if sum != header.checksum {
             return Err(Fault::Checksum { expected: sum, found: header.checksum });
         }
@@ -162,6 +200,21 @@ impl SegmentHeader {
             return Err(Fault::Field { name: "keyed", found: header.is_keyed.into() });
         }
         Ok(header)
+    }
+
+    /// The version of the format that `block` states, if that is another one and the block is whole:
+    /// then it is no damage.
+    pub(super) fn other_version(block: &[u8]) -> Option<u32> {
+        let (header, _) = SegmentHeader::read_from_prefix(block).ok()?;
+        let is_other = header.magic == SEGMENT_MAGIC && header.version != FORMAT_VERSION;
+        (is_other && header.sum(block) == header.checksum).then_some(header.version)
+    }
+
+    /// The checksum that it should have, where it begins `block`.
+    fn sum(&self, block: &[u8]) -> u32 {
+        let zeroed = SegmentHeader { checksum: 0, ..*self };
+        let sum = crc32c::crc32c(zeroed.as_bytes());
+        crc32c::crc32c_append(sum, &block[size_of::<SegmentHeader>()..])
     }
 
     /// What the checksums of this segment's frames begin with.
@@ -235,10 +288,17 @@ impl FrameHeader {
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
         match self.kind().expect("the kind was checked") {
-            FrameKind::Batch => usize::from(self.count) * BODY_BYTES,
+            FrameKind::Batch => self.bodies_bytes(),
+            FrameKind::Request => REQUEST_BYTES + self.bodies_bytes(),
             FrameKind::Rules => size_of::<Rules>(),
             FrameKind::Mark | FrameKind::End => 0,
         }
+    }
+
+    /// Bytes of the bodies of its commands.
+    #[must_use]
+    pub fn bodies_bytes(&self) -> usize {
+        usize::from(self.count) * BODY_BYTES
     }
 
     /// The kind, if it is known.
@@ -306,7 +366,7 @@ impl FrameHeader {
         let Some(kind) = self.kind() else {
             return Err(Fault::Field { name: "kind", found: self.kind.into() });
         };
-        if kind == FrameKind::Batch {
+        if kind.has_commands() {
             if self.count == 0 || usize::from(self.count) > BATCH_COMMANDS_MAX {
                 return Err(Fault::Field { name: "count", found: self.count.into() });
             }

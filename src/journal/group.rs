@@ -17,11 +17,11 @@ use zerocopy::{FromBytes, FromZeros, IntoBytes};
 use super::buffer::Buffer;
 use super::format::{
     BLOCK_BYTES, BODY_BYTES, END_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind,
-    GROUP_BYTES_MAX, SEGMENT_HEADER_BYTES, frame_seed, sum_up,
+    GROUP_BYTES_MAX, REQUEST_BYTES, RequestRecord, SEGMENT_HEADER_BYTES, frame_seed, sum_up,
 };
 use super::place::Position;
 use super::seal::Key;
-use ringfence_types::{Command, Rules, Window};
+use ringfence_types::{Command, Request, Rules, Window};
 
 /// Commands that are copied before they are summed up: few enough to stay in the fastest cache, and
 /// as many bytes as the sum is fastest on.
@@ -116,20 +116,33 @@ impl GroupBuilder {
         });
     }
 
-    /// Puts a batch of commands behind the last frame.
-    pub fn put_batch<W>(&mut self, durable_sequence: u64, batch: &W)
+    /// Puts a batch of commands behind the last frame, and before them what it says of itself.
+    pub fn put_batch<W>(&mut self, durable_sequence: u64, batch: &W, request: &Request)
     where
         W: Window<Command> + ?Sized,
     {
+        let (kind, record_bytes) = match request.is_none() {
+            true => (FrameKind::Batch, 0),
+            false => (FrameKind::Request, REQUEST_BYTES),
+        };
         let (count, first) = (batch.len(), batch.at(0).header);
         let header = FrameHeader {
             first_timestamp: first.timestamp,
             count: count as u16,
             op: first.op,
-            ..self.frame(FrameKind::Batch, durable_sequence)
+            ..self.frame(kind, durable_sequence)
         };
         let seed = self.seed;
-        self.put(header, count * BODY_BYTES, |payload| copy_bodies(batch, payload, seed));
+        self.put(header, record_bytes + count * BODY_BYTES, |payload| {
+            let (record, bodies) = payload.split_at_mut(record_bytes);
+            let mut sum = seed;
+            if !record.is_empty() {
+                let said = RequestRecord { request: *request, reserved: [0; 2] };
+                record.copy_from_slice(said.as_bytes());
+                sum = crc32c::crc32c_append(sum, record);
+            }
+            copy_bodies(batch, bodies, sum)
+        });
         self.gathering.as_mut().expect("a frame was put").has_batches = true;
         self.position.last_sequence += count as u64;
         self.position.last_timestamp = first.timestamp + (count as u64 - 1);

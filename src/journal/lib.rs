@@ -62,6 +62,7 @@ mod start;
 mod storage;
 mod survey;
 mod threaded;
+mod trail;
 mod trim;
 mod uring;
 mod verdict;
@@ -97,6 +98,7 @@ pub use snapshot::{
 pub use standing::{check_snapshots, replay_place, require_key};
 pub use storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 pub use threaded::Threaded;
+pub use trail::{Step, Trail, first_kept_sequence};
 pub use uring::Uring;
 pub use waker::Waker;
 pub use wanted::{Wanted, rules_of_a_new_journal};

@@ -153,11 +153,11 @@ impl<F: Files> Reader<F> {
                 self.is_over = true;
                 return Ok(None);
             };
-            if kind == FrameKind::Batch && self.last_sequence() > self.limit {
+            if kind.has_commands() && self.last_sequence() > self.limit {
                 self.is_over = true;
                 return Ok(None);
             }
-            self.batches += u64::from(kind == FrameKind::Batch);
+            self.batches += u64::from(kind.has_commands());
             if kind != FrameKind::End {
                 break;
             }

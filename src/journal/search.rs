@@ -135,7 +135,7 @@ impl Search {
     /// Whether all that a header says can be in this journal.
     fn is_plausible(&self, header: &FrameHeader) -> bool {
         let target = &self.target;
-        let is_batch = header.kind() == Some(FrameKind::Batch);
+        let is_batch = header.kind().is_some_and(FrameKind::has_commands);
         let has_time = is_batch || header.kind() == Some(FrameKind::Mark);
         let end = header.offset().saturating_add(header.length_bytes() as u64);
         header.epoch >= target.epoch
@@ -160,7 +160,7 @@ impl Search {
 #[inline]
 fn may_be_kind(byte: u8) -> bool {
     let number = byte & !IS_ASYNC;
-    number.wrapping_sub(FrameKind::Rules as u8) <= FrameKind::End as u8 - FrameKind::Rules as u8
+    number.wrapping_sub(FrameKind::Rules as u8) <= FrameKind::Request as u8 - FrameKind::Rules as u8
 }
 
 #[cfg(test)]
@@ -247,7 +247,7 @@ mod tests {
             ("itself", TARGET, FrameHeader { durable_sequence: 1_501, ..good }, 7, 17, false),
             ("the last", TARGET, FrameHeader { first_sequence: latest, ..good }, 7, 17, true),
             ("too many", TARGET, FrameHeader { first_sequence: latest + 1, ..good }, 7, 17, false),
-            ("no kind", TARGET, FrameHeader { kind: 5, ..good }, 7, 17, false),
+            ("no kind", TARGET, FrameHeader { kind: 6, ..good }, 7, 17, false),
             ("no operation", TARGET, FrameHeader { op: 255, ..good }, 7, 17, false),
             ("no command", TARGET, FrameHeader { count: 0, ..good }, 7, 17, false),
             ("too short", TARGET, FrameHeader { count: 32, ..good }, 7, 17, false),

@@ -9,7 +9,7 @@
 use super::buffer::Buffer;
 use super::error::{Fault, JournalError};
 use super::files::{Access, Files, OpenFile};
-use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::format::{FORMAT_VERSION, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::seal::Key;
 use super::witness::WITNESS_NAME;
 
@@ -217,8 +217,13 @@ pub(super) fn read_header<F: Files>(
     let file = files.open(&segment_name(number), Access::Read)?;
     let mut block = Buffer::new(SEGMENT_HEADER_BYTES);
     let filled = file.read_at(0, block.bytes_mut())?;
+    let block = &block.bytes()[..filled];
+    if let Some(found) = SegmentHeader::other_version(block) {
+        let path = files.path(&segment_name(number));
+        return Err(JournalError::OtherFormat { path, found, program: FORMAT_VERSION });
+    }
     let refuse = |fault| damaged(files, number, 0, fault);
-    let header = SegmentHeader::read(&block.bytes()[..filled], number).map_err(refuse)?;
+    let header = SegmentHeader::read(block, number).map_err(refuse)?;
     expected.accept(&header).map_err(refuse)?;
     match key {
         // Whoever takes the seals away must not pass for a journal that never had any.

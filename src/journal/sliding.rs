@@ -9,6 +9,10 @@ use super::mapped::Mapped;
 /// Bytes that are read at once: several of the largest frames.
 const READ_BYTES: usize = 4 * GROUP_BYTES_MAX;
 
+/// Bytes that are read at once beside an engine that writes: what stands behind its last frame is
+/// old by the next time.
+const LIVE_READ_BYTES: usize = 128 * 1024;
+
 /// Shows parts of a file, reading ahead in whole blocks.
 pub(super) struct Sliding<F: OpenFile> {
     file: F,
@@ -23,6 +27,12 @@ impl<F: OpenFile> Sliding<F> {
     /// For a pass through the whole file.
     pub fn new(file: F) -> Sliding<F> {
         Sliding { file, mapped: None, buffer: Buffer::new(READ_BYTES), start: 0, filled: 0 }
+    }
+
+    /// Reads ahead no further than is of use beside an engine that writes.
+    pub fn read_ahead_little(&mut self) {
+        self.buffer = Buffer::new(LIVE_READ_BYTES);
+        self.forget();
     }
 
     /// Goes on with another file.
@@ -43,10 +53,6 @@ impl<F: OpenFile> Sliding<F> {
     }
 
     /// The `count` bytes at `offset`, fewer where the file ends.
-    ///
-    /// # Panics
-    ///
-    /// If so many do not fit the window.
     pub fn bytes(&mut self, offset: u64, count: usize) -> Result<&[u8], JournalError> {
         if let Some(mapped) = &self.mapped {
             let from = usize::try_from(offset).unwrap_or(usize::MAX).min(mapped.len());
@@ -57,8 +63,10 @@ impl<F: OpenFile> Sliding<F> {
         if offset < self.start || offset + count as u64 > end {
             let start = offset - offset % BLOCK_BYTES as u64;
             let needed = (offset - start) as usize + count;
-            assert!(needed <= self.buffer.bytes().len(), "{count} bytes do not fit the window");
             self.filled = 0;
+            if needed > self.buffer.bytes().len() {
+                self.buffer = Buffer::new(needed.next_multiple_of(BLOCK_BYTES));
+            }
             self.filled = self.file.read_at(start, self.buffer.bytes_mut())?;
             self.start = start;
         }

@@ -18,6 +18,8 @@ pub(super) enum Start<'a> {
     /// With the first segment that is there, if a snapshot covers those before it: what stands
     /// before its first frame is taken on trust.
     FirstKept,
+    /// With this segment, which is there: what stands before its first frame is taken on trust.
+    Segment(u32),
 }
 
 /// The headers of the segments that a pass from `start` goes through.
@@ -36,6 +38,7 @@ pub(super) fn headers<F: Files>(
             (1, Expected::default())
         }
         Start::FirstKept => (first_kept, Expected::default()),
+        Start::Segment(number) => (number, Expected::default()),
     };
     read_headers(files, &numbers, first, expected, key, check)
 }

@@ -20,6 +20,10 @@ pub struct Wanted {
     pub orders: Option<u64>,
     /// How long ids are remembered, in nanoseconds; 0: for ever.
     pub retention_ns: Option<u64>,
+    /// Most sessions with a name.
+    pub sessions: Option<u64>,
+    /// How long a session may be silent before it gives its place to a new one, in nanoseconds.
+    pub session_retention_ns: Option<u64>,
     /// Capacities for which no command was taken in yet are taken back: what is left open is as at
     /// the last command.
     pub withdraws_capacities: bool,
@@ -45,24 +49,27 @@ fn new_rules(wanted: &Wanted, key: &[u8; 16]) -> Rules {
     let (low, high) = key.split_at(8);
     let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
     let mut rules = Rules::new(Capacities::default(), [word(low), word(high)]);
-    for (_, capacity, wanted) in tables(&mut rules.capacities, wanted) {
+    for (_, capacity, wanted) in tables(&mut rules, wanted) {
         *capacity = wanted.unwrap_or(*capacity);
     }
     rules.retention_ns = wanted.retention_ns.unwrap_or(0);
+    rules.session_retention_ns = wanted.session_retention_ns.unwrap_or(rules.session_retention_ns);
     rules
 }
 
 /// Each table's option, its capacity, and what the start asks for.
 fn tables<'a>(
-    capacities: &'a mut Capacities,
+    rules: &'a mut Rules,
     wanted: &Wanted,
-) -> [(&'static str, &'a mut u64, Option<u64>); 5] {
+) -> [(&'static str, &'a mut u64, Option<u64>); 6] {
+    let capacities = &mut rules.capacities;
     [
         ("--accounts", &mut capacities.accounts, wanted.accounts),
         ("--transfers", &mut capacities.transfers, wanted.transfers),
         ("--policies", &mut capacities.policies, wanted.policies),
         ("--markets", &mut capacities.markets, wanted.markets),
         ("--orders", &mut capacities.orders, wanted.orders),
+        ("--sessions", &mut rules.sessions, wanted.sessions),
     ]
 }
 
@@ -81,21 +88,18 @@ pub(super) fn wanted_rules<F: Files>(
         None => return Ok(new_rules(wanted, &files.draw_id())),
     };
     if wanted.withdraws_capacities {
-        let smallest = Capacities { accounts: 1, transfers: 1, policies: 1, markets: 1, orders: 1 };
-        let least = used.map_or(smallest, |used| used.capacities);
-        let left_open = used.map_or(Capacities::default(), |used| used.capacities);
-        rules.capacities = least;
-        let mut open = left_open;
+        let mut open = used.copied().unwrap_or(Rules::new(Capacities::default(), rules.hash_key));
         for ((_, capacity, asked), (_, open, _)) in
-            tables(&mut rules.capacities, wanted).into_iter().zip(tables(&mut open, wanted))
+            tables(&mut rules, wanted).into_iter().zip(tables(&mut open, wanted))
         {
             // What is asked for is compared with the least below.
-            if asked.is_none() {
-                *capacity = *open;
-            }
+            *capacity = match (asked, used) {
+                (Some(_), None) => 1,
+                _ => *open,
+            };
         }
     }
-    for (name, capacity, wanted) in tables(&mut rules.capacities, wanted) {
+    for (name, capacity, wanted) in tables(&mut rules, wanted) {
         let wanted = wanted.unwrap_or(*capacity);
         if wanted < *capacity {
             let journaled = *capacity;
@@ -109,6 +113,9 @@ pub(super) fn wanted_rules<F: Files>(
         return Err(JournalError::ShorterRetention { path, wanted: retention_ns, journaled });
     }
     rules.retention_ns = retention_ns;
+    // May be shorter without being asked twice: a client whose session was given up is told so when
+    // it resumes, where a repeated id that was forgotten would be executed again in silence.
+    rules.session_retention_ns = wanted.session_retention_ns.unwrap_or(rules.session_retention_ns);
     Ok(rules)
 }
 

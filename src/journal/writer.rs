@@ -21,14 +21,16 @@ use std::os::fd::BorrowedFd;
 use super::buffer::{Buffer, HUGE_PAGE_BYTES};
 use super::error::JournalError;
 use super::flights::{Flights, IN_FLIGHT_MAX, Sync, Syncs};
-use super::format::{BODY_BYTES, FRAME_HEADER_BYTES, GROUP_BYTES_MAX, SegmentHeader};
+use super::format::{
+    BODY_BYTES, FRAME_HEADER_BYTES, GROUP_BYTES_MAX, REQUEST_BYTES, SegmentHeader,
+};
 use super::group::{GroupBuilder, Room};
 use super::next_segment::NextSegment;
 use super::options::{Durability, Options, check_segment_bytes};
 use super::place::Position;
 use super::reach::{Point, Reach};
 use super::storage::{Completion, Operation, Storage};
-use ringfence_types::{BATCH_COMMANDS_MAX, Command, Rules, Window};
+use ringfence_types::{BATCH_COMMANDS_MAX, Command, Request, Rules, Window};
 
 /// Buffers: one to fill, one that is ready, the others on their way.
 const BUFFERS: usize = 2 + IN_FLIGHT_MAX;
@@ -118,6 +120,27 @@ impl<S: Storage> Writer<S> {
     where
         W: Window<Command> + ?Sized,
     {
+        self.append_request(first_sequence, batch, &Request::NONE)
+    }
+
+    /// As [`Writer::append`], for a batch that says something of itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::append`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Writer::append`], and if the request is not [consistent](Request::is_consistent).
+    pub fn append_request<W>(
+        &mut self,
+        first_sequence: u64,
+        batch: &W,
+        request: &Request,
+    ) -> Result<bool, JournalError>
+    where
+        W: Window<Command> + ?Sized,
+    {
         self.check()?;
         let count = batch.len();
         assert!((1..=BATCH_COMMANDS_MAX).contains(&count), "a batch of {count} commands");
@@ -128,11 +151,13 @@ impl<S: Storage> Writer<S> {
         );
         let first_timestamp = batch.at(0).header.timestamp;
         assert!(first_timestamp > self.builder.position().last_timestamp, "time only goes forward");
-        if !self.make_room(FRAME_HEADER_BYTES + count * BODY_BYTES) {
+        assert!(request.is_consistent(), "no reader takes {request:?}");
+        let record_bytes = if request.is_none() { 0 } else { REQUEST_BYTES };
+        if !self.make_room(FRAME_HEADER_BYTES + record_bytes + count * BODY_BYTES) {
             return Ok(false);
         }
 
-        self.builder.put_batch(self.reach.durable_sequence(), batch);
+        self.builder.put_batch(self.reach.durable_sequence(), batch, request);
         Ok(true)
     }
 

@@ -41,6 +41,8 @@ pub struct Exported {
     /// After these sequences the exported commands were taken in under other capacities or another
     /// retention than before: outcomes may depend on that.
     pub rules_changed_after: Vec<u64>,
+    /// Batches that had a session with a name, or a tag: neither is exported.
+    pub requests: u64,
     /// What was proved of the journal's seals.
     pub seals: Seals,
     /// What stands behind the journal's end and was never acknowledged.
@@ -109,17 +111,20 @@ pub fn export(
     let mut form = if wish.as_imports { Form::imports() } else { Form::Commands(None) };
     let (mut used, mut next) = (None::<Rules>, None::<Rules>);
     let mut rules_changed_after = Vec::new();
+    let mut requests = 0;
     // Sequence and timestamp of the last command seen.
     let mut last: Option<(u64, u64)> = None;
     let mut lines = Vec::new();
     while let Some(entry) = reader.next_entry()? {
         form.follow(&entry)?;
-        let (first_sequence, commands) = match entry {
+        let (request, first_sequence, commands) = match entry {
             Entry::Rules(rules) => {
                 next = Some(rules);
                 continue;
             }
-            Entry::Batch { first_sequence, commands, .. } => (first_sequence, commands),
+            Entry::Batch { request, first_sequence, commands, .. } => {
+                (request, first_sequence, commands)
+            }
             Entry::Mark { .. } => continue,
         };
         let batch = Batch { first_sequence, commands };
@@ -137,6 +142,7 @@ pub fn export(
                 rules_changed_after.push(first_sequence - 1);
             }
             used = next;
+            requests += u64::from(!request.is_none());
         } else if batch.last_sequence() > wish.after {
             let (after, last_sequence) = (wish.after, batch.last_sequence());
             return Err(ExportError::WithinBatch { after, first_sequence, last_sequence });
@@ -151,7 +157,7 @@ pub fn export(
         return Err(ExportError::EndsBefore { last_sequence });
     }
     let (seals, tail) = (reader.seals(), reader.tail().cloned());
-    Ok(Exported { last_sequence, rules: used, rules_changed_after, seals, tail })
+    Ok(Exported { last_sequence, rules: used, rules_changed_after, requests, seals, tail })
 }
 
 /// Whether outcomes can depend on which of the two holds.

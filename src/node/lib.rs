@@ -17,6 +17,7 @@
 //! | [`replay`] | journal to engine, without a ring |
 //! | [`export`] | a journal as an input for `apply` |
 //! | [`snapshot`] | snapshots, made beside a running engine |
+//! | [`follow`] | what happened, from any outcome on, read beside a running engine |
 //!
 //! # Invariants
 //!
@@ -25,9 +26,9 @@
 
 mod error;
 pub mod export;
+pub mod follow;
 pub mod gateway;
 mod gauge;
-mod log_range;
 mod memory;
 mod node;
 pub mod notice;
@@ -43,9 +44,8 @@ pub mod snapshot;
 
 pub use error::NodeError;
 pub use gauge::Gauge;
-pub use log_range::LogRange;
 pub use memory::Memory;
-pub use node::{Closed, Node, Ran};
+pub use node::{Closed, History, Node, Ran};
 pub use options::{Message, Options, Report};
 pub use poller::{Poller, Ready};
 pub use rebuild::{Rebuilt, rebuild_outcome_log};

@@ -2,7 +2,6 @@
 
 use crate::gateway::InputThread;
 use crate::pipeline::Settings;
-use crate::publish;
 
 /// The memory of a node, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,16 +15,16 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Of an engine whose tables take `tables` bytes, in a pipeline with these settings.
+    /// Of an engine whose tables take `tables` bytes, in a pipeline with these settings, with an outcome log
+    /// whose frames take `log_bytes` bytes.
     pub(crate) fn new(
         tables: u64,
         settings: &Settings,
         is_journaled: bool,
-        is_logged: bool,
+        log_bytes: u64,
     ) -> Memory {
         let journal = if is_journaled { ringfence_journal::WRITER_BYTES } else { 0 };
-        let log = if is_logged { publish::frames_bytes(settings.event_slots) } else { 0 };
-        let buffers = journal + log + InputThread::BUFFERS_BYTES;
+        let buffers = journal + log_bytes + InputThread::BUFFERS_BYTES;
         Memory { tables, lanes: settings.lanes_bytes(), buffers }
     }
 }

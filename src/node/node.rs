@@ -1,14 +1,13 @@
 //! One engine from open to close.
 
 use crate::gateway::{Clock, Source};
-use crate::log_range::Front;
 use crate::memory::Memory;
 use crate::options::{Message, Options, Report};
 use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Wait};
-use crate::publish::{Logged, Sink};
-use crate::recover::KeptLog;
-use crate::{LogRange, NodeError, recover};
+use crate::publish::{self, Front, LogGauges, Logged, Sink};
+use crate::{NodeError, recover};
 use ringfence_engine::Engine;
+use ringfence_journal::outcomes::Log;
 use ringfence_journal::{DataDir, Disk, rules_of_a_new_journal};
 use ringfence_ring::WaitStrategy;
 use ringfence_types::OutcomeCounts;
@@ -20,11 +19,23 @@ pub struct Node {
     last_sequence: u64,
     last_timestamp: u64,
     /// The outcome log, with an outcome for every command so far.
-    log: Option<KeptLog>,
+    log: Option<Log>,
+    gauges: LogGauges,
+    /// Identity of the journal and its epoch; zeros where there is none.
+    history: History,
     /// Holds the lock of the data directory.
     dir: Option<DataDir>,
     settings: Settings,
     report: Report,
+}
+
+/// Which history an engine has: sequences mean the same only within one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct History {
+    /// Identity of the journal, drawn once; zeros where nothing is kept.
+    pub journal_id: [u8; 16],
+    /// How many repairs gave up commands that had been acknowledged.
+    pub epoch: u16,
 }
 
 /// What a run leaves behind.
@@ -58,6 +69,7 @@ impl Node {
     /// [`NodeError`]; nothing that was acknowledged is lost by it.
     pub fn open(options: Options) -> Result<Node, NodeError> {
         let Options { wanted, durability, cores, mut report, .. } = options;
+        let mut history = History::default();
         let mut placement = Placement::resolve(&cores).map_err(NodeError::Cores)?;
         let (engine, journal, log, dir, last);
         if let Some(path) = &options.data_dir {
@@ -78,6 +90,7 @@ impl Node {
                 placement.bring_journal_near(|| opened.durable_write_ns().ok());
             }
             last = (kept.recovered.last_sequence, kept.recovered.last_timestamp);
+            history = History { journal_id: position.journal_id, epoch: position.epoch };
             (engine, log, dir) = (kept.engine, kept.log, Some(opened));
         } else {
             if options.outcome_log {
@@ -96,7 +109,21 @@ impl Node {
         let settings = Settings { ring_slots, event_slots, wait, placement, stop };
         check_memory(settings.lanes_bytes())?;
         let (last_sequence, last_timestamp) = last;
-        Ok(Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, report })
+        let gauges = LogGauges::new();
+        gauges.logged.set(last_sequence);
+        gauges.first.set(log.as_ref().map_or(0, Log::first_sequence));
+        Ok(Node {
+            engine,
+            journal,
+            last_sequence,
+            last_timestamp,
+            log,
+            gauges,
+            history,
+            dir,
+            settings,
+            report,
+        })
     }
 
     /// Runs all that `source` has through the pipeline, and returns once every outcome has been
@@ -115,8 +142,8 @@ impl Node {
         S: Source,
         K: Sink<Notice = S::Notice>,
     {
-        let Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, mut report } =
-            self;
+        let Node { engine, journal, last_sequence, last_timestamp, log, .. } = self;
+        let Node { gauges, history, dir, settings, mut report, .. } = self;
         let published = |sequence: u64| Message::Published(sequence.saturating_sub(last_sequence));
         let (finished, log) = match log {
             None => {
@@ -124,26 +151,36 @@ impl Node {
                 let tick = |sequence| report(published(sequence));
                 (pipeline::run(parts, &settings, tick)?, None)
             }
-            Some(KeptLog { log, range }) => {
-                let mut front = Front::new(range.clone());
+            Some(log) => {
+                let mut front = Front::new(gauges.clone());
                 let tick = |sequence| {
                     report(published(sequence));
                     front.look().into_iter().for_each(|note| report(Message::Note(note)));
                 };
-                let sink = Logged::new(sink, log, range.clone(), settings.event_slots);
-                let sink = sink.map_err(NodeError::Thread)?;
+                let logged = Logged::new(sink, log, gauges.clone(), settings.event_slots);
+                let sink = logged.map_err(NodeError::Thread)?;
                 let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
                 let finished = pipeline::run(parts, &settings, tick)?;
                 let (finished, log) = finished.split_sink(Logged::finish);
                 front.look().into_iter().for_each(|note| report(Message::Note(note)));
                 let log = log.map_err(|error| NodeError::OutcomeLog(Box::new(error)))?;
-                (finished, Some(KeptLog { log, range }))
+                (finished, Some(log))
             }
         };
         let Finished { engine, source, sink, journal, last_sequence, last_timestamp, counts } =
             finished;
-        let node =
-            Node { engine, journal, last_sequence, last_timestamp, log, dir, settings, report };
+        let node = Node {
+            engine,
+            journal,
+            last_sequence,
+            last_timestamp,
+            log,
+            gauges,
+            history,
+            dir,
+            settings,
+            report,
+        };
         Ok(Ran { node, source, sink, counts })
     }
 
@@ -189,16 +226,22 @@ impl Node {
         self.last_timestamp.saturating_sub(clock.read_ns())
     }
 
+    /// Which history it has.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.history
+    }
+
+    /// Whether it keeps an outcome log, and what is told and asked about that while it runs.
+    #[must_use]
+    pub fn outcome_log(&self) -> Option<LogGauges> {
+        self.log.as_ref().map(|_| self.gauges.clone())
+    }
+
     /// The data directory, if there is one.
     #[must_use]
     pub fn data_dir(&self) -> Option<&DataDir> {
         self.dir.as_ref()
-    }
-
-    /// What the outcome log holds, if there is one.
-    #[must_use]
-    pub fn outcome_log(&self) -> Option<&LogRange> {
-        self.log.as_ref().map(|log| &log.range)
     }
 
     /// Which stage runs on which thread and core.
@@ -216,8 +259,12 @@ impl Node {
     /// How much memory it takes.
     #[must_use]
     pub fn memory(&self) -> Memory {
-        let (is_journaled, is_logged) = (self.journal.is_some(), self.log.is_some());
-        Memory::new(self.engine.memory_bytes(), &self.settings, is_journaled, is_logged)
+        let log_bytes = match &self.log {
+            Some(_) => publish::frames_bytes(self.settings.event_slots),
+            None => 0,
+        };
+        let tables = self.engine.memory_bytes();
+        Memory::new(tables, &self.settings, self.journal.is_some(), log_bytes)
     }
 }
 

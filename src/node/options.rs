@@ -66,7 +66,7 @@ impl Default for Options {
             journal_key: None,
             journal_io: None,
             outcome_log: false,
-            outcome_log_keep: None,
+            outcome_log_keep: Some(Keep::DEFAULT),
             ring_slots: 64 * 1024,
             event_slots: 16 * 1024,
             cores: Cores::Auto,

@@ -24,6 +24,8 @@ pub struct Ready {
     pub token: Token,
     /// There is something to read, or the peer has ended it.
     pub readable: bool,
+    /// The peer will send nothing more, or the connection has failed.
+    pub closed: bool,
     /// There is room to write.
     pub writable: bool,
 }
@@ -95,6 +97,7 @@ impl Inner {
         ready.extend(sockets.map(|event| Ready {
             token: event.token(),
             readable: event.is_readable() || event.is_read_closed() || event.is_error(),
+            closed: event.is_read_closed() || event.is_error(),
             writable: event.is_writable(),
         }));
     }

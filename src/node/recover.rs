@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::options::{Message, Report};
 use crate::pipeline::{Journal, LateBell};
 use crate::replay::{self, Remake, ReplayError, Replayer};
-use crate::{LogRange, NodeError, outcome_log};
+use crate::{NodeError, outcome_log};
 use ringfence_engine::Engine;
 use ringfence_journal::outcomes::{Keep, Log};
 use ringfence_journal::{
@@ -19,13 +19,7 @@ pub(crate) struct Kept {
     pub(crate) engine: Engine,
     pub(crate) recovered: Recovered,
     /// The outcome log, with an outcome for every command so far.
-    pub(crate) log: Option<KeptLog>,
-}
-
-/// An outcome log, and what other threads see of it.
-pub(crate) struct KeptLog {
-    pub(crate) log: Log,
-    pub(crate) range: LogRange,
+    pub(crate) log: Option<Log>,
 }
 
 /// Opens a directory to write, and says so if something faster is missing.
@@ -101,10 +95,6 @@ pub(crate) fn recover(
     for note in &recovered.notes {
         report(Message::Note(note.clone()));
     }
-    let log = log.map(|log| {
-        let range = LogRange::new(log.first_sequence(), log.last_sequence());
-        KeptLog { log, range }
-    });
     Ok(Kept { engine, recovered, log })
 }
 

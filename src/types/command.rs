@@ -29,8 +29,9 @@ pub struct Header {
     pub batch_index: u16,
     /// An [`Op`], by its number; the same for the whole batch.
     pub op: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// 1 where the batch says something of itself: its session, number and tag travel beside the
+    /// commands. Decides nothing and is not journaled here.
+    pub has_request: u8,
 }
 
 /// The 128 bytes that a client sends; what they mean depends on the operation.

@@ -75,6 +75,8 @@ sections! {
     SettledOrders = 18 "settled orders",
     /// What settle holds besides: one record.
     Settle = 24 "settle",
+    /// Sessions with a name, in the order of their last requests.
+    Sessions = 25 "sessions",
 }
 
 impl fmt::Display for Section {

@@ -53,7 +53,7 @@ pub use queues::{
     QueueBody, QueueStatus, RequeueTransfer, ResolveQueues, SettledBy, TransferEvent,
 };
 pub use records::{AMOUNT_MAX, Account, Transfer};
-pub use request::Request;
+pub use request::{Origin, Request, SessionRecord};
 pub use rules::{Capacities, RULES_VERSION, Rules};
 pub use status::Status;
 pub use time::{NANOSECONDS_PER_SECOND, SECONDS_PER_DAY, TIMESTAMP_MAX, stamp_batch};

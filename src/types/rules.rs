@@ -2,6 +2,8 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::NANOSECONDS_PER_SECOND;
+
 /// The version of the rules that this program applies. A change of any outcome is a new version.
 pub const RULES_VERSION: u32 = 2;
 
@@ -33,6 +35,11 @@ impl Default for Capacities {
     }
 }
 
+/// Sessions with a name that an engine remembers unless it is told another number.
+const SESSIONS_DEFAULT: u64 = 1024;
+/// How long a session may be silent unless it is told otherwise: seven days, in nanoseconds.
+const SESSION_RETENTION_DEFAULT_NS: u64 = 7 * 86_400 * NANOSECONDS_PER_SECOND;
+
 /// What decides outcomes besides the commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
@@ -48,8 +55,13 @@ pub struct Rules {
     pub version: u32,
     /// Zero.
     pub reserved: u32,
+    /// Most sessions with a name.
+    pub sessions: u64,
+    /// How long a session may be silent, in nanoseconds, before it gives its place to a new one
+    /// when the table is full.
+    pub session_retention_ns: u64,
     /// Zero.
-    pub reserved_more: [u64; 7],
+    pub reserved_more: [u64; 5],
 }
 
 const _: () = assert!(size_of::<Rules>() == 128);
@@ -64,7 +76,9 @@ impl Rules {
             retention_ns: 0,
             version: RULES_VERSION,
             reserved: 0,
-            reserved_more: [0; 7],
+            sessions: SESSIONS_DEFAULT,
+            session_retention_ns: SESSION_RETENTION_DEFAULT_NS,
+            reserved_more: [0; 5],
         }
     }
 }

@@ -41,9 +41,7 @@ fn a_tail_cut_at_any_byte_leaves_the_batches_before_it() {
     // One group of three frames.
     let start = recovered.position.offset as usize;
     for length in [1, 1, 2] {
-        let first = contents.last_sequence() + 1;
-        let batch = contents.make_batch(length).to_vec();
-        assert!(writer.append(first, &batch[..]).unwrap());
+        append_at_once(&mut writer, &mut contents, length);
     }
     while writer.poll().unwrap() < 4 {
         writer.wait();
@@ -56,22 +54,24 @@ fn a_tail_cut_at_any_byte_leaves_the_batches_before_it() {
     let ends = [0..192, 192..384, 384..4096].map(|frame: Range<usize>| {
         frame.start + group[frame].iter().rposition(|&byte| byte != 0).unwrap() + 1
     });
-    for cut in (0..700).chain([4094, 4095, 4096]) {
+    for cut in (0..800).chain([4094, 4095, 4096]) {
         let disk = disk.copy();
         disk.damage("0000000001.journal", |bytes| bytes[start + cut..].fill(0));
         let (recovered, found) = recover_from(&disk, &OPTIONS).unwrap();
         let whole = ends.iter().filter(|&&end| end <= cut).count();
         assert!(found.batches == contents.batches[..whole], "cut at {cut}");
+        // The last one says something of itself: both are there, or neither.
+        let requests = &contents.requests[..usize::from(whole == 3)];
+        assert_eq!(found.requests, requests, "cut at {cut}");
 
         // And the journal goes on from there.
         let mut again = found.clone();
         let mut writer = writer_on(&disk, &recovered, OPTIONS, 2).unwrap();
-        let first = again.last_sequence() + 1;
-        let batch = again.make_batch(3).to_vec();
-        assert!(writer.append(first, &batch[..]).unwrap());
+        append_at_once(&mut writer, &mut again, 3);
         writer.close().unwrap();
         let (recovered, after) = recover_from(&disk, &OPTIONS).unwrap();
         assert!(after.batches == again.batches, "cut at {cut}");
+        assert_eq!(after.requests, again.requests, "cut at {cut}");
         assert_eq!(recovered.notes, [""; 0], "cut at {cut}");
     }
 }
@@ -82,9 +82,7 @@ fn every_byte_up_to_the_end_is_under_a_checksum() {
     let (recovered, mut contents) = recover_from(&disk, &OPTIONS).unwrap();
     let mut writer = writer_on(&disk, &recovered, OPTIONS, 1).unwrap();
     for length in [1, 2, 5] {
-        let first = contents.last_sequence() + 1;
-        let batch = contents.make_batch(length).to_vec();
-        assert!(writer.append(first, &batch[..]).unwrap());
+        append_at_once(&mut writer, &mut contents, length);
     }
     writer.close().unwrap();
     let name = "0000000001.journal";
@@ -93,6 +91,8 @@ fn every_byte_up_to_the_end_is_under_a_checksum() {
     let frames = forge::frames(&bytes);
     let last = frames.last().unwrap().clone();
     assert_eq!(frames.len(), 5, "rules, three batches and a closing frame");
+    let kinds: Vec<u8> = frames.iter().map(|frame| bytes[frame.start + 47]).collect();
+    assert_eq!(kinds, [1, 2, 2, 5, 3], "both kinds of batches");
 
     let (mut damaged, mut tails) = (0, 0);
     for at in 0..last.end {
@@ -148,12 +148,7 @@ fn a_repair_that_is_interrupted_says_the_same_when_it_is_begun_again() {
     let (recovered, mut contents) = recover_from(&disk, &OPTIONS).unwrap();
     let mut writer = writer_on(&disk, &recovered, OPTIONS, 1).unwrap();
     for length in [10, 8192, 8192, 8192, 8192, 5] {
-        let first = contents.last_sequence() + 1;
-        let batch = contents.make_batch(length).to_vec();
-        while !writer.append(first, &batch[..]).unwrap() {
-            writer.poll().unwrap();
-            writer.wait();
-        }
+        append(&mut writer, &mut contents, length);
     }
     writer.close().unwrap();
     let acknowledged = contents.last_sequence();
@@ -207,9 +202,7 @@ fn what_an_earlier_epoch_called_durable_proves_nothing_beyond_the_cut() {
     let (recovered, mut contents) = recover_from(&disk, &OPTIONS).unwrap();
     let mut writer = writer_on(&disk, &recovered, OPTIONS, 1).unwrap();
     for length in [10, 20, 30, 40] {
-        let first = contents.last_sequence() + 1;
-        let batch = contents.make_batch(length).to_vec();
-        assert!(writer.append(first, &batch[..]).unwrap());
+        append_at_once(&mut writer, &mut contents, length);
         while writer.poll().unwrap() < contents.last_sequence() {
             writer.wait();
         }
@@ -239,8 +232,7 @@ fn what_an_earlier_epoch_called_durable_proves_nothing_beyond_the_cut() {
     // A second repair begins a third epoch, where the journal goes on under the second one.
     let mut contents = found;
     let mut writer = writer_on(&disk, &recovered, OPTIONS, 2).unwrap();
-    let batch = contents.make_batch(5).to_vec();
-    assert!(writer.append(31, &batch[..]).unwrap());
+    append_at_once(&mut writer, &mut contents, 5);
     writer.close().unwrap();
     let bytes = content(&disk, name);
     let last = forge::frames(&bytes).pop().unwrap().start;

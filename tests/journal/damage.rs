@@ -85,7 +85,9 @@ fn a_flipped_byte_below_the_durable_mark_is_named_with_its_frame() {
         }
     }
     assert_eq!(checked, 105);
-    assert_eq!(read(path).unwrap().batches, contents.batches);
+    let read = read(path).unwrap();
+    assert_eq!(read.batches, contents.batches);
+    assert_eq!((read.requests.len(), &read.requests), (1, &contents.requests));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! A second pair of eyes on the format: reads and seals journals by `docs/journal.md` alone, byte
-//! by byte, without the program's own types. With it a test can be the one who rewrites history.
+//! by byte. With it a test can be the one who rewrites history.
 
 use std::ops::Range;
+
+use ringfence::types::Request;
 
 /// Bytes of a segment's header, and the multiple that groups are padded to.
 pub const BLOCK: usize = 4096;
@@ -32,13 +34,19 @@ pub fn frames(segment: &[u8]) -> Vec<Range<usize>> {
     frames
 }
 
+/// Makes the checksum of a segment's header true again, and returns it.
+pub fn make_header_sum_true(segment: &mut [u8]) -> u32 {
+    put_u32(segment, 12, 0);
+    let sum = crc32c::crc32c(&segment[..BLOCK]);
+    put_u32(segment, 12, sum);
+    sum
+}
+
 /// Makes every checksum of a journal true again, after whatever was done to its bytes.
 pub fn make_sums_true(segments: &mut [Vec<u8>]) {
     let mut previous = None;
     for segment in segments {
-        put_u32(segment, 12, 0);
-        let sum = crc32c::crc32c(&segment[..BLOCK]);
-        put_u32(segment, 12, sum);
+        let sum = make_header_sum_true(segment);
         let seed = seed(segment);
         for frame in frames(segment) {
             let frame = &mut segment[frame];
@@ -85,4 +93,20 @@ pub fn first_false_seal(segments: &[Vec<u8>], secret: &[u8]) -> Option<(usize, u
         }
     }
     None
+}
+
+/// What the batches of a journal say of themselves, with the sequence of their first command.
+pub fn requests(segments: &[Vec<u8>]) -> Vec<(u64, Request)> {
+    let mut requests = Vec::new();
+    for segment in segments {
+        for frame in frames(segment).into_iter().map(|frame| &segment[frame]) {
+            if frame[47] & 0x7f == 5 {
+                let u64_at = |at| u64::from_le_bytes(frame[at..at + 8].try_into().unwrap());
+                let u128_at = |at| u128::from_le_bytes(frame[at..at + 16].try_into().unwrap());
+                let (session, tag, number) = (u128_at(64), u128_at(80), u64_at(96));
+                requests.push((u64_at(8), Request { session, tag, number, reserved: 0 }));
+            }
+        }
+    }
+    requests
 }

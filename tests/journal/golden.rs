@@ -11,7 +11,7 @@ use ringfence::journal::{
 use ringfence::types::{Capacities, Rules};
 
 fn golden_path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/journal-2.bin")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/journal-3.bin")
 }
 
 /// Writes the journal of `docs/journal.md`'s example, and returns what it holds.
@@ -33,6 +33,8 @@ fn write_example(path: &Path) -> Contents {
         let first = contents.last_sequence() + 1;
         assert!(writer.append(first, contents.make_batch(length)).unwrap());
     }
+    append(&mut writer, &mut contents, 2);
+    assert_eq!(contents.requests.len(), 1);
     writer.close().unwrap();
     contents
 }
@@ -64,7 +66,7 @@ fn the_golden_file_is_still_read() {
     fs::remove_file(folder.path().join("0000000002.journal")).unwrap();
     fs::write(folder.path().join("0000000001.journal"), golden).unwrap();
     let (_dir, recovered, found, _writer) = open(folder.path()).unwrap();
-    contents.marks.push(3);
+    contents.marks.push(5);
     assert_eq!(found, contents);
     assert_eq!(recovered.rules.hash_key, [7, 8]);
     assert_eq!(recovered.notes, [""; 0]);

@@ -71,6 +71,8 @@ fn the_seals_are_those_that_the_documentation_describes() {
     let contents = write_keyed(folder.path());
     let segments = segments_of(folder.path());
     assert!(segments.len() >= 3);
+    assert_eq!(forge::requests(&segments), contents.requests);
+    assert_eq!(contents.requests.len(), 2);
     assert_eq!(forge::first_false_seal(&segments, SECRET), None);
     assert_eq!(forge::first_false_seal(&segments, b"another"), Some((0, 0)));
 
@@ -133,8 +135,18 @@ fn history_that_was_rewritten_with_true_checksums_is_found_with_the_key_alone() 
     let (last_number, last) =
         (0..good.len()).rev().find_map(|number| Some((number, all(number).pop()?))).unwrap();
 
+    let of_request = good.iter().enumerate().find_map(|(number, segment)| {
+        let mut frames = forge::frames(segment).into_iter();
+        frames.find(|frame| segment[frame.start + 47] == 5).map(|frame| (number, frame.start))
+    });
+    let (request_number, request) = of_request.unwrap();
     type Rewrite<'a> = (&'a str, (usize, usize), Box<dyn Fn(&mut Vec<Vec<u8>>) + 'a>);
-    let rewrites: [Rewrite<'_>; 7] = [
+    let rewrites: [Rewrite<'_>; 8] = [
+        (
+            "a batch is given to another session",
+            (request_number, request),
+            Box::new(|segments| segments[request_number][request + 64] ^= 1),
+        ),
         (
             "an amount is raised",
             (0, second.start),

@@ -21,10 +21,12 @@ fn what_was_written_is_read_and_recovered() {
 
         let read = read(&path).unwrap();
         assert_eq!(read.batches, contents.batches, "{durability:?}");
+        assert_eq!((read.requests.len(), &read.requests), (4, &contents.requests));
         assert_eq!(read.rules, [recovered.rules]);
         assert_eq!(read.marks.last(), Some(&contents.last_sequence()));
         let (_dir, again, recovered_contents, _writer) = open(&path).unwrap();
         assert_eq!(recovered_contents.batches, contents.batches);
+        assert_eq!(recovered_contents.requests, contents.requests);
         assert_eq!(again.rules, recovered.rules);
         assert_eq!(again.last_sequence, contents.last_sequence());
         assert_eq!(again.notes, [""; 0]);

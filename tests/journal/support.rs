@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ringfence::journal::{
-    Backend, DataDir, Disk, Durability, Entry, JournalError, Options, Reader, Recovered, Waker,
-    Wanted, Writer, recover,
+    Backend, DataDir, Disk, Durability, Entry, JournalError, Options, Reader, Recovered, Storage,
+    Waker, Wanted, Writer, recover,
 };
-use ringfence::types::{Command, Rules, Transfer, stamp_batch};
+use ringfence::types::{Command, Request, Rules, Transfer, stamp_batch};
 
 /// Small segments, so that every test has several.
 pub const OPTIONS: Options =
@@ -19,13 +19,18 @@ pub struct Contents {
     pub rules: Vec<Rules>,
     pub batches: Vec<Vec<Command>>,
     pub marks: Vec<u64>,
+    /// What batches say of themselves, with the sequence of their first command.
+    pub requests: Vec<(u64, Request)>,
 }
 
 impl Contents {
     pub fn take_in(&mut self, entry: Entry<'_>) {
         match entry {
             Entry::Rules(rules) => self.rules.push(rules),
-            Entry::Batch { first_sequence, first_timestamp, commands } => {
+            Entry::Batch { request, first_sequence, first_timestamp, commands } => {
+                if !request.is_none() {
+                    self.requests.push((first_sequence, request));
+                }
                 assert_eq!(first_sequence, self.last_sequence() + 1);
                 assert_eq!(first_timestamp, commands[0].header.timestamp);
                 self.batches.push(commands.to_vec());
@@ -36,6 +41,18 @@ impl Contents {
 
     pub fn last_sequence(&self) -> u64 {
         self.batches.iter().map(|batch| batch.len() as u64).sum()
+    }
+
+    /// What the next batch says of itself: every third says something.
+    fn next_request(&mut self) -> Request {
+        if self.batches.len() % 3 != 2 {
+            return Request::NONE;
+        }
+        let first = self.last_sequence() + 1;
+        let (session, tag) = (1 << 127 | u128::from(first % 5), u128::MAX - u128::from(first));
+        let request = Request { session, tag, number: first, reserved: 0 };
+        self.requests.push((first, request));
+        request
     }
 
     fn last_timestamp(&self) -> u64 {
@@ -95,14 +112,22 @@ pub fn open_as(
 }
 
 /// Appends a batch, waiting for room.
-pub fn append(writer: &mut DiskWriter, contents: &mut Contents, length: usize) {
+pub fn append<S: Storage>(writer: &mut Writer<S>, contents: &mut Contents, length: usize) {
     let first = contents.last_sequence() + 1;
+    let request = contents.next_request();
     let batch = contents.make_batch(length);
-    while !writer.append(first, batch).unwrap() {
+    while !writer.append_request(first, batch, &request).unwrap() {
         writer.poll().unwrap();
         writer.wait();
     }
     writer.poll().unwrap();
+}
+
+/// Appends a batch for which there is room, and does not have it written yet.
+pub fn append_at_once<S: Storage>(writer: &mut Writer<S>, contents: &mut Contents, length: usize) {
+    let first = contents.last_sequence() + 1;
+    let request = contents.next_request();
+    assert!(writer.append_request(first, contents.make_batch(length), &request).unwrap());
 }
 
 /// Waits until `sequence` may be released.

@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ringfence::journal::outcomes::{Frame, Log, LogEntry, LogReader, Origin, log_name};
-use ringfence::types::{Event, EventKind, Op, Outcome, Request, Status};
+use ringfence::journal::outcomes::{Frame, Log, LogEntry, LogReader, log_name};
+use ringfence::types::{Event, EventKind, Op, Origin, Outcome, Request, Status};
 
 const ID: [u8; 16] = *b"0123456789abcdef";
 
@@ -30,7 +30,14 @@ fn entries() -> Vec<LogEntry> {
     vec![
         LogEntry::Outcome(1, outcome(1)),
         LogEntry::Outcome(2, outcome(2)),
-        LogEntry::Origin(Origin::new(3, 2, Op::CreateTransfer as u8, &request)),
+        LogEntry::Origin(Origin {
+            request,
+            first_sequence: 3,
+            first_timestamp: 0x2003,
+            commands: 2,
+            op: Op::CreateTransfer as u8,
+            ..Origin::default()
+        }),
         LogEntry::Event(event),
         LogEntry::Outcome(3, outcome(3)),
         LogEntry::Outcome(4, outcome(4)),
@@ -44,7 +51,7 @@ fn write(dir: &Path) {
     for entry in entries() {
         match entry {
             LogEntry::Origin(origin) => {
-                frame.origin(origin.first_sequence, origin.commands, origin.op, &origin.request());
+                frame.origin(&origin);
             }
             LogEntry::Event(event) => frame.event(&event),
             LogEntry::Outcome(sequence, outcome) => {

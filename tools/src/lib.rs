@@ -5,6 +5,7 @@ pub mod campaign;
 pub mod contents;
 pub mod generator;
 pub mod placed;
+pub mod requests;
 pub mod scenario;
 pub mod script;
 pub mod simulation;

@@ -18,9 +18,10 @@ use ringfence::node::pipeline::{self, Journal, LateBell, Parts, Placement, Setti
 use ringfence::node::publish::Sink;
 use ringfence::node::replay::{Discard, Replayer};
 use ringfence::ring::{Bell, WaitStrategy};
-use ringfence::types::{Event, Outcome, Rules};
+use ringfence::types::{Event, Origin, Outcome, Rules};
 
 use crate::generator::Generator;
+use crate::requests::{origins_of, request_of};
 use crate::scenario::{Batch, describe, line_of};
 use crate::twin::{Answer, Twin};
 
@@ -74,6 +75,7 @@ impl Way {
 struct BatchSource {
     batches: Arc<[Batch]>,
     next: usize,
+    sequence: u64,
 }
 
 impl Source for BatchSource {
@@ -85,9 +87,11 @@ impl Source for BatchSource {
             let header = &batch[0].header;
             let (op, session, clock_ns) = (batch[0].op(), header.session, header.timestamp);
             let body = |index: usize| &batch[index].body;
-            if intake.submit(op, session, clock_ns, batch.len(), body)?.is_none() {
+            let request = request_of(self.sequence);
+            if intake.submit(op, session, &request, clock_ns, batch.len(), body)?.is_none() {
                 return Ok(progress);
             }
+            self.sequence += batch.len() as u64;
             self.next += 1;
             progress = Progress::Worked;
         }
@@ -104,6 +108,7 @@ struct Comparison {
     expected: Arc<[Answer]>,
     events: Vec<Event>,
     next: usize,
+    origins: Vec<Origin>,
     /// The sequence of the first answer that differs, with what came instead.
     first_difference: Option<(usize, Answer)>,
 }
@@ -111,7 +116,8 @@ struct Comparison {
 impl Comparison {
     fn new(expected: &Arc<[Answer]>) -> Comparison {
         let expected = Arc::clone(expected);
-        Comparison { expected, events: Vec::new(), next: 0, first_difference: None }
+        let (events, origins) = (Vec::new(), Vec::new());
+        Comparison { expected, events, next: 0, origins, first_difference: None }
     }
 
     fn compare(&mut self, sequence: u64, outcome: &Outcome) {
@@ -144,6 +150,9 @@ impl Comparison {
             let (found, expected) = (self.next, self.expected.len());
             return Err(format!("{name}: {found} answers to {expected} commands"));
         }
+        if self.origins != origins_of(batches) {
+            return Err(format!("{name}: the batches say other things of themselves"));
+        }
         Ok(())
     }
 }
@@ -152,6 +161,12 @@ impl Sink for Comparison {
     type Notice = ();
 
     fn notice(&mut self, (): ()) {}
+
+    fn origin(&mut self, origin: &Origin) {
+        let is_next = origin.first_sequence == self.next as u64 + 1 && self.events.is_empty();
+        assert!(is_next, "an origin stands before the events and outcomes of its batch");
+        self.origins.push(*origin);
+    }
 
     fn event(&mut self, event: &Event) {
         self.events.push(*event);
@@ -165,12 +180,16 @@ impl Sink for Comparison {
         false
     }
 
-    fn attach(&mut self, gateway: Bell) {
+    fn attach(&mut self, _: Bell, gateway: Bell) {
         drop(gateway);
     }
 }
 
 impl engine::OutcomeSink for Comparison {
+    fn origin(&mut self, origin: &Origin) {
+        Sink::origin(self, origin);
+    }
+
     fn event(&mut self, event: &Event) {
         self.events.push(*event);
     }
@@ -231,7 +250,7 @@ fn compare_run(
     let (dir, journal) = journal.unzip();
     let parts = Parts {
         engine,
-        source: BatchSource { batches: Arc::clone(batches), next: 0 },
+        source: BatchSource { batches: Arc::clone(batches), next: 0, sequence: 1 },
         sink: Comparison::new(expected),
         journal,
         last_sequence: 0,
@@ -275,8 +294,11 @@ fn folded(rules: &Rules, batches: &[Batch]) -> Digest {
     let mut engine = Engine::new(rules).expect("memory for small tables");
     let mut sequence = 1;
     for batch in batches {
+        let last = batch[batch.len() - 1].header;
         engine.apply(sequence, batch, &mut Discard);
+        let request = request_of(sequence);
         sequence += batch.len() as u64;
+        engine.take_in(&request, sequence - 1, last.timestamp);
     }
     engine.digest()
 }
@@ -297,6 +319,8 @@ fn new_journal(
         markets: Some(capacities.markets),
         orders: Some(capacities.orders),
         retention_ns: Some(rules.retention_ns),
+        sessions: Some(rules.sessions),
+        session_retention_ns: Some(rules.session_retention_ns),
         withdraws_capacities: false,
         shortens_retention: false,
     };

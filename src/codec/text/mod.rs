@@ -24,7 +24,7 @@ mod value;
 pub use decode::{Clock, Decoder, Input};
 pub use encode::{
     Exporter, encode_account, encode_advance_clock, encode_commands, encode_commands_with_sequence,
-    encode_event, encode_malformed, encode_outcome,
+    encode_event, encode_malformed, encode_origin, encode_outcome,
 };
 pub use lines::{LINE_BYTES_MAX, Line, Lines};
 pub use malformed::Malformed;

@@ -1,5 +1,7 @@
 //! The first message of each side.
 
+use std::ops::RangeInclusive;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::Violation;
@@ -13,8 +15,8 @@ pub const TOKEN_BYTES_MAX: usize = 512;
 const MAGIC: [u8; 8] = *b"RINGFNCE";
 /// Where the version lies behind the header, in every version.
 const VERSION_AT: usize = 8;
-/// Length of a hello before version 3, in bytes.
-const OLD_HELLO_BYTES: usize = 48;
+/// Length of a hello of any version, in bytes, so that each side can name the version of the other.
+const HELLO_BYTES: RangeInclusive<usize> = 48..=1024;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -128,6 +130,8 @@ struct EngineHelloBody {
 
 const _: () = assert!(size_of::<ClientHelloBody>() == 80);
 const _: () = assert!(size_of::<EngineHelloBody>() == 80);
+const _: () =
+    assert!(HEADER_BYTES + size_of::<ClientHelloBody>() + TOKEN_BYTES_MAX <= *HELLO_BYTES.end());
 
 /// Appends the hello of a client.
 ///
@@ -181,25 +185,42 @@ pub fn encode_engine_hello(hello: &EngineHello, out: &mut Vec<u8>) {
     message::end(start, out);
 }
 
-/// Checks the header of the first message. Anything but a hello, of whatever version, is another
-/// protocol. From version 3 on the length follows from the count.
-pub(super) fn check_header(header: &MessageHeader) -> Result<(), Violation> {
+/// Checks the header of the first message; `body` is what has come of the rest. Anything but a
+/// hello, of whatever version, is another protocol.
+pub(super) fn check_header(header: &MessageHeader, body: &[u8]) -> Result<(), Violation> {
     let length = header.length as usize;
-    let count = usize::from(header.count);
-    let of_this_form = HEADER_BYTES + size_of::<ClientHelloBody>() + count.next_multiple_of(16);
     let is_hello = header.kind == kind::HELLO
-        && count <= TOKEN_BYTES_MAX
-        && (length == of_this_form || (length == OLD_HELLO_BYTES && count == 0));
-    if is_hello { Ok(()) } else { Err(Violation::BadMagic) }
+        && HELLO_BYTES.contains(&length)
+        && length.is_multiple_of(HEADER_BYTES);
+    if !is_hello {
+        return Err(Violation::BadMagic);
+    }
+    match body.split_first_chunk() {
+        // One of another version is waited for: its checksum tells if it is that.
+        Some((magic, version)) if *magic == MAGIC && is_spoken(version) => {
+            let token_bytes = usize::from(header.count);
+            if token_bytes > TOKEN_BYTES_MAX {
+                return Err(Violation::BadCount(header.count));
+            }
+            header.expect_body(body_bytes(token_bytes))
+        }
+        _ => Ok(()),
+    }
 }
 
-/// Checks magic and version, which lie at one place in every version, and then what this version
-/// says of the header.
-fn check_version(
-    header: &MessageHeader,
-    body: &[u8],
-    expected_bytes: usize,
-) -> Result<(), Violation> {
+/// Whether these bytes begin with the version of this program.
+fn is_spoken(bytes: &[u8]) -> bool {
+    bytes.starts_with(&PROTOCOL_VERSION.to_le_bytes())
+}
+
+/// Bytes behind the header of a hello with such a token.
+fn body_bytes(token_bytes: usize) -> usize {
+    size_of::<ClientHelloBody>() + token_bytes.next_multiple_of(HEADER_BYTES)
+}
+
+/// Checks magic and version, which lie at one place in every version. [`check_header`] has checked
+/// the length of a hello of this one.
+fn check_version(header: &MessageHeader, body: &[u8]) -> Result<(), Violation> {
     if body[..VERSION_AT] != MAGIC {
         return Err(Violation::BadMagic);
     }
@@ -211,7 +232,7 @@ fn check_version(
     if header.op != 0 {
         return Err(Violation::ReservedNotZero("header"));
     }
-    header.expect_body(expected_bytes)
+    Ok(())
 }
 
 fn flag(number: u8, name: &'static str) -> Result<bool, Violation> {
@@ -224,11 +245,9 @@ fn flag(number: u8, name: &'static str) -> Result<bool, Violation> {
 
 /// Reads the body of a client's message that [`check_header`] let pass.
 pub(super) fn decode_client(header: &MessageHeader, body: &[u8]) -> Result<ClientHello, Violation> {
-    let token_bytes = usize::from(header.count);
-    let expected = size_of::<ClientHelloBody>() + token_bytes.next_multiple_of(HEADER_BYTES);
-    check_version(header, body, expected)?;
+    check_version(header, body)?;
     let (hello, padded) = ClientHelloBody::read_from_prefix(body).expect("length checked");
-    let (token, padding) = padded.split_at(token_bytes);
+    let (token, padding) = padded.split_at(header.count.into());
     let is_zero = hello.reserved == 0 && hello.reserved_more == 0;
     if !is_zero || padding.iter().any(|byte| *byte != 0) {
         return Err(Violation::ReservedNotZero("hello"));
@@ -248,9 +267,12 @@ pub(super) fn decode_client(header: &MessageHeader, body: &[u8]) -> Result<Clien
 
 /// Reads the body of an engine's message that [`check_header`] let pass.
 pub(super) fn decode_engine(header: &MessageHeader, body: &[u8]) -> Result<EngineHello, Violation> {
-    check_version(header, body, size_of::<EngineHelloBody>())?;
+    check_version(header, body)?;
+    if header.count != 0 {
+        return Err(Violation::BadCount(header.count));
+    }
     let hello = EngineHelloBody::read_from_bytes(body).expect("length checked");
-    if header.count != 0 || hello.reserved != 0 || hello.reserved_more != 0 {
+    if hello.reserved != 0 || hello.reserved_more != 0 {
         return Err(Violation::ReservedNotZero("hello"));
     }
     Ok(EngineHello {

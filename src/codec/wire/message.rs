@@ -204,14 +204,15 @@ impl Frames {
     }
 
     /// Takes out the next message, if it has wholly arrived: its header, and what follows that.
-    /// `check_header` sees the header as soon as it is there; its length is trusted only then.
+    /// `check_header` sees the header as soon as it is there, and what has come behind it; the length
+    /// is trusted only then.
     pub(super) fn next(
         &mut self,
-        check_header: impl FnOnce(&MessageHeader) -> Result<(), Violation>,
+        check_header: impl FnOnce(&MessageHeader, &[u8]) -> Result<(), Violation>,
     ) -> Result<Option<(MessageHeader, &[u8])>, Violation> {
         let arrived = &self.words.as_bytes()[self.start..self.end];
-        let Ok((header, _)) = MessageHeader::read_from_prefix(arrived) else { return Ok(None) };
-        check_header(&header)?;
+        let Ok((header, rest)) = MessageHeader::read_from_prefix(arrived) else { return Ok(None) };
+        check_header(&header, rest)?;
         let length = header.length as usize;
         let Some(message) = arrived.get(..length) else {
             self.expected = length;

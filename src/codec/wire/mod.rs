@@ -34,11 +34,11 @@ pub use message::{Frames, MESSAGE_BYTES_MAX};
 pub use reply::{Reply, ReplyDecoder, ReplyEncoder, ServerError, encode_error};
 pub use request::{ClientMessage, RequestDecoder, encode_batch};
 pub use subscription::{
-    FILTER_ENTRIES_MAX, Origin, Progress, Start, Subscribe, Subscribed, encode_acknowledge,
+    FILTER_ENTRIES_MAX, Progress, Start, Subscribe, Subscribed, encode_acknowledge,
     encode_commands, encode_heartbeat, encode_origin, encode_progress, encode_subscribe,
     encode_subscribed,
 };
-pub use violation::{ErrorCode, Violation};
+pub use violation::{ErrorCode, Remedy, Violation};
 
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,9 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::message::{self, Frames, HEADER_BYTES, MessageHeader, kind};
-use super::{EngineHello, ErrorCode, Origin, Progress, Subscribed, Violation, hello, subscription};
+use super::{EngineHello, ErrorCode, Progress, Subscribed, Violation, hello, subscription};
 use ringfence_types::{
-    BATCH_COMMANDS_MAX, Body, CancelReason, Event, EventKind, Op, OrderStatus, Outcome,
+    BATCH_COMMANDS_MAX, Body, CancelReason, Event, EventKind, Op, OrderStatus, Origin, Outcome,
     PendingStatus, QueueStatus, SettledBy, Side, Status, TimeInForce,
 };
 
@@ -199,7 +199,9 @@ impl ReplyDecoder {
 
 fn next<'a>(frames: &'a mut Frames, greeted: &mut bool) -> Result<Option<Reply<'a>>, Violation> {
     let was_greeted = *greeted;
-    let Some((header, body)) = frames.next(|header| check_header(header, was_greeted))? else {
+    let Some((header, body)) =
+        frames.next(|header, rest| check_header(header, rest, was_greeted))?
+    else {
         return Ok(None);
     };
     Ok(Some(match header.kind {
@@ -248,9 +250,9 @@ fn next<'a>(frames: &'a mut Frames, greeted: &mut bool) -> Result<Option<Reply<'
 }
 
 /// Checks a header. An error may come before the hello: it may be about the client's.
-fn check_header(header: &MessageHeader, greeted: bool) -> Result<(), Violation> {
+fn check_header(header: &MessageHeader, rest: &[u8], greeted: bool) -> Result<(), Violation> {
     if !greeted && header.kind != kind::ERROR {
-        return hello::check_header(header);
+        return hello::check_header(header, rest);
     }
     if let Some(bytes) = subscription::engine_body_bytes(header)? {
         return header.expect_body(bytes);

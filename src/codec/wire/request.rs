@@ -129,7 +129,7 @@ fn next<'a>(
     phase: &mut Phase,
 ) -> Result<Option<ClientMessage<'a>>, Violation> {
     let was = *phase;
-    let Some((header, body)) = frames.next(|header| check_header(header, was))? else {
+    let Some((header, body)) = frames.next(|header, rest| check_header(header, rest, was))? else {
         return Ok(None);
     };
     Ok(Some(match header.kind {
@@ -176,9 +176,9 @@ fn decode_batch<'a>(
     Ok(ClientMessage::Batch { request, op, bodies })
 }
 
-fn check_header(header: &MessageHeader, phase: Phase) -> Result<(), Violation> {
+fn check_header(header: &MessageHeader, rest: &[u8], phase: Phase) -> Result<(), Violation> {
     match phase {
-        Phase::Hello => hello::check_header(header),
+        Phase::Hello => hello::check_header(header, rest),
         _ if header.kind == kind::HEARTBEAT => {
             header.expect_no_records()?;
             header.expect_body(0)

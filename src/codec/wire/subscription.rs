@@ -4,7 +4,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::Violation;
 use super::message::{self, MessageHeader, kind};
-use ringfence_types::{BATCH_COMMANDS_MAX, Body, Op, Request};
+use ringfence_types::{BATCH_COMMANDS_MAX, Body, Op, Origin, Request};
 
 /// Most ledgers and accounts together in the filter of a subscription.
 pub const FILTER_ENTRIES_MAX: usize = 1024;
@@ -44,6 +44,24 @@ pub struct Subscribe {
     pub accounts: Vec<u128>,
 }
 
+impl Subscribe {
+    /// All outcomes, and nothing else, without a name.
+    #[must_use]
+    pub fn outcomes(start: Start) -> Subscribe {
+        Subscribe {
+            start,
+            name: 0,
+            outcomes: true,
+            events: false,
+            commands: false,
+            only_successes: false,
+            operations: 0,
+            ledgers: Vec::new(),
+            accounts: Vec::new(),
+        }
+    }
+}
+
 /// The engine's answer to [`Subscribe`].
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Default,
@@ -58,21 +76,6 @@ pub struct Subscribed {
     pub last_sequence: u64,
     /// Zero.
     pub reserved: u64,
-}
-
-/// Whose a batch is whose outcomes follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin {
-    /// Sequence of the batch's first command.
-    pub first_sequence: u64,
-    /// Its timestamp, in nanoseconds.
-    pub first_timestamp: u64,
-    /// Commands in the batch.
-    pub commands: u32,
-    /// Their operation.
-    pub op: Op,
-    /// Session, number and tag.
-    pub request: Request,
 }
 
 /// How far a subscription is.
@@ -204,7 +207,7 @@ pub fn encode_origin(origin: &Origin, out: &mut Vec<u8>) {
         tag: origin.request.tag,
         number: origin.request.number,
         commands: origin.commands,
-        op: origin.op as u8,
+        op: origin.op,
         reserved: [0; 3],
     };
     append(kind::ORIGIN, 0, 0, &[body.as_bytes()], out);
@@ -339,13 +342,20 @@ pub(super) fn decode_origin(body: &[u8]) -> Result<Origin, Violation> {
     if body.reserved != [0; 3] {
         return Err(Violation::ReservedNotZero("origin"));
     }
+    if Op::from_number(body.op).is_none() {
+        return Err(Violation::BadOp(body.op));
+    }
+    if !(1..=BATCH_COMMANDS_MAX as u32).contains(&body.commands) {
+        return Err(Violation::BadValue("commands"));
+    }
     let OriginBody { session, tag, number, .. } = body;
     Ok(Origin {
+        request: Request { session, tag, number, reserved: 0 },
         first_sequence: body.first_sequence,
         first_timestamp: body.first_timestamp,
         commands: body.commands,
-        op: Op::from_number(body.op).ok_or(Violation::BadOp(body.op))?,
-        request: Request { session, tag, number, reserved: 0 },
+        op: body.op,
+        ..Origin::default()
     })
 }
 

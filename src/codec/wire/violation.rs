@@ -69,6 +69,108 @@ pub enum ErrorCode {
     SubscriptionSuperseded = 30,
 }
 
+/// What a client does about an error. `docs/protocol.md` has it for every code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// A mistake in the client, which the same bytes would repeat.
+    Mend,
+    /// Connect again at once; if it ends so again, later.
+    RetryAtOnce,
+    /// Connect again after a while, longer each time.
+    RetryLater,
+    /// The same would fail again.
+    GiveUp,
+    /// Somebody has to look before anything is sent again.
+    AskPerson,
+}
+
+impl Remedy {
+    /// Whether another connection may fare better.
+    #[must_use]
+    pub fn is_retry(self) -> bool {
+        matches!(self, Remedy::RetryAtOnce | Remedy::RetryLater)
+    }
+}
+
+impl ErrorCode {
+    /// Every code, in the order of the numbers.
+    pub const ALL: &'static [ErrorCode] = &[
+        ErrorCode::BadMagic,
+        ErrorCode::UnsupportedVersion,
+        ErrorCode::UnexpectedMessage,
+        ErrorCode::BadLength,
+        ErrorCode::BadChecksum,
+        ErrorCode::BadOp,
+        ErrorCode::BadCount,
+        ErrorCode::ReservedNotZero,
+        ErrorCode::BadValue,
+        ErrorCode::TooManySessions,
+        ErrorCode::NotReading,
+        ErrorCode::Superseded,
+        ErrorCode::UnknownSession,
+        ErrorCode::SequenceAhead,
+        ErrorCode::OtherHistory,
+        ErrorCode::SessionsFull,
+        ErrorCode::RequestNotIncreasing,
+        ErrorCode::Unauthenticated,
+        ErrorCode::NotAllowed,
+        ErrorCode::HelloTimeout,
+        ErrorCode::IdleTimeout,
+        ErrorCode::RateLimited,
+        ErrorCode::TooFarBehind,
+        ErrorCode::NoOutcomeLog,
+        ErrorCode::UnknownSubscription,
+        ErrorCode::SubscriptionDropped,
+        ErrorCode::Stopping,
+        ErrorCode::TooManyConnections,
+        ErrorCode::TooManySubscriptions,
+        ErrorCode::SubscriptionSuperseded,
+    ];
+
+    /// The code with this number, if there is one.
+    #[must_use]
+    pub fn from_number(number: u16) -> Option<ErrorCode> {
+        Self::ALL.iter().copied().find(|&code| code as u16 == number)
+    }
+
+    /// What a client does about it.
+    #[must_use]
+    pub fn remedy(self) -> Remedy {
+        match self {
+            ErrorCode::BadMagic
+            | ErrorCode::UnexpectedMessage
+            | ErrorCode::BadLength
+            | ErrorCode::BadOp
+            | ErrorCode::BadCount
+            | ErrorCode::ReservedNotZero
+            | ErrorCode::BadValue
+            | ErrorCode::RequestNotIncreasing
+            | ErrorCode::UnknownSubscription => Remedy::Mend,
+            ErrorCode::BadChecksum
+            | ErrorCode::NotReading
+            | ErrorCode::HelloTimeout
+            | ErrorCode::IdleTimeout => Remedy::RetryAtOnce,
+            ErrorCode::TooManySessions
+            | ErrorCode::RateLimited
+            | ErrorCode::Stopping
+            | ErrorCode::TooManyConnections
+            | ErrorCode::TooManySubscriptions => Remedy::RetryLater,
+            ErrorCode::UnsupportedVersion
+            | ErrorCode::Superseded
+            | ErrorCode::SessionsFull
+            | ErrorCode::Unauthenticated
+            | ErrorCode::NotAllowed
+            | ErrorCode::NoOutcomeLog
+            | ErrorCode::SubscriptionSuperseded => Remedy::GiveUp,
+            ErrorCode::UnknownSession
+            | ErrorCode::SequenceAhead
+            | ErrorCode::OtherHistory
+            | ErrorCode::TooFarBehind
+            | ErrorCode::SubscriptionDropped => Remedy::AskPerson,
+        }
+    }
+}
+
 /// How a peer broke the protocol. The session ends with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
@@ -98,7 +200,7 @@ pub enum Violation {
     #[error("unknown operation {0}")]
     BadOp(u8),
     /// A count outside of its range.
-    #[error("{0} records in a message: not 1 to {BATCH_COMMANDS_MAX}, or not what its kind has")]
+    #[error("count {0} in a message: not 1 to {BATCH_COMMANDS_MAX}, or not what its kind has")]
     BadCount(u16),
     /// A byte that has no meaning yet is not zero.
     #[error("reserved bytes of {0} are not zero")]

@@ -49,6 +49,7 @@ fn deciding(what: &str) -> &'static str {
         "policies" => "; the option `policies` decides how many",
         "markets" | "ids of markets" => "; the option `markets` decides how many",
         "orders" | "ids of orders" | "price levels" => "; the option `orders` decides how many",
+        "sessions" => "; the option `sessions` decides how many",
         _ => "",
     }
 }

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use zerocopy::FromBytes;
 
 use super::format::{
-    HEADER_BYTES, LogFileHeader, LogFrameHeader, Origin, PAYLOAD_BYTES_MAX, RESERVED_BYTES,
-    log_name, log_of_name,
+    HEADER_BYTES, LogFileHeader, LogFrameHeader, PAYLOAD_BYTES_MAX, RESERVED_BYTES, log_name,
+    log_of_name,
 };
 use crate::error::{Fault, JournalError};
-use ringfence_types::{Event, Outcome};
+use ringfence_types::{Event, Origin, Outcome};
 
 /// Bytes that are looked through at a time for a frame.
 const WINDOW_BYTES: usize = 1024 * 1024;

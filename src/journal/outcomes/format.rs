@@ -3,7 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::error::Fault;
-use ringfence_types::{Event, Outcome, Request};
+use ringfence_types::{Event, Origin, Outcome};
 
 /// Version of the format that this program writes.
 pub const LOG_VERSION: u32 = 2;
@@ -18,7 +18,6 @@ pub const PAYLOAD_BYTES_MAX: usize = 512 * 1024;
 
 const _: () = assert!(size_of::<LogFileHeader>() == HEADER_BYTES);
 const _: () = assert!(size_of::<LogFrameHeader>() == HEADER_BYTES);
-const _: () = assert!(size_of::<Origin>() == 64);
 
 /// The start of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -61,53 +60,6 @@ pub struct LogFrameHeader {
     pub origins: u32,
     /// Zero.
     pub reserved: [u8; RESERVED_BYTES],
-}
-
-/// Whose a batch is, and what its sender said of it. It stands before the batch's first outcome and
-/// its events, and again in each later frame that the batch goes on in.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, KnownLayout, Immutable,
-)]
-#[repr(C)]
-pub struct Origin {
-    /// Sequence of the batch's first command.
-    pub first_sequence: u64,
-    /// Commands of the batch.
-    pub commands: u32,
-    /// Operation of the commands.
-    pub op: u8,
-    /// Zero.
-    pub reserved: [u8; 3],
-    /// Identity of the session, 0 if it has no name.
-    pub session: u128,
-    /// What the client wants to recognise the batch by.
-    pub tag: u128,
-    /// Number of the request, 0 in a session without a name.
-    pub number: u64,
-    /// Zero.
-    pub reserved_end: [u8; 8],
-}
-
-impl Origin {
-    /// The origin of a batch of `commands` commands with the operation `op`.
-    #[must_use]
-    pub fn new(first_sequence: u64, commands: u32, op: u8, request: &Request) -> Origin {
-        let Request { session, tag, number, .. } = *request;
-        Origin { first_sequence, commands, op, session, tag, number, ..Origin::default() }
-    }
-
-    /// Sequence of the batch's last command.
-    #[must_use]
-    pub fn last_sequence(&self) -> u64 {
-        self.first_sequence + u64::from(self.commands).saturating_sub(1)
-    }
-
-    /// What the batch said of itself.
-    #[must_use]
-    pub fn request(&self) -> Request {
-        let Origin { session, tag, number, .. } = *self;
-        Request { session, tag, number, reserved: 0 }
-    }
 }
 
 impl LogFileHeader {

@@ -8,8 +8,8 @@
 
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::format::{HEADER_BYTES, LogFrameHeader, Origin, PAYLOAD_BYTES_MAX};
-use ringfence_types::{Event, Outcome, Request};
+use super::format::{HEADER_BYTES, LogFrameHeader, PAYLOAD_BYTES_MAX};
+use ringfence_types::{Event, Origin, Outcome};
 
 /// Outcomes with which a frame is full.
 const OUTCOMES: usize = 2048;
@@ -93,11 +93,11 @@ impl Frame {
         }
     }
 
-    /// Adds the origin of a batch of `commands` commands with the operation `op`, whose first
-    /// command is `first_sequence`. The batch's events and outcomes follow.
-    pub fn origin(&mut self, first_sequence: u64, commands: u32, op: u8, request: &Request) {
-        self.begin(first_sequence);
-        self.origins.push(Origin::new(first_sequence, commands, op, request));
+    /// Adds whose the batch is that comes next. Its events and outcomes follow.
+    #[inline]
+    pub fn origin(&mut self, origin: &Origin) {
+        self.begin(origin.first_sequence);
+        self.origins.push(*origin);
     }
 
     /// Adds an event. The outcome of its command follows.

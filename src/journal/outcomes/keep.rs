@@ -38,6 +38,9 @@ pub(super) struct Kept {
 }
 
 impl Keep {
+    /// What a server keeps unless it is told otherwise: 16 GiB.
+    pub const DEFAULT: Keep = Keep::Bytes(16 << 30);
+
     /// Length at which the next file is begun, in bytes.
     pub(super) fn file_bytes(self) -> u64 {
         match self {

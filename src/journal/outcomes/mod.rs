@@ -31,14 +31,16 @@ mod log;
 mod mend;
 mod reader;
 mod scan;
+mod trail;
 
 pub use decide::{Decision, Held, Replayable, decide};
-pub use format::{LOG_VERSION, LogFileHeader, LogFrameHeader, Origin, log_name};
+pub use format::{LOG_VERSION, LogFileHeader, LogFrameHeader, log_name};
 pub use frame::Frame;
 pub use keep::{KEEP_AGE_MIN, KEEP_BYTES_MIN, Keep};
 pub use log::Log;
 pub use reader::{LogEntry, LogReader};
 pub use scan::Scan;
+pub use trail::{LogFrame, LogStep, LogTrail, first_logged_sequence};
 
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::file::{Contents, LogFile, file_sequences};
-use super::format::{HEADER_BYTES, Origin};
+use super::format::HEADER_BYTES;
 use crate::error::{Fault, JournalError};
-use ringfence_types::{Event, Outcome};
+use ringfence_types::{Event, Origin, Outcome};
 
 /// One thing that a log holds, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use rand_pcg::Pcg64Mcg;
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::format::{LogFileHeader, LogFrameHeader, log_name};
-use super::{Frame, Log, LogEntry, LogReader, Origin, Scan};
-use ringfence_types::{Event, Outcome, Request};
+use super::{Frame, Log, LogEntry, LogReader, Scan};
+use ringfence_types::{Event, Origin, Outcome, Request};
 
 const ID: [u8; 16] = *b"0123456789abcdef";
 
@@ -27,13 +27,14 @@ fn origin(sequence: u64) -> Option<Origin> {
     let batch = (sequence - 1) / u64::from(COMMANDS);
     let request = Request { session: 5, tag: 0, number: batch, ..Request::NONE };
     let first_sequence = batch * u64::from(COMMANDS) + 1;
-    (batch % 3 != 0).then(|| Origin::new(first_sequence, COMMANDS, 6, &request))
+    let origin = Origin { request, first_sequence, commands: COMMANDS, op: 6, ..Origin::default() };
+    (!batch.is_multiple_of(3)).then_some(origin)
 }
 
 /// Adds the origin of the batch that begins with the command `sequence`, if it has one.
 fn begin_batch(frame: &mut Frame, sequence: u64) {
     if let Some(origin) = origin(sequence).filter(|it| it.first_sequence == sequence) {
-        frame.origin(sequence, origin.commands, origin.op, &origin.request());
+        frame.origin(&origin);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::seal::Key;
 use ringfence_types::Rules;
 
 /// Version of the format that this program writes.
-pub const SNAPSHOT_VERSION: u32 = 2;
+pub const SNAPSHOT_VERSION: u32 = 3;
 /// What a snapshot file begins with.
 pub const SNAPSHOT_MAGIC: [u8; 8] = *b"RINGSNAP";
 /// The header of a file, in bytes: one block.

@@ -1,7 +1,11 @@
 //! Batches from the program that embeds the engine.
 
 use super::{Clock, Intake, Progress, Source, SourceError};
-use ringfence_types::{BATCH_COMMANDS_MAX, Command};
+use ringfence_types::{BATCH_COMMANDS_MAX, Command, Request};
+
+/// From so many commands on that were taken in, the other stages of the thread have their turn:
+/// batches of one command are taken in many at a time, and share the writes of the journal.
+const COMMANDS_A_TURN: usize = BATCH_COMMANDS_MAX / 8;
 
 /// Takes batches from an iterator, stamped by the machine's clock, until that ends.
 ///
@@ -19,6 +23,19 @@ impl<I: Iterator<Item = Vec<Command>>> Batches<I> {
     /// Takes what `batches` gives: each is one to [`BATCH_COMMANDS_MAX`] commands of one operation.
     pub fn new(batches: impl IntoIterator<IntoIter = I>) -> Batches<I> {
         Batches { batches: batches.into_iter(), waiting: None, stopped: false }
+    }
+}
+
+impl<I: Iterator<Item = Vec<Command>>> Batches<I> {
+    /// The next batch, if there is one.
+    fn next(&mut self) -> Result<Option<Vec<Command>>, SourceError> {
+        if let Some(waiting) = self.waiting.take() {
+            return Ok(Some(waiting));
+        }
+        let next = if self.stopped { None } else { self.batches.next() };
+        // An iterator that has ended is asked no more.
+        self.stopped |= next.is_none();
+        next.map(|batch| check(&batch).map(|()| batch)).transpose()
     }
 }
 
@@ -42,20 +59,19 @@ impl<I: Iterator<Item = Vec<Command>> + Send> Source for Batches<I> {
     type Notice = ();
 
     fn step(&mut self, intake: &mut Intake<()>) -> Result<Progress, SourceError> {
-        let batch = match self.waiting.take() {
-            Some(batch) => batch,
-            None if self.stopped => return Ok(Progress::Ended),
-            None => {
-                let Some(batch) = self.batches.next() else { return Ok(Progress::Ended) };
-                check(&batch)?;
-                batch
-            }
-        };
         let clock_ns = Clock::System.read_ns();
-        let (op, length) = (batch[0].op(), batch.len());
-        if intake.submit(op, 0, clock_ns, length, |index| &batch[index].body)?.is_none() {
-            self.waiting = Some(batch);
-            return Ok(Progress::Idle);
+        let mut commands = 0;
+        while commands < COMMANDS_A_TURN {
+            let Some(batch) = self.next()? else {
+                return Ok(if commands > 0 { Progress::Worked } else { Progress::Ended });
+            };
+            let (op, length) = (batch[0].op(), batch.len());
+            let body = |index: usize| &batch[index].body;
+            if intake.submit(op, 0, &Request::NONE, clock_ns, length, body)?.is_none() {
+                self.waiting = Some(batch);
+                return Ok(if commands > 0 { Progress::Worked } else { Progress::Idle });
+            }
+            commands += length;
         }
         Ok(Progress::Worked)
     }

@@ -16,7 +16,7 @@ use super::{Clock, Intake, Progress, Source, SourceError};
 use crate::notice::TextNotice;
 use ringfence_codec::text::{self, Decoder, Input, Line, Lines, Malformed};
 use ringfence_ring::Bell;
-use ringfence_types::Command;
+use ringfence_types::{Command, Request};
 
 /// Bytes that the input thread reads at once.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -158,7 +158,9 @@ impl TextSource {
                 }
                 let op = batch[0].op();
                 let room =
-                    intake.submit(op, 0, clock_ns, batch.len(), |index| &batch[index].body)?;
+                    intake.submit(op, 0, &Request::NONE, clock_ns, batch.len(), |index| {
+                        &batch[index].body
+                    })?;
                 if room.is_none() {
                     self.pending = Pending::Batch;
                     return Ok(false);

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::gateway::SourceError;
+use crate::publish::SinkError;
 use ringfence_journal::JournalError;
 use ringfence_ring::Halted;
 use ringfence_types::OutcomeCounts;
@@ -13,12 +14,12 @@ pub enum PipelineError {
     /// The journal can no longer be written. No outcome left after it.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The outcome log can no longer be written.
-    #[error("the outcome log: {0}")]
-    OutcomeLog(#[source] Box<JournalError>),
     /// Nothing more can be taken in.
     #[error(transparent)]
     Source(SourceError),
+    /// Nothing more can be published.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     /// The system refuses a thread.
     #[error("starting a thread: {0}")]
     Thread(#[source] io::Error),

@@ -3,7 +3,9 @@
 use crossbeam::channel;
 
 use super::bells::{Bells, LateBell};
-use super::stages::{GatewayStage, JournalStage, Notices, PublishStage, RiskStage, SettleStage};
+use super::stages::{
+    GatewayStage, JournalStage, Notices, Origins, PublishStage, RiskStage, SettleStage,
+};
 use super::threads::{Run, drive};
 use super::topology::Topology;
 use super::{PipelineError, Role, Settings, Stopped};
@@ -99,28 +101,31 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
     let due = Gauge::new(u64::MAX);
     source.attach(bells.of(Role::Gateway).clone(), bells.of(Role::Publish).clone());
     source.watch(due.clone());
-    sink.attach(bells.of(Role::Gateway).clone());
-    sink.attach_publish(bells.of(Role::Publish).clone());
+    sink.attach(bells.of(Role::Publish).clone(), bells.of(Role::Gateway).clone());
     let (notice_sender, notices) = channel::bounded(NOTICES);
+    let (risk, settle, sessions) = engine.into_parts();
     let intake = Intake::new(
-        lanes.commands,
+        (lanes.commands, lanes.origins),
+        sessions,
         notice_sender,
         bells.of(Role::Publish).clone(),
-        last_sequence,
-        last_timestamp,
+        (last_sequence, last_timestamp),
     );
-    let (risk, settle) = engine.into_parts();
 
     let mut gateway = GatewayStage {
         source,
         intake: Some(intake),
         stop: settings.stop.clone(),
         last: (last_sequence, last_timestamp),
+        sessions: None,
     };
-    let mut journal = journal.zip(lanes.journal).map(|(journal, commands)| {
+    let lanes_of_journal = lanes.journal.zip(lanes.journal_origins);
+    let mut journal = journal.zip(lanes_of_journal).map(|(journal, (commands, origins))| {
         journal.bell.set(bells.of(Role::Journal).clone());
         let writer = journal.writer;
-        let stage = JournalStage { commands, writer, durable: last_sequence, idle_since: None };
+        let origins = Origins::new(origins);
+        let (durable, idle_since) = (last_sequence, None);
+        let stage = JournalStage { commands, origins, writer, durable, idle_since };
         (stage, journal.bell)
     });
     let mut risk = RiskStage { commands: lanes.risk, risk };
@@ -137,6 +142,7 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
         events: lanes.publish_events,
         durable: lanes.durable,
         notices: Notices::new(notices),
+        origins: Origins::new(lanes.publish_origins),
         sink,
         published: last_sequence,
         counts: OutcomeCounts::default(),
@@ -161,8 +167,9 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
     }
 
     let (last_sequence, last_timestamp) = gateway.last;
+    let sessions = gateway.sessions.expect("the source has ended");
     Ok(Finished {
-        engine: Engine::from_parts(risk.risk, settle.settle),
+        engine: Engine::from_parts(risk.risk, settle.settle, sessions),
         source: gateway.source,
         sink: publish.sink,
         journal: journal.map(|(stage, bell)| Journal { writer: stage.writer, bell }),

@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 
 use super::Placement;
 use ringfence_ring::WaitStrategy;
-use ringfence_types::{Command, Event, Outcome, Verdict};
+use ringfence_types::{Command, Event, Origin, Outcome, Verdict};
 
 /// What decides how a pipeline runs, and nothing about outcomes.
 pub struct Settings {
@@ -29,6 +29,7 @@ impl Settings {
     #[must_use]
     pub fn lanes_bytes(&self) -> u64 {
         let slot = size_of::<Command>() + size_of::<Verdict>() + size_of::<Outcome>();
+        let slot = slot + size_of::<Origin>();
         (self.ring_slots * slot + self.event_slots * size_of::<Event>()) as u64
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::LogRange;
+use super::LogGauges;
 use ringfence_journal::JournalError;
 use ringfence_journal::outcomes::{Frame, Log};
 use ringfence_ring::Bell;
@@ -77,7 +77,7 @@ impl Drop for Ending {
 
 pub(super) struct LogThread {
     log: Log,
-    range: LogRange,
+    gauges: LogGauges,
     full: Receiver<Frame>,
     empty: Sender<Frame>,
     signs: Arc<Signs>,
@@ -88,12 +88,12 @@ impl LogThread {
     /// `empty`, and ends when nobody can send one any more.
     pub(super) fn start(
         log: Log,
-        range: LogRange,
+        gauges: LogGauges,
         full: Receiver<Frame>,
         empty: Sender<Frame>,
         signs: Arc<Signs>,
     ) -> io::Result<JoinHandle<Result<Log, JournalError>>> {
-        let thread = LogThread { log, range, full, empty, signs };
+        let thread = LogThread { log, gauges, full, empty, signs };
         let named = std::thread::Builder::new().name("ringfence-log".to_owned());
         named.spawn(move || {
             let _ending = Ending(Arc::clone(&thread.signs));
@@ -125,7 +125,7 @@ impl LogThread {
     fn write(&mut self, mut frame: Frame) -> Result<(), JournalError> {
         let file = self.log.newest_file();
         self.log.append(&frame)?;
-        self.range.set(self.log.first_sequence(), self.log.last_sequence());
+        self.gauges.show(self.log.first_sequence(), self.log.last_sequence());
         frame.clear();
         // Publish may have left: what is under way is still written.
         drop(self.empty.send(frame));
@@ -137,10 +137,10 @@ impl LogThread {
     }
 
     fn remove_surplus(&mut self) {
-        if let Err(error) = self.log.remove_surplus(self.range.needed_from()) {
+        if let Err(error) = self.log.remove_surplus(self.gauges.needed_from()) {
             // No reason to stop: it is tried again, and a disk that is full stops it then.
             tracing::warn!("the outcome log keeps more than it should: {error}");
         }
-        self.range.set(self.log.first_sequence(), self.log.last_sequence());
+        self.gauges.show(self.log.first_sequence(), self.log.last_sequence());
     }
 }

@@ -21,12 +21,11 @@ use std::thread::JoinHandle;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::log_thread::{LogThread, Signs};
-use super::{Sink, TURN_OUTCOMES_MAX};
-use crate::LogRange;
+use super::{LogGauges, Sink, SinkError, TURN_OUTCOMES_MAX};
 use ringfence_journal::JournalError;
 use ringfence_journal::outcomes::{Frame, Log};
 use ringfence_ring::Bell;
-use ringfence_types::{Event, Outcome, Request};
+use ringfence_types::{Event, Origin, Outcome};
 
 /// Frames that may be on their way to the disk before publish waits, of some 128 KiB each.
 const FRAMES: usize = 32;
@@ -49,13 +48,13 @@ struct Beside {
 }
 
 impl<K> Logged<K> {
-    /// Passes everything on to `inner`, and keeps it in `log`, which `range` shows. A turn brings no
+    /// Passes everything on to `inner`, and keeps it in `log`, which `gauges` show. A turn brings no
     /// more than `event_slots` events.
     ///
     /// # Errors
     ///
     /// If the system refuses a thread.
-    pub fn new(inner: K, log: Log, range: LogRange, event_slots: usize) -> io::Result<Logged<K>> {
+    pub fn new(inner: K, log: Log, gauges: LogGauges, event_slots: usize) -> io::Result<Logged<K>> {
         let turn_frames = turn_frames(event_slots);
         let frames = turn_frames + FRAMES;
         let (full, written) = bounded(frames);
@@ -64,7 +63,7 @@ impl<K> Logged<K> {
             back.send(Frame::new()).expect("the channel has room for every frame");
         }
         let signs = Arc::new(Signs::default());
-        let thread = LogThread::start(log, range, written, back, Arc::clone(&signs))?;
+        let thread = LogThread::start(log, gauges, written, back, Arc::clone(&signs))?;
         let (full, thread) = (Some(full), Some(thread));
         let log = Beside { frame: Frame::new(), turn_frames, full, empty, signs, thread };
         Ok(Logged { inner, log })
@@ -122,7 +121,7 @@ impl Beside {
     }
 
     #[inline]
-    fn check(&mut self) {
+    fn hand_over_if_full(&mut self) {
         if self.frame.is_full() {
             self.hand_over();
         }
@@ -153,15 +152,6 @@ impl Drop for Beside {
     }
 }
 
-impl<K: Sink> Logged<K> {
-    /// A batch of `commands` commands with the operation `op` begins with the command
-    /// `first_sequence`; its sender said `request` of it.
-    pub fn request(&mut self, first_sequence: u64, request: &Request, commands: u32, op: u8) {
-        self.log.frame.origin(first_sequence, commands, op, request);
-        self.log.check();
-    }
-}
-
 impl<K: Sink> Sink for Logged<K> {
     type Notice = K::Notice;
 
@@ -170,17 +160,24 @@ impl<K: Sink> Sink for Logged<K> {
     }
 
     #[inline]
+    fn origin(&mut self, origin: &Origin) {
+        self.inner.origin(origin);
+        self.log.frame.origin(origin);
+        self.log.hand_over_if_full();
+    }
+
+    #[inline]
     fn event(&mut self, event: &Event) {
         self.inner.event(event);
         self.log.frame.event(event);
-        self.log.check();
+        self.log.hand_over_if_full();
     }
 
     #[inline]
     fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
         self.inner.outcome(sequence, outcome);
         self.log.frame.outcome(sequence, outcome);
-        self.log.check();
+        self.log.hand_over_if_full();
     }
 
     fn turn_begins(&mut self) {
@@ -197,20 +194,18 @@ impl<K: Sink> Sink for Logged<K> {
         self.log.has_frames() && !self.log.signs.has_ended() && self.inner.is_ready()
     }
 
-    fn failure(&mut self) -> Option<JournalError> {
-        if !self.log.signs.has_ended() {
-            return self.inner.failure();
+    fn check(&mut self) -> Result<(), SinkError> {
+        if self.log.signs.has_ended()
+            && let Some(Err(error)) = self.log.end()
+        {
+            return Err(SinkError(format!("the outcome log: {error}").into()));
         }
-        self.log.end().and_then(Result::err)
+        self.inner.check()
     }
 
-    fn attach(&mut self, gateway: Bell) {
-        self.inner.attach(gateway);
-    }
-
-    fn attach_publish(&mut self, publish: Bell) {
-        self.log.signs.ring_with(publish.clone());
-        self.inner.attach_publish(publish);
+    fn attach(&mut self, own: Bell, gateway: Bell) {
+        self.log.signs.ring_with(own.clone());
+        self.inner.attach(own, gateway);
     }
 
     fn is_drained(&self) -> bool {
@@ -229,9 +224,12 @@ mod tests {
 
     const ID: [u8; 16] = *b"0123456789abcdef";
 
-    fn logged<F: FnMut(u64, &Outcome) + Send>(dir: &Path, inner: F) -> (Logged<Each<F>>, LogRange) {
-        let range = LogRange::new(0, 0);
-        (Logged::new(Each(inner), Log::new(dir, ID), range.clone(), 64).unwrap(), range)
+    fn logged<F: FnMut(u64, &Outcome) + Send>(
+        dir: &Path,
+        inner: F,
+    ) -> (Logged<Each<F>>, LogGauges) {
+        let gauges = LogGauges::new();
+        (Logged::new(Each(inner), Log::new(dir, ID), gauges.clone(), 64).unwrap(), gauges)
     }
 
     /// The outcomes from `first` on, in turns, as soon as there is room.
@@ -239,7 +237,7 @@ mod tests {
         let outcome = Outcome { session: 7, status: 1, op: 6, ..Outcome::default() };
         for sequence in first..=last {
             while sequence % TURN_OUTCOMES_MAX as u64 == 0 && !sink.is_ready() {
-                assert!(sink.failure().is_none());
+                sink.check().unwrap();
                 sink.turn_ends(true);
                 yield_now();
             }
@@ -255,10 +253,10 @@ mod tests {
         const LAST: u64 = 300_000;
         let folder = tempfile::tempdir().unwrap();
         let mut passed_on = 0;
-        let (mut sink, range) = logged(folder.path(), |sequence, _| passed_on = sequence);
+        let (mut sink, gauges) = logged(folder.path(), |sequence, _| passed_on = sequence);
         publish(&mut sink, 1, LAST);
         let (_, log) = sink.finish();
-        assert_eq!((log.unwrap().last_sequence(), range.last_sequence()), (LAST, LAST));
+        assert_eq!((log.unwrap().last_sequence(), gauges.logged.get()), (LAST, LAST));
         assert_eq!(passed_on, LAST);
         let mut reader = LogReader::open(folder.path(), ID).unwrap();
         for sequence in 1..=LAST {
@@ -272,10 +270,10 @@ mod tests {
     #[test]
     fn what_has_gathered_is_written_while_nothing_more_comes() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut sink, range) = logged(folder.path(), |_, _| ());
+        let (mut sink, gauges) = logged(folder.path(), |_, _| ());
         for last in [3, 5] {
-            publish(&mut sink, range.last_sequence() + 1, last);
-            while range.last_sequence() < last {
+            publish(&mut sink, gauges.logged.get() + 1, last);
+            while gauges.logged.get() < last {
                 sink.turn_ends(true);
                 yield_now();
             }
@@ -283,7 +281,7 @@ mod tests {
         // The run was stopped: what came last is written all the same.
         publish(&mut sink, 6, 9);
         drop(sink);
-        assert_eq!((range.first_sequence(), range.last_sequence()), (1, 9));
+        assert_eq!((gauges.first.get(), gauges.logged.get()), (1, 9));
     }
 
     #[test]
@@ -294,8 +292,8 @@ mod tests {
         publish(&mut sink, 1, 1);
         let error = loop {
             sink.turn_ends(true);
-            if !sink.is_ready() {
-                break sink.failure().unwrap().to_string();
+            if let Err(error) = sink.check() {
+                break error.to_string();
             }
             yield_now();
         };

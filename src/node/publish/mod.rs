@@ -7,18 +7,25 @@
 //!   between the commands between which they were given.
 
 mod each;
+mod log_gauges;
 mod log_thread;
 mod logged;
 mod text;
 
 pub use each::Each;
+pub(crate) use log_gauges::Front;
+pub use log_gauges::LogGauges;
 pub use logged::Logged;
 pub(crate) use logged::frames_bytes;
 pub use text::TextSink;
 
-use ringfence_journal::JournalError;
 use ringfence_ring::Bell;
-use ringfence_types::{Event, Outcome};
+use ringfence_types::{Event, Origin, Outcome};
+
+/// Why a sink can take nothing more.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SinkError(pub Box<dyn std::error::Error + Send + Sync>);
 
 /// Most outcomes that a sink is given in one turn.
 pub const TURN_OUTCOMES_MAX: usize = 512;
@@ -30,6 +37,12 @@ pub trait Sink: Send {
 
     /// Something that the source had to say here.
     fn notice(&mut self, notice: Self::Notice);
+
+    /// Whose the batch is whose events and outcomes follow; only of one that says something of
+    /// itself.
+    fn origin(&mut self, origin: &Origin) {
+        let _ = origin;
+    }
 
     /// The next event.
     fn event(&mut self, event: &Event);
@@ -52,21 +65,19 @@ pub trait Sink: Send {
         true
     }
 
-    /// Why it will never have room again, if so: that stops the engine. It is asked when it is not
-    /// ready.
-    fn failure(&mut self) -> Option<JournalError> {
-        None
+    /// Asks whether it can go on; called now and then.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot: the run then ends.
+    fn check(&mut self) -> Result<(), SinkError> {
+        Ok(())
     }
 
-    /// Tells the sink which bell wakes the gateway. Called once, before the start.
-    fn attach(&mut self, gateway: Bell) {
-        drop(gateway);
-    }
-
-    /// Tells the sink which bell wakes publish: it is to be rung by other threads when there is room
-    /// again. Called once, before the start.
-    fn attach_publish(&mut self, publish: Bell) {
-        drop(publish);
+    /// Tells the sink which bell wakes the thread that calls it, and which one the gateway's. Called
+    /// once, before the start.
+    fn attach(&mut self, own: Bell, gateway: Bell) {
+        drop((own, gateway));
     }
 
     /// Whether all that it was given has left.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ringfence_codec::text;
 use ringfence_engine::OutcomeSink;
 use ringfence_journal::JournalError;
-use ringfence_journal::outcomes::{LogEntry, LogReader, Origin};
-use ringfence_types::{Event, Op, Outcome, Request, Status};
+use ringfence_journal::outcomes::{LogEntry, LogReader};
+use ringfence_types::{Event, Op, Origin, Outcome, Request, Status};
 
 /// Compares what a replay gives with what the log holds.
 pub struct Compare {
@@ -126,8 +126,8 @@ fn sequence_of(entry: &LogEntry) -> u64 {
 fn show(entry: &LogEntry) -> String {
     match entry {
         LogEntry::Origin(origin) => {
-            let Origin { session, number, tag, .. } = origin;
-            format!("a batch of session {session}, request {number}, tag {tag}")
+            let Request { session, number, tag, .. } = origin.request;
+            format!("request {number} of session {session} with tag {tag}")
         }
         LogEntry::Event(event) => format!("an event of kind {}", event.kind),
         LogEntry::Outcome(sequence, outcome) => {
@@ -143,15 +143,11 @@ fn show(entry: &LogEntry) -> String {
     }
 }
 
-impl Compare {
-    /// A batch of `commands` commands with the operation `op`, whose sender said `request`, begins
-    /// with the command `first_sequence`.
-    pub fn request(&mut self, first_sequence: u64, request: &Request, commands: u32, op: u8) {
-        self.compare(LogEntry::Origin(Origin::new(first_sequence, commands, op, request)));
-    }
-}
-
 impl OutcomeSink for Compare {
+    fn origin(&mut self, origin: &Origin) {
+        self.compare(LogEntry::Origin(*origin));
+    }
+
     fn event(&mut self, event: &Event) {
         self.compare(LogEntry::Event(Event { session: 0, ..*event }));
     }

@@ -2,8 +2,8 @@
 
 use ringfence_engine::OutcomeSink;
 use ringfence_journal::JournalError;
-use ringfence_journal::outcomes::{Frame, Log, Origin};
-use ringfence_types::{Event, Outcome, Request};
+use ringfence_journal::outcomes::{Frame, Log};
+use ringfence_types::{Event, Origin, Outcome};
 
 /// Puts the outcomes that the log lacks into it, as a replay gives them.
 pub(crate) struct Remake {
@@ -47,28 +47,19 @@ impl Remake {
             self.write();
         }
     }
-
-    /// A batch of `commands` commands with the operation `op`, whose sender said `request`, begins
-    /// with the command `first_sequence`.
-    pub(crate) fn request(
-        &mut self,
-        first_sequence: u64,
-        request: &Request,
-        commands: u32,
-        op: u8,
-    ) {
-        let origin = Origin::new(first_sequence, commands, op, request);
-        if first_sequence > self.has {
-            self.frame.origin(first_sequence, commands, op, request);
-            self.write_if_full();
-        } else if origin.last_sequence() > self.has && self.log.is_some() {
-            // The log ends within this batch.
-            self.frame.begin_within(&origin);
-        }
-    }
 }
 
 impl OutcomeSink for Remake {
+    fn origin(&mut self, origin: &Origin) {
+        if origin.first_sequence > self.has {
+            self.frame.origin(origin);
+            self.write_if_full();
+        } else if self.log.is_some() && origin.last_sequence() > self.has {
+            // The log ends within this batch.
+            self.frame.begin_within(origin);
+        }
+    }
+
     fn event(&mut self, event: &Event) {
         if event.goes_before() > self.has {
             self.frame.event(event);

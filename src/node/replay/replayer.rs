@@ -3,7 +3,7 @@
 use super::{ReplayError, Restored};
 use ringfence_engine::{Engine, OutcomeSink};
 use ringfence_journal::Entry;
-use ringfence_types::{Command, Event, Outcome, RULES_VERSION, Rules};
+use ringfence_types::{Command, Event, Origin, Outcome, RULES_VERSION, Rules};
 
 /// Forgets outcomes and events: who recovers wants the state alone.
 #[derive(Debug, Clone, Copy, Default)]
@@ -87,7 +87,7 @@ impl<S: OutcomeSink> Replayer<S> {
                 }
                 self.rules_version = rules.version;
             }
-            Entry::Batch { first_sequence, commands, .. } => {
+            Entry::Batch { request, first_sequence, commands, .. } => {
                 if self.rules_version != RULES_VERSION {
                     let (journaled, program) = (self.rules_version, RULES_VERSION);
                     let sequence = *first_sequence;
@@ -99,6 +99,16 @@ impl<S: OutcomeSink> Replayer<S> {
                 let count = self.wanted(*first_sequence, commands);
                 if let Some(last) = commands[..count].last() {
                     let engine = self.engine.as_mut().expect("a journal begins with its rules");
+                    if !request.is_none() {
+                        let origin = Origin::of(request, *first_sequence, &commands[0].header);
+                        let length = u64::from(origin.commands);
+                        engine.take_in(
+                            request,
+                            origin.last_sequence(),
+                            origin.first_timestamp + length - 1,
+                        );
+                        self.sink.origin(&origin);
+                    }
                     engine.apply(*first_sequence, &commands[..count], &mut self.sink);
                     self.commands += count as u64;
                     self.last_sequence = first_sequence + count as u64 - 1;

@@ -149,7 +149,7 @@ where
     F::File: Send,
 {
     let header = snapshot.header();
-    let (mut risk, mut settle) = Engine::new(&header.rules)?.into_parts();
+    let (mut risk, mut settle, mut sessions) = Engine::new(&header.rules)?.into_parts();
     // The halves share nothing: each reads what it needs, side by side.
     let (risk_restored, settle_restored) = thread::scope(|scope| {
         let of_risk = scope.spawn(|| risk.restore(&mut snapshot.source()?));
@@ -160,5 +160,10 @@ where
         (of_risk.join(), of_settle)
     });
     let risk_restored = risk_restored.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    Ok(risk_restored.and(settle_restored).map(|()| Engine::from_parts(risk, settle)))
+    let sessions_restored = snapshot
+        .source()
+        .map_err(SnapshotError::from)
+        .and_then(|mut source| sessions.restore(&mut source));
+    let restored = risk_restored.and(settle_restored).and(sessions_restored);
+    Ok(restored.map(|()| Engine::from_parts(risk, settle, sessions)))
 }

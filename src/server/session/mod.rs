@@ -1,12 +1,15 @@
-//! Connections of clients: what the gateway, which reads from them, and publish, which writes to them,
-//! share.
+//! Connections of clients: what the door, which admits them, the gateway, which reads from them, and
+//! publish, which writes to them, share.
 
+mod ended;
 mod shared;
 mod stream;
+mod tally;
 
-pub use shared::{IN_FLIGHT_COMMANDS_MAX, SESSIONS_MAX, Session};
-pub(crate) use stream::Listener;
+pub(crate) use ended::{Ended, Seat, Seats};
+pub use shared::Session;
 pub use stream::Stream;
+pub(crate) use tally::Tally;
 
 use std::io;
 

@@ -1,18 +1,12 @@
-//! What the gateway and publish share of a client's session.
+//! What the gateway and publish share of a client's connection.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 
-use super::stream::Stream;
+use ringfence_codec::wire::ErrorCode;
 
-/// Most sessions at a time.
-pub const SESSIONS_MAX: u16 = 1024;
+use super::{Seat, Stream, Tally};
 
-/// Most commands of one session that are taken in and whose outcomes it has not yet been sent.
-/// With these the engine reads no further, so that a client which does not read holds up
-/// nobody but itself, and the memory that answers take is bounded.
-pub const IN_FLIGHT_COMMANDS_MAX: u32 = 16 * 1024;
-
-/// One session: the gateway reads from its stream, publish writes to it.
+/// One connection that was admitted: the gateway reads from its stream, publish writes to it.
 #[derive(Debug)]
 pub struct Session {
     /// Its number, from 1; used again once it has ended.
@@ -22,21 +16,30 @@ pub struct Session {
     answered: AtomicU64,
     gone: AtomicBool,
     ended: AtomicBool,
+    closing: AtomicBool,
+    resuming: AtomicBool,
+    /// Why it ends, as an error's code by its number; 0: nothing is wrong.
+    code: AtomicU16,
+    seat: Seat,
 }
 
 impl Session {
-    pub(crate) fn new(id: u16, stream: Stream) -> Session {
+    pub(crate) fn new(id: u16, stream: Stream, seat: Seat) -> Session {
         Session {
             id,
             stream,
             answered: AtomicU64::new(0),
             gone: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            resuming: AtomicBool::new(false),
+            code: AtomicU16::new(0),
+            seat,
         }
     }
 
-    // Relaxed, in all of these: each value stands for itself, the other thread finds it a little
-    // earlier or later, and bells see to it that it looks again.
+    // Relaxed, in all of these but one: each value stands for itself, the other thread finds it a
+    // little earlier or later, and bells see to it that it looks again.
 
     /// How many of its commands have been answered, as publish counts them.
     pub(crate) fn answered(&self) -> u64 {
@@ -44,7 +47,7 @@ impl Session {
     }
 
     /// So many of its commands have been answered: their outcomes are with the kernel.
-    pub fn set_answered(&self, count: u64) {
+    pub(crate) fn set_answered(&self, count: u64) {
         self.answered.store(count, Ordering::Relaxed);
     }
 
@@ -54,7 +57,7 @@ impl Session {
     }
 
     /// Its client is gone: nothing more reaches it.
-    pub fn set_gone(&self) {
+    pub(crate) fn set_gone(&self) {
         self.gone.store(true, Ordering::Relaxed);
     }
 
@@ -64,7 +67,49 @@ impl Session {
     }
 
     /// Publish is done with it; its number may be used again.
-    pub fn set_ended(&self) {
+    pub(crate) fn set_ended(&self) {
         self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the gateway takes nothing more in from it.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    /// The gateway takes nothing more in from it.
+    pub(crate) fn set_closing(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// What its principal takes.
+    pub(crate) fn principal(&self) -> &Tally {
+        self.seat.principal()
+    }
+
+    /// Says why it ends; the first reason stays.
+    pub(crate) fn ends_with(&self, code: ErrorCode) {
+        let first = |was: u16| (was == 0).then_some(code as u16);
+        // It fails where there is a reason already.
+        let _ = self.code.fetch_update(Ordering::Relaxed, Ordering::Relaxed, first);
+    }
+
+    /// Whether the client is still being sent what it has missed: until then nobody else writes to
+    /// the stream, and nothing is read from it.
+    pub(crate) fn is_resuming(&self) -> bool {
+        // Acquire: pairs with the Release in `set_resuming`. What was written to the stream before
+        // lies before what this thread writes to it.
+        self.resuming.load(Ordering::Acquire)
+    }
+
+    /// The client begins to be sent what it has missed, or has been sent it.
+    pub(crate) fn set_resuming(&self, is_resuming: bool) {
+        // Release: pairs with the Acquire in `is_resuming`.
+        self.resuming.store(is_resuming, Ordering::Release);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.seat.ends_with(*self.code.get_mut());
     }
 }

@@ -19,6 +19,7 @@ use ringfence::node::{Message, Node, Options, replay};
 
 use super::image::{Image, VICTIM, VICTIM_BYTES, temporary_folder};
 use super::subject::{End, Subject};
+use crate::requests::request_of;
 
 /// How long an open may take before it hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -157,6 +158,12 @@ fn check_log(subject: &Subject, path: &Path, notes: &str) -> Result<(), String> 
     let mut next = 1;
     let mut missing = 0;
     while let Some(entry) = reader.next_entry().map_err(failed)? {
+        if let LogEntry::Origin(origin) = entry
+            && origin.request != request_of(origin.first_sequence)
+        {
+            let first = origin.first_sequence;
+            return Err(format!("the outcome log has another request at {first}: {notes}"));
+        }
         let LogEntry::Outcome(sequence, outcome) = entry else { continue };
         if subject.outcomes.get(sequence as usize - 1) != Some(&outcome) {
             return Err(format!("the outcome log has another outcome {sequence}: {notes}"));

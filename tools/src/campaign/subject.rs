@@ -11,11 +11,12 @@ use ringfence::journal::{
     WriteMode, Writer, format, make_segment, retire,
 };
 use ringfence::types::{
-    Account, AccountPolicy, Capacities, Command, Event, Outcome, PolicyLimits, Rules, Transfer,
-    stamp_batch,
+    Account, AccountPolicy, Capacities, Command, Event, Origin, Outcome, PolicyLimits, Rules,
+    Transfer, stamp_batch,
 };
 
 use super::image::{Image, temporary_folder};
+use crate::requests::request_of;
 
 /// How much a journal holds, and what lies beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,7 +175,9 @@ impl History<'_> {
         let mut commands = self.commands(batch, length);
         stamp_batch(&mut commands, self.last_timestamp, 1_700_000_000_000_000_000);
         let first = self.writer.last_sequence() + 1;
-        while !self.writer.append(first, &commands[..]).expect("the disk is well") {
+        let request = request_of(first);
+        while !self.writer.append_request(first, &commands[..], &request).expect("the disk is well")
+        {
             self.writer.poll().expect("the disk is well");
         }
         // Some batches share a group.
@@ -184,8 +187,12 @@ impl History<'_> {
             }
         }
         self.last_timestamp = commands[commands.len() - 1].header.timestamp;
+        if !request.is_none() {
+            self.frame.origin(&Origin::of(&request, first, &commands[0].header));
+        }
         let mut sink = Kept { outcomes: &mut self.outcomes, frame: &mut self.frame };
         self.engine.apply(first, &commands, &mut sink);
+        self.engine.take_in(&request, self.writer.last_sequence(), self.last_timestamp);
         self.digests.insert(self.writer.last_sequence(), self.engine.digest());
         if keeps_log && self.acknowledged == self.writer.last_sequence() {
             self.log.append(&self.frame).expect("the disk is well");

@@ -14,6 +14,7 @@ use ringfence::types::{Command, Event, Lookup, Outcome, chains_up_to, stamp_batc
 use super::Report;
 use super::sabotage::{Disk, Sabotage};
 use crate::generator::Generator;
+use crate::requests::request_of;
 use crate::twin::Answer;
 
 /// Lives that one seed has, the last without accidents.
@@ -43,17 +44,20 @@ impl OutcomeSink for Answers {
 /// What a look at the journal found.
 struct Found {
     batches: Vec<Vec<Command>>,
+    /// Whether a batch says other things of itself than when it was appended.
+    has_other_requests: bool,
     replayer: Replayer<Answers>,
 }
 
 impl Found {
     fn new() -> Found {
         let replayer = Replayer::new(Answers::default(), u64::MAX);
-        Found { batches: Vec::new(), replayer }
+        Found { batches: Vec::new(), has_other_requests: false, replayer }
     }
 
     fn take_in(&mut self, entry: &Entry<'_>) {
-        if let Entry::Batch { commands, .. } = entry {
+        if let Entry::Batch { request, first_sequence, commands, .. } = entry {
+            self.has_other_requests |= *request != request_of(*first_sequence);
             self.batches.push(commands.to_vec());
         }
         self.replayer.apply(entry).expect("there is memory for small tables");
@@ -113,6 +117,8 @@ impl World {
             markets: Some(1),
             orders: Some(1),
             retention_ns: Some(rules.retention_ns),
+            sessions: None,
+            session_retention_ns: None,
             withdraws_capacities: false,
             shortens_retention: false,
         };
@@ -254,6 +260,7 @@ impl World {
         ensure(count <= self.batches.len() && found.batches == self.batches[..count], || {
             format!("{count} batches are no prefix of the {} appended", self.batches.len())
         })?;
+        ensure(!found.has_other_requests, || "batches say other things of themselves".into())?;
         let (last_sequence, last_timestamp) = found.replayer.last();
         ensure(last_sequence >= self.released, || {
             format!("{last_sequence} recovered, {} released", self.released)
@@ -338,13 +345,16 @@ impl World {
             engine.apply(sink.answers.len() as u64 + 1, now, &mut sink);
             rest = later;
         }
+        let request = request_of(first_sequence);
+        let last = batch[batch.len() - 1].header;
+        engine.take_in(&request, sink.answers.len() as u64, last.timestamp);
         self.answers = sink.answers;
         let told = &self.answers[first_sequence as usize - 1..];
         self.generator.heed(told.iter().map(|answer| answer.outcome));
         self.last_timestamp = batch[batch.len() - 1].header.timestamp;
         self.report.commands += batch.len() as u64;
         self.batches.push(batch.clone());
-        while !writer.append(first_sequence, &batch[..])? {
+        while !writer.append_request(first_sequence, &batch[..], &request)? {
             self.poll(writer)?;
             writer.wait();
         }
@@ -411,7 +421,10 @@ impl World {
         let mut sequence = 0;
         let mut count = 0;
         while let Some(entry) = reader.next_entry()? {
-            if let Entry::Batch { first_sequence, commands, .. } = entry {
+            if let Entry::Batch { request, first_sequence, commands, .. } = entry {
+                ensure(request == request_of(first_sequence), || {
+                    format!("a reader sees another request at {first_sequence}")
+                })?;
                 sequence = first_sequence + commands.len() as u64 - 1;
                 ensure(self.batches.get(count).is_some_and(|batch| batch == commands), || {
                     format!("a reader sees another batch at {first_sequence}")

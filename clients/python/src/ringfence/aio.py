@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import ssl
 from collections import deque
@@ -89,10 +90,9 @@ class _Connection:
     async def close(self) -> None:
         self._beat.cancel()
         self._writer.close()
-        try:
+        # It is closed all the same.
+        with contextlib.suppress(OSError, ssl.SSLError):
             await self._writer.wait_closed()
-        except (OSError, ssl.SSLError):
-            pass  # It is closed all the same.
 
 
 def _delays() -> Any:
@@ -182,9 +182,14 @@ class AsyncClient:
         await self.close()
 
     async def connect(self) -> None:
-        """Connects, if it is not connected; raises what stands in the way."""
-        if self._runner is None or self._runner.done():
-            self._failure = None
+        """Connects, if it is not connected; raises what stands in the way.
+
+        Once the engine has refused the client for good (another one took the session over, another
+        history), it stays so: whoever wants to try again makes a new client.
+        """
+        if self._failure:
+            raise self._failure
+        if self._runner is None:
             self._ready.clear()
             self._runner = asyncio.ensure_future(self._run())
         waiting = asyncio.ensure_future(self._ready.wait())
@@ -216,7 +221,9 @@ class AsyncClient:
         message = self._session.push(commands, future, tag)
         if self._connection:
             self._connection.write(message)
-            await self._connection.drain()
+            # A connection that is lost now is replaced, and the batch sent again on the next one.
+            with contextlib.suppress(OSError, ssl.SSLError):
+                await self._connection.drain()
         elif not self._session.id:
             self._session.connection_ended()
         return future

@@ -4,7 +4,7 @@ use super::json::{narrow, narrow_if_set, put, text, wide, wide_if_set};
 use super::names::{KNOWN, account_flags, side, time_in_force, transfer_flags};
 use ringfence_types::{
     Account, AccountFlags, AccountPolicy, Command, Frozen, LedgerPolicy, Market, Op, PairPolicy,
-    PlaceOrder, PolicyLimits, TimeInForce, Transfer, TransferFlags,
+    PlaceOrder, PolicyLimits, Request, TimeInForce, Transfer, TransferFlags,
 };
 
 /// Appends `commands` as input lines, a line a batch: an array where the batch has more than one
@@ -21,16 +21,29 @@ pub fn encode_commands(commands: &[Command], out: &mut Vec<u8>) {
 }
 
 /// As [`encode_commands`], but each object begins with its `sequence`, `first_sequence` for the
-/// first, and its `engine_timestamp`: for people and programs that look into a journal.
+/// first, its `engine_timestamp`, and `session`, `request` and `tag` of its batch where that has any:
+/// for people and programs that look into a journal.
 ///
 /// # Panics
 ///
 /// As [`encode_commands`].
-pub fn encode_commands_with_sequence(first_sequence: u64, commands: &[Command], out: &mut Vec<u8>) {
+pub fn encode_commands_with_sequence(
+    first_sequence: u64,
+    request: &Request,
+    commands: &[Command],
+    out: &mut Vec<u8>,
+) {
     let mut sequence = first_sequence;
     batches(commands, out, |command, out| {
         wide(out, "{\"sequence\":", sequence);
         wide(out, ",\"engine_timestamp\":", command.header.timestamp);
+        if request.is_named() {
+            wide(out, ",\"session\":", request.session);
+            wide(out, ",\"request\":", request.number);
+        }
+        if request.tag != 0 {
+            wide(out, ",\"tag\":", request.tag);
+        }
         put(out, b",\"op\":\"");
         sequence += 1;
     });

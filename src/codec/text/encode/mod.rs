@@ -14,10 +14,12 @@ mod events;
 mod export;
 mod json;
 mod names;
+mod origins;
 mod outcomes;
 
 pub use bodies::encode_account;
 pub use commands::{encode_commands, encode_commands_with_sequence};
 pub use events::encode_event;
 pub use export::Exporter;
+pub use origins::encode_origin;
 pub use outcomes::{encode_advance_clock, encode_malformed, encode_outcome};

@@ -29,7 +29,15 @@ fn commands_are_printed_as_input_lines_that_keep_their_batches() {
         r#"{"sequence":"10","engine_timestamp":"103","op":"pulse"}"#,
         "\n",
     );
-    assert_eq!(encoded(|out| encode_commands_with_sequence(7, &commands, out)), expected);
+    let none = Request::NONE;
+    assert_eq!(encoded(|out| encode_commands_with_sequence(7, &none, &commands, out)), expected);
+    let request = Request { session: 1 << 100, tag: 5, number: 6, reserved: 0 };
+    let expected = concat!(
+        r#"{"sequence":"9","engine_timestamp":"102","session":"1267650600228229401496703205376","#,
+        r#""request":"6","tag":"5","op":"lookup_account","id":"1"}"#,
+        "\n",
+    );
+    assert_eq!(encoded(|out| encode_commands_with_sequence(9, &request, &single, out)), expected);
 }
 
 /// A command whose fields are each zero, small or anything, with equal odds.

@@ -1,5 +1,7 @@
 //! What a stream decodes to, however it is cut.
 
+mod conformance;
+mod properties;
 mod subscriptions;
 mod violations;
 
@@ -61,7 +63,7 @@ fn requests(stream: &[u8], mut cut: impl FnMut() -> usize) -> Vec<Result<String,
             match decoder.next_message() {
                 Ok(None) => break,
                 Ok(Some(request)) => {
-                    all.push(Ok(format!("{request:?} {:?}", request.commands(7).last())));
+                    all.push(Ok(format!("{request:?}\n{:?}", request.commands(7).last())));
                 }
                 Err(violation) => {
                     assert_eq!(decoder.next_message(), Err(violation), "it stays");

@@ -104,8 +104,9 @@ fn what_a_subscriber_is_told_arrives_as_it_was_sent() {
         first_sequence: 4,
         first_timestamp: 5,
         commands: 2,
-        op: Op::AmendOrder,
+        op: Op::AmendOrder as u8,
         request: Request { session: 6, tag: 7, number: 8, reserved: 0 },
+        ..Origin::default()
     };
     let progress = Progress { sequence: 9, last_sequence: 10 };
     let bodies = [Command::create_account(Account { id: 1, ..Account::default() }).body; 2];

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::super::threads::Run;
 use super::super::{PipelineError, Role};
 use crate::gateway::{Intake, Progress, Source};
+use ringfence_engine::Sessions;
 
 /// Takes commands in.
 pub(in crate::pipeline) struct GatewayStage<S: Source> {
@@ -15,6 +16,8 @@ pub(in crate::pipeline) struct GatewayStage<S: Source> {
     pub(in crate::pipeline) stop: Arc<AtomicBool>,
     /// Sequence and timestamp of the last command, once the source has ended.
     pub(in crate::pipeline) last: (u64, u64),
+    /// The sessions that are known, once the source has ended.
+    pub(in crate::pipeline) sessions: Option<Sessions>,
 }
 
 impl<S: Source> Run for GatewayStage<S> {
@@ -31,7 +34,7 @@ impl<S: Source> Run for GatewayStage<S> {
         let progress = self.source.step(intake)?;
         if progress == Progress::Ended {
             self.last = (intake.last_sequence(), intake.last_timestamp());
-            self.intake = None;
+            self.sessions = self.intake.take().map(Intake::into_sessions);
         }
         Ok(progress)
     }

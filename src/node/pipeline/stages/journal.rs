@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use super::super::lanes::LaneWindow;
 use super::super::threads::Run;
 use super::super::{PipelineError, Role};
+use super::Origins;
 use crate::gateway::Progress;
 use ringfence_journal::{Storage, Writer};
 use ringfence_ring::{Poll, Stage};
-use ringfence_types::{Command, Window};
+use ringfence_types::{Command, Request, Window};
 
 /// How long the journal has nothing to do before it writes a closing frame: a client that sends one
 /// command at a time does not wait behind it.
@@ -17,6 +18,7 @@ const IDLE: Duration = Duration::from_millis(2);
 /// Makes commands durable.
 pub(in crate::pipeline) struct JournalStage<J: Storage> {
     pub(in crate::pipeline) commands: Stage<(Command,), ()>,
+    pub(in crate::pipeline) origins: Origins,
     pub(in crate::pipeline) writer: Writer<J>,
     /// Sequence of the last command that was released: it is durable, and may be answered.
     pub(in crate::pipeline) durable: u64,
@@ -42,13 +44,26 @@ impl<J: Storage + Send> Run for JournalStage<J> {
                     let commands = LaneWindow::all(commands);
                     // A frame holds one batch, whole: what of it is not there yet comes later.
                     while taken < commands.len() {
-                        let length = usize::from(commands.at(taken).header.batch_length);
+                        let first = commands.at(taken).header;
+                        let length = usize::from(first.batch_length);
                         if taken + length > commands.len() {
                             break;
                         }
                         let whole = commands.part(taken, length);
-                        if !self.writer.append(first_sequence + taken as u64, &whole)? {
+                        let sequence = first_sequence + taken as u64;
+                        let request = match first.has_request {
+                            0 => Request::NONE,
+                            _ => {
+                                let origin = self.origins.look()?.expect("it came before");
+                                assert_eq!(origin.first_sequence, sequence);
+                                origin.request
+                            }
+                        };
+                        if !self.writer.append_request(sequence, &whole, &request)? {
                             break;
+                        }
+                        if first.has_request != 0 {
+                            self.origins.take();
                         }
                         taken += length;
                     }

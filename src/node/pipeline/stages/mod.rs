@@ -2,12 +2,14 @@
 
 mod gateway;
 mod journal;
+mod origins;
 mod publish;
 mod risk;
 mod settle;
 
 pub(super) use gateway::GatewayStage;
 pub(super) use journal::JournalStage;
+pub(super) use origins::Origins;
 pub(super) use publish::{Notices, PublishStage};
 pub(super) use risk::RiskStage;
 pub(super) use settle::SettleStage;

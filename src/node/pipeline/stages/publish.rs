@@ -10,6 +10,7 @@ use crossbeam::channel::Receiver;
 
 use super::super::threads::Run;
 use super::super::{PipelineError, Role};
+use super::Origins;
 use crate::gateway::Progress;
 use crate::notice::Notice;
 use crate::publish::{Sink, TURN_OUTCOMES_MAX};
@@ -70,6 +71,7 @@ impl<'a> Events<'a> {
 /// One turn of the merge.
 struct Merge<'a, K: Sink> {
     notices: &'a mut Notices<K::Notice>,
+    origins: &'a mut Origins,
     events: Events<'a>,
     sink: &'a mut K,
 }
@@ -84,12 +86,26 @@ impl<K: Sink> Merge<'_, K> {
         }
     }
 
-    /// Passes on an outcome, behind the notices and events that come before it.
+    /// Passes on an outcome, behind the origin, notices and events that come before it.
     #[inline]
-    fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
+    fn outcome(&mut self, sequence: u64, outcome: &Outcome) -> Result<(), PipelineError> {
         self.notices.pass_on_before(sequence, self.sink);
+        self.origin_before(sequence)?;
         self.events_before(sequence);
         self.sink.outcome(sequence, outcome);
+        Ok(())
+    }
+
+    /// Passes on the origin of the batch that begins at `sequence`, if it has one.
+    #[inline]
+    fn origin_before(&mut self, sequence: u64) -> Result<(), PipelineError> {
+        if self.origins.next_sequence() <= sequence
+            && let Some(origin) = self.origins.take()
+        {
+            self.sink.origin(&origin);
+            self.origins.look()?;
+        }
+        Ok(())
     }
 }
 
@@ -100,6 +116,7 @@ pub(in crate::pipeline) struct PublishStage<K: Sink> {
     /// How far the journal is; none where nothing is journaled.
     pub(in crate::pipeline) durable: Option<StageCursor>,
     pub(in crate::pipeline) notices: Notices<K::Notice>,
+    pub(in crate::pipeline) origins: Origins,
     pub(in crate::pipeline) sink: K,
     /// Sequence of the last outcome that was given to the sink.
     pub(in crate::pipeline) published: u64,
@@ -111,7 +128,8 @@ pub(in crate::pipeline) struct PublishStage<K: Sink> {
 impl<K: Sink> PublishStage<K> {
     /// Publishes outcomes and events that are there; whether there were any.
     fn publish(&mut self) -> Result<bool, PipelineError> {
-        let Self { outcomes, events, durable, notices, sink, published, counts, .. } = self;
+        let Self { outcomes, events, durable, notices, origins, sink, published, counts, .. } =
+            self;
         let mut outcomes = match outcomes.poll(TURN_OUTCOMES_MAX)? {
             Poll::Ready(batch) => Some(batch),
             Poll::Empty => None,
@@ -120,8 +138,9 @@ impl<K: Sink> PublishStage<K> {
                 None
             }
         };
-        // After the poll: the notices and events that come before its outcomes are all there.
+        // After the poll: what comes before its outcomes, notices, origins, events, is all there.
         notices.look();
+        origins.look()?;
         let mut events = match events.poll(usize::MAX)? {
             Poll::Ready(batch) => Some(batch),
             Poll::Empty => None,
@@ -135,18 +154,19 @@ impl<K: Sink> PublishStage<K> {
         }
         sink.turn_begins();
         let view = events.as_mut().map(|batch| batch.parts().0.0);
-        let mut merge = Merge { notices, events: Events { view, passed_on: 0 }, sink };
+        let mut merge = Merge { notices, origins, events: Events { view, passed_on: 0 }, sink };
         if let Some(batch) = &mut outcomes {
             let first_sequence = batch.first_sequence();
             let ((view,), _) = batch.parts();
             for (sequence, outcome) in (first_sequence..).zip(view) {
-                merge.outcome(sequence, outcome);
+                merge.outcome(sequence, outcome)?;
                 counts.add(outcome.status);
             }
             *published = first_sequence + view.len() as u64 - 1;
         } else if durable.as_ref().is_none_or(|journal| journal.released() > *published + 1) {
             // Events of the command that settle has not finished, because their lane is full. It
             // is durable. Later ones wait: an outcome may have come after the poll.
+            merge.origin_before(*published + 1)?;
             merge.events_before(*published + 1);
         }
         let event_count = merge.events.passed_on;
@@ -170,15 +190,12 @@ impl<K: Sink> Run for PublishStage<K> {
     }
 
     fn step(&mut self) -> Result<Progress, PipelineError> {
-        let is_ready = self.sink.is_ready();
-        if !is_ready && let Some(error) = self.sink.failure() {
-            return Err(PipelineError::OutcomeLog(Box::new(error)));
-        }
-        let worked = is_ready && self.publish()?;
+        let worked = self.sink.is_ready() && self.publish()?;
         if worked {
             self.sink.turn_ends(false);
             return Ok(Progress::Worked);
         }
+        self.sink.check()?;
         // Nothing is there to publish: what was said after the last outcome may leave.
         let said = self.notices.pass_on_before(self.published + 1, &mut self.sink);
         let left = self.sink.turn_ends(true);

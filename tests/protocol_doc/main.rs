@@ -6,11 +6,16 @@
 //!
 //! Whoever adds a status, a flag, an operation or a field adds it to the page too.
 
+mod messages;
+
 use std::fs;
 use std::mem::{offset_of, size_of};
 use std::path::Path;
 
-use ringfence::codec::wire::{ErrorCode, MESSAGE_BYTES_MAX, PROTOCOL_VERSION};
+use ringfence::codec::wire::{
+    ErrorCode, FILTER_ENTRIES_MAX, MESSAGE_BYTES_MAX, PROTOCOL_VERSION, TOKEN_BYTES_MAX,
+};
+use ringfence::server::Limits;
 use ringfence::types::{
     Account, AccountFlags, AccountPolicy, AmendOrder, BATCH_COMMANDS_MAX, CancelReason, EventKind,
     Frozen, LEVELS_SHOWN, LedgerPolicy, Lookup, Market, Op, OrderStatus, Outcome, PairPolicy,
@@ -258,46 +263,15 @@ fn the_layout_of_an_outcome_is_that_of_the_record() {
 
 #[test]
 fn every_error_is_listed_with_its_number() {
-    let known = [
-        ErrorCode::BadMagic,
-        ErrorCode::UnsupportedVersion,
-        ErrorCode::UnexpectedMessage,
-        ErrorCode::BadLength,
-        ErrorCode::BadChecksum,
-        ErrorCode::BadOp,
-        ErrorCode::BadCount,
-        ErrorCode::ReservedNotZero,
-        ErrorCode::BadValue,
-        ErrorCode::TooManySessions,
-        ErrorCode::NotReading,
-        ErrorCode::Superseded,
-        ErrorCode::UnknownSession,
-        ErrorCode::SequenceAhead,
-        ErrorCode::OtherHistory,
-        ErrorCode::SessionsFull,
-        ErrorCode::RequestNotIncreasing,
-        ErrorCode::Unauthenticated,
-        ErrorCode::NotAllowed,
-        ErrorCode::HelloTimeout,
-        ErrorCode::IdleTimeout,
-        ErrorCode::RateLimited,
-        ErrorCode::TooFarBehind,
-        ErrorCode::NoOutcomeLog,
-        ErrorCode::UnknownSubscription,
-        ErrorCode::SubscriptionDropped,
-        ErrorCode::Stopping,
-        ErrorCode::TooManyConnections,
-        ErrorCode::TooManySubscriptions,
-        ErrorCode::SubscriptionSuperseded,
-    ];
+    let known: Vec<u16> = ErrorCode::ALL.iter().map(|&code| code as u16).collect();
     let listed: Vec<u16> =
         rows(&["code", "meaning"]).iter().map(|row| row[0].parse().unwrap()).collect();
-    assert_eq!(listed, known.map(|code| code as u16));
-    // A code that is added to the enum is missed above, and found here.
+    assert_eq!(listed, known);
+    // A code that is added to the enum and not to the list is missed above, and found here.
     let source = fs::read_to_string("src/codec/wire/violation.rs").unwrap();
     let (_, body) = source.split_once("pub enum ErrorCode {").unwrap();
     let (body, _) = body.split_once("\n}").unwrap();
-    assert_eq!(body.matches(" = ").count(), known.len(), "add the new code to this test");
+    assert_eq!(body.matches(" = ").count(), known.len(), "add the new code to `ErrorCode::ALL`");
 }
 
 /// The value of the constant `name`, a product of numbers, wherever under `folder` it is.
@@ -328,19 +302,20 @@ fn constant(folder: &Path, name: &str) -> Option<u64> {
 fn limits_are_those_of_the_code() {
     let listed: Vec<String> =
         rows(&["limit", "value"]).iter().map(|row| row[1].replace(',', "")).collect();
-    let in_server = |name: &str| {
-        let found = constant(Path::new("src/server"), name);
-        found.unwrap_or_else(|| panic!("there is no constant {name} in src/server"))
-    };
+    let limits = Limits::default();
     let in_wire = constant(Path::new("src/codec/wire"), "ERROR_TEXT_BYTES_MAX").unwrap();
     let known = [
         BATCH_COMMANDS_MAX as u64,
         MESSAGE_BYTES_MAX as u64,
-        in_server("IN_FLIGHT_COMMANDS_MAX"),
-        in_server("SESSIONS_MAX"),
+        limits.in_flight_commands.into(),
+        limits.connections.into(),
         in_wire,
-        in_server("OWED_BYTES_MAX"),
+        limits.owed_bytes as u64,
         LEVELS_SHOWN as u64,
+        TOKEN_BYTES_MAX as u64,
+        FILTER_ENTRIES_MAX as u64,
+        limits.hello_timeout.as_secs(),
+        limits.idle_timeout.as_secs(),
     ];
     for (listed, known) in listed.iter().zip(known) {
         assert_eq!(*listed, known.to_string(), "{known:?}");

@@ -1,0 +1,198 @@
+//! What happens in an engine, from a sequence on.
+
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use super::connection::{Connection, HEARTBEAT};
+use super::{Address, ClientError};
+use ringfence_codec::wire::{
+    ClientHello, EngineHello, Mode, Reply, ReplyDecoder, Subscribe, Subscribed, Violation,
+    encode_acknowledge, encode_client_hello, encode_heartbeat, encode_subscribe,
+};
+
+/// How long to wait at a time for the engine's answers to hello and request.
+const LISTEN: Duration = Duration::from_millis(250);
+
+/// A connection that follows an engine. Its calls block.
+///
+/// ```no_run
+/// use ringfence_client::{Reply, Start, Subscribe, Subscription};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let address = "unix:/var/lib/ringfence/ringfence.sock".parse()?;
+/// let wish = Subscribe { accounts: vec![100], ..Subscribe::outcomes(Start::After(4711)) };
+/// let mut subscription = Subscription::open(&address, &wish)?;
+/// loop {
+///     subscription.receive(Duration::from_secs(1), |reply| match reply {
+///         Reply::Outcomes { first_sequence, outcomes } => {
+///             println!("{} outcomes from {first_sequence} on", outcomes.len());
+///         }
+///         Reply::Progress(progress) => println!("dealt with up to {}", progress.sequence),
+///         _ => {}
+///     })?;
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Subscription {
+    connection: Connection,
+    decoder: ReplyDecoder,
+    hello: EngineHello,
+    subscribed: Subscribed,
+    unsent: Vec<u8>,
+    /// When something was last said.
+    said: Instant,
+}
+
+impl Subscription {
+    /// Follows the engine that listens at `address`.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Io`] if connecting fails, [`ClientError::Refused`] if the engine declines,
+    /// [`ClientError::Protocol`] if no engine of this version listens there.
+    pub fn open(address: &Address, wish: &Subscribe) -> Result<Subscription, ClientError> {
+        Subscription::open_with(address, ClientHello::default(), wish)
+    }
+
+    /// As [`Subscription::open`], with a hello that says which history is expected, or proves who the
+    /// client is. Its mode need not be set.
+    ///
+    /// # Errors
+    ///
+    /// As [`Subscription::open`].
+    pub fn open_with(
+        address: &Address,
+        hello: ClientHello,
+        wish: &Subscribe,
+    ) -> Result<Subscription, ClientError> {
+        let mut unsent = Vec::new();
+        encode_client_hello(&ClientHello { mode: Mode::Subscription, ..hello }, &mut unsent);
+        encode_subscribe(wish, &mut unsent);
+        let mut subscription = Subscription {
+            connection: Connection::open(address)?,
+            decoder: ReplyDecoder::new(),
+            hello: EngineHello::default(),
+            subscribed: Subscribed::default(),
+            unsent,
+            said: Instant::now(),
+        };
+        // An engine that declines says why; the failed write says less.
+        let sent = subscription.send();
+        let answered = subscription.wait_for_answers();
+        answered.map_err(|error| match (sent, error) {
+            (Err(unsent), ClientError::Closed(_)) => unsent,
+            (_, error) => error,
+        })?;
+        Ok(subscription)
+    }
+
+    /// What the engine said of itself.
+    #[must_use]
+    pub fn hello(&self) -> EngineHello {
+        self.hello
+    }
+
+    /// Where the subscription began, and what the engine has.
+    #[must_use]
+    pub fn subscribed(&self) -> Subscribed {
+        self.subscribed
+    }
+
+    /// Gives what has come to `take`, or waits for something, but no longer than `longest`; whether
+    /// something came. Tells the engine that somebody is there: call it at least every few seconds.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing more comes.
+    pub fn receive(
+        &mut self,
+        longest: Duration,
+        mut take: impl FnMut(Reply<'_>),
+    ) -> Result<bool, ClientError> {
+        if self.give(&mut take)? {
+            return Ok(true);
+        }
+        if self.said.elapsed() >= HEARTBEAT {
+            encode_heartbeat(&mut self.unsent);
+            self.send()?;
+        }
+        self.read(longest)?;
+        self.give(&mut take)
+    }
+
+    /// Tells the engine that everything up to `sequence` was dealt with, which was received: only
+    /// for a subscription with a name.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Io`].
+    pub fn acknowledge(&mut self, sequence: u64) -> Result<(), ClientError> {
+        encode_acknowledge(sequence, &mut self.unsent);
+        self.send()
+    }
+
+    fn wait_for_answers(&mut self) -> Result<(), ClientError> {
+        let (mut hello, mut subscribed) = (None, None);
+        while hello.is_none() || subscribed.is_none() {
+            match self.decoder.next_reply() {
+                Ok(Some(Reply::Hello(answer))) => hello = Some(answer),
+                Ok(Some(Reply::Subscribed(answer))) => subscribed = Some(answer),
+                Ok(Some(Reply::Error(error))) => return Err(self.connection.refused(error)),
+                Ok(Some(_)) => {}
+                Ok(None) => self.read(LISTEN)?,
+                Err(violation) => return Err(self.connection.violated(violation)),
+            }
+        }
+        (self.hello, self.subscribed) =
+            (hello.expect("it was answered"), subscribed.expect("it was answered"));
+        Ok(())
+    }
+
+    /// Gives the whole messages that are there; whether there was one.
+    fn give(&mut self, take: &mut impl FnMut(Reply<'_>)) -> Result<bool, ClientError> {
+        let mut has_given = false;
+        loop {
+            match self.decoder.next_reply() {
+                Ok(None) => return Ok(has_given),
+                Ok(Some(Reply::Error(error))) => return Err(self.connection.refused(error)),
+                Ok(Some(Reply::Hello(_) | Reply::Subscribed(_))) => {
+                    return Err(self.connection.violated(Violation::BadValue("kind")));
+                }
+                Ok(Some(reply)) => take(reply),
+                Err(violation) => return Err(self.connection.violated(violation)),
+            }
+            has_given = true;
+        }
+    }
+
+    fn send(&mut self) -> Result<(), ClientError> {
+        let written = (&self.connection.stream).write_all(&self.unsent);
+        self.unsent.clear();
+        self.said = Instant::now();
+        written.map_err(|source| self.connection.error("writing to", source))
+    }
+
+    /// Reads what has come, or waits for it.
+    fn read(&mut self, longest: Duration) -> Result<(), ClientError> {
+        let failed = |source| self.connection.error("reading from", source);
+        // A time of zero would be none.
+        let longest = longest.max(Duration::from_micros(1));
+        self.connection.stream.set_read_timeout(longest).map_err(failed)?;
+        match (&self.connection.stream).read(self.decoder.frames().spare()) {
+            Ok(0) => Err(ClientError::Closed(self.connection.address.clone())),
+            Ok(count) => {
+                self.decoder.frames().advance(count);
+                Ok(())
+            }
+            Err(error) if is_nothing_yet(&error) => Ok(()),
+            Err(error) => Err(self.connection.error("reading from", error)),
+        }
+    }
+}
+
+fn is_nothing_yet(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
+}

@@ -1,0 +1,195 @@
+//! Outcomes to the clients that wait for them, for `ringfence run`.
+//!
+//! # Invariants
+//!
+//! * Each connection gets the outcomes of its own commands, in their order, each after its events.
+//! * A client that does not read holds up nobody: what it is owed lies in a buffer of its own,
+//!   bounded by how many of its commands are taken in. Of events there is no such bound: a client
+//!   that wants them and is owed more than [`Limits::owed_bytes`] loses its connection.
+//! * Who takes nothing of what it is owed for [`Limits::idle_timeout`] is cut off.
+//! * While a client is sent what it has missed, nothing else is written to it.
+
+mod writing;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::limits::Limits;
+use crate::notice::{Opened, SLICES, SessionNotice};
+use crate::resume::{Job, Resumer};
+use ringfence_node::publish::Sink;
+use ringfence_ring::Bell;
+use ringfence_types::{Event, Outcome};
+use writing::Writing;
+
+/// Bytes that gather for one connection before they are written, while there is more to publish.
+const GATHERED_BYTES: usize = 32 * 1024;
+/// Turns of publish after which everybody is written to, though there is more to publish: a busy
+/// client does not delay the others' answers.
+const TURNS_MAX: u32 = 8;
+/// How long a stopping engine waits for clients to take what they are owed.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Sends outcomes to connections.
+pub struct SocketSink {
+    /// By number.
+    connections: Vec<Option<Box<Writing>>>,
+    /// Numbers of connections with something to be written.
+    list: Vec<u16>,
+    limits: Limits,
+    /// Turns since everybody was written to.
+    turns: u32,
+    gateway: Option<Bell>,
+    /// Takes those that have missed something.
+    resume: Option<Resumer>,
+    stop: Arc<AtomicBool>,
+    stopped: Option<Instant>,
+}
+
+impl SocketSink {
+    /// A sink without connections; once `stop` is set, clients that do not read are waited for no
+    /// longer than two seconds.
+    pub(crate) fn new(
+        limits: Limits,
+        resume: Option<Resumer>,
+        stop: Arc<AtomicBool>,
+    ) -> SocketSink {
+        let count = usize::from(limits.connections) + 1;
+        let connections = std::iter::repeat_with(|| None).take(count).collect();
+        let list = Vec::new();
+        SocketSink {
+            connections,
+            list,
+            limits,
+            turns: 0,
+            gateway: None,
+            resume,
+            stop,
+            stopped: None,
+        }
+    }
+
+    #[inline]
+    fn of(&mut self, session: u16) -> Option<&mut Writing> {
+        let writing = self.connections[usize::from(session)].as_mut()?;
+        if !writing.listed {
+            writing.listed = true;
+            self.list.push(session);
+        }
+        Some(writing)
+    }
+
+    fn open(&mut self, opened: Opened) {
+        let Opened { session, hello, missed } = opened;
+        let id = session.id;
+        let mut writing = Writing::new(Arc::clone(&session), hello.events);
+        match (missed, &self.resume) {
+            (Some(missed), Some(resume)) => resume.send(Job { session, hello, missed }),
+            _ => writing.greet(&hello),
+        }
+        self.connections[usize::from(id)] = Some(Box::new(writing));
+        self.of(id);
+    }
+
+    /// Tells the connections of a slice that the engine is there, and looks after those that do not
+    /// read.
+    fn look_after(&mut self, slice: u16) {
+        let idle_timeout = self.limits.idle_timeout;
+        for id in (slice..self.connections.len() as u16).step_by(SLICES.into()) {
+            let Some(writing) = &mut self.connections[usize::from(id)] else { continue };
+            if !writing.session.is_resuming() {
+                writing.heartbeat();
+                writing.give_up_if_stalled(idle_timeout);
+                self.of(id);
+            }
+        }
+    }
+
+    /// Whether the engine is stopping and has waited long enough for clients that do not read.
+    fn gives_up(&mut self) -> bool {
+        // Relaxed: the flag carries nothing but itself.
+        if self.list.is_empty() || !self.stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.stopped.get_or_insert_with(Instant::now).elapsed() > FAREWELL
+    }
+}
+
+impl Sink for SocketSink {
+    type Notice = SessionNotice;
+
+    fn notice(&mut self, notice: SessionNotice) {
+        match notice {
+            SessionNotice::Opened(opened) => self.open(*opened),
+            SessionNotice::Heartbeat { slice } => self.look_after(slice),
+            SessionNotice::Ended { session, reason } => {
+                if let Some(writing) = self.of(session) {
+                    writing.end(reason.as_ref());
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        let owed_bytes_max = self.limits.owed_bytes;
+        if let Some(writing) = self.of(event.session) {
+            writing.event(event, owed_bytes_max);
+        }
+    }
+
+    fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
+        // Connection 0 is the engine's own: nobody waits for what it asks for.
+        if let Some(writing) = self.of(outcome.session) {
+            writing.outcome(sequence, outcome);
+        }
+    }
+
+    fn turn_ends(&mut self, idle: bool) -> bool {
+        let mut any = false;
+        let give_up = self.gives_up();
+        self.turns += 1;
+        let writes_all = idle || self.turns >= TURNS_MAX;
+        if writes_all {
+            self.turns = 0;
+        }
+        let mut list = std::mem::take(&mut self.list);
+        list.retain(|&id| {
+            let slot = &mut self.connections[usize::from(id)];
+            let writing = slot.as_mut().expect("listed connections are open");
+            if !writes_all && writing.owed() < GATHERED_BYTES {
+                return true;
+            }
+            any |= writing.write();
+            if give_up && writing.owed() > 0 {
+                writing.give_up();
+            }
+            if writing.owed() > 0 || writing.session.is_resuming() {
+                return true;
+            }
+            writing.listed = false;
+            if writing.ending {
+                writing.session.stream.shut_down();
+                writing.session.set_ended();
+                *slot = None;
+            }
+            false
+        });
+        // A connection that opened meanwhile is in the new list.
+        list.append(&mut self.list);
+        self.list = list;
+        if any && let Some(gateway) = &self.gateway {
+            // Sessions that waited for their answers may go on.
+            gateway.ring();
+        }
+        any
+    }
+
+    fn is_drained(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    fn attach(&mut self, _: Bell, gateway: Bell) {
+        self.gateway = Some(gateway);
+    }
+}

@@ -1,0 +1,77 @@
+//! How far the outcome log is: one thread looks, and wakes those who wait for more.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The last outcome in the log, for those who wait for the next.
+#[derive(Debug, Default)]
+pub(super) struct LogEnd {
+    state: Mutex<State>,
+    moved: Condvar,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct State {
+    last_sequence: u64,
+    /// How many wait for more.
+    followers: usize,
+    is_stopped: bool,
+}
+
+impl LogEnd {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whoever panicked left numbers that stand for themselves.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last outcome in the log.
+    pub fn last_sequence(&self) -> u64 {
+        self.state().last_sequence
+    }
+
+    /// The log ends with this outcome.
+    pub fn set(&self, last_sequence: u64) {
+        let mut state = self.state();
+        if state.last_sequence != last_sequence {
+            state.last_sequence = last_sequence;
+            self.moved.notify_all();
+        }
+    }
+
+    /// Nobody has to wait any more.
+    pub fn stop(&self) {
+        self.state().is_stopped = true;
+        self.moved.notify_all();
+    }
+
+    /// Whether [`LogEnd::stop`] was called.
+    pub fn is_stopped(&self) -> bool {
+        self.state().is_stopped
+    }
+
+    /// Waits until the log goes beyond `sequence`, or for so long.
+    pub fn wait_beyond(&self, sequence: u64, longest: Duration) {
+        let waits = |state: &mut State| state.last_sequence <= sequence && !state.is_stopped;
+        let waited = self.moved.wait_timeout_while(self.state(), longest, waits);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// One more, or one less, waits for what comes.
+    pub fn count(&self, joins: bool) {
+        let mut state = self.state();
+        state.followers = if joins { state.followers + 1 } else { state.followers - 1 };
+        self.moved.notify_all();
+    }
+
+    /// How many wait for what comes.
+    pub fn followers(&self) -> usize {
+        self.state().followers
+    }
+
+    /// Waits until somebody waits for what comes, or for so long.
+    pub fn wait_for_followers(&self, longest: Duration) {
+        let waits = |state: &mut State| state.followers == 0 && !state.is_stopped;
+        let waited = self.moved.wait_timeout_while(self.state(), longest, waits);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}

@@ -1,0 +1,278 @@
+//! The places of named subscriptions, in the file `subscriptions` of the data directory.
+//!
+//! ```text
+//!   [ slot │ slot ]        written in turn, so that one is always whole
+//!   slot = [ header 64 │ name, sequence, dropped │ … ]
+//! ```
+//!
+//! # Invariants
+//!
+//! * What a consumer is said to have dealt with, it has: places that a crash takes back were earlier.
+//! * [`Positions::needed_after`] goes by what is on stable storage.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// The file.
+pub(super) const NAME: &str = "subscriptions";
+/// Most names.
+pub(super) const NAMES_MAX: usize = 1024;
+/// Length of a slot, in bytes: whole blocks.
+const SLOT_BYTES: usize = 36 * 1024;
+const MAGIC: [u8; 8] = *b"RINGSUBS";
+const VERSION: u32 = 1;
+
+const _: () = assert!(size_of::<Header>() == 64 && size_of::<Entry>() == 32);
+const _: () = assert!(size_of::<Header>() + NAMES_MAX * size_of::<Entry>() <= SLOT_BYTES);
+
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+struct Header {
+    magic: [u8; 8],
+    version: u32,
+    /// CRC-32C of the header with this field zero, and of the entries.
+    checksum: u32,
+    journal_id: [u8; 16],
+    /// How often it was written: the slot with the larger number is newer.
+    generation: u64,
+    entries: u32,
+    reserved: [u8; 20],
+}
+
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+struct Entry {
+    name: u128,
+    sequence: u64,
+    is_dropped: u32,
+    reserved: u32,
+}
+
+/// Where a name stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Everything up to here was dealt with.
+    pub sequence: u64,
+    /// Whether it was too far behind, and nothing is kept for it any more.
+    pub is_dropped: bool,
+}
+
+/// The places of all names.
+#[derive(Debug)]
+pub(super) struct Positions {
+    file: Option<File>,
+    journal_id: [u8; 16],
+    generation: u64,
+    places: BTreeMap<u128, Place>,
+    is_changed: bool,
+    /// The last outcome that no name on stable storage needs any more.
+    needed_after: u64,
+}
+
+impl Positions {
+    /// Reads the file in `dir`, if it is there: places of another journal are none.
+    pub fn open(dir: &Path, journal_id: [u8; 16]) -> io::Result<Positions> {
+        let (mut generation, mut places) = (0, BTreeMap::new());
+        match File::open(dir.join(NAME)) {
+            Ok(file) => {
+                for slot in 0..2 {
+                    if let Some((found, entries)) = read_slot(&file, slot, &journal_id)?
+                        && found > generation
+                    {
+                        (generation, places) = (found, entries);
+                    }
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let needed_after = needed_after(&places);
+        let is_changed = false;
+        Ok(Positions { file: None, journal_id, generation, places, is_changed, needed_after })
+    }
+
+    /// Where `name` stands, if it is known.
+    pub fn get(&self, name: u128) -> Option<Place> {
+        self.places.get(&name).copied()
+    }
+
+    /// Puts `name` at a place; `false` where there is no room for another name.
+    pub fn put(&mut self, name: u128, sequence: u64) -> bool {
+        let is_known = self.places.contains_key(&name);
+        if !is_known && self.places.len() == NAMES_MAX {
+            // A name that was dropped makes way.
+            let Some((&gone, _)) = self.places.iter().find(|(_, place)| place.is_dropped) else {
+                return false;
+            };
+            self.places.remove(&gone);
+        }
+        let place = Place { sequence, is_dropped: false };
+        if self.places.insert(name, place) != Some(place) {
+            self.is_changed = true;
+        }
+        true
+    }
+
+    /// Drops the names for which the log no longer reaches back, `oldest` being its first outcome;
+    /// which these are.
+    pub fn drop_behind(&mut self, oldest: u64) -> Vec<(u128, Place)> {
+        let behind = |place: &Place| !place.is_dropped && place.sequence.saturating_add(1) < oldest;
+        let mut dropped = Vec::new();
+        for (name, place) in self.places.iter_mut().filter(|(_, place)| behind(place)) {
+            place.is_dropped = true;
+            dropped.push((*name, *place));
+        }
+        self.is_changed |= !dropped.is_empty();
+        dropped
+    }
+
+    /// The last outcome that no name needs any more; `u64::MAX` where none needs any.
+    pub fn needed_after(&self) -> u64 {
+        self.needed_after.min(needed_after(&self.places))
+    }
+
+    /// Writes what has changed, and returns when it is on stable storage.
+    pub fn save(&mut self, dir: &Path) -> io::Result<()> {
+        if !self.is_changed {
+            return Ok(());
+        }
+        let file = match &self.file {
+            Some(file) => file,
+            None => {
+                let mut options = OpenOptions::new();
+                options.write(true).create(true).truncate(false).mode(0o600);
+                let file = options.open(dir.join(NAME))?;
+                File::open(dir)?.sync_all()?;
+                self.file.insert(file)
+            }
+        };
+        self.generation += 1;
+        let bytes = slot(&self.journal_id, self.generation, &self.places);
+        file.write_all_at(&bytes, (self.generation % 2) * SLOT_BYTES as u64)?;
+        file.sync_data()?;
+        self.is_changed = false;
+        self.needed_after = needed_after(&self.places);
+        Ok(())
+    }
+}
+
+fn needed_after(places: &BTreeMap<u128, Place>) -> u64 {
+    let kept = places.values().filter(|place| !place.is_dropped);
+    kept.map(|place| place.sequence).min().unwrap_or(u64::MAX)
+}
+
+fn slot(journal_id: &[u8; 16], generation: u64, places: &BTreeMap<u128, Place>) -> Vec<u8> {
+    let mut header = Header {
+        magic: MAGIC,
+        version: VERSION,
+        checksum: 0,
+        journal_id: *journal_id,
+        generation,
+        entries: places.len() as u32,
+        reserved: [0; 20],
+    };
+    let mut bytes = header.as_bytes().to_vec();
+    for (&name, place) in places {
+        let (sequence, is_dropped) = (place.sequence, place.is_dropped.into());
+        bytes.extend_from_slice(Entry { name, sequence, is_dropped, reserved: 0 }.as_bytes());
+    }
+    header.checksum = crc32c::crc32c(&bytes);
+    bytes[..size_of::<Header>()].copy_from_slice(header.as_bytes());
+    bytes
+}
+
+type Slot = (u64, BTreeMap<u128, Place>);
+
+/// Number and places of a slot, if it is whole and of this journal.
+fn read_slot(file: &File, slot: u64, journal_id: &[u8; 16]) -> io::Result<Option<Slot>> {
+    let mut bytes = vec![0; SLOT_BYTES];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], slot * SLOT_BYTES as u64 + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let (header, entries) = Header::read_from_prefix(&bytes).expect("a slot is longer");
+    let length = header.entries as usize * size_of::<Entry>();
+    let Some(entries) = entries.get(..length) else { return Ok(None) };
+    let sum = crc32c::crc32c(Header { checksum: 0, ..header }.as_bytes());
+    let is_good = header.magic == MAGIC
+        && header.version == VERSION
+        && header.checksum == crc32c::crc32c_append(sum, entries)
+        && header.journal_id == *journal_id;
+    let entries = entries.chunks_exact(size_of::<Entry>()).map(|bytes| {
+        let entry = Entry::read_from_bytes(bytes).expect("the length is its own");
+        (entry.name, Place { sequence: entry.sequence, is_dropped: entry.is_dropped != 0 })
+    });
+    Ok(is_good.then(|| (header.generation, entries.collect())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const ID: [u8; 16] = [7; 16];
+
+    fn place(sequence: u64) -> Option<Place> {
+        Some(Place { sequence, is_dropped: false })
+    }
+
+    #[test]
+    fn places_survive_and_a_write_that_is_cut_leaves_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
+        let mut positions = Positions::open(dir, ID).unwrap();
+        assert_eq!((positions.get(1), positions.needed_after()), (None, u64::MAX));
+        assert!(positions.put(1, 40) && positions.put(2, 70));
+        positions.save(dir).unwrap();
+        assert_eq!(positions.needed_after(), 40);
+        assert!(positions.put(1, 90));
+        // Until it is saved, a crash can take it back.
+        assert_eq!(positions.needed_after(), 40);
+        positions.save(dir).unwrap();
+        assert_eq!(positions.needed_after(), 70);
+        let again = Positions::open(dir, ID).unwrap();
+        assert_eq!((again.get(1), again.get(2), again.needed_after()), (place(90), place(70), 70));
+        assert_eq!(Positions::open(dir, [8; 16]).unwrap().get(1), None, "of another journal");
+
+        let path = dir.join(NAME);
+        let whole = fs::read(&path).unwrap();
+        // The second write went to the first slot.
+        for byte in [0, 9, 20, 41, 70, 80, 100] {
+            let mut damaged = whole.clone();
+            damaged[byte] ^= 1;
+            fs::write(&path, damaged).unwrap();
+            let again = Positions::open(dir, ID).unwrap();
+            assert_eq!((again.get(1), again.needed_after()), (place(40), 40), "byte {byte}");
+        }
+        fs::write(&path, &whole[..10]).unwrap();
+        assert_eq!(Positions::open(dir, ID).unwrap().get(1), None);
+    }
+
+    #[test]
+    fn a_name_that_is_too_far_behind_is_dropped_and_makes_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut positions = Positions::open(folder.path(), ID).unwrap();
+        for name in 1..=NAMES_MAX as u128 {
+            assert!(positions.put(name, 100));
+        }
+        assert!(!positions.put(5_000, 100), "there is no room");
+        assert!(positions.put(1, 200));
+        assert!(positions.put(9, 50));
+        assert_eq!(positions.drop_behind(51), []);
+        let dropped = positions.drop_behind(52);
+        assert_eq!(dropped, [(9, Place { sequence: 50, is_dropped: true })]);
+        assert_eq!((positions.drop_behind(52), positions.needed_after()), (vec![], 100));
+        assert!(positions.put(5_000, 100));
+        assert_eq!(positions.get(9), None);
+    }
+}

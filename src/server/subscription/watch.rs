@@ -1,0 +1,58 @@
+//! The thread that looks how far the log is, and keeps the places of names.
+
+use std::time::{Duration, Instant};
+
+use super::Shared;
+use ringfence_journal::DataDir;
+use ringfence_journal::outcomes::first_logged_sequence;
+
+/// How often the log is looked at while somebody follows it.
+const LOOK: Duration = Duration::from_micros(200);
+/// How often places are written down where they have moved.
+const SAVE: Duration = Duration::from_millis(100);
+/// How often it is looked where the log begins.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+
+/// Looks until subscriptions are stopped.
+pub(super) fn watch(shared: &Shared, dir: &DataDir) {
+    let (mut next_save, mut next_housekeeping) = (Instant::now(), Instant::now());
+    while !shared.log_end.is_stopped() {
+        shared.log_end.set(shared.settings.gauges.logged.get());
+        let now = Instant::now();
+        if now >= next_save {
+            next_save = now + SAVE;
+            save(shared, dir);
+        }
+        if now >= next_housekeeping {
+            next_housekeeping = now + HOUSEKEEPING;
+            drop_names(shared, dir);
+        }
+        if shared.log_end.followers() == 0 {
+            shared.log_end.wait_for_followers(SAVE);
+        }
+        std::thread::sleep(LOOK);
+    }
+    save(shared, dir);
+}
+
+/// Writes down the places that have moved.
+fn save(shared: &Shared, dir: &DataDir) {
+    let mut names = shared.names();
+    if let Err(error) = names.positions.save(dir.path()) {
+        tracing::warn!("the places of subscriptions cannot be written down: {error}");
+    }
+    shared.say_what_is_needed(&names);
+}
+
+/// Drops the names that the log no longer reaches back to.
+fn drop_names(shared: &Shared, dir: &DataDir) {
+    let Ok(Some(oldest)) = first_logged_sequence(dir.path()) else { return };
+    let mut names = shared.names();
+    for (name, place) in names.positions.drop_behind(oldest) {
+        let after = place.sequence;
+        tracing::warn!(
+            "the subscription {name} is dropped: it needs outcomes after {after}, and the oldest is {oldest}"
+        );
+    }
+    shared.say_what_is_needed(&names);
+}

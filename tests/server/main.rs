@@ -1,0 +1,14 @@
+//! The server as its clients meet it: sessions that outlive connections and engines, and clients
+//! that do what they should not.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod access;
+mod engine;
+mod exactly_once;
+mod hostile;
+mod limits;
+mod sessions;
+mod tls;
+mod wire;
