@@ -29,8 +29,9 @@ const LICENCES: [&str; 10] = [
 ];
 
 /// Crates that are there in more than one version, and why.
-const IN_TWO_VERSIONS: [(&str, &str); 6] = [
-    ("cpufeatures", "version 0.2 for sha2, version 0.3 for blake3"),
+const IN_TWO_VERSIONS: [(&str, &str); 7] = [
+    ("crypto-common", "as digest"),
+    ("digest", "version 0.10 for crc-fast, version 0.11 for sha2"),
     ("getrandom", "version 0.2 for ring"),
     ("syn", "version 2 for zerocopy-derive and thiserror 1, version 3 for serde_derive and others"),
     ("thiserror", "version 1 for disruptor, which only the benches use"),

@@ -47,7 +47,7 @@ fn what_is_no_hello_is_refused_with_its_code() {
         ("garbage", b"GET / HTTP/1.1\r\nHost: engine\r\n\r\n".repeat(4), ErrorCode::BadMagic),
         ("zeros", vec![0; 4_096], ErrorCode::BadMagic),
         ("a batch first", batch, ErrorCode::BadMagic),
-        ("a length", with(0, 96), ErrorCode::BadMagic),
+        ("a length", with(0, 96), ErrorCode::BadLength),
         ("a checksum", with(5, good[5] ^ 1), ErrorCode::BadChecksum),
         ("a byte of the magic", with(16, b'X'), ErrorCode::BadChecksum),
         ("two hellos", [good.clone(), good.clone()].concat(), ErrorCode::UnexpectedMessage),

@@ -18,10 +18,10 @@ use ringfence::node::pipeline::{self, Journal, LateBell, Parts, Placement, Setti
 use ringfence::node::publish::Sink;
 use ringfence::node::replay::{Discard, Replayer};
 use ringfence::ring::{Bell, WaitStrategy};
-use ringfence::types::{Event, Origin, Outcome, Rules};
+use ringfence::types::{Event, Origin, Outcome, Request, Rules};
 
 use crate::generator::Generator;
-use crate::requests::{origins_of, request_of};
+use crate::requests::{TwinSessions, origins_of, requests_of, with_few_sessions};
 use crate::scenario::{Batch, describe, line_of};
 use crate::twin::{Answer, Twin};
 
@@ -74,8 +74,8 @@ impl Way {
 /// Hands batches to the ring as a gateway would that stamps them as they are stamped.
 struct BatchSource {
     batches: Arc<[Batch]>,
+    requests: Arc<[Request]>,
     next: usize,
-    sequence: u64,
 }
 
 impl Source for BatchSource {
@@ -87,11 +87,12 @@ impl Source for BatchSource {
             let header = &batch[0].header;
             let (op, session, clock_ns) = (batch[0].op(), header.session, header.timestamp);
             let body = |index: usize| &batch[index].body;
-            let request = request_of(self.sequence);
+            let request = self.requests[self.next];
+            let named = request.is_named();
+            assert!(!named || intake.would_accept_session(request.session, clock_ns));
             if intake.submit(op, session, &request, clock_ns, batch.len(), body)?.is_none() {
                 return Ok(progress);
             }
-            self.sequence += batch.len() as u64;
             self.next += 1;
             progress = Progress::Worked;
         }
@@ -135,7 +136,7 @@ impl Comparison {
     }
 
     /// What differs, if anything does.
-    fn finish(self, batches: &[Batch], name: &str) -> Result<(), String> {
+    fn finish(self, batches: &[Batch], requests: &[Request], name: &str) -> Result<(), String> {
         if let Some((index, found)) = self.first_difference {
             let command = batches.iter().flatten().nth(index);
             let expected = self.expected.get(index).map_or("nothing".to_owned(), describe);
@@ -150,7 +151,7 @@ impl Comparison {
             let (found, expected) = (self.next, self.expected.len());
             return Err(format!("{name}: {found} answers to {expected} commands"));
         }
-        if self.origins != origins_of(batches) {
+        if self.origins != origins_of(batches, requests) {
             return Err(format!("{name}: the batches say other things of themselves"));
         }
         Ok(())
@@ -214,7 +215,7 @@ impl engine::OutcomeSink for Comparison {
 /// If the pipeline or the journal fails.
 pub fn compare_world(seed: u64, commands: u64, way: &Way, folder: &Path) -> Result<u64, String> {
     let mut generator = Generator::new(seed);
-    let rules = *generator.rules();
+    let rules = with_few_sessions(generator.rules());
     let mut twin = Twin::new(&rules);
     let mut batches = Vec::new();
     let mut expected = Vec::new();
@@ -248,9 +249,15 @@ fn compare_run(
         }
     };
     let (dir, journal) = journal.unzip();
+    let (requests, sessions) = requests_of(rules, batches);
+    let requests = Arc::<[Request]>::from(requests);
     let parts = Parts {
         engine,
-        source: BatchSource { batches: Arc::clone(batches), next: 0, sequence: 1 },
+        source: BatchSource {
+            batches: Arc::clone(batches),
+            requests: Arc::clone(&requests),
+            next: 0,
+        },
         sink: Comparison::new(expected),
         journal,
         last_sequence: 0,
@@ -264,9 +271,10 @@ fn compare_run(
         stop: Arc::new(AtomicBool::new(false)),
     };
     let finished = pipeline::run(parts, &settings, |_| {}).expect("the pipeline runs to its end");
-    finished.sink.finish(batches, "the pipeline")?;
+    finished.sink.finish(batches, &requests, "the pipeline")?;
     let digest = finished.engine.digest();
-    same_digest("the engine on one thread", folded(rules, batches), digest)?;
+    same_sessions("the pipeline", &finished.engine, &sessions)?;
+    same_digest("the engine on one thread", folded(rules, batches, &requests), digest)?;
     if let Some(journal) = finished.journal {
         journal.writer.close().expect("the journal can be closed");
         let dir = dir.expect("a journal has a directory");
@@ -276,8 +284,10 @@ fn compare_run(
             replayer.apply(&entry).expect("memory for small tables");
         }
         let (replayed, sink) = replayer.into_parts();
-        sink.finish(batches, "the replay")?;
-        same_digest("the replay", replayed.expect("a journal has rules").digest(), digest)?;
+        sink.finish(batches, &requests, "the replay")?;
+        let replayed = replayed.expect("a journal has rules");
+        same_sessions("the replay", &replayed, &sessions)?;
+        same_digest("the replay", replayed.digest(), digest)?;
     }
     Ok(())
 }
@@ -289,16 +299,23 @@ fn same_digest(name: &str, found: Digest, pipeline: Digest) -> Result<(), String
     Err(format!("the digest of {name} is {found}, that of the pipeline {pipeline}"))
 }
 
+fn same_sessions(name: &str, engine: &Engine, twin: &TwinSessions) -> Result<(), String> {
+    let found: Vec<_> = engine.sessions().iter().collect();
+    if found == twin.list() {
+        return Ok(());
+    }
+    Err(format!("the sessions of {name} are {found:?}, those of the twin {:?}", twin.list()))
+}
+
 /// The digest of an engine that was given all batches at once.
-fn folded(rules: &Rules, batches: &[Batch]) -> Digest {
+fn folded(rules: &Rules, batches: &[Batch], requests: &[Request]) -> Digest {
     let mut engine = Engine::new(rules).expect("memory for small tables");
     let mut sequence = 1;
-    for batch in batches {
+    for (batch, request) in batches.iter().zip(requests) {
         let last = batch[batch.len() - 1].header;
         engine.apply(sequence, batch, &mut Discard);
-        let request = request_of(sequence);
         sequence += batch.len() as u64;
-        engine.take_in(&request, sequence - 1, last.timestamp);
+        engine.take_in(request, sequence - 1, last.timestamp);
     }
     engine.digest()
 }

@@ -1,7 +1,7 @@
 //! Everything that has to answer as the semantics say, each behind the same interface.
 
 use ringfence::engine::{Engine, OutcomeSink};
-use ringfence::types::{Account, Command, Event, Outcome, Rules, chains_up_to};
+use ringfence::types::{Account, Command, Event, Outcome, Request, Rules, chains_up_to};
 
 use crate::scenario::Subject;
 use crate::twin::{Answer, Twin};
@@ -51,6 +51,17 @@ impl EngineSubject {
     /// Goes on with another engine.
     pub fn replace(&mut self, engine: Engine) {
         self.engine = engine;
+    }
+
+    /// Takes in what the batch said of itself that was applied last, and ended at `last_timestamp`.
+    pub fn take_in(&mut self, request: &Request, last_timestamp: u64) {
+        self.engine.take_in(request, self.next_sequence - 1, last_timestamp);
+    }
+
+    /// Sequence of the next command.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.next_sequence
     }
 
     /// The engine itself.

@@ -10,6 +10,7 @@ use ringfence::types::{Account, Capacities, Command, Misfit, Rules, Section};
 use tools::agreement::{Plan, compare};
 use tools::contents::Contents;
 use tools::generator::Generator;
+use tools::requests::{TwinSessions, with_few_sessions};
 use tools::scenario::Subject;
 use tools::subjects::EngineSubject;
 use tools::twin::Answer;
@@ -17,6 +18,7 @@ use tools::twin::Answer;
 /// An engine that is thrown away and restored before one call of so many.
 struct Restored {
     subject: EngineSubject,
+    sessions: TwinSessions,
     random: Pcg64Mcg,
     rules: Rules,
     one_of: u32,
@@ -25,7 +27,9 @@ struct Restored {
 impl Restored {
     fn new(rules: &Rules, one_of: u32) -> Restored {
         let random = Pcg64Mcg::seed_from_u64(rules.hash_key[0]);
-        Restored { subject: EngineSubject::new(rules), random, rules: *rules, one_of }
+        let rules = with_few_sessions(rules);
+        let (subject, sessions) = (EngineSubject::new(&rules), TwinSessions::new(&rules));
+        Restored { subject, sessions, random, rules, one_of }
     }
 
     fn restore(&mut self) {
@@ -37,6 +41,7 @@ impl Restored {
         let mut after = Engine::new(&rules).expect("memory for small tables");
         after.restore(before.event_timestamp(), &mut contents).expect("an engine's own contents");
         assert_eq!(after.digest(), before.digest(), "the digest of the restored engine");
+        assert!(after.sessions().iter().eq(self.sessions.list().iter().copied()));
         assert_eq!(after.account_count(), before.account_count());
         assert_eq!(after.transfer_count(), before.transfer_count());
         self.subject.replace(after);
@@ -48,7 +53,16 @@ impl Subject for Restored {
         if self.random.random_range(0..self.one_of) == 0 {
             self.restore();
         }
-        self.subject.apply(commands)
+        let mut answers = Vec::with_capacity(commands.len());
+        let mut rest = commands;
+        while let Some(first) = rest.first() {
+            let (batch, others) = rest.split_at(usize::from(first.header.batch_length));
+            let request = self.sessions.take_in(self.subject.next_sequence(), batch);
+            answers.extend(self.subject.apply(batch));
+            self.subject.take_in(&request, batch[batch.len() - 1].header.timestamp);
+            rest = others;
+        }
+        answers
     }
 
     fn accounts(&self) -> Vec<Account> {

@@ -178,12 +178,12 @@ def batch(commands: Sequence[Command], number: int = 0, tag: int = 0) -> bytes:
     return _message(_BATCH, op, len(commands), body)
 
 
-def subscribe(wish: Wish, *, after_sequence: int, start: int, name: int = 0) -> bytes:
+def subscribe(wish: Wish, *, after_sequence: int = 0, start: int, name: int = 0) -> bytes:
     """Begins a subscription: ``start`` 0 after ``after_sequence``, 1 from now on, 2 where ``name`` is."""
     entries = [*wish.ledgers, *wish.accounts]
     operations = sum(1 << op for op in set(wish.operations))
     body = (
-        struct.pack("<QQ", after_sequence, 0)
+        struct.pack("<QQ", after_sequence if start == 0 else 0, 0)
         + name.to_bytes(16, "little")
         + struct.pack("<BBBB", wish.wants, wish.only_successes, start, 0)
         + struct.pack("<HHQ", len(wish.ledgers), len(wish.accounts), operations)
@@ -207,6 +207,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
+        self._greeted = False
 
     def feed(self, data: bytes) -> Iterator[Reply]:
         """The messages that are whole once ``data`` has arrived.
@@ -219,53 +220,77 @@ class Decoder:
         try:
             while len(self._bytes) - start >= _HEADER_BYTES:
                 length, checksum, kind, op, count, zero = _HEADER.unpack_from(self._bytes, start)
-                if zero or length % 16 or not _HEADER_BYTES <= length <= MESSAGE_BYTES_MAX:
-                    raise ProtocolError(f"a message of {length} bytes")
+                expected = _expected_bytes(kind, op, count, self._greeted)
+                if zero or length != expected:
+                    raise ProtocolError(f"a message of kind {kind} with {length} bytes")
                 if len(self._bytes) - start < length:
                     return
                 message = bytes(self._bytes[start : start + length])
                 start += length
                 if crc32c(memoryview(message)[8:]) != checksum:
                     raise ProtocolError("a message with a wrong checksum")
+                self._greeted |= kind == _HELLO
                 yield _read(kind, op, count, message[_HEADER_BYTES:])
         finally:
             del self._bytes[:start]
 
 
-_LENGTHS = {_HELLO: 80, _EVENT: 192, _SUBSCRIBE: 32, _HEARTBEAT: 0, _ORIGIN: 64, _PROGRESS: 16}
+_BODY_BYTES_OF = {
+    _HELLO: 80, _SUBSCRIBE: 32, _HEARTBEAT: 0, _ORIGIN: 64, _PROGRESS: 16,
+}  # fmt: skip
+_TEXT_BYTES_MAX = 240
 
 
-def _expect(kind: int, count: int, body: bytes) -> None:
-    if kind == _OUTCOMES:
-        expected = 16 + count * Outcome.LENGTH
-    elif kind == _COMMANDS:
-        expected = 16 + count * BODY_BYTES
-    elif kind == _ERROR:
-        expected = 16 + count + -count % 16
-    else:
-        expected = _LENGTHS.get(kind, -1)
-    if len(body) != expected:
-        raise ProtocolError(f"a message of kind {kind} with {len(body)} bytes of body")
+def _expected_bytes(kind: int, op: int, count: int, greeted: bool) -> int:
+    """The length that the header of a message must have; ProtocolError if there can be none."""
+    if kind != _ERROR and (kind == _HELLO) == greeted:
+        raise ProtocolError(f"a message of kind {kind} that has no place here")
+    if op and kind != _COMMANDS:
+        raise ProtocolError(f"a message of kind {kind} with an operation")
+    if kind in (_OUTCOMES, _COMMANDS):
+        if not 1 <= count <= BATCH_COMMANDS_MAX:
+            raise ProtocolError(f"a message of {count} records")
+        return 32 + count * (Outcome.LENGTH if kind == _OUTCOMES else BODY_BYTES)
+    if kind == _EVENT and count == 1:
+        return 208
+    if kind == _ERROR and count <= _TEXT_BYTES_MAX:
+        return 32 + count + -count % 16
+    if kind in _BODY_BYTES_OF and not count:
+        return _HEADER_BYTES + _BODY_BYTES_OF[kind]
+    raise ProtocolError(f"a message of kind {kind} with {count} records")
 
 
 def _read(kind: int, op: int, count: int, body: bytes) -> Reply:
-    _expect(kind, count, body)
     try:
         return _read_expected(kind, op, count, body)
     except ValueError as error:
         raise ProtocolError(f"a message of kind {kind}: {error}") from error
 
 
+def _zero(*parts: bytes) -> None:
+    if any(map(any, parts)):
+        raise ValueError("reserved bytes are not zero")
+
+
+def _flag(value: int, name: str) -> bool:
+    if value > 1:
+        raise ValueError(f"{name} is {value}")
+    return bool(value)
+
+
 def _read_expected(kind: int, op: int, count: int, body: bytes) -> Reply:
     if kind == _OUTCOMES:
         (first,) = struct.unpack_from("<Q", body)
+        _zero(body[8:16])
+        for at in range(16, len(body), Outcome.LENGTH):
+            _zero(body[at + 26 : at + 28], body[at + 29 : at + 32])
         read = Outcome.from_bytes
         return Outcomes([read(first + at, body, 16 + 64 * at) for at in range(count)])
     if kind == _EVENT:
-        sequence, timestamp, number, _, number_of_kind = struct.unpack_from("<QQQHB", body)
-        return RawEvent(sequence, timestamp, number, EventKind(number_of_kind), body[32:])
+        return _read_event(body)
     if kind == _ERROR:
         code, value = struct.unpack_from("<H6xQ", body)
+        _zero(body[2:8], body[16 + count :])
         raise Refused(code, value, body[16 : 16 + count].decode("utf-8", "replace"))
     if kind == _HELLO:
         return _read_hello(body)
@@ -273,6 +298,9 @@ def _read_expected(kind: int, op: int, count: int, body: bytes) -> Reply:
         first, timestamp = struct.unpack_from("<QQ", body)
         session, tag = (int.from_bytes(body[at : at + 16], "little") for at in (16, 32))
         number, commands, operation = struct.unpack_from("<QIB", body, 48)
+        _zero(body[61:])
+        if not 1 <= commands <= BATCH_COMMANDS_MAX:
+            raise ValueError(f"{commands} commands")
         return Origin(first, timestamp, session, tag, number, commands, Op(operation))
     if kind == _PROGRESS:
         return Progress(*struct.unpack("<QQ", body))
@@ -281,8 +309,32 @@ def _read_expected(kind: int, op: int, count: int, body: bytes) -> Reply:
         bodies = [body[at : at + BODY_BYTES] for at in range(16, len(body), BODY_BYTES)]
         return Commands(first, timestamp, Op(op), bodies)
     if kind == _SUBSCRIBE:
+        _zero(body[24:])
         return Subscribed(*struct.unpack_from("<QQQ", body))
     return Heartbeat()
+
+
+#: Bytes that the bodies of events use.
+_USED = {
+    EventKind.ACCOUNT: 128, EventKind.TRANSFER: 130, EventKind.ORDER: 153, EventKind.MARKET: 136,
+    EventKind.BIDS: 160, EventKind.ASKS: 160, EventKind.QUEUE: 40, EventKind.TRANSFER_EXPIRED: 16,
+    EventKind.TRANSFER_SETTLED: 19, EventKind.TRANSFER_DROPPED: 18, EventKind.TRADE: 84,
+    EventKind.ORDER_CANCELLED: 25,
+}  # fmt: skip
+
+
+def _read_event(body: bytes) -> RawEvent:
+    sequence, timestamp, number, zero, number_of_kind = struct.unpack_from("<QQQHB", body)
+    kind = EventKind(number_of_kind)
+    _zero(body[24:26], body[27:32], body[32 + _USED[kind] :])
+    if kind is EventKind.TRANSFER_SETTLED:
+        _zero(body[48:50])
+    if kind.is_numbered != bool(number):
+        raise ValueError(f"an event of kind {kind} with the number {number}")
+    event = RawEvent(sequence, timestamp, number, kind, body[32:])
+    # What it says is known, or it is no event.
+    event.read()
+    return event
 
 
 def _read_hello(body: bytes) -> Hello:
@@ -294,6 +346,7 @@ def _read_hello(body: bytes) -> Hello:
     batch_max, in_flight_max, idle_ms, last_sequence = struct.unpack_from("<IIIQ", body, 12)
     last_request, epoch, mode, known, events = struct.unpack_from("<QIBBB", body, 48)
     (resumes_after,) = struct.unpack_from("<Q", body, 64)
+    _zero(body[63:64], body[72:80])
     return Hello(
         batch_commands_max=batch_max,
         in_flight_commands_max=in_flight_max,
@@ -302,8 +355,8 @@ def _read_hello(body: bytes) -> Hello:
         journal=body[32:48],
         last_request=last_request,
         epoch=epoch,
-        mode=mode,
-        known=bool(known),
-        events=bool(events),
+        mode=int(_flag(mode, "mode")),
+        known=_flag(known, "known"),
+        events=_flag(events, "events"),
         resumes_after=resumes_after,
     )
