@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
-use super::{Exit, Failure, node};
+use super::{Exit, Failure, node, outcome_log};
 use ringfence_node::Ran;
 use ringfence_node::gateway::{Clock, InputThread, TextSource};
 use ringfence_node::publish::TextSink;
@@ -31,6 +31,9 @@ pub(super) struct Apply {
     /// Print what commands bring about besides their outcomes too
     #[arg(long, env = "RINGFENCE_EVENTS")]
     events: bool,
+    /// Keep outcomes and events by sequence in the data directory, so that consumers can resume
+    #[arg(long, env = "RINGFENCE_OUTCOME_LOG", value_name = "on|off", num_args = 0..=1, require_equals = true, default_value = "off", default_missing_value = "on", value_parser = outcome_log::switch)]
+    outcome_log: bool,
     #[command(flatten)]
     config: ConfigFile,
     #[command(flatten)]
@@ -69,7 +72,7 @@ impl Apply {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let input = open_input(&self.input)?;
         let (node, stop) =
-            node::open(self.data_dir.as_deref(), &self.journaled, &self.engine, false)?;
+            node::open(self.data_dir.as_deref(), &self.journaled, &self.engine, self.outcome_log)?;
         if self.data_dir.is_none() {
             tell!("ringfence: no --data-dir: nothing is journaled");
         }

@@ -253,6 +253,10 @@ impl Added {
             (ArgAction::SetTrue, value) => {
                 return Err(origin.failure(format!("{value} is neither true nor false")));
             }
+            // A switch that can be given a value too.
+            (_, Value::Boolean(is_on)) if takes_no_value(argument) => {
+                self.add(argument, SetTo::Text(is_on.to_string().into()), origin);
+            }
             (ArgAction::Append, Value::Array(values)) => {
                 for value in values {
                     self.add(argument, plain(value, &origin)?, origin.clone());
@@ -334,6 +338,11 @@ fn plain(value: &Value, origin: &Origin) -> Result<SetTo, Failure> {
         }
     };
     Ok(SetTo::Text(text.into()))
+}
+
+/// Whether the option may stand without a value.
+fn takes_no_value(argument: &Arg) -> bool {
+    argument.get_num_args().is_some_and(|values| values.min_values() == 0)
 }
 
 fn has_option(command: &Command, name: &str) -> bool {

@@ -27,6 +27,8 @@ mod journal;
 mod log;
 mod node;
 mod options;
+mod outcome_log;
+mod outcomes;
 mod priority;
 mod progress;
 mod replay;
@@ -75,6 +77,9 @@ enum Command {
     /// Check, sum up, print, export or repair a journal.
     #[command(subcommand)]
     Journal(journal::Journal),
+    /// Make the outcome log again from the journal.
+    #[command(subcommand)]
+    Outcomes(outcomes::Outcomes),
     /// Make tokens, and check who may do what.
     #[command(subcommand)]
     Access(access::AccessCommand),
@@ -100,6 +105,7 @@ impl Command {
             Command::Replay(command) => command.execute(),
             Command::Snapshot(command) => command.execute(),
             Command::Journal(command) => command.execute(),
+            Command::Outcomes(command) => command.execute(),
             Command::Access(command) => command.execute(),
             Command::Bench(command) => command.execute(),
         }

@@ -6,11 +6,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::config::name_as_set;
-use super::options::{EngineOptions, JournaledOptions, OnOff};
+use super::options::{EngineOptions, JournaledOptions};
 use super::progress::ProgressLine;
 use super::summary::{Summary, counts_line};
 use super::{Failure, signals};
-use ringfence_journal::outcomes::Keep;
 use ringfence_node::gateway::Clock;
 use ringfence_node::{Message, Node, NodeError, Options, Report};
 use ringfence_types::OutcomeCounts;
@@ -39,7 +38,7 @@ pub(super) fn open(
     data_dir: Option<&Path>,
     journaled: &JournaledOptions,
     engine: &EngineOptions,
-    logs_by_default: bool,
+    outcome_log: bool,
 ) -> Result<(Node, Arc<AtomicBool>), Failure> {
     let program_bytes = program_bytes();
     let stop = signals::stop_flag()?;
@@ -50,8 +49,8 @@ pub(super) fn open(
         segment_bytes: engine.segment_bytes,
         journal_key: engine.key.read()?,
         journal_io: engine.journal_io,
-        outcome_log: engine.outcome_log.map_or(logs_by_default, |log| log == OnOff::On),
-        outcome_log_keep: engine.outcome_log_keep.unwrap_or(Keep::DEFAULT),
+        outcome_log,
+        outcome_log_keep: engine.keep.outcome_log_keep.0,
         ring_slots: engine.ring_slots,
         event_slots: engine.event_slots,
         cores: engine.threads.cores.clone(),

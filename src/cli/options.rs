@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::Failure;
-use ringfence_journal::outcomes::Keep;
+use super::outcome_log::KeepOption;
 use ringfence_journal::{
     Backend, Durability, Key, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, Seals, Wanted,
 };
@@ -113,31 +113,10 @@ pub(super) struct EngineOptions {
     pub journal_io: Option<Backend>,
     #[command(flatten)]
     pub key: KeyOption,
-    /// Keep outcomes and events by sequence in the data directory, so that consumers can resume
-    #[arg(
-        long,
-        env = "RINGFENCE_OUTCOME_LOG",
-        value_name = "WHETHER",
-        value_enum,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "on"
-    )]
-    pub outcome_log: Option<OnOff>,
-    /// How much of them to keep, such as 16GiB or 30days; older files are removed [default: 16GiB]
-    #[arg(long, env = "RINGFENCE_OUTCOME_LOG_KEEP", value_name = "HOW-MUCH", value_parser = keep)]
-    pub outcome_log_keep: Option<Keep>,
+    #[command(flatten)]
+    pub keep: KeepOption,
     #[command(flatten)]
     pub threads: ThreadOptions,
-}
-
-/// Whether something is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum OnOff {
-    /// It is.
-    On,
-    /// It is not.
-    Off,
 }
 
 /// Which threads run the stages, and how they wait.
@@ -213,23 +192,6 @@ pub(super) fn segment_bytes(text: &str) -> Result<u64, String> {
     bytes.filter(|&bytes| ringfence_journal::check_segment_bytes(bytes).is_ok()).ok_or_else(|| {
         format!("must be a power of two from {SEGMENT_BYTES_MIN} to {SEGMENT_BYTES_MAX}")
     })
-}
-
-/// A number of bytes, or a duration.
-fn keep(text: &str) -> Result<Keep, String> {
-    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1_u64 << 40)];
-    for (unit, bytes) in units {
-        if let Some(number) = text.strip_suffix(unit) {
-            let number: Option<u64> = number.trim().parse().ok();
-            let bytes = number.filter(|&number| number > 0).and_then(|it| it.checked_mul(bytes));
-            return bytes
-                .map(|bytes| Keep { bytes, age: Duration::MAX })
-                .ok_or_else(|| format!("must be a whole number above 0 before {unit}"));
-        }
-    }
-    let age = retention(text)
-        .map_err(|_| "must be a size such as 16GiB or a time such as 30days".to_owned())?;
-    Ok(Keep { bytes: u64::MAX, age })
 }
 
 fn retention(text: &str) -> Result<Duration, String> {

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::door::DoorOptions;
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
-use super::{Exit, Failure, log, node, signals};
+use super::{Exit, Failure, log, node, outcome_log, signals};
 use ringfence_codec::Address;
 use ringfence_node::gateway::Clock;
 use ringfence_node::publish::LogGauges;
@@ -24,6 +24,10 @@ pub(super) struct Run {
     /// Where to listen: unix:PATH or HOST:PORT; may be given more than once [default: unix:DIR/ringfence.sock]
     #[arg(long, env = "RINGFENCE_LISTEN", value_name = "ADDR", value_delimiter = ',')]
     listen: Vec<Address>,
+    /// Keep outcomes and events by sequence in the data directory: off gives up that sessions resume and
+    /// that there are subscriptions
+    #[arg(long, env = "RINGFENCE_OUTCOME_LOG", value_name = "on|off", num_args = 0..=1, default_value = "on", default_missing_value = "on", value_parser = outcome_log::switch)]
+    outcome_log: bool,
     #[command(flatten)]
     config: ConfigFile,
     #[command(flatten)]
@@ -47,7 +51,8 @@ impl Run {
         let guard = Guard::new(asked).map_err(Failure::operating)?;
         Door::check(&listen, &guard).map_err(Failure::operating)?;
         tell!("ringfence: {guard}");
-        let (node, stop) = node::open(Some(&self.data_dir), &self.journaled, &self.engine, true)?;
+        let (node, stop) =
+            node::open(Some(&self.data_dir), &self.journaled, &self.engine, self.outcome_log)?;
         let door = Door::open(&listen, self.door.socket_mode, limits, guard)
             .map_err(Failure::operating)?;
         let history = node.history();

@@ -30,6 +30,9 @@ pub enum NodeError {
     /// The journal, a snapshot or the outcome log cannot be read or written, or is damaged.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The outcome log cannot be written to its end. The next start makes it whole.
+    #[error("the outcome log: {0}")]
+    OutcomeLog(#[source] Box<JournalError>),
     /// The state cannot be rebuilt from the journal.
     #[error(transparent)]
     Replay(#[from] ReplayError),

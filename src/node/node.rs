@@ -4,10 +4,10 @@ use crate::gateway::{Clock, Source};
 use crate::memory::Memory;
 use crate::options::{Message, Options, Report};
 use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Wait};
-use crate::publish::{LogGauges, Logged, Sink};
+use crate::publish::{self, Front, LogGauges, Logged, Sink};
 use crate::{NodeError, recover};
 use ringfence_engine::Engine;
-use ringfence_journal::outcomes::{Keep, Log};
+use ringfence_journal::outcomes::Log;
 use ringfence_journal::{DataDir, Disk, rules_of_a_new_journal};
 use ringfence_ring::WaitStrategy;
 use ringfence_types::OutcomeCounts;
@@ -20,7 +20,6 @@ pub struct Node {
     last_timestamp: u64,
     /// The outcome log, with an outcome for every command so far.
     log: Option<Log>,
-    keep: Keep,
     gauges: LogGauges,
     /// Identity of the journal and its epoch; zeros where there is none.
     history: History,
@@ -69,7 +68,7 @@ impl Node {
     ///
     /// [`NodeError`]; nothing that was acknowledged is lost by it.
     pub fn open(options: Options) -> Result<Node, NodeError> {
-        let Options { wanted, durability, cores, mut report, outcome_log_keep: keep, .. } = options;
+        let Options { wanted, durability, cores, mut report, .. } = options;
         let mut history = History::default();
         let mut placement = Placement::resolve(&cores).map_err(NodeError::Cores)?;
         let (engine, journal, log, dir, last);
@@ -81,8 +80,8 @@ impl Node {
                 ..ringfence_journal::Options::default()
             };
             written.segment_bytes = options.segment_bytes.unwrap_or(written.segment_bytes);
-            let kept =
-                recover::recover(&opened, &wanted, &written, options.outcome_log, &mut report)?;
+            let keep = options.outcome_log.then_some(options.outcome_log_keep);
+            let kept = recover::recover(&opened, &wanted, &written, keep, &mut report)?;
             let position = &kept.recovered.position;
             written.segment_bytes = options.segment_bytes.unwrap_or(position.segment_bytes);
             journal = Some(recover::start_writer(&opened, &kept.recovered, written)?);
@@ -112,13 +111,13 @@ impl Node {
         let (last_sequence, last_timestamp) = last;
         let gauges = LogGauges::new();
         gauges.logged.set(last_sequence);
+        gauges.first.set(log.as_ref().map_or(0, Log::first_sequence));
         Ok(Node {
             engine,
             journal,
             last_sequence,
             last_timestamp,
             log,
-            keep,
             gauges,
             history,
             dir,
@@ -144,24 +143,28 @@ impl Node {
         K: Sink<Notice = S::Notice>,
     {
         let Node { engine, journal, last_sequence, last_timestamp, log, .. } = self;
-        let Node { keep, gauges, history, dir, settings, mut report, .. } = self;
-        let mut tick =
-            |sequence: u64| report(Message::Published(sequence.saturating_sub(last_sequence)));
+        let Node { gauges, history, dir, settings, mut report, .. } = self;
+        let published = |sequence: u64| Message::Published(sequence.saturating_sub(last_sequence));
         let (finished, log) = match log {
             None => {
                 let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
-                (pipeline::run(parts, &settings, &mut tick)?, None)
+                let tick = |sequence| report(published(sequence));
+                (pipeline::run(parts, &settings, tick)?, None)
             }
             Some(log) => {
-                let logged = Logged::new(sink, log, keep, gauges.clone());
+                let mut front = Front::new(gauges.clone());
+                let tick = |sequence| {
+                    report(published(sequence));
+                    front.look().into_iter().for_each(|note| report(Message::Note(note)));
+                };
+                let logged = Logged::new(sink, log, gauges.clone(), settings.event_slots);
                 let sink = logged.map_err(NodeError::Thread)?;
                 let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
-                let finished = pipeline::run(parts, &settings, &mut tick)?;
+                let finished = pipeline::run(parts, &settings, tick)?;
                 let (finished, log) = finished.split_sink(Logged::finish);
-                if let Err(reason) = &log {
-                    report(Message::Note(format!("{reason}; the next start makes it whole")));
-                }
-                (finished, log.ok())
+                front.look().into_iter().for_each(|note| report(Message::Note(note)));
+                let log = log.map_err(|error| NodeError::OutcomeLog(Box::new(error)))?;
+                (finished, Some(log))
             }
         };
         let Finished { engine, source, sink, journal, last_sequence, last_timestamp, counts } =
@@ -172,7 +175,6 @@ impl Node {
             last_sequence,
             last_timestamp,
             log,
-            keep,
             gauges,
             history,
             dir,
@@ -257,7 +259,12 @@ impl Node {
     /// How much memory it takes.
     #[must_use]
     pub fn memory(&self) -> Memory {
-        Memory::new(self.engine.memory_bytes(), &self.settings, self.journal.is_some())
+        let log_bytes = match &self.log {
+            Some(_) => publish::frames_bytes(self.settings.event_slots),
+            None => 0,
+        };
+        let tables = self.engine.memory_bytes();
+        Memory::new(tables, &self.settings, self.journal.is_some(), log_bytes)
     }
 }
 

@@ -39,8 +39,8 @@ pub struct Options {
     pub journal_io: Option<Backend>,
     /// Outcomes and events are kept by sequence, for consumers that resume.
     pub outcome_log: bool,
-    /// How much of them.
-    pub outcome_log_keep: Keep,
+    /// How much of them is kept; `None`: all.
+    pub outcome_log_keep: Option<Keep>,
     /// Slots of the lanes that commands, verdicts and outcomes lie in: a power of two, at least twice
     /// [`BATCH_COMMANDS_MAX`](ringfence_types::BATCH_COMMANDS_MAX).
     pub ring_slots: usize,
@@ -66,7 +66,7 @@ impl Default for Options {
             journal_key: None,
             journal_io: None,
             outcome_log: false,
-            outcome_log_keep: Keep::DEFAULT,
+            outcome_log_keep: Some(Keep::DEFAULT),
             ring_slots: 64 * 1024,
             event_slots: 16 * 1024,
             cores: Cores::Auto,

@@ -5,6 +5,9 @@
 //!   journal ──────▶ Replayable ──┴▶ decide ──▶ go on │ make again │ set aside │ refuse
 //! ```
 //!
+//! At first only the newest files are read whole. Where something is wrong with them or with the ends of
+//! older ones, all are.
+//!
 //! # Invariants
 //!
 //! * Nothing of the log is changed before the journal is known to be good up to its end, where the
@@ -13,6 +16,9 @@
 use crate::NodeError;
 use ringfence_journal::outcomes::{Decision, Held, Log, Replayable, Scan, decide};
 use ringfence_journal::{DataDir, JournalError, Key, Reader, Snapshot};
+
+/// How much of the log's end a start reads in any case, in bytes.
+const READ_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// Opens the log of the journal in `dir`, which is not new, to go on with it. What was wrong goes
 /// to `note`.
@@ -27,13 +33,18 @@ pub(crate) fn open(
     mut note: impl FnMut(String),
 ) -> Result<Log, NodeError> {
     let journal_id = ringfence_journal::first_segment(dir.files())?.journal_id;
-    let mut scan = Scan::read(dir.path(), journal_id)?;
+    let mut scan = Scan::read_newest(dir.path(), journal_id, READ_BYTES)?;
+    let mut is_read_whole = false;
     let mut was_set_aside = false;
     loop {
         let held = scan.held();
         let journal = replayable(dir, key, &held)?;
         match decide(&held, &journal) {
             Decision::GoOn { behind } => return Ok(Log::go_on(&scan, behind, note)?),
+            _ if !is_read_whole => {
+                scan = Scan::read(dir.path(), journal_id)?;
+                is_read_whole = true;
+            }
             Decision::MakeAgain { behind } => {
                 if let Some(fault) = scan.first_fault() {
                     let from = behind + 1;
@@ -76,25 +87,24 @@ pub(crate) fn check(dir: &DataDir, key: Option<Key>) -> Result<(), NodeError> {
 
 /// What a replay of the journal gives, as far as it matters beside a log that holds `held`.
 fn replayable(dir: &DataDir, key: Option<Key>, held: &Held) -> Result<Replayable, JournalError> {
-    let files = dir.files();
     let needs_more = held.has_fault || held.whole_sequence != held.last_sequence;
-    let first_sequence = match needs_more {
-        true => {
-            let place = ringfence_journal::replay_place(files, key, 0)?;
-            place.map_or(1, |place| place.last_sequence + 1)
-        }
-        false => 1,
-    };
+    let first_sequence = if needs_more { first_sequence(dir, key)? } else { 1 };
     // What is cut now is made again only if the journal is good up to its end.
     let enough = if held.has_fault { u64::MAX } else { held.last_sequence };
     let last_sequence = last_sequence(dir, key, held.whole_sequence, enough)?;
     Ok(Replayable { first_sequence, last_sequence })
 }
 
+/// The first outcome that a replay can make again.
+pub(crate) fn first_sequence(dir: &DataDir, key: Option<Key>) -> Result<u64, JournalError> {
+    let place = ringfence_journal::replay_place(dir.files(), key, 0)?;
+    Ok(place.map_or(1, |place| place.last_sequence + 1))
+}
+
 /// Sequence of the journal's last command; or of any that is durable, if that is not less than
 /// `enough`. Reads from where a replay begins that gives all behind `whole_sequence`. Nothing is
 /// changed.
-fn last_sequence(
+pub(crate) fn last_sequence(
     dir: &DataDir,
     key: Option<Key>,
     whole_sequence: u64,

@@ -8,7 +8,7 @@ use crate::pipeline::{Journal, LateBell};
 use crate::replay::{self, Remake, ReplayError, Replayer};
 use crate::{NodeError, outcome_log};
 use ringfence_engine::Engine;
-use ringfence_journal::outcomes::Log;
+use ringfence_journal::outcomes::{Keep, Log};
 use ringfence_journal::{
     Backend, DataDir, Disk, Durability, Entry, Options, Rebuild, Recovered, Waker, Wanted, Writer,
 };
@@ -35,20 +35,25 @@ pub(crate) fn open_dir(
     Ok(dir)
 }
 
-/// Recovers the state, and with `keeps_log` puts what the outcome log lacks into it on the way.
+/// Recovers the state. With `log_keep` there is an outcome log, of which so much is kept: what it
+/// lacks is put into it on the way.
 pub(crate) fn recover(
     dir: &DataDir,
     wanted: &Wanted,
     options: &Options,
-    keeps_log: bool,
+    log_keep: Option<Option<Keep>>,
     report: &mut Report,
 ) -> Result<Kept, NodeError> {
     let is_new = ringfence_journal::is_new(dir.files())?;
     let mut note = |note| report(Message::Note(note));
-    let log = match (is_new, keeps_log) {
-        (true, _) => None,
-        (false, true) => Some(outcome_log::open(dir, options.key, &mut note)?),
-        (false, false) => {
+    let log = match log_keep {
+        _ if is_new => None,
+        Some(keep) => {
+            let mut log = outcome_log::open(dir, options.key, &mut note)?;
+            log.set_keep(keep);
+            Some(log)
+        }
+        None => {
             outcome_log::check(dir, options.key)?;
             None
         }
@@ -79,8 +84,9 @@ pub(crate) fn recover(
     let (engine, remade) = replayer.into_parts();
     let engine = engine.expect("a recovered journal has rules");
     let mut log = remade.finish()?;
-    if keeps_log && is_new {
-        log = Some(Log::new(dir.path(), recovered.position.journal_id));
+    if let Some(keep) = log_keep.filter(|_| is_new) {
+        let new = log.insert(Log::new(dir.path(), recovered.position.journal_id));
+        new.set_keep(keep);
     }
     if let Some(log) = &mut log {
         // From here on no outcome leaves before its command is on stable storage, or nobody knows.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use zerocopy::FromBytes;
 
 use super::format::{
-    FRAME_ZEROS, HEADER_BYTES, LogFileHeader, LogFrameHeader, PAYLOAD_BYTES_MAX, log_name,
+    HEADER_BYTES, LogFileHeader, LogFrameHeader, PAYLOAD_BYTES_MAX, RESERVED_BYTES, log_name,
     log_of_name,
 };
 use crate::error::{Fault, JournalError};
@@ -147,31 +147,42 @@ impl LogFile {
 /// Whether these bytes, at any alignment, can be the header of a frame.
 fn could_begin(bytes: &[u8]) -> bool {
     // Most are found out here, without a copy.
-    let ends_in_zeros = bytes[HEADER_BYTES - FRAME_ZEROS..].iter().all(|&byte| byte == 0);
+    let ends_in_zeros = bytes[HEADER_BYTES - RESERVED_BYTES..].iter().all(|&byte| byte == 0);
     ends_in_zeros
         && LogFrameHeader::read_from_bytes(bytes).is_ok_and(|header| header.is_plausible())
 }
 
-/// The outcomes and the events of a frame.
-pub(super) fn split(
-    header: &LogFrameHeader,
-    payload: &[u8],
-) -> (Vec<Outcome>, Vec<Event>, Vec<Origin>) {
-    let (outcomes, rest) = payload.split_at(header.outcomes as usize * size_of::<Outcome>());
-    let (events, origins) = rest.split_at(header.events as usize * size_of::<Event>());
-    (read_all(outcomes), read_all(events), read_all(origins))
+/// What a frame holds.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    pub origins: Vec<Origin>,
+    pub outcomes: Vec<Outcome>,
+    pub events: Vec<Event>,
 }
 
-/// The command that the last event or origin of a frame belongs to, if it has any.
-pub(super) fn last_event_sequence(header: &LogFrameHeader, payload: &[u8]) -> Option<u64> {
-    let origins_bytes = header.origins as usize * size_of::<Origin>();
-    let (rest, origins) = payload.split_at(payload.len() - origins_bytes);
-    let origin = Origin::read_from_suffix(origins).ok().map(|(_, origin)| origin.first_sequence);
+impl Contents {
+    /// The payload of a frame with this header, taken apart.
+    pub fn read(header: &LogFrameHeader, payload: &[u8]) -> Contents {
+        let (origins, rest) = payload.split_at(header.origins as usize * size_of::<Origin>());
+        let (outcomes, events) = rest.split_at(header.outcomes as usize * size_of::<Outcome>());
+        Contents {
+            origins: read_all(origins),
+            outcomes: read_all(outcomes),
+            events: read_all(events),
+        }
+    }
+}
+
+/// The last command that something in a frame stands before: an event or an origin; 0 if it has
+/// none.
+pub(super) fn last_awaited_sequence(header: &LogFrameHeader, payload: &[u8]) -> u64 {
+    let origins = &payload[..header.origins as usize * size_of::<Origin>()];
+    let origin = Origin::read_from_suffix(origins).map_or(0, |(_, last)| last.first_sequence);
     let event = (header.events > 0).then(|| {
-        let (_, event) = Event::read_from_suffix(rest).expect("a frame holds whole events");
+        let (_, event) = Event::read_from_suffix(payload).expect("a frame holds whole events");
         event.goes_before()
     });
-    event.max(origin)
+    origin.max(event.unwrap_or(0))
 }
 
 fn read_all<T: FromBytes>(bytes: &[u8]) -> Vec<T> {

@@ -1,6 +1,6 @@
 //! The bytes of an outcome log.
 
-use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::error::Fault;
 use ringfence_types::{Event, Origin, Outcome};
@@ -11,13 +11,10 @@ pub const LOG_VERSION: u32 = 2;
 pub const LOG_MAGIC: [u8; 8] = *b"RINGOUTC";
 /// The header of a file and that of a frame, in bytes.
 pub const HEADER_BYTES: usize = 64;
-/// Payload at which a frame is closed, in bytes.
-pub const FRAME_OUTCOME_BYTES: usize = 256 * 1024;
-/// Longest payload of a frame that a reader takes, in bytes.
-pub const PAYLOAD_BYTES_MAX: usize = 2 * FRAME_OUTCOME_BYTES;
-
 /// Zeros at the end of the header of a frame.
-pub(super) const FRAME_ZEROS: usize = 36;
+pub(super) const RESERVED_BYTES: usize = 36;
+/// Longest payload of a frame that a reader takes, in bytes.
+pub const PAYLOAD_BYTES_MAX: usize = 512 * 1024;
 
 const _: () = assert!(size_of::<LogFileHeader>() == HEADER_BYTES);
 const _: () = assert!(size_of::<LogFrameHeader>() == HEADER_BYTES);
@@ -43,16 +40,16 @@ pub struct LogFileHeader {
     pub reserved: [u8; 16],
 }
 
-/// The start of a frame: outcomes of consecutive commands, then events, in order.
+/// The start of a frame: origins, outcomes of consecutive commands, then events, each in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct LogFrameHeader {
-    /// CRC-32C of the journal's identity, bytes 4 to 63, and the payload.
+    /// CRC-32C of the journal's identity, [`LOG_VERSION`], bytes 4 to 63, and the payload.
     pub checksum: u32,
     /// Outcomes.
     pub outcomes: u32,
-    /// Sequence of the first outcome; where there is none, of the command that the events belong
-    /// to.
+    /// Sequence of the first outcome; where there is none, of the command that the events and
+    /// origins belong to.
     pub first_sequence: u64,
     /// Events.
     pub events: u32,
@@ -62,7 +59,7 @@ pub struct LogFrameHeader {
     /// Origins.
     pub origins: u32,
     /// Zero.
-    pub reserved: [u8; FRAME_ZEROS],
+    pub reserved: [u8; RESERVED_BYTES],
 }
 
 impl LogFileHeader {
@@ -111,9 +108,9 @@ impl LogFrameHeader {
     /// Length of what follows the header, in bytes.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
-        self.outcomes as usize * size_of::<Outcome>()
+        self.origins as usize * size_of::<Origin>()
+            + self.outcomes as usize * size_of::<Outcome>()
             + self.events as usize * size_of::<Event>()
-            + self.origins as usize * size_of::<Origin>()
     }
 
     /// Length of the frame, header included, in bytes.
@@ -130,7 +127,7 @@ impl LogFrameHeader {
 
     /// Whether it can be a frame's header, as far as can be said without the checksum.
     pub(super) fn is_plausible(&self) -> bool {
-        self.reserved == [0; FRAME_ZEROS]
+        self.reserved == [0; RESERVED_BYTES]
             && self.is_final <= 1
             && self.outcomes | self.events | self.origins != 0
             && (1..u64::MAX / 2).contains(&self.first_sequence)
@@ -138,115 +135,10 @@ impl LogFrameHeader {
     }
 
     pub(super) fn sum(&self, journal_id: &[u8; 16], payload: &[u8]) -> u32 {
-        let sum = crc32c::crc32c_append(crc32c::crc32c(journal_id), &self.as_bytes()[4..]);
+        // With the version in it, frames of another one are never taken for frames of this one.
+        let sum = crc32c::crc32c_append(crc32c::crc32c(journal_id), &LOG_VERSION.to_le_bytes());
+        let sum = crc32c::crc32c_append(sum, &self.as_bytes()[4..]);
         crc32c::crc32c_append(sum, payload)
-    }
-}
-
-/// Outcomes and events that gather until they are written. Holds its memory from the start on.
-#[derive(Debug)]
-pub struct Frame {
-    first_sequence: u64,
-    outcomes: Vec<Outcome>,
-    events: Vec<Event>,
-    origins: Vec<Origin>,
-}
-
-impl Frame {
-    /// An empty frame.
-    #[must_use]
-    pub fn new() -> Frame {
-        Frame {
-            first_sequence: 0,
-            outcomes: Vec::with_capacity(FRAME_OUTCOME_BYTES / size_of::<Outcome>() + 1),
-            events: Vec::with_capacity(FRAME_OUTCOME_BYTES / size_of::<Event>() + 1),
-            origins: Vec::with_capacity(FRAME_OUTCOME_BYTES / size_of::<Origin>() + 1),
-        }
-    }
-
-    /// Whether it holds nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.outcomes.is_empty() && self.events.is_empty() && self.origins.is_empty()
-    }
-
-    /// Whether it is time to write it.
-    #[inline]
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        let outcomes_and_events = size_of_val(&self.outcomes[..]) + size_of_val(&self.events[..]);
-        outcomes_and_events + size_of_val(&self.origins[..]) >= FRAME_OUTCOME_BYTES
-    }
-
-    /// Sequence of the first outcome, or of the command that its events belong to.
-    #[must_use]
-    pub fn first_sequence(&self) -> u64 {
-        self.first_sequence
-    }
-
-    /// Sequence of the last outcome; where it has none, of the one before.
-    #[must_use]
-    pub fn last_sequence(&self) -> u64 {
-        self.first_sequence + self.outcomes.len() as u64 - 1
-    }
-
-    /// Adds whose the batch is whose first outcome is the next one.
-    #[inline]
-    pub fn origin(&mut self, origin: &Origin) {
-        if self.is_empty() {
-            self.first_sequence = origin.first_sequence;
-        }
-        self.origins.push(*origin);
-    }
-
-    /// Adds an event. The outcome of its command follows.
-    #[inline]
-    pub fn event(&mut self, event: &Event) {
-        if self.is_empty() {
-            self.first_sequence = event.goes_before();
-        }
-        self.events.push(Event { session: 0, ..*event });
-    }
-
-    /// Adds the outcome of the command `sequence`, the next one.
-    #[inline]
-    pub fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
-        if self.is_empty() {
-            self.first_sequence = sequence;
-        }
-        self.outcomes.push(Outcome { session: 0, ..*outcome });
-    }
-
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.outcomes.clear();
-        self.events.clear();
-        self.origins.clear();
-    }
-
-    /// Its bytes, header included, appended to `out`.
-    pub(super) fn encode(&self, journal_id: &[u8; 16], is_final: bool, out: &mut Vec<u8>) {
-        let start = out.len();
-        let mut header = LogFrameHeader {
-            outcomes: self.outcomes.len() as u32,
-            first_sequence: self.first_sequence,
-            events: self.events.len() as u32,
-            is_final: u32::from(is_final),
-            origins: self.origins.len() as u32,
-            ..LogFrameHeader::new_zeroed()
-        };
-        out.extend_from_slice(header.as_bytes());
-        out.extend_from_slice(self.outcomes.as_bytes());
-        out.extend_from_slice(self.events.as_bytes());
-        out.extend_from_slice(self.origins.as_bytes());
-        header.checksum = header.sum(journal_id, &out[start + HEADER_BYTES..]);
-        out[start..start + 4].copy_from_slice(&header.checksum.to_le_bytes());
-    }
-}
-
-impl Default for Frame {
-    fn default() -> Frame {
-        Frame::new()
     }
 }
 

@@ -18,12 +18,15 @@
 //!   damaged is kept beside it.
 //! * What was final when it was written, and is not in the journal, proves that the journal has
 //!   lost it. Nothing is then changed.
-//! * Nothing of it depends on who was connected: sessions are zero.
+//! * Nothing of it depends on who was connected: the numbers of connections are zero. Whose a batch
+//!   is, its origin, is in the journal too.
 //! * Within a file sequences have no gap.
 
 mod decide;
 mod file;
 mod format;
+mod frame;
+mod keep;
 mod log;
 mod mend;
 mod reader;
@@ -31,10 +34,10 @@ mod scan;
 mod trail;
 
 pub use decide::{Decision, Held, Replayable, decide};
-pub use format::{
-    FRAME_OUTCOME_BYTES, Frame, LOG_VERSION, LogFileHeader, LogFrameHeader, log_name,
-};
-pub use log::{Keep, Log};
+pub use format::{LOG_VERSION, LogFileHeader, LogFrameHeader, log_name};
+pub use frame::Frame;
+pub use keep::{KEEP_AGE_MIN, KEEP_BYTES_MIN, Keep};
+pub use log::Log;
 pub use reader::{LogEntry, LogReader};
 pub use scan::Scan;
 pub use trail::{LogFrame, LogStep, LogTrail, first_logged_sequence};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file::{LogFile, file_sequences, split};
+use super::file::{Contents, LogFile, file_sequences};
 use super::format::HEADER_BYTES;
 use crate::error::{Fault, JournalError};
 use ringfence_types::{Event, Origin, Outcome};
@@ -10,7 +10,8 @@ use ringfence_types::{Event, Origin, Outcome};
 /// One thing that a log holds, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogEntry {
-    /// Whose the batch is whose events and outcomes follow.
+    /// Whose the commands from its first sequence on are, as far as it goes. Their events and outcomes
+    /// follow, or what of them the log still has.
     Origin(Origin),
     /// An event. The outcome of its command follows.
     Event(Event),
@@ -30,13 +31,13 @@ pub struct LogReader {
     /// Sequence of the last outcome that was read, or that the log began behind.
     last_sequence: u64,
     payload: Vec<u8>,
-    outcomes: Vec<Outcome>,
-    events: Vec<Event>,
-    origins: Vec<Origin>,
+    contents: Contents,
     first_sequence: u64,
+    next_origin: usize,
+    /// The origin that was given last: later frames of its batch say it again.
+    last_origin: Option<Origin>,
     next_outcome: usize,
     next_event: usize,
-    next_origin: usize,
 }
 
 impl LogReader {
@@ -55,13 +56,12 @@ impl LogReader {
             offset: 0,
             last_sequence: 0,
             payload: Vec::new(),
-            outcomes: Vec::new(),
-            events: Vec::new(),
-            origins: Vec::new(),
+            contents: Contents::default(),
             first_sequence: 0,
+            next_origin: 0,
+            last_origin: None,
             next_outcome: 0,
             next_event: 0,
-            next_origin: 0,
         })
     }
 
@@ -73,20 +73,24 @@ impl LogReader {
     pub fn next_entry(&mut self) -> Result<Option<LogEntry>, JournalError> {
         loop {
             let sequence = self.first_sequence + self.next_outcome as u64;
-            let is_at_the_end = self.next_outcome == self.outcomes.len();
-            if let Some(origin) = self.origins.get(self.next_origin)
-                && (origin.first_sequence <= sequence || is_at_the_end)
+            let Contents { origins, outcomes, events } = &self.contents;
+            let ends = self.next_outcome == outcomes.len();
+            if let Some(origin) = origins.get(self.next_origin)
+                && (origin.first_sequence <= sequence || ends)
             {
                 self.next_origin += 1;
+                if self.last_origin.replace(*origin) == Some(*origin) {
+                    continue;
+                }
                 return Ok(Some(LogEntry::Origin(*origin)));
             }
-            if let Some(event) = self.events.get(self.next_event)
-                && (event.goes_before() <= sequence || is_at_the_end)
+            if let Some(event) = events.get(self.next_event)
+                && (event.goes_before() <= sequence || ends)
             {
                 self.next_event += 1;
                 return Ok(Some(LogEntry::Event(*event)));
             }
-            if let Some(outcome) = self.outcomes.get(self.next_outcome) {
+            if let Some(outcome) = outcomes.get(self.next_outcome) {
                 self.next_outcome += 1;
                 return Ok(Some(LogEntry::Outcome(sequence, *outcome)));
             }
@@ -132,8 +136,8 @@ impl LogReader {
         if expected != found {
             return Err(file.damaged(self.offset, Fault::Sequence { expected, found }));
         }
-        (self.outcomes, self.events, self.origins) = split(&header, &self.payload);
-        (self.next_outcome, self.next_event, self.next_origin) = (0, 0, 0);
+        self.contents = Contents::read(&header, &self.payload);
+        (self.next_origin, self.next_outcome, self.next_event) = (0, 0, 0);
         self.first_sequence = header.first_sequence;
         self.last_sequence += u64::from(header.outcomes);
         self.offset += header.frame_bytes();

@@ -5,6 +5,9 @@
 //!   file 21  [ header │ frame 21-30 │ fra                          ]     run 21-30, cut short
 //! ```
 //!
+//! A start reads all of the newest files, and of older ones the header and the last frames: enough to
+//! go on where nothing is wrong. Where something is, it reads all.
+//!
 //! # Invariants
 //!
 //! * A frame counts by what it says: its checksum covers the journal's identity, its sequence and
@@ -13,8 +16,8 @@
 use std::path::{Path, PathBuf};
 
 use super::decide::Held;
-use super::file::{LogFile, file_sequences, last_event_sequence};
-use super::format::{HEADER_BYTES, LogFrameHeader};
+use super::file::{LogFile, file_sequences, last_awaited_sequence};
+use super::format::{HEADER_BYTES, LogFrameHeader, PAYLOAD_BYTES_MAX};
 use crate::error::{Fault, JournalError};
 
 /// Good frames of one file that follow on each other.
@@ -28,7 +31,8 @@ pub(super) struct Run {
     pub first_sequence: u64,
     /// Sequence of the last outcome.
     pub last_sequence: u64,
-    /// Behind which frame no event waits for its outcome: where it ends, and its last outcome.
+    /// Behind which frame no event or origin waits for its outcome: where it ends, and its last
+    /// outcome.
     pub whole: (u64, u64),
     /// Sequence of the last outcome that was final when it was written, 0 if none was.
     pub final_sequence: u64,
@@ -69,11 +73,34 @@ impl Run {
         }
     }
 
+    /// All of a file's frames, if it ends with a whole one behind which nothing waits.
+    fn of_ends(
+        file: &LogFile,
+        file_bytes: u64,
+        journal_id: &[u8; 16],
+        first_sequence: u64,
+    ) -> Result<Option<Run>, JournalError> {
+        const FRAME_BYTES_MAX: u64 = (HEADER_BYTES + PAYLOAD_BYTES_MAX) as u64;
+        let from = file_bytes.saturating_sub(FRAME_BYTES_MAX).max(HEADER_BYTES as u64);
+        let mut payload = Vec::new();
+        let Some(mut offset) = file.find_frame(from, journal_id, &mut payload)? else {
+            return Ok(None);
+        };
+        let mut run = Run::behind(HEADER_BYTES as u64, first_sequence - 1);
+        while let Ok(Some(header)) = fault_of(file.frame(offset, journal_id, &mut payload))? {
+            run.end = offset;
+            run.add(&header, &payload);
+            offset = run.end;
+        }
+        let is_whole = run.end == file_bytes && run.whole == (run.end, run.last_sequence);
+        Ok(is_whole.then_some(run))
+    }
+
     /// Takes in the next frame.
     fn add(&mut self, header: &LogFrameHeader, payload: &[u8]) {
         self.end += header.frame_bytes();
         self.last_sequence = header.last_sequence();
-        if last_event_sequence(header, payload).is_none_or(|event| event <= self.last_sequence) {
+        if last_awaited_sequence(header, payload) <= self.last_sequence {
             self.whole = (self.end, self.last_sequence);
         }
         if header.is_final == 1 {
@@ -142,6 +169,24 @@ impl Scanned {
         }
     }
 
+    /// As [`Scanned::read`], but only its header and its last frames; all of it where something is
+    /// wrong there.
+    fn read_ends(
+        dir: &Path,
+        journal_id: &[u8; 16],
+        first_sequence: u64,
+    ) -> Result<Scanned, JournalError> {
+        let file = LogFile::open(dir, first_sequence)?;
+        let file_bytes = file.length_bytes()?;
+        if let Ok(header) = fault_of(file.header(journal_id, first_sequence))?
+            && let Some(run) = Run::of_ends(&file, file_bytes, journal_id, first_sequence)?
+        {
+            let (follows, runs) = (Some(header.follows), vec![run]);
+            return Ok(Scanned { first_sequence, file_bytes, follows, runs, faults: Vec::new() });
+        }
+        Scanned::read(dir, journal_id, first_sequence)
+    }
+
     /// Whether it is a file that was begun, and no more.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty() && self.faults.is_empty()
@@ -189,6 +234,25 @@ impl Scan {
         Ok(Scan { dir: dir.to_path_buf(), journal_id, files })
     }
 
+    /// Reads all of the newest files, up to `bytes` of them or a little more, and of older ones the
+    /// header and the last frames. What is wrong with other frames of those is not seen.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    pub fn read_newest(dir: &Path, journal_id: [u8; 16], bytes: u64) -> Result<Scan, JournalError> {
+        let mut files = Vec::new();
+        let mut read_bytes = 0;
+        for first_sequence in file_sequences(dir)?.into_iter().rev() {
+            let read = if read_bytes < bytes { Scanned::read } else { Scanned::read_ends };
+            let scanned = read(dir, &journal_id, first_sequence)?;
+            read_bytes += scanned.file_bytes;
+            files.push(scanned);
+        }
+        files.reverse();
+        Ok(Scan { dir: dir.to_path_buf(), journal_id, files })
+    }
+
     /// Reads no more of the log than its last file with a good frame in it: enough for
     /// [`Held::final_sequence`].
     ///
@@ -218,6 +282,13 @@ impl Scan {
             last_sequence: runs().map(|run| run.last_sequence).max().unwrap_or(0),
             final_sequence: runs().map(|run| run.final_sequence).max().unwrap_or(0),
         }
+    }
+
+    /// Sequence of the first outcome of all, wherever it stands; `u64::MAX` if there is none.
+    #[must_use]
+    pub fn first_sequence(&self) -> u64 {
+        let runs = self.files.iter().flat_map(|file| &file.runs);
+        runs.map(|run| run.first_sequence).min().unwrap_or(u64::MAX)
     }
 
     /// Checks that the journal, which ends with the command `last_sequence`, has lost nothing that

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use zerocopy::FromBytes;
 
-use super::file::{LogFile, file_sequences, split};
+use super::file::{Contents, LogFile, file_sequences};
 use super::format::{HEADER_BYTES, LogFrameHeader, log_name};
 use crate::error::{Fault, JournalError};
 use ringfence_types::{Event, Origin, Outcome};
@@ -32,8 +32,8 @@ pub struct LogFrame {
     pub first_sequence: u64,
     /// Whether the outcomes were final when the frame was written.
     pub is_final: bool,
-    /// Whose the batches are that begin here and have an origin, in order; also, in the first frame
-    /// that is read, that of the batch within which it begins.
+    /// Whose the batches are that have an origin and outcomes here, in order; the first may have begun
+    /// in an earlier frame, the last may begin with the next.
     pub origins: Vec<Origin>,
     /// Outcomes of consecutive commands.
     pub outcomes: Vec<Outcome>,
@@ -43,7 +43,7 @@ pub struct LogFrame {
 
 impl LogFrame {
     fn new(header: &LogFrameHeader, payload: &[u8]) -> LogFrame {
-        let (outcomes, events, origins) = split(header, payload);
+        let Contents { origins, outcomes, events } = Contents::read(header, payload);
         let is_final = header.is_final == 1;
         LogFrame { first_sequence: header.first_sequence, is_final, origins, outcomes, events }
     }
@@ -82,10 +82,6 @@ pub struct LogTrail {
     offset: u64,
     /// Sequence of the last outcome before that place.
     last_sequence: u64,
-    /// Whose the batch is within which that place stands, before the first frame is read.
-    within: Option<Origin>,
-    /// The last frame with an origin that was passed over unread.
-    origin_at: Option<u64>,
     payload: Vec<u8>,
 }
 
@@ -106,24 +102,14 @@ impl LogTrail {
     pub fn open(dir: &Path, journal_id: [u8; 16], after: u64) -> Result<LogTrail, JournalError> {
         let (current, offset, payload) = (None, 0, Vec::new());
         let dir = dir.to_path_buf();
-        let (last_sequence, within) = (after, None);
-        let mut trail = LogTrail {
-            dir,
-            journal_id,
-            current,
-            offset,
-            last_sequence,
-            within,
-            origin_at: None,
-            payload,
-        };
+        let last_sequence = after;
+        let mut trail = LogTrail { dir, journal_id, current, offset, last_sequence, payload };
         let names = file_sequences(&trail.dir)?;
         if let Some(&first) = names.iter().rfind(|&&first| first <= after.max(1))
             && trail.enter(first)?
         {
             trail.last_sequence = first - 1;
             let is_there = trail.go_to(after)?;
-            trail.look_back()?;
             // Behind a hole that ends here.
             if !is_there && names.contains(&(after + 1)) && trail.enter(after + 1)? {
                 trail.last_sequence = after;
@@ -169,13 +155,7 @@ impl LogTrail {
             match found.and_then(|found| found.map(|it| self.check(it)).transpose()) {
                 Ok(Some(header)) => {
                     self.go_past(&header);
-                    let mut frame = LogFrame::new(&header, &self.payload);
-                    let within = self.within.take();
-                    let goes_on = |origin: &Origin| origin.last_sequence() >= frame.first_sequence;
-                    if let Some(origin) = within.filter(goes_on) {
-                        frame.origins.insert(0, origin);
-                    }
-                    return Ok(LogStep::Frame(frame));
+                    return Ok(LogStep::Frame(LogFrame::new(&header, &self.payload)));
                 }
                 Ok(None) if self.enter_next()? => {}
                 Ok(None) => return Ok(LogStep::NotYet(None)),
@@ -200,8 +180,6 @@ impl LogTrail {
             current: None,
             offset: self.offset,
             last_sequence: self.last_sequence,
-            within: None,
-            origin_at: None,
             payload: std::mem::take(&mut self.payload),
         };
         if let Some(current) = &self.current {
@@ -259,27 +237,10 @@ impl LogTrail {
                 // What is wrong there the next step says.
                 return Ok(true);
             }
-            if header.origins > 0 {
-                self.origin_at = Some(self.offset);
-            }
             self.last_sequence = header.last_sequence();
             self.offset += header.frame_bytes();
         }
         Ok(false)
-    }
-
-    /// Finds whose the batch is within which the present place may stand.
-    fn look_back(&mut self) -> Result<(), JournalError> {
-        let (Some(current), Some(offset)) = (&self.current, self.origin_at.take()) else {
-            return Ok(());
-        };
-        match current.file.frame(offset, &self.journal_id, &mut self.payload) {
-            Ok(Some(header)) => self.within = split(&header, &self.payload).2.pop(),
-            // It was passed over unread: who reads it says what is wrong.
-            Ok(None) | Err(JournalError::Damaged { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        Ok(())
     }
 
     fn go_past(&mut self, header: &LogFrameHeader) {

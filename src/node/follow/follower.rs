@@ -193,14 +193,7 @@ impl Follower {
     fn begin_frame(&mut self, frame: LogFrame) -> Result<(), FollowError> {
         self.patience.renew();
         self.was_found_again = false;
-        let last_origin = self.frame.origins.last().copied();
         self.frame = frame;
-        // A batch may go on in the next frame.
-        if let Some(origin) = last_origin.filter(|it| it.last_sequence() > self.looked_at)
-            && self.frame.origins.first().is_none_or(|it| it.first_sequence > origin.first_sequence)
-        {
-            self.frame.origins.insert(0, origin);
-        }
         let known = (self.looked_at + 1).saturating_sub(self.frame.first_sequence);
         self.next_outcome = self.frame.outcomes.len().min(known as usize);
         if known > 0

@@ -44,6 +44,7 @@ enum Entry {
 }
 use Entry::{Event as E, Origin as B, Outcome as O};
 
+/// Appends a frame. An origin before the frame's first outcome is that of a batch that began earlier.
 fn append(log: &mut Log, entries: &[Entry]) {
     let mut frame = Frame::new();
     for entry in entries {
@@ -55,7 +56,10 @@ fn append(log: &mut Log, entries: &[Entry]) {
                 let (commands, op) = (3, Op::CreateAccount as u8);
                 let origin =
                     Origin { request, first_sequence: first, commands, op, ..Origin::default() };
-                frame.origin(&origin);
+                match first <= log.last_sequence() {
+                    true => frame.begin_within(&origin),
+                    false => frame.origin(&origin),
+                }
             }
         }
     }
@@ -124,8 +128,8 @@ fn an_origin_stands_before_what_is_given_of_its_batch() {
     let (folder, dir, id) = journal();
     let mut log = Log::new(folder.path(), id);
     append(&mut log, &[O(1), B(2), O(2), E(3, 1)]);
-    append(&mut log, &[O(3), O(4), B(5), E(5, 2)]);
-    append(&mut log, &[O(5), O(6), O(7), O(8)]);
+    append(&mut log, &[B(2), O(3), O(4), B(5), E(5, 2)]);
+    append(&mut log, &[B(5), O(5), O(6), O(7), O(8)]);
     let given = |wish| all(&mut Follower::open(&dir, wish).unwrap()).unwrap();
     let whole = [O(1), B(2), O(2), E(3, 1), O(3), O(4), B(5), E(5, 2), O(5), O(6), O(7), O(8)];
     assert_eq!(given(wish(Begin::Oldest)), whole);

@@ -8,28 +8,27 @@
 //!
 //! # Invariants
 //!
-//! * Nothing that was published is missing in the log: where the disk does not keep up, publish is
-//!   not ready for more until frames come back, as commands wait for the journal.
-//! * Whenever the thread has nothing to do, what has gathered is handed to it: so what is published
-//!   is in the file a moment later, and frames grow with the load.
+//! * Nothing is left out: where the disk does not keep up, publish waits until there are empty
+//!   frames again, as commands wait for the journal.
+//! * Publish begins a turn only if there are empty frames for all that a turn can bring, so it never
+//!   waits within one.
+//! * An outcome is given to the sink behind before the log has it.
 
 use std::io;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
-use super::{Sink, SinkError};
-use crate::Gauge;
+use super::log_thread::{LogThread, Signs};
+use super::{LogGauges, Sink, SinkError, TURN_OUTCOMES_MAX};
 use ringfence_journal::JournalError;
-use ringfence_journal::outcomes::{Frame, Keep, Log};
+use ringfence_journal::outcomes::{Frame, Log};
 use ringfence_ring::Bell;
 use ringfence_types::{Event, Origin, Outcome};
 
-/// Frames that may be on their way to the disk: 16 MiB.
-const FRAMES: usize = 64;
-/// With fewer empty frames than these the sink takes nothing more: what publish passes on in one
-/// turn, an events lane of the default length included, finds room in them.
-const FRAMES_FOR_A_TURN: usize = 16;
+/// Frames that may be on their way to the disk before publish waits, of some 128 KiB each.
+const FRAMES: usize = 32;
 
 /// The sink behind, and the log beside it.
 pub struct Logged<K> {
@@ -39,114 +38,86 @@ pub struct Logged<K> {
 
 struct Beside {
     frame: Frame,
-    full: Sender<Frame>,
+    /// Empty frames that one turn may need.
+    turn_frames: usize,
+    /// None once the run is over.
+    full: Option<Sender<Frame>>,
     empty: Receiver<Frame>,
-    /// Gone once its failure was told.
+    signs: Arc<Signs>,
     thread: Option<JoinHandle<Result<Log, JournalError>>>,
-    /// Rings publish when a frame comes back.
-    bell: Sender<Bell>,
-}
-
-/// What the thread of a log is told and tells, from outside of the pipeline.
-#[derive(Debug, Clone, Default)]
-pub struct LogGauges {
-    /// Sequence of the last outcome that is in the file.
-    pub logged: Gauge,
-    /// Files with outcomes after this sequence are kept, up to twice what else is kept.
-    pub needed_after: Gauge,
-}
-
-impl LogGauges {
-    /// Nothing is logged, and nobody needs anything.
-    #[must_use]
-    pub fn new() -> LogGauges {
-        LogGauges { logged: Gauge::new(0), needed_after: Gauge::new(u64::MAX) }
-    }
-}
-
-/// The work of the log's thread.
-struct Writing {
-    log: Log,
-    keep: Keep,
-    gauges: LogGauges,
-    frames: Receiver<Frame>,
-    back: Sender<Frame>,
-    bells: Receiver<Bell>,
-}
-
-impl Writing {
-    fn run(mut self) -> Result<Log, JournalError> {
-        let mut bell = None;
-        self.gauges.logged.set(self.log.last_sequence());
-        while let Ok(mut frame) = self.frames.recv() {
-            if self.log.append(&frame)? {
-                self.log.remove_old(&self.keep, self.gauges.needed_after.get())?;
-            }
-            self.gauges.logged.set(self.log.last_sequence());
-            frame.clear();
-            // Where publish has left already, what is under way is still written.
-            drop(self.back.send(frame));
-            bell = bell.or_else(|| self.bells.try_recv().ok());
-            if let Some(bell) = &bell {
-                bell.ring();
-            }
-        }
-        Ok(self.log)
-    }
 }
 
 impl<K> Logged<K> {
-    /// Passes everything on to `inner`, and keeps it in `log`, of which `keep` says how much stays.
+    /// Passes everything on to `inner`, and keeps it in `log`, which `gauges` show. A turn brings no
+    /// more than `event_slots` events.
     ///
     /// # Errors
     ///
     /// If the system refuses a thread.
-    pub fn new(inner: K, log: Log, keep: Keep, gauges: LogGauges) -> io::Result<Logged<K>> {
-        let (full, frames) = bounded::<Frame>(FRAMES);
-        let (back, empty) = bounded(FRAMES);
-        let (bell, bells) = bounded(1);
-        for _ in 1..FRAMES {
+    pub fn new(inner: K, log: Log, gauges: LogGauges, event_slots: usize) -> io::Result<Logged<K>> {
+        let turn_frames = turn_frames(event_slots);
+        let frames = turn_frames + FRAMES;
+        let (full, written) = bounded(frames);
+        let (back, empty) = bounded(frames);
+        for _ in 1..frames {
             back.send(Frame::new()).expect("the channel has room for every frame");
         }
-        let writing = Writing { log, keep, gauges, frames, back, bells };
-        let thread = std::thread::Builder::new().name("ringfence-log".to_owned());
-        let thread = Some(thread.spawn(move || writing.run())?);
-        let log = Beside { frame: Frame::new(), full, empty, thread, bell };
+        let signs = Arc::new(Signs::default());
+        let thread = LogThread::start(log, gauges, written, back, Arc::clone(&signs))?;
+        let (full, thread) = (Some(full), Some(thread));
+        let log = Beside { frame: Frame::new(), turn_frames, full, empty, signs, thread };
         Ok(Logged { inner, log })
     }
 
-    /// Writes what has gathered, and gives the sink behind and the log.
+    /// Writes what has gathered. Gives the sink behind, and the log.
     ///
     /// # Errors
     ///
-    /// The failure of the last writes: what the log lacks then is made again at the next start.
-    pub fn finish(self) -> (K, Result<Log, String>) {
-        let Beside { frame, full, empty, thread, .. } = self.log;
-        if !frame.is_empty() {
-            // It fails only where the thread has ended.
-            drop(full.send(frame));
-        }
-        drop((full, empty));
-        let ended = thread.map(JoinHandle::join);
-        let log = match ended {
-            Some(Ok(Ok(log))) => Ok(log),
-            Some(Ok(Err(error))) => Err(format!("the outcome log stopped: {error}")),
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => Err("the outcome log stopped".to_owned()),
-        };
+    /// [`JournalError::Io`]: what the log lacks then is made again at the next start.
+    pub fn finish(mut self) -> (K, Result<Log, JournalError>) {
+        let log = self.log.end().expect("it ends once");
         (self.inner, log)
     }
 }
 
+/// Memory of the frames, in bytes.
+pub(crate) fn frames_bytes(event_slots: usize) -> u64 {
+    ((turn_frames(event_slots) + FRAMES) * Frame::MEMORY_BYTES) as u64
+}
+
+/// Frames that one turn can need: each outcome may be that of a batch of its own, and at the turn's
+/// end one may be handed over that is not full.
+fn turn_frames(event_slots: usize) -> usize {
+    Frame::filled_by(TURN_OUTCOMES_MAX, event_slots, TURN_OUTCOMES_MAX) + 1
+}
+
 impl Beside {
-    /// Hands the frame over. There is an empty one: the sink said that it is ready, or the thread
-    /// gives one back soon.
+    /// Hands the frame over and goes on with an empty one.
     fn hand_over(&mut self) {
-        // It waits only where the events of one turn fill more than `FRAMES_FOR_A_TURN`.
-        let Ok(empty) = self.empty.recv() else { return };
+        let mut empty = self.empty.try_recv().expect("a turn begins only with enough of them");
+        if let Some(origin) = self.frame.unfinished() {
+            empty.begin_within(&origin);
+        }
         let full = std::mem::replace(&mut self.frame, empty);
-        // It fails only where the thread has ended, which `check` tells.
-        drop(self.full.try_send(full));
+        self.send(full);
+    }
+
+    fn send(&self, frame: Frame) {
+        // It fails only where the thread has ended: `is_ready` sees that.
+        if let Some(full) = &self.full {
+            drop(full.send(frame));
+        }
+    }
+
+    fn has_frames(&self) -> bool {
+        self.empty.len() >= self.turn_frames
+    }
+
+    /// What has gathered is handed over as soon as the thread has nothing else to do.
+    fn turn_ends(&mut self) {
+        if !self.frame.is_empty() && !self.empty.is_empty() && self.signs.take_free() {
+            self.hand_over();
+        }
     }
 
     #[inline]
@@ -156,9 +127,28 @@ impl Beside {
         }
     }
 
-    /// Whether the thread has nothing to do.
-    fn is_idle(&self) -> bool {
-        self.empty.len() == FRAMES - 1
+    /// Waits until all that was handed over is written; `None` if it was ended before.
+    fn end(&mut self) -> Option<Result<Log, JournalError>> {
+        let ended = self.join()?;
+        Some(ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    }
+
+    fn join(&mut self) -> Option<std::thread::Result<Result<Log, JournalError>>> {
+        let thread = self.thread.take()?;
+        if !self.frame.is_empty() {
+            let frame = std::mem::take(&mut self.frame);
+            self.send(frame);
+        }
+        self.full = None;
+        Some(thread.join())
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // A run that was stopped: nothing is written any more once this is gone. What went wrong
+        // is made good at the next start.
+        drop(self.join());
     }
 }
 
@@ -169,6 +159,7 @@ impl<K: Sink> Sink for Logged<K> {
         self.inner.notice(notice);
     }
 
+    #[inline]
     fn origin(&mut self, origin: &Origin) {
         self.inner.origin(origin);
         self.log.frame.origin(origin);
@@ -194,37 +185,122 @@ impl<K: Sink> Sink for Logged<K> {
     }
 
     fn turn_ends(&mut self, idle: bool) -> bool {
-        // Clients first: they wait.
-        let any = self.inner.turn_ends(idle);
-        if !self.log.frame.is_empty() && self.log.is_idle() {
-            self.log.hand_over();
-        }
-        any
+        let left = self.inner.turn_ends(idle);
+        self.log.turn_ends();
+        left
     }
 
     fn is_ready(&self) -> bool {
-        self.log.empty.len() >= FRAMES_FOR_A_TURN && self.inner.is_ready()
+        self.log.has_frames() && !self.log.signs.has_ended() && self.inner.is_ready()
     }
 
     fn check(&mut self) -> Result<(), SinkError> {
-        if self.log.thread.as_ref().is_some_and(JoinHandle::is_finished)
-            && let Some(thread) = self.log.thread.take()
+        if self.log.signs.has_ended()
+            && let Some(Err(error)) = self.log.end()
         {
-            return Err(match thread.join() {
-                Ok(Ok(_)) => unreachable!("it ends when this is dropped"),
-                Ok(Err(error)) => SinkError(error.into()),
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
+            return Err(SinkError(format!("the outcome log: {error}").into()));
         }
         self.inner.check()
     }
 
     fn attach(&mut self, own: Bell, gateway: Bell) {
-        drop(self.log.bell.send(own.clone()));
+        self.log.signs.ring_with(own.clone());
         self.inner.attach(own, gateway);
     }
 
     fn is_drained(&self) -> bool {
         self.inner.is_drained()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::thread::yield_now;
+
+    use super::*;
+    use crate::publish::Each;
+    use ringfence_journal::outcomes::{LogEntry, LogReader};
+
+    const ID: [u8; 16] = *b"0123456789abcdef";
+
+    fn logged<F: FnMut(u64, &Outcome) + Send>(
+        dir: &Path,
+        inner: F,
+    ) -> (Logged<Each<F>>, LogGauges) {
+        let gauges = LogGauges::new();
+        (Logged::new(Each(inner), Log::new(dir, ID), gauges.clone(), 64).unwrap(), gauges)
+    }
+
+    /// The outcomes from `first` on, in turns, as soon as there is room.
+    fn publish<K: Sink>(sink: &mut K, first: u64, last: u64) {
+        let outcome = Outcome { session: 7, status: 1, op: 6, ..Outcome::default() };
+        for sequence in first..=last {
+            while sequence % TURN_OUTCOMES_MAX as u64 == 0 && !sink.is_ready() {
+                sink.check().unwrap();
+                sink.turn_ends(true);
+                yield_now();
+            }
+            sink.outcome(sequence, &outcome);
+            if sequence % TURN_OUTCOMES_MAX as u64 == 0 {
+                sink.turn_ends(false);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_out_however_fast_it_comes() {
+        const LAST: u64 = 300_000;
+        let folder = tempfile::tempdir().unwrap();
+        let mut passed_on = 0;
+        let (mut sink, gauges) = logged(folder.path(), |sequence, _| passed_on = sequence);
+        publish(&mut sink, 1, LAST);
+        let (_, log) = sink.finish();
+        assert_eq!((log.unwrap().last_sequence(), gauges.logged.get()), (LAST, LAST));
+        assert_eq!(passed_on, LAST);
+        let mut reader = LogReader::open(folder.path(), ID).unwrap();
+        for sequence in 1..=LAST {
+            let logged = Outcome { status: 1, op: 6, ..Outcome::default() };
+            let entry = reader.next_entry().unwrap();
+            assert_eq!(entry, Some(LogEntry::Outcome(sequence, logged)));
+        }
+        assert_eq!(reader.next_entry().unwrap(), None);
+    }
+
+    #[test]
+    fn what_has_gathered_is_written_while_nothing_more_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut sink, gauges) = logged(folder.path(), |_, _| ());
+        for last in [3, 5] {
+            publish(&mut sink, gauges.logged.get() + 1, last);
+            while gauges.logged.get() < last {
+                sink.turn_ends(true);
+                yield_now();
+            }
+        }
+        // The run was stopped: what came last is written all the same.
+        publish(&mut sink, 6, 9);
+        drop(sink);
+        assert_eq!((gauges.first.get(), gauges.logged.get()), (1, 9));
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_is_said_and_ends_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone");
+        let (mut sink, _) = logged(&gone, |_, _| ());
+        publish(&mut sink, 1, 1);
+        let error = loop {
+            sink.turn_ends(true);
+            if let Err(error) = sink.check() {
+                break error.to_string();
+            }
+            yield_now();
+        };
+        assert!(error.contains("cannot create"), "{error}");
+        assert!(error.contains(gone.to_str().unwrap()), "{error}");
+        assert!(!sink.is_ready());
+        // What is still given to it is passed on.
+        publish(&mut sink, 2, 3);
     }
 }

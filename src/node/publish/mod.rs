@@ -7,11 +7,16 @@
 //!   between the commands between which they were given.
 
 mod each;
+mod log_gauges;
+mod log_thread;
 mod logged;
 mod text;
 
 pub use each::Each;
-pub use logged::{LogGauges, Logged};
+pub(crate) use log_gauges::Front;
+pub use log_gauges::LogGauges;
+pub use logged::Logged;
+pub(crate) use logged::frames_bytes;
 pub use text::TextSink;
 
 use ringfence_ring::Bell;
@@ -21,6 +26,9 @@ use ringfence_types::{Event, Origin, Outcome};
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct SinkError(pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Most outcomes that a sink is given in one turn.
+pub const TURN_OUTCOMES_MAX: usize = 512;
 
 /// What takes the outcomes that leave the pipeline.
 pub trait Sink: Send {

@@ -30,9 +30,22 @@ impl Remake {
     fn write(&mut self) {
         let Some(log) = &mut self.log else { return };
         if self.failure.is_none() && !self.frame.is_empty() {
-            self.failure = log.append(&self.frame).err();
+            // What is still needed is not known yet.
+            const ALL: u64 = 1;
+            let written = log.append(&self.frame).and_then(|()| log.remove_surplus(ALL));
+            self.failure = written.err();
         }
+        let unfinished = self.frame.unfinished();
         self.frame.clear();
+        if let Some(origin) = unfinished {
+            self.frame.begin_within(&origin);
+        }
+    }
+
+    fn write_if_full(&mut self) {
+        if self.frame.is_full() {
+            self.write();
+        }
     }
 }
 
@@ -40,24 +53,24 @@ impl OutcomeSink for Remake {
     fn origin(&mut self, origin: &Origin) {
         if origin.first_sequence > self.has {
             self.frame.origin(origin);
+            self.write_if_full();
+        } else if self.log.is_some() && origin.last_sequence() > self.has {
+            // The log ends within this batch.
+            self.frame.begin_within(origin);
         }
     }
 
     fn event(&mut self, event: &Event) {
         if event.goes_before() > self.has {
             self.frame.event(event);
-            if self.frame.is_full() {
-                self.write();
-            }
+            self.write_if_full();
         }
     }
 
     fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
         if sequence > self.has {
             self.frame.outcome(sequence, outcome);
-            if self.frame.is_full() {
-                self.write();
-            }
+            self.write_if_full();
         }
     }
 }

@@ -10,10 +10,10 @@ use crossbeam::channel::Receiver;
 
 use super::super::threads::Run;
 use super::super::{PipelineError, Role};
-use super::{Origins, STEP_COMMANDS};
+use super::Origins;
 use crate::gateway::Progress;
 use crate::notice::Notice;
-use crate::publish::Sink;
+use crate::publish::{Sink, TURN_OUTCOMES_MAX};
 use ringfence_ring::{Poll, Stage, StageCursor, View};
 use ringfence_types::{Event, Outcome, OutcomeCounts};
 
@@ -130,7 +130,7 @@ impl<K: Sink> PublishStage<K> {
     fn publish(&mut self) -> Result<bool, PipelineError> {
         let Self { outcomes, events, durable, notices, origins, sink, published, counts, .. } =
             self;
-        let mut outcomes = match outcomes.poll(STEP_COMMANDS)? {
+        let mut outcomes = match outcomes.poll(TURN_OUTCOMES_MAX)? {
             Poll::Ready(batch) => Some(batch),
             Poll::Empty => None,
             Poll::Ended => {

@@ -1,7 +1,11 @@
 //! The outcome log: derived from the journal, made again where it lacks something, kept where it
 //! cannot be, and a witness of what the journal held.
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod bounds;
+mod golden;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
