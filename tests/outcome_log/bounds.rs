@@ -3,10 +3,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::{Ran, SMALL, apply, ringfence, run, run_on, text};
 use crate::{LOG, bulk, check, contents, contents_path, input, lines_of, lines_of_log, logs};
+use ringfence::journal::outcomes::{LogEntry, LogReader};
 use tempfile::tempdir;
 
 #[test]
@@ -123,4 +125,49 @@ fn a_rebuilt_log_keeps_what_the_journal_no_longer_has() {
     assert_eq!(rebuilt.status, 0, "{}", rebuilt.stderr);
     let kept = lines_of(&dir, id);
     assert!(printed.ends_with(&kept) && kept.lines().count() > 10_000, "{}", rebuilt.stdout);
+}
+
+/// Everything that the log in `dir` holds, origins included.
+fn entries(dir: &Path) -> Vec<LogEntry> {
+    let segment = fs::read(dir.join("0000000001.journal")).unwrap();
+    let mut reader = LogReader::open(dir, segment[16..32].try_into().unwrap()).unwrap();
+    std::iter::from_fn(|| reader.next_entry().unwrap()).collect()
+}
+
+#[test]
+fn a_replay_says_whose_each_batch_was_as_the_run_did() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let mut engine = ringfence(&["run", "--data-dir", text(&dir)])
+        .args(SMALL)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(engine.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("ready on")));
+    let connect = format!("unix:{}", dir.join("ringfence.sock").display());
+    let plain = run_on(&["submit", "--connect", &connect, "-"], &input());
+    // More than a frame of them, so that batches go on in a second one.
+    let named = ["submit", "--connect", &connect, "--session", "bulk", "-"];
+    let named = run_on(&named, &bulk(1_000_000));
+    assert_eq!((plain.status, named.status), (0, 0), "{} {}", plain.stderr, named.stderr);
+    let id = engine.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert!(engine.wait().unwrap().success());
+
+    let logged = entries(&dir);
+    let origins = logged.iter().filter(|entry| matches!(entry, LogEntry::Origin(_)));
+    assert_eq!(origins.count(), 10);
+    assert_eq!(check(&dir).status, 0, "{}", check(&dir).stderr);
+    logs(&dir).iter().for_each(|log| fs::remove_file(log).unwrap());
+    assert_eq!(run(&["outcomes", "rebuild", "--data-dir", text(&dir)]).status, 0);
+    assert!(entries(&dir) == logged);
+    // Cut within a batch of the session: the next start says again whose the rest is.
+    let log = logs(&dir).pop().unwrap();
+    let whole = fs::read(&log).unwrap();
+    for bytes in [whole.len() / 2, whole.len() - 1] {
+        fs::write(&log, &whole[..bytes]).unwrap();
+        assert_eq!(apply(&dir, &LOG, "").status, 0);
+        assert!(entries(&dir) == logged, "cut at byte {bytes}");
+    }
 }
