@@ -1,8 +1,7 @@
 //! Damages journals and judges what a start makes of them:
-//! `campaign [--faults N] [--seed N] [--kind NAME]... [--passing] [--list]`.
+//! `campaign [--faults N] [--seed N] [--kind NAME]... [--list]`.
 //!
-//! `--passing` leaves out the kinds that are known to go unnoticed; `--list` names all. A fault that
-//! lost something is tried again by `campaign --kind NAME --seed N --faults 1`.
+//! `--list` names all kinds. A fault that lost something is tried again by `campaign --kind NAME --seed N --faults 1`.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -11,8 +10,7 @@ use tools::campaign::judge::Verdict;
 use tools::campaign::kinds::Kind;
 use tools::campaign::{Counts, Subjects, run};
 
-const USAGE: &str =
-    "usage: campaign [--faults N] [--seed N] [--kind NAME]... [--passing] [--list] [--verbose]";
+const USAGE: &str = "usage: campaign [--faults N] [--seed N] [--kind NAME]... [--list] [--verbose]";
 
 struct Arguments {
     faults: u64,
@@ -35,9 +33,6 @@ fn parse() -> Option<Arguments> {
                 parsed.kinds.extend(Kind::all().into_iter().find(|kind| kind.name() == name));
                 parsed.kinds.last()?;
             }
-            "--passing" => {
-                parsed.kinds.extend(Kind::all().into_iter().filter(|kind| !kind.is_awaited()));
-            }
             "--list" => parsed.lists = true,
             "--verbose" => parsed.is_verbose = true,
             _ => return None,
@@ -56,8 +51,7 @@ fn main() -> ExitCode {
     };
     if arguments.lists {
         for kind in Kind::all() {
-            let note = if kind.is_awaited() { "  (not all noticed yet)" } else { "" };
-            println!("{}{note}", kind.name());
+            println!("{}", kind.name());
         }
         return ExitCode::SUCCESS;
     }

@@ -16,9 +16,17 @@ pub enum Target {
     Snapshot,
     /// Files of the outcome log.
     Log,
+    /// The witness.
+    Witness,
+    /// The lock, which says once more what was durable when an engine stopped.
+    Lock,
 }
 
 impl Target {
+    /// All of them.
+    pub const ALL: [Target; 5] =
+        [Target::Segment, Target::Snapshot, Target::Log, Target::Witness, Target::Lock];
+
     /// How names of these files end.
     #[must_use]
     pub fn end(self) -> &'static str {
@@ -26,6 +34,8 @@ impl Target {
             Target::Segment => ".journal",
             Target::Snapshot => ".snapshot",
             Target::Log => ".outcomes",
+            Target::Witness => "witness",
+            Target::Lock => "lock",
         }
     }
 }
@@ -105,7 +115,7 @@ fn written(bytes: &[u8]) -> usize {
 }
 
 /// Where each frame of a segment begins and how long it is.
-fn frames(bytes: &[u8]) -> Vec<(usize, usize)> {
+pub(super) fn frames(bytes: &[u8]) -> Vec<(usize, usize)> {
     let mut frames = Vec::new();
     let mut offset = SEGMENT_HEADER_BYTES;
     while let Some(length) = bytes.get(offset + 32..offset + 36) {
@@ -252,6 +262,7 @@ pub fn damage_whole(
     let header = match target {
         Target::Segment | Target::Snapshot => SEGMENT_HEADER_BYTES,
         Target::Log => 64,
+        Target::Witness | Target::Lock => 16,
     };
     let theirs = |dice: &mut Pcg64Mcg| {
         let names = other.image.names(target.end());

@@ -31,7 +31,7 @@ pub enum Verdict {
     Caught(String),
     /// All that was acknowledged is there.
     Harmless,
-    /// After a kill: what is gone had been acknowledged, but nothing in the journal said so yet.
+    /// After a kill: what is gone had been acknowledged, but nothing that is left said so.
     Window,
     /// What must not happen did: what it was.
     Lost(String),
@@ -104,7 +104,7 @@ fn open(subject: &Subject, image: &Image, path: &Path, retires: bool) -> Verdict
     if last < subject.acknowledged {
         let lost = format!("{last} of {} are left: {notes}", subject.acknowledged);
         return match subject.end {
-            End::Killed if last >= subject.marked => Verdict::Window,
+            End::Killed if last >= subject.known(image) => Verdict::Window,
             _ => Verdict::Lost(lost),
         };
     }

@@ -57,35 +57,19 @@ const WHOLE: [Whole; 9] = [
     Whole::Earlier,
 ];
 
-/// Faults that go unnoticed today: whoever makes the journal notice them takes them out of here.
-const AWAITED: &[Kind] = &[
-    Kind::Bytes(Target::Segment, Bytes::Removed),
-    Kind::Bytes(Target::Segment, Bytes::Inserted),
-    Kind::Bytes(Target::Segment, Bytes::Zeroed),
-    Kind::Bytes(Target::Segment, Bytes::Noised),
-    Kind::Bytes(Target::Segment, Bytes::Swapped),
-    Kind::Bytes(Target::Segment, Bytes::ZeroedToTheEnd),
-    Kind::Bytes(Target::Segment, Bytes::NoisedToTheEnd),
-    Kind::Bytes(Target::Segment, Bytes::PayloadBits),
-    Kind::Bytes(Target::Segment, Bytes::LastTwoFrames),
-    Kind::Whole(Target::Segment, Whole::BodiesExchanged),
-    Kind::Whole(Target::Segment, Whole::BodyOfAnother),
-    Kind::Whole(Target::Segment, Whole::Earlier),
-    Kind::NoSegments,
-    Kind::LockIsPipe,
-    Kind::Several,
-];
-
 impl Kind {
     /// All of them.
     #[must_use]
     pub fn all() -> Vec<Kind> {
         let mut kinds = Vec::new();
-        for target in [Target::Segment, Target::Snapshot, Target::Log] {
+        for target in Target::ALL {
             let only_of_segments = [Bytes::PayloadBits, Bytes::LastTwoFrames];
             let has = |it: &&Bytes| target == Target::Segment || !only_of_segments.contains(it);
             kinds.extend(BYTES.iter().filter(has).map(|&harm| Kind::Bytes(target, harm)));
-            kinds.extend(WHOLE.iter().map(|&harm| Kind::Whole(target, harm)));
+            let only_of_many = [Whole::Exchanged, Whole::BodiesExchanged];
+            let is_one = matches!(target, Target::Witness | Target::Lock);
+            let has = |it: &&Whole| !is_one || !only_of_many.contains(it);
+            kinds.extend(WHOLE.iter().filter(has).map(|&harm| Kind::Whole(target, harm)));
         }
         kinds.extend([
             Kind::NoSegments,
@@ -116,12 +100,6 @@ impl Kind {
         name
     }
 
-    /// Whether faults of this kind are not all noticed yet.
-    #[must_use]
-    pub fn is_awaited(self) -> bool {
-        AWAITED.contains(&self)
-    }
-
     fn is_of_segments(self) -> bool {
         matches!(
             self,
@@ -137,8 +115,8 @@ impl Kind {
     pub fn fits(self, subject: &Subject) -> bool {
         let has_more = matches!(subject.shape, Shape::Full | Shape::Shortened);
         match self {
-            Kind::Bytes(Target::Segment, _) | Kind::Whole(Target::Segment, _) => true,
-            Kind::Bytes(..) | Kind::Whole(..) => has_more,
+            Kind::Bytes(Target::Snapshot | Target::Log, _)
+            | Kind::Whole(Target::Snapshot | Target::Log, _) => has_more,
             _ => true,
         }
     }

@@ -7,7 +7,7 @@
 //!
 //! Caught: the start was refused by name and changed nothing, and `verify` did not say ok. Harmless:
 //! all that was acknowledged is there, with the same state and the same outcomes. Window: after a
-//! kill, commands are gone that nothing in the journal called durable yet. All else is lost: a
+//! kill, commands are gone that neither the journal nor what was left of the witness called durable. All else is lost: a
 //! failure.
 //!
 //! # Invariants
@@ -19,6 +19,7 @@ pub mod image;
 pub mod judge;
 pub mod kinds;
 pub mod subject;
+mod witnessed;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

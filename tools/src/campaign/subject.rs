@@ -7,15 +7,17 @@ use std::path::Path;
 use ringfence::engine::{Digest, Engine, OutcomeSink};
 use ringfence::journal::outcomes::{Frame, Log};
 use ringfence::journal::{
-    Blocking, DataDir, Directory, Durability, Key, Options, Position, Reader, SnapshotWriter,
-    WriteMode, Writer, format, make_segment, retire,
+    DataDir, Directory, Durability, Key, Options, Position, Reader, SnapshotWriter, WITNESS_NAME,
+    WitnessFound, WriteMode, Writer, format, make_segment, read_witness, retire,
 };
 use ringfence::types::{
     Account, AccountPolicy, Capacities, Command, Event, Origin, Outcome, PolicyLimits, Rules,
     Transfer, stamp_batch,
 };
 
-use super::image::{Image, temporary_folder};
+use super::harm::frames;
+use super::image::{Entry, Image, temporary_folder};
+use super::witnessed::Witnessed;
 use crate::requests::request_of;
 
 /// How much a journal holds, and what lies beside it.
@@ -57,8 +59,8 @@ pub struct Subject {
     pub earlier: Image,
     /// The last command that was acknowledged.
     pub acknowledged: u64,
-    /// The last command that the journal itself calls durable.
-    pub marked: u64,
+    /// The last command that the witness calls durable.
+    pub witnessed: u64,
     /// The digest behind the last command of each batch, by its sequence; of the empty journal too.
     pub digests: BTreeMap<u64, Digest>,
     /// The outcomes, from the first command on.
@@ -102,6 +104,27 @@ impl Subject {
         let name = format!("{shape:?}, {end:?}{}", if is_keyed { ", keyed" } else { "" });
         history.end(end, name, shape, earlier)
     }
+
+    /// The last command that something in `image` still proves to have been durable: the witness,
+    /// snapshots and frames whose headers are as they were, each in its place.
+    #[must_use]
+    pub fn known(&self, image: &Image) -> u64 {
+        let is_whole = |name: &str| image.entries.get(name) == self.image.entries.get(name);
+        let witnessed = if is_whole(WITNESS_NAME) { self.witnessed } else { 0 };
+        let snapshots = self.image.names(".snapshot");
+        let snapshots = snapshots.iter().filter(|name| is_whole(name));
+        let taken = snapshots.filter_map(|name| name.strip_suffix(".snapshot")?.parse().ok()).max();
+        let marked = self.image.names(".journal").into_iter().map(|name| {
+            let (was, is) = (self.image.bytes(&name), image.entries.get(&name));
+            let Some(Entry::File(is)) = is else { return 0 };
+            let headers =
+                frames(was).into_iter().map(|(at, _)| at..at + format::FRAME_HEADER_BYTES);
+            let kept = headers.filter(|header| is.get(header.clone()) == was.get(header.clone()));
+            let durable = kept.filter_map(|header| was.get(header)?[16..24].try_into().ok());
+            durable.map(u64::from_le_bytes).max().unwrap_or(0)
+        });
+        marked.max().max(taken).unwrap_or(0).max(witnessed)
+    }
 }
 
 /// A journal that is being written.
@@ -110,7 +133,7 @@ struct History<'a> {
     files: Directory,
     key: Option<Key>,
     number: u8,
-    writer: Writer<Blocking<Directory>>,
+    writer: Writer<Witnessed<Directory>>,
     engine: Engine,
     log: Log,
     frame: Frame,
@@ -144,7 +167,7 @@ impl History<'_> {
             is_async: false,
         };
         let options = Options { segment_bytes: SEGMENT_BYTES, durability: Durability::Sync, key };
-        let storage = Blocking::new(&files, &[1]).expect("it is there");
+        let storage = Witnessed::new(&files, &[1]).expect("it is there");
         let mut writer = Writer::new(storage, position, options);
         let capacities =
             Capacities { accounts: 32, transfers: 2048, policies: 32, markets: 2, orders: 8 };
@@ -262,16 +285,13 @@ impl History<'_> {
         if !self.frame.is_empty() {
             self.log.append(&self.frame).expect("the disk is well");
         }
-        let newest = ringfence::journal::snapshots(&self.files).expect("it can be listed").pop();
         if end == End::Clean {
             self.writer.close().expect("the disk is well");
         }
-        let anchor = newest.map(|sequence| {
-            let snapshot = ringfence::journal::Snapshot::open(&self.files, sequence);
-            snapshot.expect("it is well").header().anchor()
-        });
-        let reader = Reader::open_durable(&self.files, anchor.as_ref(), self.key);
-        let marked = reader.expect("it is well").limit().expect("it goes so far");
+        let WitnessFound::Says(witness, _) = read_witness(&self.files).expect("it can be read")
+        else {
+            panic!("a witness was written");
+        };
         Subject {
             name,
             shape,
@@ -280,7 +300,7 @@ impl History<'_> {
             image: Image::read(self.path).expect("it can be read"),
             earlier,
             acknowledged: self.acknowledged,
-            marked,
+            witnessed: witness.sequence,
             digests: self.digests,
             outcomes: self.outcomes,
         }
