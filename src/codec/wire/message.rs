@@ -108,8 +108,8 @@ pub(super) fn end(start: usize, out: &mut [u8]) {
 /// ```
 ///
 /// `start` is a multiple of 16: messages are, and the buffer is aligned to 16. The buffer begins
-/// small and grows with what arrives: to [`READ_BYTES`] where reads fill it, and to one message and
-/// [`READ_BYTES`] where the header of a longer one, checked, has come. It never shrinks.
+/// small and grows with what arrives: to 64 KiB where reads fill it, and to one message and
+/// 64 KiB where the header of a longer one, checked, has come. It never shrinks.
 #[derive(Debug)]
 pub struct Frames {
     words: Vec<u128>,
