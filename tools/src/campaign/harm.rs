@@ -118,8 +118,9 @@ fn written(bytes: &[u8]) -> usize {
 pub(super) fn frames(bytes: &[u8]) -> Vec<(usize, usize)> {
     let mut frames = Vec::new();
     let mut offset = SEGMENT_HEADER_BYTES;
-    while let Some(length) = bytes.get(offset + 32..offset + 36) {
-        let length = u32::from_le_bytes(length.try_into().expect("four bytes")) as usize;
+    while let Some(length) = bytes.get(offset + 32..offset + 34) {
+        let units = u16::from_le_bytes(length.try_into().expect("two bytes"));
+        let length = usize::from(units) * FRAME_HEADER_BYTES;
         if length < FRAME_HEADER_BYTES || offset + length > bytes.len() {
             break;
         }
