@@ -70,7 +70,7 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    fn connect(address: &Address) -> io::Result<Stream> {
+    pub(super) fn connect(address: &Address) -> io::Result<Stream> {
         match address {
             Address::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
             Address::Tcp(host_and_port) => {

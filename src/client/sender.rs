@@ -34,13 +34,7 @@ impl Sender {
     /// [`ClientError::NotABatch`] if the commands are none, more than [`BATCH_COMMANDS_MAX`], of more
     /// than one operation, or of one that is the engine's own. Nothing is then added.
     pub fn push(&mut self, batch: &[Command]) -> Result<usize, ClientError> {
-        let op = batch.first().map_or(0, |command| command.header.op);
-        let is_batch = Op::from_number(op).is_some_and(Op::is_public)
-            && batch.len() <= BATCH_COMMANDS_MAX
-            && batch.iter().all(|command| command.header.op == op);
-        if !is_batch {
-            return Err(ClientError::NotABatch);
-        }
+        check_batch(batch)?;
         encode_batch(batch, &Request::NONE, &mut self.unsent);
         Ok(self.unsent.len())
     }
@@ -67,4 +61,14 @@ impl Sender {
         let shut_down = self.connection.stream.shutdown(Shutdown::Write);
         shut_down.map_err(|source| self.connection.error("writing to", source))
     }
+}
+
+/// Checks that `batch` is one: of 1 to [`BATCH_COMMANDS_MAX`] commands of one operation that clients
+/// may send.
+pub(super) fn check_batch(batch: &[Command]) -> Result<(), ClientError> {
+    let op = batch.first().map_or(0, |command| command.header.op);
+    let is_batch = Op::from_number(op).is_some_and(Op::is_public)
+        && batch.len() <= BATCH_COMMANDS_MAX
+        && batch.iter().all(|command| command.header.op == op);
+    if is_batch { Ok(()) } else { Err(ClientError::NotABatch) }
 }

@@ -1,8 +1,6 @@
 //! The thread of a session: its connection, again and again.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream as BlockingTcpStream;
-use std::os::unix::net::UnixStream as BlockingUnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,7 +10,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::state::State;
 use super::{Delivered, SessionOptions};
-use crate::connection::HEARTBEAT;
+use crate::connection::{HEARTBEAT, Stream};
 use crate::{Address, ClientError};
 use ringfence_codec::wire::{
     EngineHello, ErrorCode, Reply, ReplyDecoder, ServerError, encode_client_hello, encode_heartbeat,
@@ -111,15 +109,12 @@ enum Socket {
 
 impl Socket {
     fn connect(address: &Address) -> io::Result<Socket> {
-        Ok(match address {
-            Address::Unix(path) => {
-                let stream = BlockingUnixStream::connect(path)?;
+        Ok(match Stream::connect(address)? {
+            Stream::Unix(stream) => {
                 stream.set_nonblocking(true)?;
                 Socket::Unix(UnixStream::from_std(stream))
             }
-            Address::Tcp(host_and_port) => {
-                let stream = BlockingTcpStream::connect(host_and_port.as_str())?;
-                stream.set_nodelay(true)?;
+            Stream::Tcp(stream) => {
                 stream.set_nonblocking(true)?;
                 Socket::Tcp(TcpStream::from_std(stream))
             }

@@ -21,10 +21,11 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::sender::check_batch;
 use super::{Address, Answer, ClientError};
 use link::{Link, Shared};
 use ringfence_codec::wire::EngineHello;
-use ringfence_types::{BATCH_COMMANDS_MAX, Command, Event, Op, Origin};
+use ringfence_types::{Command, Event, Origin};
 
 /// The identity of the session that people call `name`: the first 16 bytes of the SHA-256 of the
 /// text, little-endian.
@@ -304,14 +305,6 @@ impl Drop for SessionSender {
             drop(thread.join());
         }
     }
-}
-
-fn check_batch(batch: &[Command]) -> Result<(), ClientError> {
-    let op = batch.first().map_or(0, |command| command.header.op);
-    let is_batch = Op::from_number(op).is_some_and(Op::is_public)
-        && batch.len() <= BATCH_COMMANDS_MAX
-        && batch.iter().all(|command| command.header.op == op);
-    if is_batch { Ok(()) } else { Err(ClientError::NotABatch) }
 }
 
 #[cfg(test)]
