@@ -43,6 +43,7 @@
 
 mod connection;
 mod error;
+mod lines;
 mod receiver;
 mod resuming;
 mod sender;

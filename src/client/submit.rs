@@ -5,9 +5,10 @@ use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TryRecvError, TrySendE
 use std::thread::{self, JoinHandle};
 
 use super::connection::HEARTBEAT;
-use super::{Answer, Client, ClientError, Received, Receiver, Sender};
+use super::lines::{Page, Piece, each_line};
+use super::{Client, ClientError, Received, Receiver, Sender};
 use ringfence_codec::text::{
-    Clock, Decoder, Input, Line, Lines, Malformed, encode_event, encode_malformed, encode_outcome,
+    Clock, Decoder, Input, Line, Malformed, encode_event, encode_malformed,
 };
 use ringfence_types::OutcomeCounts;
 use ringfence_types::{BATCH_COMMANDS_MAX, Command};
@@ -51,12 +52,8 @@ pub enum SubmitError {
     Engine(#[from] ClientError),
 }
 
-/// Bytes that are read from the input at once.
-const READ_BYTES: usize = 64 * 1024;
 /// From so many bytes on they are sent, though more could be gathered.
 const SEND_BYTES: usize = 64 * 1024;
-/// From so many bytes on lines are printed, though more could be gathered.
-const PRINT_BYTES: usize = 64 * 1024;
 /// Most batches and malformed lines that are read and not yet printed.
 const PROMISES_MAX: usize = 4096;
 
@@ -90,15 +87,11 @@ pub fn submit(
     let (sender, receiver) = client.split();
     let (promise, promises) = mpsc::sync_channel(PROMISES_MAX);
     let reader = thread::spawn(move || read_and_send(input, sender, &promise));
-    let mut printer = Printer {
-        output,
-        lines: Vec::with_capacity(2 * PRINT_BYTES),
-        receiver,
-        report: SubmitReport::default(),
-    };
+    let mut printer =
+        Printer { page: Page::new(output), receiver, report: SubmitReport::default() };
     let mut owed = 0;
     let result = printer.print(&promises, reader, &mut owed);
-    let what_is_known = printer.write();
+    let what_is_known = printer.page.write();
     let Printer { receiver, mut report, .. } = printer;
     if let Err(error) = result.and(what_is_known) {
         receiver.disconnect();
@@ -114,9 +107,7 @@ pub fn submit(
 
 /// Prints what was promised.
 struct Printer<'a, W> {
-    output: &'a mut W,
-    /// Lines that are not yet written.
-    lines: Vec<u8>,
+    page: Page<'a, W>,
     receiver: Receiver,
     report: SubmitReport,
 }
@@ -140,8 +131,8 @@ impl<W: Write> Printer<'_, W> {
                 }
                 Some(Promise::Malformed { line_number, malformed }) => {
                     self.report.malformed += 1;
-                    encode_malformed(line_number, &malformed.to_string(), &mut self.lines);
-                    self.write_if_many()?;
+                    encode_malformed(line_number, &malformed.to_string(), &mut self.page.lines);
+                    self.page.write_if_many()?;
                 }
                 Some(Promise::Failed(error)) => return Err(SubmitError::Input(error)),
                 Some(Promise::End) => return Ok(()),
@@ -164,7 +155,7 @@ impl<W: Write> Printer<'_, W> {
             Ok(promise) => Ok(Some(promise)),
             Err(TryRecvError::Disconnected) => Ok(None),
             Err(TryRecvError::Empty) => {
-                self.write()?;
+                self.page.write()?;
                 loop {
                     match promises.recv_timeout(HEARTBEAT) {
                         Ok(promise) => return Ok(Some(promise)),
@@ -182,80 +173,42 @@ impl<W: Write> Printer<'_, W> {
         let received = match self.receiver.try_receive()? {
             Some(received) => received,
             None => {
-                self.write()?;
+                self.page.write()?;
                 self.receiver.receive()?
             }
         };
         let is_answer = match received {
             Received::Event(event) => {
-                encode_event(&event, &mut self.lines);
+                encode_event(&event, &mut self.page.lines);
                 false
             }
-            Received::Answer(Answer { sequence, outcome, bodies }) => {
-                self.report.outcomes.add(outcome.status);
-                encode_outcome(sequence, &outcome, &bodies, &mut self.lines);
+            Received::Answer(answer) => {
+                self.page.answer(&answer, &mut self.report.outcomes);
                 true
             }
         };
-        self.write_if_many()?;
+        self.page.write_if_many()?;
         Ok(is_answer)
-    }
-
-    fn write_if_many(&mut self) -> Result<(), SubmitError> {
-        if self.lines.len() < PRINT_BYTES { Ok(()) } else { self.write() }
-    }
-
-    fn write(&mut self) -> Result<(), SubmitError> {
-        if self.lines.is_empty() {
-            return Ok(());
-        }
-        let written = self.output.write_all(&self.lines).and_then(|()| self.output.flush());
-        self.lines.clear();
-        written.map_err(SubmitError::Output)
     }
 }
 
 /// Reads the input to its end, sends its batches and promises what is to be printed of it. Ends
 /// early where promises are no longer received.
-fn read_and_send(mut input: impl Read, sender: Sender, promises: &SyncSender<Promise>) {
+fn read_and_send(input: impl Read, sender: Sender, promises: &SyncSender<Promise>) {
     let mut outbox = Outbox { sender, promises };
-    let mut lines = Lines::new();
     let decoder = Decoder::new(Clock::System);
     let mut batch = Vec::with_capacity(BATCH_COMMANDS_MAX);
-    let mut bytes = vec![0; READ_BYTES];
-    let mut failure = None;
-    loop {
-        let mut chunk = match input.read(&mut bytes) {
-            Ok(0) => break,
-            Ok(count) => &bytes[..count],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                failure = Some(error);
-                break;
-            }
-        };
-        while let Some((number, line)) = lines.next(&mut chunk) {
-            if outbox.line(number, line, &decoder, &mut batch).is_none() {
-                return;
-            }
-        }
-        // The input may pause now: what it gave so far is sent.
-        outbox.flush();
-    }
-    // If the input failed its last line may be cut off, and is dropped.
-    let promised = match (failure, lines.finish()) {
-        (Some(error), _) => {
+    let ended = each_line(input, |piece| match piece {
+        Piece::Line(number, line) => outbox.line(number, line, &decoder, &mut batch),
+        Piece::Pause => {
+            // What the input gave so far is sent.
             outbox.flush();
-            Some(Promise::Failed(error))
+            Some(())
         }
-        (None, Some((number, line))) => {
-            outbox.line(number, line, &decoder, &mut batch).map(|()| Promise::End)
-        }
-        (None, None) => Some(Promise::End),
-    };
-    if let Some(promise) = promised {
+    });
+    if let Some(ended) = ended {
         outbox.finish();
-        outbox.promise(promise);
+        outbox.promise(ended.map_or_else(Promise::Failed, |()| Promise::End));
     }
 }
 

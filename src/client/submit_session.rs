@@ -17,15 +17,14 @@ use std::thread;
 
 use sha2::{Digest, Sha256};
 
+use super::lines::{Page, Piece, each_line};
 use super::submit::{SubmitError, SubmitReport};
-use super::{Address, Answer, ClientError, Delivered, SessionOptions, SessionSender};
+use super::{Address, ClientError, Delivered, SessionOptions, SessionSender};
 use ringfence_codec::text::{
-    Clock, Decoder, Input, Line, Lines, Malformed, encode_event, encode_malformed, encode_outcome,
+    Clock, Decoder, Input, Line, Malformed, encode_event, encode_malformed,
 };
 use ringfence_types::{BATCH_COMMANDS_MAX, Command};
 
-const READ_BYTES: usize = 64 * 1024;
-const PRINT_BYTES: usize = 64 * 1024;
 /// Lines that were read and are not yet answered.
 const PROMISES_MAX: usize = 4096;
 
@@ -72,10 +71,10 @@ pub fn submit_session(
     let reading = Arc::clone(&sender);
     // Not joined: where its input never ends it would never return.
     thread::spawn(move || Reading { sender: &reading, promises: &promise, taken_in }.run(input));
-    let (lines, report) = (Vec::with_capacity(2 * PRINT_BYTES), SubmitReport::default());
-    let mut printing = Printing { output, lines, delivered, next: None, report };
+    let (page, report) = (Page::new(output), SubmitReport::default());
+    let mut printing = Printing { page, delivered, next: None, report };
     let result = printing.run(&promises);
-    let written = printing.write();
+    let written = printing.page.write();
     let report = printing.report;
     match result.and(written) {
         Ok(()) => report,
@@ -105,32 +104,15 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn run(&self, mut input: impl Read) {
-        let mut lines = Lines::new();
+    fn run(&self, input: impl Read) {
         let mut batch = Vec::with_capacity(BATCH_COMMANDS_MAX);
-        let mut bytes = vec![0; READ_BYTES];
-        loop {
-            let mut chunk = match input.read(&mut bytes) {
-                Ok(0) => break,
-                Ok(count) => &bytes[..count],
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    // The last line may be cut off, and is dropped.
-                    return drop(self.promises.send(Promise::Failed(error)));
-                }
-            };
-            while let Some((number, line)) = lines.next(&mut chunk) {
-                if self.line(number, line, &mut batch).is_none() {
-                    return;
-                }
-            }
+        let ended = each_line(input, |piece| match piece {
+            Piece::Line(number, line) => self.line(number, line, &mut batch),
+            Piece::Pause => Some(()),
+        });
+        if let Some(ended) = ended {
+            self.promise(ended.map_or_else(Promise::Failed, |()| Promise::End));
         }
-        if let Some((number, line)) = lines.finish()
-            && self.line(number, line, &mut batch).is_none()
-        {
-            return;
-        }
-        drop(self.promises.send(Promise::End));
     }
 
     fn line(&self, number: u64, line: Line<'_>, batch: &mut Vec<Command>) -> Option<()> {
@@ -163,8 +145,7 @@ impl Reading<'_> {
 
 /// Writes what is delivered, in the order of the lines.
 struct Printing<'a, W> {
-    output: &'a mut W,
-    lines: Vec<u8>,
+    page: Page<'a, W>,
     delivered: Receiver<Delivered>,
     /// The answer that came last, and belongs to a later line.
     next: Option<Delivered>,
@@ -177,7 +158,7 @@ impl<W: Write> Printing<'_, W> {
             let promise = match promises.try_recv() {
                 Ok(promise) => promise,
                 Err(_) => {
-                    self.write()?;
+                    self.page.write()?;
                     promises.recv().map_err(|_| ClientError::Ended)?
                 }
             };
@@ -185,16 +166,14 @@ impl<W: Write> Printing<'_, W> {
                 Promise::Answers { line, tag, commands } => self.answers(line, tag, commands)?,
                 Promise::Malformed { line, malformed } => {
                     self.report.malformed += 1;
-                    encode_malformed(line, &malformed.to_string(), &mut self.lines);
+                    encode_malformed(line, &malformed.to_string(), &mut self.page.lines);
                 }
                 Promise::Failed(error) => return Err(SubmitError::Input(error)),
                 // What stopped the session says more than that it has.
                 Promise::Ended(error) => return Err(self.last_word().unwrap_or(error).into()),
                 Promise::End => return Ok(()),
             }
-            if self.lines.len() >= PRINT_BYTES {
-                self.write()?;
-            }
+            self.page.write_if_many()?;
         }
     }
 
@@ -207,16 +186,16 @@ impl<W: Write> Printing<'_, W> {
                 None => self.deliver()?,
             };
             match delivered {
-                Delivered::Event(event) => encode_event(&event, &mut self.lines),
+                Delivered::Event(event) => encode_event(&event, &mut self.page.lines),
                 Delivered::Answer { number, answer, .. } if number == line => {
-                    self.answer(&answer);
+                    self.page.answer(&answer, &mut self.report.outcomes);
                     left -= 1;
                 }
                 Delivered::Replayed { origin, answer } if origin.request.number == line => {
                     if origin.request.tag != tag || origin.commands as usize != commands {
                         return Err(SubmitError::OtherInput { line });
                     }
-                    self.answer(&answer);
+                    self.page.answer(&answer, &mut self.report.outcomes);
                     left -= 1;
                 }
                 Delivered::Lost { number } if number == line => {
@@ -240,14 +219,8 @@ impl<W: Write> Printing<'_, W> {
         if let Ok(delivered) = self.delivered.try_recv() {
             return Ok(delivered);
         }
-        self.write()?;
+        self.page.write()?;
         Ok(self.delivered.recv().map_err(|_| ClientError::Ended)?)
-    }
-
-    fn answer(&mut self, answer: &Answer) {
-        let Answer { sequence, outcome, bodies } = answer;
-        self.report.outcomes.add(outcome.status);
-        encode_outcome(*sequence, outcome, bodies, &mut self.lines);
     }
 
     /// Why the session ended, if it said so.
@@ -256,14 +229,5 @@ impl<W: Write> Printing<'_, W> {
             Delivered::Ended(error) => Some(error),
             _ => None,
         })
-    }
-
-    fn write(&mut self) -> Result<(), SubmitError> {
-        if self.lines.is_empty() {
-            return Ok(());
-        }
-        let written = self.output.write_all(&self.lines).and_then(|()| self.output.flush());
-        self.lines.clear();
-        written.map_err(SubmitError::Output)
     }
 }
