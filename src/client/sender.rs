@@ -63,8 +63,8 @@ impl Sender {
     }
 }
 
-/// Checks that `batch` is one: of 1 to [`BATCH_COMMANDS_MAX`] commands of one operation that clients
-/// may send.
+/// Checks that `batch` is one: 1 to [`BATCH_COMMANDS_MAX`] commands of one operation that
+/// clients may send.
 pub(super) fn check_batch(batch: &[Command]) -> Result<(), ClientError> {
     let op = batch.first().map_or(0, |command| command.header.op);
     let is_batch = Op::from_number(op).is_some_and(Op::is_public)
