@@ -5,6 +5,7 @@
 mod support;
 
 mod access;
+mod bench;
 mod engine;
 mod exactly_once;
 mod hostile;
