@@ -40,6 +40,11 @@ pub(super) struct Served {
     thread: Option<JoinHandle<Result<Node, NodeError>>>,
 }
 
+/// Where an engine with this directory listens.
+pub(super) fn address(data_dir: &Path) -> Address {
+    Address::Unix(data_dir.join("ringfence.sock"))
+}
+
 impl Served {
     /// Serves `node`, whose options have their own flag to stop it, at a socket in `data_dir`.
     pub(super) fn start(
@@ -47,7 +52,7 @@ impl Served {
         stop: Arc<AtomicBool>,
         data_dir: &Path,
     ) -> Result<Served, ServedError> {
-        let address = Address::Unix(data_dir.join("ringfence.sock"));
+        let address = address(data_dir);
         let limits = Limits::default();
         let guard = Guard::new(Asked {
             access: None,

@@ -134,8 +134,9 @@ fn measure_own(
     };
     let raw_before = raw(&node)?;
     let (placement, wait) = (node.placement().to_string(), format!("{:?}", node.wait()));
+    // Before the engine's threads run, which would take time of the processor from it.
+    let echo = measure_echo(load, wire, &engine::address(&data_dir))?;
     let served = Served::start(node, stop, &data_dir)?;
-    let echo = measure_echo(load, wire, served.address())?;
     let measured = measure_engine(load, wire, served.address())?;
     let node = served.stop()?;
     let raw_after = raw(&node)?;
