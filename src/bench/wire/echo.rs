@@ -47,8 +47,8 @@ impl Listener {
 }
 
 impl Echo {
-    /// Serves `clients` connections, of the same kind as those to the engine at `like`, until all of
-    /// them have ended.
+    /// Serves `clients` connections, of the same kind as those to the engine at `like`, until all
+    /// of them have ended.
     pub(super) fn start(clients: usize, like: &Address) -> Result<Echo, ConnectionError> {
         let started = listen(like).and_then(|(listener, address, folder)| {
             let named = thread::Builder::new().name("ringfence-echo".to_owned());

@@ -34,8 +34,8 @@ pub(in super::super) struct WireBench {
     /// Batches that each of them has under way
     #[arg(long, value_name = "N", default_value = "1", value_parser = whole::<u32>(1, 1 << 20))]
     window: u32,
-    /// Commands a second of all clients together, sent on a schedule; latency counts from the planned
-    /// time [default: each client sends as soon as its window allows]
+    /// Commands a second of all clients together, sent on a schedule; latency counts from the
+    /// planned time [default: each client sends as soon as its window allows]
     #[arg(long, value_name = "EVENTS_PER_S", value_parser = rate)]
     rate: Option<f64>,
     /// Give each client a session with a name
@@ -54,7 +54,13 @@ pub(in super::super) struct WireBench {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = DurabilityOption::Sync)]
     durability: DurabilityOption,
     /// Keep outcomes and events by sequence, as `run` does
-    #[arg(long, value_name = "on|off", default_value = "on", action = clap::ArgAction::Set, value_parser = outcome_log::switch)]
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        action = clap::ArgAction::Set,
+        value_parser = outcome_log::switch
+    )]
     outcome_log: bool,
     /// What writes the journal: io-uring, threads or buffered [default: the first that works]
     #[arg(long, env = "RINGFENCE_JOURNAL_IO", value_name = "HOW")]
