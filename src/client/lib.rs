@@ -41,8 +41,11 @@
 //!   and receiving are two halves that never wait for each other: one thread has each.
 //! * Whatever the other end sends, a call ends with an answer or an error: it never panics.
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod connection;
 mod error;
+mod followed;
 mod lines;
 mod receiver;
 mod resuming;
@@ -52,8 +55,15 @@ mod submit;
 mod submit_session;
 mod subscription;
 
+#[cfg(feature = "tokio")]
+pub use asynchronous::{
+    AsyncClient, AsyncResumingSubscription, AsyncSession, AsyncSessionReceiver, AsyncSessionSender,
+    AsyncSubscription,
+};
 pub use error::ClientError;
+pub use followed::Followed;
 pub use receiver::{Answer, Received, Receiver};
+pub use resuming::place::SubscriptionOptions;
 pub use resuming::{Delivered, HistoryChanged, Session, SessionOptions, SessionSender, session_id};
 pub use ringfence_codec::wire::{
     ClientHello, EngineHello, ErrorCode, Progress, Reply, ServerError, Start, Subscribe,

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, HEARTBEAT};
-use super::{Address, ClientError};
+use super::{Address, ClientError, SubscriptionOptions};
 use ringfence_codec::wire::{
     ClientHello, EngineHello, Mode, Reply, ReplyDecoder, Subscribe, Subscribed, Violation,
     encode_acknowledge, encode_client_hello, encode_heartbeat, encode_subscribe,
@@ -53,23 +53,22 @@ impl Subscription {
     /// [`ClientError::Io`] if connecting fails, [`ClientError::Refused`] if the engine declines,
     /// [`ClientError::Protocol`] if no engine of this version listens there.
     pub fn open(address: &Address, wish: &Subscribe) -> Result<Subscription, ClientError> {
-        Subscription::open_with(address, ClientHello::default(), wish)
+        Subscription::open_with(address, &SubscriptionOptions::default(), wish)
     }
 
-    /// As [`Subscription::open`], with a hello that says which history is expected, or proves who the
-    /// client is. Its mode need not be set.
+    /// As [`Subscription::open`], for one that says which history is expected, or shows who the
+    /// client is.
     ///
     /// # Errors
     ///
     /// As [`Subscription::open`].
     pub fn open_with(
         address: &Address,
-        hello: ClientHello,
+        options: &SubscriptionOptions,
         wish: &Subscribe,
     ) -> Result<Subscription, ClientError> {
         let mut unsent = Vec::new();
-        encode_client_hello(&ClientHello { mode: Mode::Subscription, ..hello }, &mut unsent);
-        encode_subscribe(wish, &mut unsent);
+        request(options, wish, &mut unsent);
         let mut subscription = Subscription {
             connection: Connection::open(address)?,
             decoder: ReplyDecoder::new(),
@@ -134,20 +133,15 @@ impl Subscription {
     }
 
     fn wait_for_answers(&mut self) -> Result<(), ClientError> {
-        let (mut hello, mut subscribed) = (None, None);
-        while hello.is_none() || subscribed.is_none() {
-            match self.decoder.next_reply() {
-                Ok(Some(Reply::Hello(answer))) => hello = Some(answer),
-                Ok(Some(Reply::Subscribed(answer))) => subscribed = Some(answer),
-                Ok(Some(Reply::Error(error))) => return Err(self.connection.refused(error)),
-                Ok(Some(_)) => {}
-                Ok(None) => self.read(LISTEN)?,
-                Err(violation) => return Err(self.connection.violated(violation)),
+        let mut answers = Answers::default();
+        loop {
+            let answered = answers.take_in(&mut self.decoder, &self.connection.address)?;
+            if let Some(answered) = answered {
+                (self.hello, self.subscribed) = answered;
+                return Ok(());
             }
+            self.read(LISTEN)?;
         }
-        (self.hello, self.subscribed) =
-            (hello.expect("it was answered"), subscribed.expect("it was answered"));
-        Ok(())
     }
 
     /// Gives the whole messages that are there; whether there was one.
@@ -188,6 +182,43 @@ impl Subscription {
             }
             Err(error) if is_nothing_yet(&error) => Ok(()),
             Err(error) => Err(self.connection.error("reading from", error)),
+        }
+    }
+}
+
+/// Appends what a subscription says first: hello and request.
+pub(super) fn request(options: &SubscriptionOptions, wish: &Subscribe, out: &mut Vec<u8>) {
+    encode_client_hello(&ClientHello { mode: Mode::Subscription, ..options.greeting() }, out);
+    encode_subscribe(wish, out);
+}
+
+/// The engine's answers to hello and request, as far as they have come.
+#[derive(Default)]
+pub(super) struct Answers {
+    hello: Option<EngineHello>,
+}
+
+impl Answers {
+    /// Takes in what has come; both answers, once they are there.
+    pub(super) fn take_in(
+        &mut self,
+        decoder: &mut ReplyDecoder,
+        address: &Address,
+    ) -> Result<Option<(EngineHello, Subscribed)>, ClientError> {
+        let violated = |violation| ClientError::Protocol { address: address.clone(), violation };
+        loop {
+            match (decoder.next_reply().map_err(violated)?, self.hello) {
+                (None, _) => return Ok(None),
+                (Some(Reply::Hello(hello)), _) => self.hello = Some(hello),
+                (Some(Reply::Subscribed(subscribed)), Some(hello)) => {
+                    return Ok(Some((hello, subscribed)));
+                }
+                (Some(Reply::Error(error)), _) => {
+                    return Err(ClientError::Refused { address: address.clone(), error });
+                }
+                (Some(Reply::Heartbeat), _) => {}
+                (Some(_), _) => return Err(violated(Violation::BadValue("kind"))),
+            }
         }
     }
 }

@@ -5,6 +5,8 @@
 mod support;
 
 mod access;
+mod client_async;
+mod cutter;
 mod engine;
 mod exactly_once;
 mod hostile;

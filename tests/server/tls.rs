@@ -87,7 +87,7 @@ impl Authority {
 }
 
 /// The port that the engine has chosen.
-fn port_of(engine: &Engine) -> u16 {
+pub fn port_of(engine: &Engine) -> u16 {
     let said = engine.said();
     let rest = said.split("127.0.0.1:").nth(1).unwrap();
     rest.split(|it: char| !it.is_ascii_digit()).next().unwrap().parse().unwrap()

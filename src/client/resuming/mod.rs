@@ -12,7 +12,10 @@
 //! * Nobody waits for ever: a session that cannot reach its engine for
 //!   [`SessionOptions::give_up_after`] ends.
 
+pub(crate) mod attempts;
+pub(crate) mod exchange;
 mod link;
+pub(crate) mod place;
 mod state;
 
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -51,6 +54,8 @@ pub struct SessionOptions {
     pub history: Option<([u8; 16], u32)>,
     /// To be told what the session's commands bring about besides their outcomes.
     pub events: bool,
+    /// Most commands that are sent and not yet answered; 0 for as many as the engine allows.
+    pub in_flight_commands_max: u32,
     /// What proves who the client is; empty for none.
     pub token: Vec<u8>,
     /// How long to try to reach the engine before giving up.
@@ -65,6 +70,7 @@ impl Default for SessionOptions {
             last_number: 0,
             history: None,
             events: false,
+            in_flight_commands_max: 0,
             token: Vec::new(),
             give_up_after: Duration::from_secs(60),
         }
