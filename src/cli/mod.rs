@@ -40,6 +40,7 @@ mod status;
 mod stdio;
 mod submit;
 mod summary;
+mod top;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -74,6 +75,8 @@ enum Command {
     Follow(follow::Follow),
     /// Print what an engine on a data directory does, or did when it ended.
     Status(status::StatusCommand),
+    /// Show what an engine on a data directory does, live on a terminal.
+    Top(top::Top),
     /// Rebuild the state from the journal and print a summary of it; changes nothing.
     Replay(replay::Replay),
     /// Write a snapshot, so that a start reads it and only the commands after it.
@@ -107,6 +110,7 @@ impl Command {
             Command::Submit(command) => command.execute(),
             Command::Follow(command) => command.execute(),
             Command::Status(command) => command.execute(),
+            Command::Top(command) => command.execute(),
             Command::Replay(command) => command.execute(),
             Command::Snapshot(command) => command.execute(),
             Command::Journal(command) => command.execute(),
