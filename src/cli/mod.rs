@@ -34,8 +34,10 @@ mod priority;
 mod progress;
 mod replay;
 mod run;
+mod shown;
 mod signals;
 mod snapshot;
+mod status;
 mod stdio;
 mod submit;
 mod summary;
@@ -66,11 +68,13 @@ enum Command {
     /// Run a file of commands through an engine and print a line for each outcome.
     Apply(apply::Apply),
     /// Run the engine as a server, until SIGINT or SIGTERM.
-    Run(run::Run),
+    Run(Box<run::Run>),
     /// Send a file of commands to a running engine and print a line for each outcome.
     Submit(submit::Submit),
     /// Print what an engine does, a line for each outcome, as it happens or from any sequence on.
     Follow(follow::Follow),
+    /// Print what an engine on a data directory does, or did when it ended.
+    Status(status::StatusCommand),
     /// Rebuild the state from the journal and print a summary of it; changes nothing.
     Replay(replay::Replay),
     /// Write a snapshot, so that a start reads it and only the commands after it.
@@ -103,6 +107,7 @@ impl Command {
             Command::Run(command) => command.execute(),
             Command::Submit(command) => command.execute(),
             Command::Follow(command) => command.execute(),
+            Command::Status(command) => command.execute(),
             Command::Replay(command) => command.execute(),
             Command::Snapshot(command) => command.execute(),
             Command::Journal(command) => command.execute(),
