@@ -19,6 +19,7 @@ mod access;
 mod apply;
 mod bench;
 mod config;
+mod connect;
 mod door;
 mod exit;
 mod export;

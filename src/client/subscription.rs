@@ -4,7 +4,8 @@ use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, HEARTBEAT};
-use super::{Address, ClientError, SubscriptionOptions};
+use super::resuming::exchange::{HELLO_TIMEOUT, idle_timeout};
+use super::{Address, ClientError, Followed, SubscriptionOptions};
 use ringfence_codec::wire::{
     ClientHello, EngineHello, Mode, Reply, ReplyDecoder, Subscribe, Subscribed, Violation,
     encode_acknowledge, encode_client_hello, encode_heartbeat, encode_subscribe,
@@ -13,7 +14,8 @@ use ringfence_codec::wire::{
 /// How long to wait at a time for the engine's answers to hello and request.
 const LISTEN: Duration = Duration::from_millis(250);
 
-/// A connection that follows an engine. Its calls block.
+/// A connection that follows an engine. Its calls block. It ends with its connection;
+/// [`ResumingSubscription`](crate::ResumingSubscription) does not.
 ///
 /// ```no_run
 /// use ringfence_client::{Reply, Start, Subscribe, Subscription};
@@ -43,6 +45,10 @@ pub struct Subscription {
     unsent: Vec<u8>,
     /// When something was last said.
     said: Instant,
+    /// When something was last heard.
+    heard: Instant,
+    /// How long the engine may be silent.
+    idle_timeout: Duration,
 }
 
 impl Subscription {
@@ -70,12 +76,14 @@ impl Subscription {
         let mut unsent = Vec::new();
         request(options, wish, &mut unsent);
         let mut subscription = Subscription {
-            connection: Connection::open(address)?,
+            connection: Connection::open(address, options.tls.as_ref())?,
             decoder: ReplyDecoder::new(),
             hello: EngineHello::default(),
             subscribed: Subscribed::default(),
             unsent,
             said: Instant::now(),
+            heard: Instant::now(),
+            idle_timeout: HELLO_TIMEOUT,
         };
         // An engine that declines says why; the failed write says less.
         let sent = subscription.send();
@@ -99,6 +107,10 @@ impl Subscription {
         self.subscribed
     }
 
+    pub(super) fn address(&self) -> &Address {
+        &self.connection.address
+    }
+
     /// Gives what has come to `take`, or waits for something, but no longer than `longest`; whether
     /// something came. Tells the engine that somebody is there: call it at least every few seconds.
     ///
@@ -113,12 +125,29 @@ impl Subscription {
         if self.give(&mut take)? {
             return Ok(true);
         }
-        if self.said.elapsed() >= HEARTBEAT {
-            encode_heartbeat(&mut self.unsent);
-            self.send()?;
-        }
+        self.say_heartbeat()?;
         self.read(longest)?;
         self.give(&mut take)
+    }
+
+    /// What is told next; `None` if nothing has come for `longest`. As [`Subscription::receive`], one
+    /// message at a time.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing more comes.
+    pub fn next_within(&mut self, longest: Duration) -> Result<Option<Followed>, ClientError> {
+        if let Some(followed) = self.next_here()? {
+            return Ok(Some(followed));
+        }
+        self.say_heartbeat()?;
+        self.read(longest)?;
+        self.next_here()
+    }
+
+    /// What is told next of what has come.
+    pub(super) fn next_here(&mut self) -> Result<Option<Followed>, ClientError> {
+        Followed::next(&mut self.decoder, &self.connection.address)
     }
 
     /// Tells the engine that everything up to `sequence` was dealt with, which was received: only
@@ -138,6 +167,7 @@ impl Subscription {
             let answered = answers.take_in(&mut self.decoder, &self.connection.address)?;
             if let Some(answered) = answered {
                 (self.hello, self.subscribed) = answered;
+                self.idle_timeout = idle_timeout(&self.hello);
                 return Ok(());
             }
             self.read(LISTEN)?;
@@ -161,6 +191,15 @@ impl Subscription {
         }
     }
 
+    /// Tells the engine that somebody is there, if nothing else has for a while.
+    fn say_heartbeat(&mut self) -> Result<(), ClientError> {
+        if self.said.elapsed() < HEARTBEAT {
+            return Ok(());
+        }
+        encode_heartbeat(&mut self.unsent);
+        self.send()
+    }
+
     fn send(&mut self) -> Result<(), ClientError> {
         let written = (&self.connection.stream).write_all(&self.unsent);
         self.unsent.clear();
@@ -178,7 +217,11 @@ impl Subscription {
             Ok(0) => Err(ClientError::Closed(self.connection.address.clone())),
             Ok(count) => {
                 self.decoder.frames().advance(count);
+                self.heard = Instant::now();
                 Ok(())
+            }
+            Err(error) if is_nothing_yet(&error) && self.heard.elapsed() > self.idle_timeout => {
+                Err(self.connection.error("listening to", io::ErrorKind::TimedOut.into()))
             }
             Err(error) if is_nothing_yet(&error) => Ok(()),
             Err(error) => Err(self.connection.error("reading from", error)),

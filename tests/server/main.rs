@@ -6,6 +6,7 @@ mod support;
 
 mod access;
 mod client_async;
+mod client_tls;
 mod cutter;
 mod engine;
 mod exactly_once;

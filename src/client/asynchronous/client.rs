@@ -56,10 +56,12 @@ impl AsyncClient {
         address: &Address,
         options: Options,
     ) -> Result<AsyncClient, ClientError> {
-        let Options { events, in_flight_commands_max } = options;
+        let Options { events, in_flight_commands_max, token, tls } = options;
         let options = SessionOptions {
             events,
             in_flight_commands_max,
+            token,
+            tls,
             // There is nothing to resume: the first connection is the only one.
             give_up_after: Duration::ZERO,
             ..SessionOptions::default()

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, mpsc};
 use super::pipe::Pipe;
 use crate::resuming::attempts::{Attempts, Cut};
 use crate::resuming::exchange::Exchange;
+use crate::tls::Tls;
 use crate::{Address, ClientError, Delivered, SessionOptions};
 use ringfence_types::Command;
 
@@ -101,6 +102,7 @@ impl Drop for Ending {
 /// The task's side of a session.
 pub(super) struct Link {
     pub address: Address,
+    pub tls: Option<Tls>,
     pub shared: Arc<Shared>,
     pub attempts: Attempts,
     pub deliver: mpsc::UnboundedSender<Delivered>,
@@ -147,7 +149,7 @@ impl Link {
 
     /// One connection, from its start to its end.
     async fn connection(&mut self) -> Result<std::convert::Infallible, Cut> {
-        let opened = self.unless_closed(Pipe::open(&self.address)).await;
+        let opened = self.unless_closed(Pipe::open(&self.address, self.tls.as_ref())).await;
         let mut pipe = opened.ok_or(Cut::Closed)??;
         self.shared.lock().greet();
         loop {

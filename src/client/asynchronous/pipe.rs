@@ -6,11 +6,16 @@ use std::{fmt, io};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tokio_rustls::TlsConnector;
 
-use crate::connection::HEARTBEAT;
+use crate::connection::{HEARTBEAT, io_error};
 use crate::resuming::exchange::HELLO_TIMEOUT;
+use crate::tls::Tls;
 use crate::{Address, ClientError};
 use ringfence_codec::wire::{ReplyDecoder, encode_heartbeat};
+
+/// How often it is asked if somebody was silent for too long.
+const TICK: Duration = Duration::from_millis(HEARTBEAT.as_millis() as u64 / 2);
 
 /// A stream of any kind.
 trait Duplex: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {}
@@ -33,20 +38,22 @@ pub(super) struct Pipe {
     is_flushed: bool,
     /// Nothing more can be written: what the engine has said is still read.
     has_failed: bool,
-    heard: Instant,
+    /// Ticks since something was heard. Time in which nobody awaits does not count: what has come
+    /// meanwhile is still in the socket.
+    silent_ticks: u32,
     said: Instant,
     ticks: Interval,
 }
 
 impl Pipe {
     /// Connects. Safe to cancel.
-    pub async fn open(address: &Address) -> Result<Pipe, ClientError> {
-        let connected = timeout(HELLO_TIMEOUT, connect(address)).await;
+    pub async fn open(address: &Address, tls: Option<&Tls>) -> Result<Pipe, ClientError> {
+        let connected = timeout(HELLO_TIMEOUT, connect(address, tls)).await;
         let stream = connected
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             .map_err(|source| io_error("connecting to", address, source))?;
         let (reader, writer) = tokio::io::split(stream);
-        let mut ticks = interval(HEARTBEAT / 2);
+        let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Pipe {
             address: address.clone(),
@@ -59,7 +66,7 @@ impl Pipe {
             written: 0,
             is_flushed: true,
             has_failed: false,
-            heard: Instant::now(),
+            silent_ticks: 0,
             said: Instant::now(),
             ticks,
         })
@@ -71,12 +78,13 @@ impl Pipe {
     }
 
     /// Whether everything was written.
-    pub fn has_written(&self) -> bool {
+    fn has_written(&self) -> bool {
         self.written == self.writing.len() && self.is_flushed
     }
 
     /// Does what can be done next: reads, writes, or says that somebody is there. Returns whether
-    /// something was read. Safe to cancel: what was not done is done by the next call.
+    /// something was read; what was read before has to be taken out of the decoder. Safe to cancel:
+    /// what was not done is done by the next call.
     ///
     /// # Errors
     ///
@@ -84,20 +92,44 @@ impl Pipe {
     pub async fn step(&mut self) -> Result<bool, ClientError> {
         let is_writing = !self.has_written();
         tokio::select! {
+            // Signs of life are rare, and what is written is bounded: neither keeps reading waiting.
+            biased;
+            _ = self.ticks.tick() => self.tick()?,
+            written = write(&mut self.writer, &self.writing[self.written..]),
+                if is_writing && !self.has_failed => self.note_written(&written),
             read = self.reader.read(self.decoder.frames().spare()) => match read {
-                Ok(0) => return Err(ClientError::Closed(self.address.clone())),
-                Ok(count) => {
+                Ok(count @ 1..) => {
                     self.decoder.frames().advance(count);
-                    self.heard = Instant::now();
+                    self.silent_ticks = 0;
                     return Ok(true);
+                }
+                Ok(0) => return Err(ClientError::Closed(self.address.clone())),
+                // TLS that ends without its last words: what was cut off is seen by its length.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Err(ClientError::Closed(self.address.clone()));
                 }
                 Err(error) => return Err(io_error("reading from", &self.address, error)),
             },
-            written = write(&mut self.writer, &self.writing[self.written..]),
-                if is_writing && !self.has_failed => self.note_written(&written),
-            _ = self.ticks.tick() => self.tick()?,
         }
         Ok(false)
+    }
+
+    /// Writes as much as the socket takes without waiting. Nothing is read.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Closed`] if nothing more can be written.
+    pub async fn write_now(&mut self) -> Result<(), ClientError> {
+        while !self.has_written() && !self.has_failed {
+            tokio::select! {
+                biased;
+                written = write(&mut self.writer, &self.writing[self.written..]) => {
+                    self.note_written(&written);
+                }
+                () = std::future::ready(()) => break,
+            }
+        }
+        if self.has_failed { Err(ClientError::Closed(self.address.clone())) } else { Ok(()) }
     }
 
     fn note_written(&mut self, written: &io::Result<usize>) {
@@ -116,11 +148,12 @@ impl Pipe {
     }
 
     fn tick(&mut self) -> Result<(), ClientError> {
-        if self.heard.elapsed() > self.idle_timeout {
+        self.silent_ticks += 1;
+        if self.silent_ticks * TICK > self.idle_timeout {
             let silent = io::ErrorKind::TimedOut.into();
             return Err(io_error("listening to", &self.address, silent));
         }
-        if self.is_greeted && self.said.elapsed() >= HEARTBEAT / 2 && self.writing.is_empty() {
+        if self.is_greeted && self.said.elapsed() >= TICK && self.writing.is_empty() {
             encode_heartbeat(&mut self.writing);
         }
         Ok(())
@@ -138,18 +171,16 @@ async fn write(writer: &mut WriteHalf<Box<dyn Duplex>>, bytes: &[u8]) -> io::Res
     }
 }
 
-fn io_error(operation: &'static str, address: &Address, source: io::Error) -> ClientError {
-    ClientError::Io { operation, address: address.clone(), source }
-}
-
-async fn connect(address: &Address) -> io::Result<Box<dyn Duplex>> {
-    Ok(match address {
-        Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
-        Address::Tcp(host_and_port) => {
-            let stream = TcpStream::connect(host_and_port.as_str()).await?;
-            // Batches are gathered here; waiting for more in the kernel only delays them.
-            stream.set_nodelay(true)?;
-            Box::new(stream)
-        }
-    })
+async fn connect(address: &Address, tls: Option<&Tls>) -> io::Result<Box<dyn Duplex>> {
+    let host_and_port = match address {
+        Address::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
+        Address::Tcp(host_and_port) => host_and_port,
+    };
+    let stream = TcpStream::connect(host_and_port.as_str()).await?;
+    // Batches are gathered here; waiting for more in the kernel only delays them.
+    stream.set_nodelay(true)?;
+    let Some(tls) = tls else { return Ok(Box::new(stream)) };
+    let connector = TlsConnector::from(tls.config());
+    let stream = connector.connect(tls.server_name(host_and_port)?, stream).await?;
+    Ok(Box::new(stream))
 }

@@ -89,6 +89,7 @@ impl AsyncSession {
         let (deliver, delivered) = mpsc::unbounded_channel();
         let link = Link {
             address: address.clone(),
+            tls: options.tls.clone(),
             shared: Arc::clone(&shared),
             attempts: Attempts::new(options.give_up_after),
             deliver,

@@ -1,5 +1,7 @@
 //! What happens in an engine, from a sequence on, awaited.
 
+use tokio::time::Instant;
+
 use super::pipe::Pipe;
 use crate::resuming::attempts::{Attempts, Cut};
 use crate::resuming::place::Place;
@@ -59,7 +61,7 @@ impl AsyncSubscription {
         options: &SubscriptionOptions,
         wish: &Subscribe,
     ) -> Result<AsyncSubscription, ClientError> {
-        let mut pipe = Pipe::open(address).await?;
+        let mut pipe = Pipe::open(address, options.tls.as_ref()).await?;
         request(options, wish, pipe.out());
         let mut answers = Answers::default();
         loop {
@@ -101,18 +103,15 @@ impl AsyncSubscription {
     }
 
     /// Tells the engine that everything up to `sequence` was dealt with, which was received: only
-    /// for a subscription with a name. Cancelled, the rest goes out with the next call of
-    /// [`AsyncSubscription::next`].
+    /// for a subscription with a name. Does not wait: what the socket does not take at once goes out
+    /// with the next call of [`AsyncSubscription::next`].
     ///
     /// # Errors
     ///
-    /// Why it cannot be told. What was received meanwhile is not lost.
+    /// [`ClientError::Closed`]; [`AsyncSubscription::next`] may know why.
     pub async fn acknowledge(&mut self, sequence: u64) -> Result<(), ClientError> {
         encode_acknowledge(sequence, self.pipe.out());
-        while !self.pipe.has_written() {
-            self.pipe.step().await?;
-        }
-        Ok(())
+        self.pipe.write_now().await
     }
 }
 
@@ -127,7 +126,9 @@ pub struct AsyncResumingSubscription {
     attempts: Attempts,
     /// `None` between two connections.
     connection: Option<AsyncSubscription>,
-    /// Why nothing more comes.
+    /// When the next attempt is due.
+    retry_at: Instant,
+    /// Nothing more comes.
     has_ended: bool,
 }
 
@@ -148,6 +149,7 @@ impl AsyncResumingSubscription {
             attempts: Attempts::new(options.give_up_after),
             place: Place::new(wish, options),
             connection: None,
+            retry_at: Instant::now(),
             has_ended: false,
         };
         subscription.connected().await?;
@@ -178,28 +180,22 @@ impl AsyncResumingSubscription {
             let followed = self.connected().await?.next().await;
             match followed {
                 Ok(followed) => {
-                    self.attempts.succeeded();
                     if let Some(new) = self.place.admit(followed) {
                         return Ok(new);
                     }
                 }
-                Err(error) => self.lost(error).await?,
+                Err(error) => self.lost(error)?,
             }
         }
     }
 
     /// Tells the engine that everything up to `sequence` was dealt with, which was told: only for a
-    /// subscription with a name. Where the connection is lost meanwhile, acknowledge again later: a
-    /// higher sequence stands for all below it.
-    ///
-    /// # Errors
-    ///
-    /// As [`AsyncResumingSubscription::next`].
-    pub async fn acknowledge(&mut self, sequence: u64) -> Result<(), ClientError> {
-        let acknowledged = self.connected().await?.acknowledge(sequence).await;
-        match acknowledged {
-            Ok(()) => Ok(()),
-            Err(error) => self.lost(error).await,
+    /// subscription with a name. Where the connection is lost it does nothing: a later call with a
+    /// higher sequence stands for this one too. Does not wait.
+    pub async fn acknowledge(&mut self, sequence: u64) {
+        if let Some(subscription) = &mut self.connection {
+            // Where it fails, the next call says why.
+            drop(subscription.acknowledge(sequence).await);
         }
     }
 
@@ -209,16 +205,17 @@ impl AsyncResumingSubscription {
             return Err(ClientError::Ended);
         }
         while self.connection.is_none() {
+            tokio::time::sleep_until(self.retry_at).await;
             let (options, wish) = (self.place.options(), self.place.wish());
             match AsyncSubscription::open_with(&self.address, options, wish).await {
-                Ok(subscription) => self.take(subscription)?,
-                Err(error) => self.lost(error).await?,
+                Ok(subscription) => self.adopt(subscription)?,
+                Err(error) => self.lost(error)?,
             }
         }
         Ok(self.connection.as_mut().expect("it was just made"))
     }
 
-    fn take(&mut self, subscription: AsyncSubscription) -> Result<(), ClientError> {
+    fn adopt(&mut self, subscription: AsyncSubscription) -> Result<(), ClientError> {
         let answered = self.place.answered(&subscription.hello, &subscription.subscribed);
         answered.map_err(|changed| {
             self.has_ended = true;
@@ -228,12 +225,14 @@ impl AsyncResumingSubscription {
         Ok(())
     }
 
-    /// Waits before the next attempt, if there is one.
-    async fn lost(&mut self, error: ClientError) -> Result<(), ClientError> {
-        self.connection = None;
+    /// Sets the time of the next attempt, if there is one.
+    fn lost(&mut self, error: ClientError) -> Result<(), ClientError> {
+        if self.connection.take().is_some() {
+            self.attempts.succeeded();
+        }
         match self.attempts.after(Cut::from(error)) {
             Ok(wait) => {
-                tokio::time::sleep(wait).await;
+                self.retry_at = Instant::now() + wait;
                 Ok(())
             }
             Err(error) => {

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::connection::io_error;
 use crate::{Address, ClientError};
 use ringfence_codec::wire::{ErrorCode, ServerError};
 
@@ -25,7 +26,7 @@ pub(crate) enum Cut {
 impl Cut {
     /// A call of the operating system failed.
     pub fn io(operation: &'static str, address: &Address, source: io::Error) -> Cut {
-        Cut::Lost(ClientError::Io { operation, address: address.clone(), source })
+        Cut::from(io_error(operation, address, source))
     }
 
     /// The engine ended the connection and said why.

@@ -11,7 +11,10 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use super::attempts::{Attempts, Cut};
 use super::exchange::{Exchange, HELLO_TIMEOUT};
 use super::{Delivered, SessionOptions};
-use crate::connection::{HEARTBEAT, Stream};
+use crate::connection::{HEARTBEAT, connect_tcp};
+use crate::tls::Tls;
+#[cfg(feature = "tls")]
+use crate::tls::TlsSocket;
 use crate::{Address, ClientError};
 use ringfence_codec::wire::{ReplyDecoder, encode_heartbeat};
 use ringfence_types::Command;
@@ -78,26 +81,59 @@ impl Shared {
 enum Socket {
     Unix(UnixStream),
     Tcp(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsSocket>),
 }
 
 impl Socket {
-    fn connect(address: &Address) -> io::Result<Socket> {
-        Ok(match Stream::connect(address)? {
-            Stream::Unix(stream) => {
+    fn connect(address: &Address, tls: Option<&Tls>) -> io::Result<Socket> {
+        match address {
+            Address::Unix(path) => {
+                let stream = std::os::unix::net::UnixStream::connect(path)?;
                 stream.set_nonblocking(true)?;
-                Socket::Unix(UnixStream::from_std(stream))
+                Ok(Socket::Unix(UnixStream::from_std(stream)))
             }
-            Stream::Tcp(stream) => {
+            Address::Tcp(host_and_port) => {
+                let stream = connect_tcp(host_and_port)?;
                 stream.set_nonblocking(true)?;
-                Socket::Tcp(TcpStream::from_std(stream))
+                Socket::secured(TcpStream::from_std(stream), host_and_port, tls)
             }
-        })
+        }
+    }
+
+    /// A socket over `tcp`, with TLS where it is wanted.
+    #[cfg(feature = "tls")]
+    fn secured(tcp: TcpStream, host_and_port: &str, tls: Option<&Tls>) -> io::Result<Socket> {
+        match tls {
+            None => Ok(Socket::Tcp(tcp)),
+            Some(tls) => Ok(Socket::Tls(Box::new(TlsSocket::new(tcp, host_and_port, tls)?))),
+        }
+    }
+
+    /// A socket over `tcp`: without the feature there is no TLS.
+    #[cfg(not(feature = "tls"))]
+    fn secured(tcp: TcpStream, _: &str, tls: Option<&Tls>) -> io::Result<Socket> {
+        match tls {
+            None => Ok(Socket::Tcp(tcp)),
+            Some(tls) => match *tls {},
+        }
+    }
+
+    /// Sends what the socket holds back, as far as that goes without waiting.
+    fn flush(&mut self) {
+        // Where it fails, reading says why.
+        #[cfg(feature = "tls")]
+        if let Socket::Tls(stream) = self {
+            drop(stream.flush());
+        }
     }
 
     fn source(&mut self) -> &mut dyn Source {
         match self {
             Socket::Unix(stream) => stream,
             Socket::Tcp(stream) => stream,
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => &mut stream.tcp,
         }
     }
 
@@ -105,6 +141,8 @@ impl Socket {
         match self {
             Socket::Unix(stream) => stream.read(bytes),
             Socket::Tcp(stream) => stream.read(bytes),
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => stream.read(bytes),
         }
     }
 
@@ -112,6 +150,8 @@ impl Socket {
         match self {
             Socket::Unix(stream) => stream.write(bytes),
             Socket::Tcp(stream) => stream.write(bytes),
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => stream.write(bytes),
         }
     }
 }
@@ -119,6 +159,7 @@ impl Socket {
 /// The thread's side of a session.
 pub(super) struct Link {
     address: Address,
+    tls: Option<Tls>,
     shared: Arc<Shared>,
     poll: Poll,
     give_up_after: Duration,
@@ -130,8 +171,14 @@ impl Link {
         let waker = Waker::new(poll.registry(), WAKER)?;
         let exchange = Mutex::new(Exchange::new(options));
         let shared = Arc::new(Shared { exchange, room: Condvar::new(), waker });
-        let (address, give_up_after) = (address.clone(), options.give_up_after);
-        Ok((Link { address, shared: Arc::clone(&shared), poll, give_up_after }, shared))
+        let link = Link {
+            address: address.clone(),
+            tls: options.tls.clone(),
+            shared: Arc::clone(&shared),
+            poll,
+            give_up_after: options.give_up_after,
+        };
+        Ok((link, shared))
     }
 
     /// Serves the session until it ends.
@@ -175,7 +222,7 @@ impl Link {
 
     /// One connection, from its start to its end.
     fn connection(&mut self, deliver: &mut impl FnMut(Delivered)) -> Cut {
-        let mut socket = match Socket::connect(&self.address) {
+        let mut socket = match Socket::connect(&self.address, self.tls.as_ref()) {
             Ok(socket) => socket,
             Err(error) => return self.lost("connecting to", error),
         };
@@ -255,6 +302,7 @@ impl Talk<'_> {
                 self.written = 0;
                 std::mem::swap(&mut self.writing, &mut self.link.shared.lock().out);
                 if self.writing.is_empty() {
+                    self.socket.flush();
                     return Ok(());
                 }
             }

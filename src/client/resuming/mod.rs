@@ -17,6 +17,9 @@ pub(crate) mod exchange;
 mod link;
 pub(crate) mod place;
 mod state;
+mod subscription;
+
+pub use subscription::ResumingSubscription;
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -25,7 +28,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::sender::check_batch;
-use super::{Address, Answer, ClientError};
+use super::tls::Tls;
+use super::{Address, Answer, ClientError, Token};
 use link::{Link, Shared};
 use ringfence_codec::wire::EngineHello;
 use ringfence_types::{Command, Event, Origin};
@@ -57,7 +61,9 @@ pub struct SessionOptions {
     /// Most commands that are sent and not yet answered; 0 for as many as the engine allows.
     pub in_flight_commands_max: u32,
     /// What proves who the client is; empty for none.
-    pub token: Vec<u8>,
+    pub token: Token,
+    /// How to connect over TCP with TLS; `None`: in clear.
+    pub tls: Option<Tls>,
     /// How long to try to reach the engine before giving up.
     pub give_up_after: Duration,
 }
@@ -71,7 +77,8 @@ impl Default for SessionOptions {
             history: None,
             events: false,
             in_flight_commands_max: 0,
-            token: Vec::new(),
+            token: Token::default(),
+            tls: None,
             give_up_after: Duration::from_secs(60),
         }
     }

@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use super::HistoryChanged;
-use crate::Followed;
+use crate::tls::Tls;
+use crate::{Followed, Token};
 use ringfence_codec::wire::{ClientHello, EngineHello, Start, Subscribe, Subscribed};
 
 /// What a subscription begins with.
@@ -16,7 +17,9 @@ pub struct SubscriptionOptions {
     /// Journal and epoch that are expected: the engine is refused if it has others.
     pub history: Option<([u8; 16], u32)>,
     /// What proves who the client is; empty for none.
-    pub token: Vec<u8>,
+    pub token: Token,
+    /// How to connect over TCP with TLS; `None`: in clear.
+    pub tls: Option<Tls>,
     /// How long to try to reach the engine before giving up. Only for a subscription that resumes
     /// by itself.
     pub give_up_after: Duration,
@@ -26,7 +29,8 @@ impl Default for SubscriptionOptions {
     fn default() -> SubscriptionOptions {
         SubscriptionOptions {
             history: None,
-            token: Vec::new(),
+            token: Token::default(),
+            tls: None,
             give_up_after: Duration::from_secs(60),
         }
     }
@@ -36,7 +40,7 @@ impl SubscriptionOptions {
     /// The hello of a subscription.
     pub(crate) fn greeting(&self) -> ClientHello {
         let (journal, epoch) = self.history.unwrap_or_default();
-        ClientHello { journal, epoch, token: self.token.clone(), ..ClientHello::default() }
+        ClientHello { journal, epoch, token: self.token.to_bytes(), ..ClientHello::default() }
     }
 }
 

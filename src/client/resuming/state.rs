@@ -55,7 +55,7 @@ impl State {
             session: options.session,
             wants_events: options.events,
             in_flight_wish: options.in_flight_commands_max,
-            token: options.token.clone(),
+            token: options.token.to_bytes(),
             last_sequence: options.last_sequence,
             last_number: options.last_number,
             history: options.history,
