@@ -186,7 +186,9 @@ public final class Subscription implements Iterable<Message>, AutoCloseable {
 
     /**
      * Moves the place that the engine remembers under the name. If there is no connection now,
-     * nothing happens: acknowledge a later place then.
+     * nothing happens: acknowledge a later place then. The engine does not answer, and stores it a
+     * little later: what is acknowledged just before the subscription is closed may be lost, and
+     * comes again.
      *
      * @param position everything up to it has been dealt with
      */

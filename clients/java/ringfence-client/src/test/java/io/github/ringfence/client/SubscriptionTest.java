@@ -102,9 +102,9 @@ class SubscriptionTest {
         try (Subscription named = outcomes().name("auditor").afterSequence(0).open()) {
             Message first = named.iterator().next();
             named.acknowledge(first.position());
+            // The engine takes it in and stores it a little later.
+            Thread.sleep(500);
         }
-        // The place is on stable storage a little later.
-        Thread.sleep(500);
         try (Subscription again = outcomes().name("auditor").open()) {
             assertEquals(2, again.iterator().next().what().sequence());
         }

@@ -39,7 +39,7 @@ class TlsTest {
         Path store = folder.resolve("store.p12");
         int status = new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-                "-genkeypair", "-alias", "engine", "-keyalg", "EC", "-groupname", "secp256r1",
+                "-genkeypair", "-alias", "engine", "-keyalg", "RSA", "-keysize", "2048",
                 "-dname", "CN=localhost", "-ext", "san=dns:localhost", "-validity", "30",
                 "-storetype", "PKCS12", "-storepass", new String(PASSWORD),
                 "-keystore", store.toString())
