@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Subscriptions to a real engine. */
-@Timeout(60)
+@Timeout(300)
 class SubscriptionTest {
     private static final Wish OUTCOMES = Wish.builder().events(false).build();
 
@@ -116,8 +116,8 @@ class SubscriptionTest {
         CountDownLatch failed = new CountDownLatch(1);
         Subscription listens = outcomes().afterSequence(0)
                 .listen(heard::add, error -> failed.countDown());
-        assertEquals(1, heard.poll(20, TimeUnit.SECONDS).what().sequence());
-        assertEquals(2, heard.poll(20, TimeUnit.SECONDS).what().sequence());
+        assertEquals(1, heard.poll(60, TimeUnit.SECONDS).what().sequence());
+        assertEquals(2, heard.poll(60, TimeUnit.SECONDS).what().sequence());
         listens.close();
         pay(10, 11);
         assertFalse(failed.await(300, TimeUnit.MILLISECONDS));
@@ -156,12 +156,12 @@ class SubscriptionTest {
         pay(10, 20);
         Collector collector = new Collector();
         outcomes().afterSequence(0).publisher().subscribe(collector);
-        Flow.Subscription flow = collector.subscription.get(20, TimeUnit.SECONDS);
+        Flow.Subscription flow = collector.subscription.get(60, TimeUnit.SECONDS);
         List<Long> seen = new ArrayList<>();
         for (int asked : new int[] {1, 3}) {
             flow.request(asked);
             for (int at = 0; at < asked; at++) {
-                seen.add(collector.heard.poll(20, TimeUnit.SECONDS).what().sequence());
+                seen.add(collector.heard.poll(60, TimeUnit.SECONDS).what().sequence());
             }
             Thread.sleep(100);
             assertTrue(collector.heard.isEmpty());
@@ -169,17 +169,17 @@ class SubscriptionTest {
         assertEquals(List.of(1L, 2L, 3L, 4L), seen);
         flow.request(0);
         assertInstanceOf(IllegalArgumentException.class,
-                collector.error.get(20, TimeUnit.SECONDS));
+                collector.error.get(60, TimeUnit.SECONDS));
     }
 
     @Test
     void a_cancelled_publisher_says_nothing_more() throws Exception {
         Collector collector = new Collector();
         outcomes().afterSequence(0).publisher().subscribe(collector);
-        Flow.Subscription flow = collector.subscription.get(20, TimeUnit.SECONDS);
+        Flow.Subscription flow = collector.subscription.get(60, TimeUnit.SECONDS);
         flow.request(Long.MAX_VALUE);
-        assertEquals(1, collector.heard.poll(20, TimeUnit.SECONDS).what().sequence());
-        assertEquals(2, collector.heard.poll(20, TimeUnit.SECONDS).what().sequence());
+        assertEquals(1, collector.heard.poll(60, TimeUnit.SECONDS).what().sequence());
+        assertEquals(2, collector.heard.poll(60, TimeUnit.SECONDS).what().sequence());
         flow.cancel();
         pay(10, 11);
         Thread.sleep(200);

@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Streams against a real engine. */
-@Timeout(90)
+@Timeout(300)
 class StreamTest {
     private static final Wish OUTCOMES = Wish.builder().events(false).build();
 
@@ -60,7 +60,7 @@ class StreamTest {
     }
 
     private static <T> T get(CompletionStage<T> stage) throws Exception {
-        return stage.toCompletableFuture().get(60, TimeUnit.SECONDS);
+        return stage.toCompletableFuture().get(180, TimeUnit.SECONDS);
     }
 
     private static List<Command> payments(long from, long to) {

@@ -32,7 +32,7 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.context.event.EventListener;
 
 /** A context with the starter, against a real engine. */
-@Timeout(90)
+@Timeout(300)
 class RingfenceAutoConfigurationTest {
     private TestEngine engine;
     private ApplicationContextRunner runner;
@@ -76,7 +76,7 @@ class RingfenceAutoConfigurationTest {
         }
 
         RingfenceEvent next() throws InterruptedException {
-            RingfenceEvent event = heard.poll(30, TimeUnit.SECONDS);
+            RingfenceEvent event = heard.poll(90, TimeUnit.SECONDS);
             assertThat(event).as("an event in time").isNotNull();
             return event;
         }
@@ -90,6 +90,7 @@ class RingfenceAutoConfigurationTest {
                 .withUserConfiguration(Listeners.class)
                 .withPropertyValues(
                         "ringfence.address=" + engine.address(), "ringfence.session=shop",
+                        "ringfence.timeout=90s",
                         "ringfence.events.from=beginning",
                         "ringfence.events.position-file=" + folder.resolve("position"));
     }
@@ -183,7 +184,7 @@ class RingfenceAutoConfigurationTest {
 
     private static void awaitStatus(HealthIndicator indicator, String status)
             throws InterruptedException {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
         Health health = indicator.health();
         while (!health.getStatus().getCode().equals(status) && System.nanoTime() < deadline) {
             Thread.sleep(50);
@@ -197,7 +198,7 @@ class RingfenceAutoConfigurationTest {
         MemoryPositionStore own = new MemoryPositionStore();
         runner.withBean("own", PositionStore.class, () -> own).run(context -> {
             open(context.getBean(RingfenceTemplate.class));
-            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
             while (own.load().isEmpty() && System.nanoTime() < deadline) {
                 Thread.sleep(20);
             }
