@@ -88,7 +88,7 @@ pub use place::{Anchor, Position};
 pub use reader::Reader;
 pub use recover::{Rebuild, Recovered, recover, recover_after, recover_files, recover_from};
 pub use repair::{Cut, Repaired, repair, repair_files};
-pub use retire::{Archive, Retired, Taken, TakenOut, retire};
+pub use retire::{Archive, Retired, Taken, TakenOut, retire, retire_files};
 pub use seal::{KEY_FILE_BYTES_MAX, Key, Seals};
 pub use segments::{first_segment, is_new, make_segment};
 pub use snapshot::{

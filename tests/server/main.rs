@@ -5,6 +5,9 @@
 mod support;
 
 mod access;
+mod client_async;
+mod client_tls;
+mod cutter;
 mod engine;
 mod exactly_once;
 mod hostile;

@@ -29,9 +29,11 @@ struct Pending {
 
 /// What a client keeps of its session.
 #[derive(Debug)]
-pub(super) struct State {
+pub(crate) struct State {
+    /// 0 for one without a name, which has one connection and is not resumed.
     session: u128,
     wants_events: bool,
+    in_flight_wish: u32,
     token: Vec<u8>,
     last_sequence: u64,
     last_number: u64,
@@ -52,7 +54,8 @@ impl State {
         State {
             session: options.session,
             wants_events: options.events,
-            token: options.token.clone(),
+            in_flight_wish: options.in_flight_commands_max,
+            token: options.token.to_bytes(),
             last_sequence: options.last_sequence,
             last_number: options.last_number,
             history: options.history,
@@ -85,6 +88,7 @@ impl State {
             last_sequence: self.last_sequence,
             journal,
             epoch,
+            in_flight_commands_max: self.in_flight_wish,
             events: self.wants_events,
             token: self.token.clone(),
             ..ClientHello::default()
@@ -135,7 +139,12 @@ impl State {
         assert!(number > self.last_number, "request {number} after {}", self.last_number);
         self.last_number = number;
         let mut message = Vec::new();
-        encode_batch(batch, &Request { number, tag, ..Request::NONE }, &mut message);
+        // A session without a name has no request numbers on the wire.
+        let request = match self.session {
+            0 => Request::NONE,
+            _ => Request { number, tag, ..Request::NONE },
+        };
+        encode_batch(batch, &request, &mut message);
         out.extend_from_slice(&message);
         self.under_way += batch.len();
         self.pending.push_back(Pending { number, commands: batch.len(), answered: 0, message });
