@@ -88,6 +88,30 @@ class SubscriptionTest {
     }
 
     @Test
+    void progress_is_told_where_nothing_passes_and_only_behind_what_was_dealt_with()
+            throws InterruptedException {
+        BlockingQueue<Position> places = new LinkedBlockingQueue<>();
+        List<Long> dealtWith = new ArrayList<>();
+        Wish looked = Wish.builder().events(false).operation(Op.LOOKUP_ACCOUNT).build();
+        Subscription quiet = Subscription.builder(engine.endpoint()).wish(looked)
+                .afterSequence(0).onProgress(places::add)
+                .listen(message -> dealtWith.add(message.what().sequence()), error -> { });
+        pay(10, 13);
+        // Two accounts and three payments, which the wish leaves out.
+        Position place = places.poll(60, TimeUnit.SECONDS);
+        while (place != null && place.sequence() < 5) {
+            place = places.poll(60, TimeUnit.SECONDS);
+        }
+        assertEquals(5, place.sequence());
+        assertTrue(dealtWith.isEmpty());
+        client.blocking().lookupAccount(UInt128.of(1));
+        assertEquals(6, places.poll(60, TimeUnit.SECONDS).sequence());
+        quiet.close();
+        // What was found, and the outcome.
+        assertEquals(List.of(6L, 6L), dealtWith);
+    }
+
+    @Test
     void another_history_is_refused() {
         Position elsewhere = new Position(UInt128.of(7), 0, 1);
         try (Subscription other = outcomes().after(elsewhere).open()) {

@@ -36,7 +36,10 @@ public final class RingfenceEvents implements SmartLifecycle {
     private final Consumer<RingfenceEvent> observer;
     private volatile Subscription subscription;
     private volatile Thread thread;
-    private volatile RuntimeException failure;
+    /** Why a listener or the position store holds events up. */
+    private volatile RuntimeException held;
+    /** Why the last subscription ended. */
+    private volatile RuntimeException ended;
 
     RingfenceEvents(
             Endpoint endpoint, RingfenceProperties.Events properties, PositionStore positions,
@@ -65,7 +68,7 @@ public final class RingfenceEvents implements SmartLifecycle {
      * @return the error
      */
     public Optional<RuntimeException> failure() {
-        return Optional.ofNullable(failure);
+        return Optional.ofNullable(held != null || isConnected() ? held : ended);
     }
 
     /**
@@ -122,7 +125,7 @@ public final class RingfenceEvents implements SmartLifecycle {
                 if (isStopped()) {
                     return;
                 }
-                failure = error;
+                ended = error;
                 LOG.error("events from " + endpoint + " stopped; they are tried again", error);
                 pause.sleep();
             }
@@ -133,8 +136,9 @@ public final class RingfenceEvents implements SmartLifecycle {
         Wish.Builder wish = Wish.builder()
                 .commands(true).onlySuccesses(properties.onlySuccesses());
         properties.ledgers().forEach(wish::ledger);
-        Subscription.Builder builder = Subscription.builder(endpoint).wish(wish.build());
-        Optional<Position> stored = positions.load();
+        Subscription.Builder builder = Subscription.builder(endpoint)
+                .wish(wish.build()).onProgress(this::store);
+        Optional<Position> stored = positions.load().or(this::position);
         if (stored.isPresent()) {
             builder.after(stored.get());
         } else if (properties.from() == RingfenceProperties.Start.BEGINNING) {
@@ -143,13 +147,16 @@ public final class RingfenceEvents implements SmartLifecycle {
         EventMapper mapper = new EventMapper();
         try (Subscription opened = builder.open()) {
             subscription = opened;
+            if (isStopped()) {
+                // Stopped before there was a subscription to close.
+                return;
+            }
             for (Message message : opened) {
                 Optional<RingfenceEvent> event = mapper.map(message.what());
                 event.ifPresent(this::publish);
                 if (message.what() instanceof Outcome) {
                     store(message.position());
                 }
-                failure = null;
                 pause.restart();
             }
         }
@@ -173,13 +180,13 @@ public final class RingfenceEvents implements SmartLifecycle {
         while (true) {
             try {
                 task.run();
-                failure = null;
+                held = null;
                 return;
             } catch (RuntimeException error) {
                 if (isStopped()) {
                     throw error;
                 }
-                failure = error;
+                held = error;
                 LOG.error(onFailure, error);
                 pause.sleep();
             }
