@@ -49,6 +49,16 @@ public final class BlockingClient {
         return await(client.send(commands, tag));
     }
 
+    /**
+     * Sends one command of any kind, which may share a batch with others.
+     *
+     * @param command the command; not linked: linked ones belong into one batch
+     * @return its answer
+     */
+    public Answer submit(Command command) {
+        return await(client.submit(command));
+    }
+
     private <T> T await(CompletableFuture<T> future) {
         client.checkMayWait();
         try {

@@ -36,13 +36,17 @@ public final class Subscription implements Iterable<Message>, AutoCloseable {
     private final Endpoint endpoint;
     private final Wish wish;
     private final UInt128 name;
+    private final Consumer<Position> onProgress;
     private final BackOff backOff;
     private final Deque<Message> ready = new ArrayDeque<>();
     /** After what has been fetched: where a new connection begins. */
     private Position fetched;
+    /** What {@code onProgress} was called with last. */
+    private Position told;
     /** After what has been handed out. */
     private volatile Position position;
     private volatile Connection connection;
+    private volatile boolean subscribed;
     private volatile boolean closed;
     private int start;
     private Origin origin;
@@ -52,6 +56,7 @@ public final class Subscription implements Iterable<Message>, AutoCloseable {
         endpoint = builder.endpoint;
         wish = builder.wish;
         name = builder.name;
+        onProgress = builder.onProgress;
         fetched = builder.after;
         position = builder.after;
         backOff = endpoint.backOff();
@@ -74,6 +79,7 @@ public final class Subscription implements Iterable<Message>, AutoCloseable {
         private Wish wish = Wish.outcomesAndEvents();
         private UInt128 name = UInt128.ZERO;
         private Position after;
+        private Consumer<Position> onProgress = position -> { };
 
         private Builder(Endpoint endpoint) {
             this.endpoint = Objects.requireNonNull(endpoint, "endpoint");
@@ -121,6 +127,20 @@ public final class Subscription implements Iterable<Message>, AutoCloseable {
          */
         public Builder name(String name) {
             this.name = SessionId.of(name);
+            return this;
+        }
+
+        /**
+         * Asks for places behind which nothing is open, also where no message passes: where the
+         * subscription begins, and about once a second while commands go by that the wish leaves
+         * out. Whoever stores them resumes there instead of looking through it all again.
+         *
+         * @param callback gets a position when the iterator is asked for the next message, so that
+         *     all before it has been dealt with; it is called on the thread that asks
+         * @return this builder
+         */
+        public Builder onProgress(Consumer<Position> callback) {
+            onProgress = Objects.requireNonNull(callback, "callback");
             return this;
         }
 
@@ -176,12 +196,12 @@ public final class Subscription implements Iterable<Message>, AutoCloseable {
     }
 
     /**
-     * True while the engine is there.
+     * True while the engine is there and has taken the subscription.
      *
      * @return whether there is a connection now
      */
     public boolean isConnected() {
-        return connection != null;
+        return subscribed;
     }
 
     /**
@@ -208,6 +228,7 @@ public final class Subscription implements Iterable<Message>, AutoCloseable {
     @Override
     public void close() {
         closed = true;
+        subscribed = false;
         Connection now = connection;
         if (now != null) {
             now.close();
@@ -227,8 +248,10 @@ public final class Subscription implements Iterable<Message>, AutoCloseable {
             public boolean hasNext() {
                 while (ready.isEmpty() && !closed) {
                     fetch();
-                    if (ready.isEmpty()) {
+                    if (ready.isEmpty() && fetched != null && !fetched.equals(told)) {
                         position = fetched;
+                        told = fetched;
+                        onProgress.accept(fetched);
                     }
                 }
                 return !ready.isEmpty() && !closed;
@@ -295,6 +318,7 @@ public final class Subscription implements Iterable<Message>, AutoCloseable {
     private void disconnect() {
         Connection now = connection;
         connection = null;
+        subscribed = false;
         if (now != null) {
             now.close();
         }
@@ -319,9 +343,10 @@ public final class Subscription implements Iterable<Message>, AutoCloseable {
 
     private void take(Reply reply) {
         backOff.restart();
-        if (reply instanceof Reply.Subscribed subscribed) {
-            moveTo(subscribed.afterSequence());
+        if (reply instanceof Reply.Subscribed taken) {
+            moveTo(taken.afterSequence());
             start = START_AFTER;
+            subscribed = !closed;
         } else if (reply instanceof Reply.Progress progress) {
             if (Long.compareUnsigned(progress.sequence(), fetched.sequence()) > 0) {
                 moveTo(progress.sequence());
@@ -333,8 +358,8 @@ public final class Subscription implements Iterable<Message>, AutoCloseable {
                 moveTo(outcome.sequence());
                 add(outcome);
             }
-        } else if (reply instanceof Reply.Told told) {
-            Event event = told.event();
+        } else if (reply instanceof Reply.Told happened) {
+            Event event = happened.event();
             boolean isNew = Long.compareUnsigned(event.number(), lastEvent) > 0;
             if (isNew || !event.kind().isNumbered()) {
                 lastEvent = isNew ? event.number() : lastEvent;

@@ -58,12 +58,12 @@ class CrashTest {
             Map<String, List<Integer>> sent = new HashMap<>();
             for (int payer = 0; payer < PAYERS; payer++) {
                 sent.put(SessionId.of("payer " + payer).toString(),
-                        paid.get(payer).get(90, TimeUnit.SECONDS));
+                        paid.get(payer).get(240, TimeUnit.SECONDS));
             }
             int commands = sent.values().stream().flatMap(List::stream).mapToInt(it -> it).sum();
             awaitOutcomes(follower, commands + EngineTest.accounts().size());
             follower.close();
-            follows.get(20, TimeUnit.SECONDS);
+            follows.get(60, TimeUnit.SECONDS);
             engine.stop();
             assertEquals(sent, journaled(engine));
             assertFollowedOnce(followed, commands);
@@ -96,7 +96,7 @@ class CrashTest {
             }
             long last = 0;
             for (CompletableFuture<List<Answer>> future : futures) {
-                for (Answer answer : future.get(60, TimeUnit.SECONDS)) {
+                for (Answer answer : future.get(180, TimeUnit.SECONDS)) {
                     boolean isPolicy = answer.outcome().op() == Op.SET_ACCOUNT_POLICY;
                     assertEquals(isPolicy ? Status.OK : Status.CREATED, answer.status());
                     assertEquals(1, Long.compare(answer.outcome().sequence(), last));
@@ -126,7 +126,7 @@ class CrashTest {
 
     private static void awaitOutcomes(Subscription follower, int commands)
             throws InterruptedException {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(120);
         while (System.nanoTime() < deadline
                 && follower.position().map(Position::sequence).orElse(0L) < commands) {
             Thread.sleep(10);

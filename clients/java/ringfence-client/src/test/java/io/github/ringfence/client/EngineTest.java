@@ -20,9 +20,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** The client against a real engine. */
-@Timeout(60)
+@Timeout(300)
 class EngineTest {
-    private static final Duration PATIENCE = Duration.ofSeconds(20);
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     static List<Account> accounts() {
         return List.of(Account.of(1, 978, 1), Account.of(2, 978, 1));
@@ -153,7 +153,7 @@ class EngineTest {
                         .toList();
                 assertTrue(client.inFlight() <= 1000);
                 for (CompletableFuture<Outcome> outcome : outcomes) {
-                    assertEquals(Status.CREATED, outcome.get(20, TimeUnit.SECONDS).status());
+                    assertEquals(Status.CREATED, outcome.get(60, TimeUnit.SECONDS).status());
                 }
                 last = client.lastNumber();
             }
@@ -187,7 +187,7 @@ class EngineTest {
             assertInstanceOf(IllegalStateException.class, error.getCause());
             CompletableFuture<Optional<Account>> sends = client.transfer(pay(11, 1))
                     .thenCompose(outcome -> client.lookupAccount(UInt128.of(1)));
-            assertTrue(sends.orTimeout(20, TimeUnit.SECONDS).join().isPresent());
+            assertTrue(sends.orTimeout(60, TimeUnit.SECONDS).join().isPresent());
         }
     }
 
@@ -201,7 +201,7 @@ class EngineTest {
             engine.restart();
             try {
                 // Either it was on its way when the connection ended, or it waited for the next.
-                assertEquals(Status.CREATED, unknown.orTimeout(20, TimeUnit.SECONDS).join().status());
+                assertEquals(Status.CREATED, unknown.orTimeout(60, TimeUnit.SECONDS).join().status());
             } catch (java.util.concurrent.CompletionException error) {
                 assertInstanceOf(ConnectionLostException.class, error.getCause());
             }

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Subscriptions to a real engine. */
-@Timeout(60)
+@Timeout(300)
 class SubscriptionTest {
     private static final Wish OUTCOMES = Wish.builder().events(false).build();
 
@@ -88,6 +88,30 @@ class SubscriptionTest {
     }
 
     @Test
+    void progress_is_told_where_nothing_passes_and_only_behind_what_was_dealt_with()
+            throws InterruptedException {
+        BlockingQueue<Position> places = new LinkedBlockingQueue<>();
+        List<Long> dealtWith = new ArrayList<>();
+        Wish looked = Wish.builder().events(false).operation(Op.LOOKUP_ACCOUNT).build();
+        Subscription quiet = Subscription.builder(engine.endpoint()).wish(looked)
+                .afterSequence(0).onProgress(places::add)
+                .listen(message -> dealtWith.add(message.what().sequence()), error -> { });
+        pay(10, 13);
+        // Two accounts and three payments, which the wish leaves out.
+        Position place = places.poll(60, TimeUnit.SECONDS);
+        while (place != null && place.sequence() < 5) {
+            place = places.poll(60, TimeUnit.SECONDS);
+        }
+        assertEquals(5, place.sequence());
+        assertTrue(dealtWith.isEmpty());
+        client.blocking().lookupAccount(UInt128.of(1));
+        assertEquals(6, places.poll(60, TimeUnit.SECONDS).sequence());
+        quiet.close();
+        // What was found, and the outcome.
+        assertEquals(List.of(6L, 6L), dealtWith);
+    }
+
+    @Test
     void another_history_is_refused() {
         Position elsewhere = new Position(UInt128.of(7), 0, 1);
         try (Subscription other = outcomes().after(elsewhere).open()) {
@@ -116,8 +140,8 @@ class SubscriptionTest {
         CountDownLatch failed = new CountDownLatch(1);
         Subscription listens = outcomes().afterSequence(0)
                 .listen(heard::add, error -> failed.countDown());
-        assertEquals(1, heard.poll(20, TimeUnit.SECONDS).what().sequence());
-        assertEquals(2, heard.poll(20, TimeUnit.SECONDS).what().sequence());
+        assertEquals(1, heard.poll(60, TimeUnit.SECONDS).what().sequence());
+        assertEquals(2, heard.poll(60, TimeUnit.SECONDS).what().sequence());
         listens.close();
         pay(10, 11);
         assertFalse(failed.await(300, TimeUnit.MILLISECONDS));
@@ -156,12 +180,12 @@ class SubscriptionTest {
         pay(10, 20);
         Collector collector = new Collector();
         outcomes().afterSequence(0).publisher().subscribe(collector);
-        Flow.Subscription flow = collector.subscription.get(20, TimeUnit.SECONDS);
+        Flow.Subscription flow = collector.subscription.get(60, TimeUnit.SECONDS);
         List<Long> seen = new ArrayList<>();
         for (int asked : new int[] {1, 3}) {
             flow.request(asked);
             for (int at = 0; at < asked; at++) {
-                seen.add(collector.heard.poll(20, TimeUnit.SECONDS).what().sequence());
+                seen.add(collector.heard.poll(60, TimeUnit.SECONDS).what().sequence());
             }
             Thread.sleep(100);
             assertTrue(collector.heard.isEmpty());
@@ -169,17 +193,17 @@ class SubscriptionTest {
         assertEquals(List.of(1L, 2L, 3L, 4L), seen);
         flow.request(0);
         assertInstanceOf(IllegalArgumentException.class,
-                collector.error.get(20, TimeUnit.SECONDS));
+                collector.error.get(60, TimeUnit.SECONDS));
     }
 
     @Test
     void a_cancelled_publisher_says_nothing_more() throws Exception {
         Collector collector = new Collector();
         outcomes().afterSequence(0).publisher().subscribe(collector);
-        Flow.Subscription flow = collector.subscription.get(20, TimeUnit.SECONDS);
+        Flow.Subscription flow = collector.subscription.get(60, TimeUnit.SECONDS);
         flow.request(Long.MAX_VALUE);
-        assertEquals(1, collector.heard.poll(20, TimeUnit.SECONDS).what().sequence());
-        assertEquals(2, collector.heard.poll(20, TimeUnit.SECONDS).what().sequence());
+        assertEquals(1, collector.heard.poll(60, TimeUnit.SECONDS).what().sequence());
+        assertEquals(2, collector.heard.poll(60, TimeUnit.SECONDS).what().sequence());
         flow.cancel();
         pay(10, 11);
         Thread.sleep(200);
