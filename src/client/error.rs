@@ -20,8 +20,8 @@ pub enum ClientError {
         /// What the system says.
         source: io::Error,
     },
-    /// There is no connection over TLS: the other end is not trusted, or does not trust this one, or
-    /// speaks something else.
+    /// There is no connection over TLS: the other end is not trusted, or does not trust this one,
+    /// or speaks something else.
     #[error("TLS with {address}: {reason}")]
     Tls {
         /// Where the engine listens.

@@ -33,7 +33,7 @@ pub mod subscription;
 pub mod tls;
 
 pub use descriptors::Descriptors;
-pub use door::{Asked, Door, Guard};
+pub use door::{Asked, Door, Guard, GuardError};
 pub use limits::{CONNECTIONS_MAX, Limits};
 pub use sink::SocketSink;
 pub use source::SocketSource;

@@ -5,6 +5,7 @@
 mod support;
 
 mod access;
+mod bench;
 mod client_async;
 mod client_tls;
 mod cutter;

@@ -152,7 +152,7 @@ const SETTLE_NAMES: Names<SettleReason> = namesOf(SETTLE_REASONS);
 const CANCEL_NAMES: Names<CancelReason> = namesOf(CANCEL_REASONS);
 
 /** The name of a number; an error where it has none. */
-export function known<Name extends string>(names: Names<Name>, number: number, field: string): Name {
+export function known<N extends string>(names: Names<N>, number: number, field: string): N {
   const name = names[number];
   if (name === undefined) throw new RangeError(`${field} is ${number}`);
   return name;

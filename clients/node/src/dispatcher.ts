@@ -36,9 +36,12 @@ export interface SessionDoor extends Door {
   lastNumber?: bigint | undefined;
   /** Which journal `lastSequence` is from, as `client.history` was; checked if given. */
   history?: History | undefined;
-  /** Called with the numbered events of this session's commands. */
+  /** Called with the numbered events of this session's commands; what it throws ends the client. */
   onEvent?: ((event: Event) => void) | undefined;
-  /** Called with outcomes of batches that an earlier life of this session had sent. */
+  /**
+   * Called with outcomes of batches that an earlier life of this session had sent; what it throws
+   * ends the client.
+   */
   onReplayed?: ((replayed: Replayed) => void) | undefined;
   /** How long to try to reach the engine before giving up: 60 seconds. */
   retrySeconds?: number | undefined;

@@ -1,7 +1,7 @@
 /** What can go wrong, a class for each thing that a program may want to treat on its own. */
 import { reasonOf, type Reason } from './numbers.js';
 
-/** The base of all errors of this package, except of wrong arguments (`TypeError`, `RangeError`). */
+/** The base of all errors of this package; wrong arguments are `TypeError` or `RangeError`. */
 export class RingfenceError extends Error {
   override get name(): string {
     return this.constructor.name;

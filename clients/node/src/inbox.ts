@@ -1,4 +1,4 @@
-/** Hands items from whoever puts them in to the one who takes them out, and says when it is full. */
+/** Hands items from one who puts them in to one who takes them out, and says when it is full. */
 import { Queue } from './queue.js';
 
 export class Inbox<T> {

@@ -76,7 +76,12 @@ export function put16(view: DataView, at: number, value: Integer | undefined, na
 }
 
 /** Writes 0 or 1. */
-export function putFlag(view: DataView, at: number, value: boolean | undefined, name: string): void {
+export function putFlag(
+  view: DataView,
+  at: number,
+  value: boolean | undefined,
+  name: string,
+): void {
   if (value === undefined || value === false) return;
   if (value !== true) throw new TypeError(`${name} is true or false, not ${String(value)}`);
   view.setUint8(at, 1);

@@ -165,6 +165,8 @@ export class Link {
     this.isOver = true;
     clearInterval(this.beat);
     clearTimeout(this.silence);
+    // One that is still connecting has nothing to finish.
+    if (this.socket.connecting) this.socket.destroy();
     this.socket.destroySoon();
     // The other side may never read the rest.
     setTimeout(() => this.socket.destroy(), LINGER_MS).unref();

@@ -58,6 +58,9 @@ export interface SubscriptionEvents extends Omit<Messages, 'settled'> {
   ended: undefined;
 }
 
+/** How often it is asked for an outcome log that may not be there yet: about two seconds. */
+const LOG_TRIES_MAX = 6;
+
 type Start = 'after' | 'now' | 'acknowledged';
 type Incoming = Item | { subscribed: bigint } | { ended: Error };
 
@@ -76,7 +79,10 @@ export function emitMessage(to: TypedEmitter<SubscriptionEvents>, message: Messa
   else to.emit('event', message);
 }
 
-export class Subscription extends TypedEmitter<SubscriptionEvents> implements AsyncIterable<Message> {
+export class Subscription
+  extends TypedEmitter<SubscriptionEvents>
+  implements AsyncIterable<Message>
+{
   /** Everything up to this sequence was passed to the program: what to store to resume. */
   position: bigint;
   /** Which journal the position belongs to, once it is known. */
@@ -90,6 +96,7 @@ export class Subscription extends TypedEmitter<SubscriptionEvents> implements As
   private lastEvent = 0n;
   private link: Link | undefined;
   private follower: Follower | undefined;
+  private triesForLog = 0;
   private acknowledged = 0n;
   private isAcknowledged = true;
   private isClosed = false;
@@ -108,7 +115,8 @@ export class Subscription extends TypedEmitter<SubscriptionEvents> implements As
     this.wantsOldest = from === 'oldest';
     this.position = typeof from === 'bigint' ? (from > 0n ? from - 1n : 0n) : (after ?? 0n);
     const isAfter = after !== undefined || typeof from === 'bigint' || from === 'oldest';
-    this.start = isAfter ? 'after' : from === undefined && this.name !== 0n ? 'acknowledged' : 'now';
+    const isRemembered = from === undefined && this.name !== 0n;
+    this.start = isAfter ? 'after' : isRemembered ? 'acknowledged' : 'now';
     this.inbox = new Inbox(options.waitingMax ?? 4096, (isFull) => this.link?.pause(isFull));
     // A wrong filter is the caller's mistake, and said to the caller.
     this.wish();
@@ -256,7 +264,7 @@ export class Subscription extends TypedEmitter<SubscriptionEvents> implements As
   /** Waits before the next attempt; throws what stands in the way of one. */
   private async beforeRetry(error: Error, retry: Retry): Promise<void> {
     if (this.beginsElsewhere(error)) return;
-    const delay = isTemporary(error) ? retry.next() : undefined;
+    const delay = isTemporary(error) || this.mayComeYet(error) ? retry.next() : undefined;
     if (delay === undefined) throw error;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, delay);
@@ -265,6 +273,13 @@ export class Subscription extends TypedEmitter<SubscriptionEvents> implements As
         resolve();
       };
     });
+  }
+
+  /** A new engine makes its outcome log a moment after its first command, so a few tries are due. */
+  private mayComeYet(error: Error): boolean {
+    if (!(error instanceof Refused) || error.reason !== 'no_outcome_log') return false;
+    this.triesForLog += 1;
+    return this.triesForLog <= LOG_TRIES_MAX;
   }
 
   /** Where the engine knows no such place: begins where the program said, if it did. */

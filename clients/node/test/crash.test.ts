@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 
 import { sessionId, type Client, type Outcome, type Status } from '../src/index.js';
-import { Cutter, Engine, connect, dice, engineTest, openAccounts, pause, payment } from './engine.js';
+import {
+  Cutter, Engine, connect, dice, engineTest, openAccounts, pause, payment,
+} from './engine.js';
 
 /** Rounds of kills and cuts; more of them on demand. */
 const ROUNDS = Number(process.env['RINGFENCE_CRASH_ROUNDS'] ?? 3);

@@ -5,7 +5,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Client, NotAllowed } from '../src/index.js';
-import { Engine, connect, engineTest, folderOf, freePort, openAccounts, payment } from './engine.js';
+import {
+  Engine, connect, engineTest, folderOf, freePort, openAccounts, payment,
+} from './engine.js';
 import { PROGRAM } from './repository.js';
 
 function run(program: string, ...args: string[]): string {

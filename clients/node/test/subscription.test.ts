@@ -178,6 +178,15 @@ engineTest('what cannot be followed is told', async (t) => {
   assert.ok(new TooFarBehind(23, 5n, 'gone').value === 5n);
 });
 
+engineTest('an engine without an outcome log cannot be followed', async (t) => {
+  const engine = await Engine.start(t, '--outcome-log', 'off');
+  const client = await connect(t, engine.address);
+  await openAccounts(client);
+  const begun = performance.now();
+  await assert.rejects(take(client.subscribe(), 1), { reason: 'no_outcome_log' });
+  assert.ok(performance.now() - begun < 30_000, 'it gives up');
+});
+
 engineTest('a program that does not take messages slows itself alone', async (t) => {
   const engine = await Engine.start(t);
   const client = await connect(t, engine.address);

@@ -76,9 +76,9 @@ impl AsyncClient {
         self.hello
     }
 
-    /// Sends one batch and waits for its answers, one for each command in their order. Events on the
-    /// way are dropped. Cancelled, the batch may have been sent; the next call is answered all the
-    /// same.
+    /// Sends one batch and waits for its answers, one for each command in their order. Events on
+    /// the way are dropped. Cancelled, the batch may have been sent; the next call is answered all
+    /// the same.
     ///
     /// # Errors
     ///

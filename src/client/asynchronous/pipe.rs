@@ -92,7 +92,7 @@ impl Pipe {
     pub async fn step(&mut self) -> Result<bool, ClientError> {
         let is_writing = !self.has_written();
         tokio::select! {
-            // Signs of life are rare, and what is written is bounded: neither keeps reading waiting.
+            // Signs of life are rare, what is written is bounded: neither keeps reading waiting.
             biased;
             _ = self.ticks.tick() => self.tick()?,
             written = write(&mut self.writer, &self.writing[self.written..]),

@@ -131,8 +131,8 @@ impl AsyncSession {
     ///
     /// # Errors
     ///
-    /// As [`AsyncSession::send`] and [`AsyncSession::receive`]; [`ClientError::OutcomesLost`] if the
-    /// batch was executed and its outcomes can no longer be had.
+    /// As [`AsyncSession::send`] and [`AsyncSession::receive`]; [`ClientError::OutcomesLost`] if
+    /// the batch was executed and its outcomes can no longer be had.
     pub async fn execute(&mut self, batch: &[Command]) -> Result<Vec<Answer>, ClientError> {
         let sent = self.send(batch, 0).await?;
         let mut answers = Vec::with_capacity(batch.len());

@@ -103,8 +103,8 @@ impl AsyncSubscription {
     }
 
     /// Tells the engine that everything up to `sequence` was dealt with, which was received: only
-    /// for a subscription with a name. Does not wait: what the socket does not take at once goes out
-    /// with the next call of [`AsyncSubscription::next`].
+    /// for a subscription with a name. Does not wait: what the socket does not take at once goes
+    /// out with the next call of [`AsyncSubscription::next`].
     ///
     /// # Errors
     ///
@@ -168,8 +168,8 @@ impl AsyncResumingSubscription {
         self.place.options().history
     }
 
-    /// What is told next; each thing once, also where the connection was lost meanwhile. While it is
-    /// awaited the engine is told that somebody is there. Safe to cancel: nothing is lost.
+    /// What is told next; each thing once, also where the connection was lost meanwhile. While it
+    /// is awaited the engine is told that somebody is there. Safe to cancel: nothing is lost.
     ///
     /// # Errors
     ///

@@ -55,11 +55,22 @@ pub(crate) struct Place {
     last_origin: u64,
     last_command: u64,
     last_event: u64,
+    /// Sequence and kind of the last body of a look-up: those of one look-up come in the order of
+    /// their kinds.
+    last_body: (u64, u8),
 }
 
 impl Place {
     pub fn new(wish: Subscribe, options: SubscriptionOptions) -> Place {
-        Place { wish, options, position: 0, last_origin: 0, last_command: 0, last_event: 0 }
+        Place {
+            wish,
+            options,
+            position: 0,
+            last_origin: 0,
+            last_command: 0,
+            last_event: 0,
+            last_body: (0, 0),
+        }
     }
 
     /// What the next connection asks for.
@@ -100,7 +111,10 @@ impl Place {
     pub fn admit(&mut self, mut followed: Followed) -> Option<Followed> {
         let is_new = match &mut followed {
             Followed::Origin(origin) => rises(&mut self.last_origin, origin.first_sequence),
-            Followed::Event(event) => rises(&mut self.last_event, event.number),
+            Followed::Event(event) if event.kind().is_numbered() => {
+                rises(&mut self.last_event, event.number)
+            }
+            Followed::Event(event) => rises(&mut self.last_body, (event.sequence, event.kind)),
             Followed::Commands { first_sequence, first_timestamp, bodies, .. } => {
                 let known = drop_known(self.last_command, first_sequence, bodies);
                 *first_timestamp += known;
@@ -127,10 +141,10 @@ impl Place {
     }
 }
 
-/// Whether `number` is above `last`, which it then is.
-fn rises(last: &mut u64, number: u64) -> bool {
-    let is_above = number > *last;
-    *last = number.max(*last);
+/// Whether `next` is above `last`, which it then is.
+fn rises<T: Ord + Copy>(last: &mut T, next: T) -> bool {
+    let is_above = next > *last;
+    *last = next.max(*last);
     is_above
 }
 
@@ -151,7 +165,7 @@ fn drop_known<T>(known: u64, first_sequence: &mut u64, rest: &mut Vec<T>) -> u64
 mod tests {
     use super::*;
     use ringfence_codec::wire::Progress;
-    use ringfence_types::{Body, Event, Op, Origin, Outcome};
+    use ringfence_types::{Body, Event, EventKind, Op, Origin, Outcome};
 
     fn place() -> Place {
         let mut place = Place::new(Subscribe::outcomes(Start::Now), SubscriptionOptions::default());
@@ -170,7 +184,12 @@ mod tests {
     }
 
     fn event(number: u64) -> Followed {
-        Followed::Event(Event { number, ..Event::default() })
+        let kind = EventKind::Trade as u8;
+        Followed::Event(Event { number, kind, ..Event::default() })
+    }
+
+    fn body(sequence: u64, kind: EventKind) -> Followed {
+        Followed::Event(Event { sequence, kind: kind as u8, ..Event::default() })
     }
 
     fn origin(first_sequence: u64) -> Followed {
@@ -189,6 +208,7 @@ mod tests {
 
     #[test]
     fn what_comes_again_passes_once() {
+        use EventKind::{AccountBody, BidsBody, MarketBody};
         //  first, then again, of which this is new
         let cases = [
             (outcomes(5, 3), outcomes(7, 2), Some(outcomes(8, 1))),
@@ -198,6 +218,9 @@ mod tests {
             (commands(5, 100, 3), commands(5, 100, 1), None),
             (event(3), event(3), None),
             (event(3), event(4), Some(event(4))),
+            (body(5, MarketBody), body(5, MarketBody), None),
+            (body(5, MarketBody), body(5, BidsBody), Some(body(5, BidsBody))),
+            (body(5, AccountBody), body(6, AccountBody), Some(body(6, AccountBody))),
             (origin(5), origin(5), None),
             (origin(5), origin(6), Some(origin(6))),
         ];

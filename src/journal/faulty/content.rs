@@ -160,6 +160,15 @@ impl Content {
         self.blocks.retain(|&number, _| number * (BLOCK_BYTES as u64) < self.length);
     }
 
+    /// What is shown is durable from now on.
+    pub fn settle(&mut self) {
+        self.durable_length = self.length;
+        for block in self.blocks.values_mut() {
+            block.durable = Arc::clone(&block.view);
+            block.dirty = [false; SECTORS];
+        }
+    }
+
     /// All its bytes.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.length as usize];

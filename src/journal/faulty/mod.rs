@@ -195,6 +195,14 @@ impl FaultyDisk {
         content.sync();
     }
 
+    /// Makes all that is shown durable, also what a failed sync would have lost.
+    pub fn settle(&self) {
+        let mut state = self.state();
+        state.renames.clear();
+        state.durable_names = state.names.clone();
+        state.contents.iter_mut().for_each(Content::settle);
+    }
+
     /// What a file holds; `None` if there is none of that name.
     #[must_use]
     pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {

@@ -45,6 +45,8 @@ impl World {
     /// Damages the disk in one to three places.
     pub(super) fn damage(&mut self) {
         let disk = self.disk.disk.clone();
+        // What proves something now must not be gone with a later power cut.
+        disk.settle();
         let Some(harm) = harm(&disk, &mut self.random, &self.witnesses) else { return };
         self.report.damaged += 1;
         self.history

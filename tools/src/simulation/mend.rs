@@ -44,8 +44,9 @@ impl World {
                     disk.plan(Plan::default());
                     return Ok(Some(repaired));
                 }
-                Err(JournalError::Io { .. }) if disk.has_failed() => {
+                Err(error @ JournalError::Io { .. }) if disk.has_failed() => {
                     self.report.repairs_cut_short += 1;
+                    self.history.push(format!("a repair was cut short: {error}"));
                     let how = match self.options.durability {
                         Durability::Sync if accidents % 2 == 0 => Restart::PowerCut,
                         _ => Restart::Killed,
