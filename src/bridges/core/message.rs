@@ -13,7 +13,7 @@ const OP_AT: usize = 14;
 const _: () = assert!(size_of::<Header>() + size_of::<Body>() == RECORD_BYTES);
 const _: () = assert!(std::mem::offset_of!(Header, op) == OP_AT);
 
-/// A message as it comes from a broker. `H` is what its source needs to acknowledge it and to reply.
+/// A message as it comes from a broker. `H` is what its source needs to acknowledge it.
 #[derive(Debug)]
 pub struct Message<H> {
     /// Its body.

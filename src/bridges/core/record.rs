@@ -96,8 +96,8 @@ pub struct Record {
 pub(crate) const BODY_TYPE: &str = "application/json";
 
 impl Record {
-    /// The record of an outcome. `bodies` are what a look-up found, `command` its command where that
-    /// is known.
+    /// The record of an outcome. `bodies` are what a look-up found, `command` its command where
+    /// that is known.
     pub(crate) fn outcome(
         engine: &EngineId,
         sequence: u64,

@@ -45,8 +45,8 @@ pub trait Sink: Send {
     fn open(&mut self) -> impl Future<Output = Result<Option<Position>, Failure>> + Send;
 
     /// Sends records, in their order. Returns before they are confirmed; what it returns ends when
-    /// all are. `position` is where the sink stands after them: who keeps it in one transaction with
-    /// the records stores it here.
+    /// all are. `position` is where the sink stands after them: who keeps it in one transaction
+    /// with the records stores it here.
     ///
     /// # Errors
     ///

@@ -30,8 +30,8 @@ pub enum TemplateError {
 }
 
 impl Template {
-    /// The fields that there are. A record without the field gives `-`; of an event, `status` is its
-    /// type. `account` is the account that pays.
+    /// The fields that there are. A record without the field gives `-`; of an event, `status` is
+    /// its type. `account` is the account that pays.
     pub const FIELDS: [&str; 7] = ["ledger", "status", "op", "account", "id", "kind", "engine"];
 
     /// Appends the text for `record`.

@@ -172,6 +172,11 @@ impl<H: Send + 'static> Port<H> {
         self.metrics.is_connected.store(is_connected, Ordering::Relaxed);
     }
 
+    /// Counts a message that the source itself brings to the dead letters.
+    pub fn count_dead(&self, malformed: &Malformed) {
+        self.metrics.count_dead(malformed.kind);
+    }
+
     /// Why the session has ended, where it has not been asked to.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
