@@ -7,12 +7,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use crate::Missing;
 
 /// How long a broker may take until it is ready.
 pub const READY_TIME_MAX: Duration = Duration::from_secs(90);
+
+/// How long killed processes may take until they are gone.
+const GONE_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// A process with those that it starts.
 #[derive(Debug)]
@@ -41,6 +44,14 @@ impl Group {
             let _ = kill_process_group(id, Signal::KILL);
         }
         let _ = self.child.wait();
+        // Until the last of them is gone its ports are taken.
+        let start = Instant::now();
+        while id.is_some_and(|id| test_kill_process_group(id).is_ok()) {
+            if start.elapsed() > GONE_TIME_MAX {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// How it ended, if it has.

@@ -171,7 +171,7 @@ async fn payments_come_in_and_outcomes_go_out() {
     let letter = next(&mut dead, &house).await;
     assert_eq!(letter.text, r#"{"op":"create_transfer","id":true}"#);
     assert_eq!(letter.header("ringfence-error-field"), "id");
-    assert_eq!(letter.header("ringfence-error-column"), "33");
+    assert_eq!(letter.header("ringfence-error-column"), "30");
     assert_eq!(letter.identity, "bad");
 
     // Everything is acknowledged when it ends, and known when it begins again.
@@ -181,7 +181,11 @@ async fn payments_come_in_and_outcomes_go_out() {
     let _bridge = house.bridge(&configuration(&broker.url()));
     send(&channel, &transfer(10), named("ten")).await.unwrap();
     send(&channel, &transfer(12), named("twelve")).await.unwrap();
-    let twelve = next(&mut seen, &house).await;
+    let mut twelve = next(&mut seen, &house).await;
+    if twelve.body["op"] == "lookup_account" {
+        // That of this test.
+        twelve = next(&mut seen, &house).await;
+    }
     assert_eq!(twelve.body["id"], "12", "10 was executed before: {}", twelve.text);
 }
 
