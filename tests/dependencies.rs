@@ -29,35 +29,61 @@ const LICENCES: [&str; 10] = [
 ];
 
 /// Crates that are there in more than one version, and why.
-const IN_TWO_VERSIONS: [(&str, &str); 7] = [
+const IN_TWO_VERSIONS: [(&str, &str); 10] = [
     ("crypto-common", "as digest"),
     ("digest", "version 0.10 for crc-fast, version 0.11 for sha2"),
     ("getrandom", "version 0.2 for ring"),
+    ("nom", "version 7 for x509-parser, version 8 for amq-protocol"),
+    ("spin", "version 0.9 for flume of lapin, version 0.10 for crc-fast"),
     ("syn", "version 2 for zerocopy-derive and thiserror 1, version 3 for serde_derive and others"),
+    ("synstructure", "version 0.13 for asn1-rs, version 0.14 for yoke of lapin"),
     ("thiserror", "version 1 for disruptor, which only the benches use"),
     ("thiserror-impl", "as thiserror"),
     ("windows-sys", "version 0.52 for ring, on Windows alone"),
 ];
 
 /// Crates that are built on other platforms or for models alone, with their licences.
-const ELSEWHERE: [(&str, &str); 27] = [
+const ELSEWHERE: [(&str, &str); 50] = [
     ("anstyle-wincon", "MIT OR Apache-2.0"),
+    ("bumpalo", "MIT OR Apache-2.0"),
+    ("combine", "MIT"),
+    ("core-foundation", "MIT OR Apache-2.0"),
+    ("core-foundation-sys", "MIT OR Apache-2.0"),
     ("crunchy", "MIT"),
     ("generator", "MIT/Apache-2.0"),
     ("hermit-abi", "MIT OR Apache-2.0"),
+    ("ipconfig", "MIT/Apache-2.0"),
+    ("jni", "MIT OR Apache-2.0"),
+    ("jni-macros", "MIT OR Apache-2.0"),
+    ("jni-sys", "MIT OR Apache-2.0"),
+    ("jni-sys-macros", "MIT OR Apache-2.0"),
+    ("js-sys", "MIT OR Apache-2.0"),
     ("loom", "MIT"),
+    ("ndk-context", "MIT OR Apache-2.0"),
     ("once_cell_polyfill", "MIT OR Apache-2.0"),
     ("r-efi", "MIT OR Apache-2.0 OR LGPL-2.1-or-later"),
+    ("redox_syscall", "MIT"),
     ("rustversion", "MIT OR Apache-2.0"),
     ("scoped-tls", "MIT/Apache-2.0"),
+    ("simd_cesu8", "Apache-2.0 OR MIT"),
+    ("simdutf8", "MIT OR Apache-2.0"),
+    ("system-configuration", "MIT OR Apache-2.0"),
+    ("system-configuration-sys", "MIT OR Apache-2.0"),
     ("valuable", "MIT"),
     ("wasi", "Apache-2.0 WITH LLVM-exception OR Apache-2.0 OR MIT"),
+    ("wasm-bindgen", "MIT OR Apache-2.0"),
+    ("wasm-bindgen-macro", "MIT OR Apache-2.0"),
+    ("wasm-bindgen-macro-support", "MIT OR Apache-2.0"),
+    ("wasm-bindgen-shared", "MIT OR Apache-2.0"),
+    ("widestring", "MIT OR Apache-2.0"),
     ("winapi", "MIT/Apache-2.0"),
     ("winapi-i686-pc-windows-gnu", "MIT/Apache-2.0"),
     ("winapi-util", "Unlicense OR MIT"),
     ("winapi-x86_64-pc-windows-gnu", "MIT/Apache-2.0"),
     ("windows-link", "MIT OR Apache-2.0"),
+    ("windows-registry", "MIT OR Apache-2.0"),
     ("windows-result", "MIT OR Apache-2.0"),
+    ("windows-strings", "MIT OR Apache-2.0"),
     ("windows-sys", "MIT OR Apache-2.0"),
     ("windows-targets", "MIT OR Apache-2.0"),
     ("windows_aarch64_gnullvm", "MIT OR Apache-2.0"),
@@ -71,7 +97,7 @@ const ELSEWHERE: [(&str, &str); 27] = [
 ];
 
 /// The crates of this house, and which of them each may use.
-const HOUSE: [(&str, &[&str]); 8] = [
+const HOUSE: [(&str, &[&str]); 11] = [
     ("ringfence-ring", &[]),
     ("ringfence-types", &[]),
     ("ringfence-codec", &["ringfence-types"]),
@@ -99,6 +125,9 @@ const HOUSE: [(&str, &[&str]); 8] = [
             "ringfence-node",
         ],
     ),
+    ("ringfence-bridge-core", &["ringfence-types", "ringfence-codec", "ringfence-client"]),
+    ("ringfence-bridge-amqp", &["ringfence-bridge-core"]),
+    ("ringfence-bridge", &["ringfence-bridge-core", "ringfence-bridge-amqp"]),
 ];
 
 fn output(program: &str, arguments: &[&str]) -> String {

@@ -1,0 +1,127 @@
+//! An exchange that outcomes and events go to.
+
+use futures_util::future::try_join_all;
+use lapin::options::{BasicGetOptions, BasicNackOptions};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Connection};
+use ringfence_bridge_core::{
+    Confirmed, Failure, Keys, Position, Record, RecordKind, Sink, SinkOptions, Template,
+};
+
+use crate::AmqpServer;
+use crate::connection::name;
+use crate::publish::{PERSISTENT, Publisher, Route, confirmed, table};
+
+/// An exchange that outcomes and events go to, and a queue of one message that keeps the position.
+#[derive(Debug)]
+pub struct AmqpSink {
+    server: AmqpServer,
+    name: String,
+    exchange: String,
+    routing_key: Template,
+    event_routing_key: Template,
+    progress_queue: String,
+    mandatory: bool,
+    open: Option<(Connection, Publisher)>,
+}
+
+impl AmqpSink {
+    /// Reads the server's keys, `exchange`, `routing-key`, `event-routing-key`,
+    /// `progress-queue` and `mandatory`.
+    pub fn configure(keys: &mut Keys, options: &mut SinkOptions) -> AmqpSink {
+        let server = AmqpServer::configure(keys);
+        let exchange = name(keys, "exchange", None);
+        let default = |text: &str| text.parse().expect("it is a template");
+        let routing_key: Template =
+            keys.parsed("routing-key").unwrap_or_else(|| default("outcomes.{ledger}.{status}"));
+        let event_routing_key =
+            keys.parsed("event-routing-key").unwrap_or_else(|| default("events.{status}"));
+        let progress = Some(format!("{}.progress", options.name));
+        options.commands |= routing_key.needs_commands();
+        AmqpSink {
+            server,
+            name: options.name.clone(),
+            exchange,
+            routing_key,
+            event_routing_key,
+            progress_queue: name(keys, "progress-queue", progress),
+            mandatory: keys.flag("mandatory", false),
+            open: None,
+        }
+    }
+
+    fn publisher(&self) -> Result<&Publisher, Failure> {
+        let open = self.open.as_ref();
+        open.map(|(_, publisher)| publisher).ok_or_else(|| Failure::retry("not connected"))
+    }
+
+    /// Reads the message of the progress queue, and leaves it there.
+    async fn stored(&self, connection: &Connection) -> Result<Option<Position>, Failure> {
+        let channel = self.server.with_queue(connection, &self.progress_queue, Some(1)).await?;
+        let queue = self.progress_queue.as_str().into();
+        let got = channel.basic_get(queue, BasicGetOptions::default()).await;
+        let Some(message) = got.map_err(Failure::retry)? else { return Ok(None) };
+        let text = String::from_utf8_lossy(&message.delivery.data).into_owned();
+        let put_back = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
+        message.delivery.acker.nack(put_back).await.map_err(Failure::retry)?;
+        // So that the position is there again before it is overwritten.
+        channel.close(200, "read".into()).await.map_err(Failure::retry)?;
+        let queue = &self.progress_queue;
+        let position = text.parse();
+        position.map(Some).map_err(|error| Failure::last(format!("queue {queue}: {error}")))
+    }
+}
+
+impl Sink for AmqpSink {
+    async fn open(&mut self) -> Result<Option<Position>, Failure> {
+        if let Some((connection, _)) = self.open.take() {
+            // A connection that is lost cannot be closed either.
+            let _ = connection.close(200, "the bridge ends the connection".into()).await;
+        }
+        let connection = self.server.connect(&self.name).await?;
+        self.server.with_exchange(&connection, &self.exchange).await?;
+        let position = self.stored(&connection).await?;
+        let publisher = Publisher::open(&connection).await?;
+        self.open = Some((connection, publisher));
+        Ok(position)
+    }
+
+    async fn send(&mut self, records: &[Record], _: &Position) -> Result<Confirmed, Failure> {
+        let publisher = self.publisher()?;
+        let mut confirms = Vec::with_capacity(records.len());
+        let mut key = String::new();
+        for record in records {
+            key.clear();
+            match record.kind {
+                RecordKind::Outcome => self.routing_key.write(record, &mut key),
+                RecordKind::Event { .. } => self.event_routing_key.write(record, &mut key),
+            }
+            let (exchange, mandatory) = (self.exchange.as_str(), self.mandatory);
+            let route = Route { exchange, key: &key, mandatory };
+            let confirm = publisher.publish(&route, &record.body, properties(record)).await?;
+            confirms.push(confirmed(confirm));
+        }
+        Ok(Box::pin(async move { try_join_all(confirms).await.map(drop) }))
+    }
+
+    async fn store(&mut self, position: &Position) -> Result<(), Failure> {
+        let properties = BasicProperties::default()
+            .with_content_type("text/plain".into())
+            .with_delivery_mode(PERSISTENT);
+        let route = Route { exchange: "", key: &self.progress_queue, mandatory: true };
+        let text = position.to_string();
+        confirmed(self.publisher()?.publish(&route, text.as_bytes(), properties).await?).await
+    }
+}
+
+fn properties(record: &Record) -> BasicProperties {
+    let mut headers = FieldTable::default();
+    table(record.headers("ce_"), &mut headers);
+    BasicProperties::default()
+        .with_content_type(record.content_type().into())
+        .with_delivery_mode(PERSISTENT)
+        .with_message_id(record.identity().into())
+        // Seconds, as AMQP has them.
+        .with_timestamp(record.timestamp / 1_000_000_000)
+        .with_headers(headers)
+}

@@ -1,0 +1,300 @@
+//! What happens in the engine from a position on, as records, on a thread of its own.
+//!
+//! ```text
+//!   subscription ──thread──▶ Stretch: records, and up to which sequence they reach ──▶ sink
+//! ```
+//!
+//! # Invariants
+//!
+//! * A stretch ends with an outcome or with the engine's word that nothing else passed the filter:
+//!   who has dealt with it may begin after its sequence.
+//! * At most [`STRETCHES_MAX`] stretches of [`RECORDS_MAX`] records, and what one message of the
+//!   engine holds, are in memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use ringfence_client::types::{Body, Event, Origin, Outcome};
+use ringfence_client::{Reply, Start, Subscribe, Subscription};
+use tokio::sync::mpsc;
+
+use super::{EngineId, EngineOptions, subscribe};
+use crate::{BackOff, Failure, Record, RecordKind, SinkMetrics};
+
+/// Records of a stretch, about.
+const RECORDS_MAX: usize = 1024;
+/// Stretches that wait for the sink.
+const STRETCHES_MAX: usize = 4;
+/// How long the thread listens before it looks if it is still wanted.
+const LISTEN: Duration = Duration::from_millis(250);
+
+/// What a sink wants to be told.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    /// The name under which the engine keeps outcomes for it; 0: none.
+    pub name: u128,
+    /// Only this engine's.
+    pub engine: EngineId,
+    /// What comes after this sequence.
+    pub after: u64,
+    pub events: bool,
+    pub commands: bool,
+    pub only_successes: bool,
+    pub ledgers: Vec<u32>,
+    pub accounts: Vec<u128>,
+}
+
+/// Records, and up to which sequence nothing is missing.
+#[derive(Debug)]
+pub(crate) struct Stretch {
+    pub records: Vec<Record>,
+    pub sequence: u64,
+}
+
+/// A thread that follows the engine. Dropping it ends the thread.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    stretches: mpsc::Receiver<Result<Stretch, Failure>>,
+    /// Raised when nothing more is wanted.
+    ended: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicU64>,
+}
+
+impl Feed {
+    /// Follows the engine from a position on, and connects again where a connection ends.
+    pub fn start(
+        options: &EngineOptions,
+        wish: Wish,
+        metrics: Arc<SinkMetrics>,
+    ) -> Result<Feed, Failure> {
+        let (sender, stretches) = mpsc::channel(STRETCHES_MAX);
+        let ended = Arc::new(AtomicBool::new(false));
+        let acknowledged = Arc::new(AtomicU64::new(0));
+        let mut thread = Thread {
+            options: options.clone(),
+            wish,
+            sender,
+            ended: Arc::clone(&ended),
+            acknowledged: Arc::clone(&acknowledged),
+            metrics,
+        };
+        let named = std::thread::Builder::new().name("bridge-feed".to_owned());
+        named.spawn(move || thread.run()).map_err(Failure::retry)?;
+        Ok(Feed { stretches, ended, acknowledged })
+    }
+
+    /// The next stretch; an error is the last.
+    pub async fn next(&mut self) -> Result<Stretch, Failure> {
+        let next = self.stretches.recv().await;
+        next.unwrap_or_else(|| Err(Failure::retry("the thread that follows the engine has ended")))
+    }
+
+    /// Everything up to `sequence` is dealt with: the engine need not keep it for the sink's name.
+    pub fn acknowledge(&self, sequence: u64) {
+        // Relaxed: a number of its own, which the thread reads when it comes to it.
+        self.acknowledged.store(sequence, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        // Relaxed: nothing else is read by it.
+        self.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Thread {
+    options: EngineOptions,
+    wish: Wish,
+    sender: mpsc::Sender<Result<Stretch, Failure>>,
+    ended: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicU64>,
+    metrics: Arc<SinkMetrics>,
+}
+
+impl Thread {
+    fn run(&mut self) {
+        let mut back_off = BackOff::new();
+        while !self.has_ended() {
+            let before = self.wish.after;
+            match self.connection() {
+                Ok(()) => return,
+                Err(failure) if failure.is_final() => {
+                    // It fails where nobody wants to know.
+                    let _ = self.sender.blocking_send(Err(failure));
+                    return;
+                }
+                Err(failure) => {
+                    tracing::warn!("following the engine: {failure}");
+                    if self.wish.after > before {
+                        back_off.reset();
+                    }
+                    std::thread::sleep(back_off.wait());
+                }
+            }
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed) || self.sender.is_closed()
+    }
+
+    /// One connection. Ends without an error when nothing more is wanted.
+    fn connection(&mut self) -> Result<(), Failure> {
+        let wish = Subscribe {
+            name: self.wish.name,
+            events: self.wish.events,
+            commands: self.wish.commands,
+            only_successes: self.wish.only_successes,
+            ledgers: self.wish.ledgers.clone(),
+            accounts: self.wish.accounts.clone(),
+            ..Subscribe::outcomes(Start::After(self.wish.after))
+        };
+        let (mut subscription, known) = subscribe(&self.options, &wish)?;
+        if known.id != self.wish.engine {
+            let expected = &self.wish.engine;
+            return Err(Failure::last(format!(
+                "the engine is now {}, and the sink's position is of {expected}",
+                known.id
+            )));
+        }
+        let mut gathering = Gathering::new(known.id);
+        let mut acknowledged = 0;
+        while !self.has_ended() {
+            subscription.receive(LISTEN, |reply| gathering.take(&reply))?;
+            self.metrics.head.store(gathering.head, Ordering::Relaxed);
+            self.hand_over(&mut gathering);
+            self.pass_on(&mut subscription, &mut acknowledged)?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, gathering: &mut Gathering) {
+        gathering.end_with_outcome();
+        for stretch in gathering.stretches.drain(..) {
+            self.wish.after = stretch.sequence;
+            // It fails where nobody wants it any more.
+            let _ = self.sender.blocking_send(Ok(stretch));
+        }
+        if gathering.looked_at > self.wish.after && gathering.records.is_empty() {
+            self.wish.after = gathering.looked_at;
+            let stretch = Stretch { records: Vec::new(), sequence: gathering.looked_at };
+            let _ = self.sender.blocking_send(Ok(stretch));
+        }
+    }
+
+    /// Tells the engine what is dealt with, where the subscription has a name.
+    fn pass_on(
+        &self,
+        subscription: &mut Subscription,
+        acknowledged: &mut u64,
+    ) -> Result<(), Failure> {
+        let sequence = self.acknowledged.load(Ordering::Relaxed).min(self.wish.after);
+        if self.wish.name != 0 && sequence > *acknowledged {
+            subscription.acknowledge(sequence)?;
+            *acknowledged = sequence;
+        }
+        Ok(())
+    }
+}
+
+/// Replies on their way to stretches.
+struct Gathering {
+    engine: EngineId,
+    stretches: Vec<Stretch>,
+    /// Records since the last stretch ended.
+    records: Vec<Record>,
+    /// Found by the look-up whose outcome comes next.
+    bodies: Vec<Event>,
+    origin: Option<Arc<Origin>>,
+    commands: Vec<Body>,
+    commands_first: u64,
+    looked_at: u64,
+    /// The last command that the engine has published.
+    head: u64,
+}
+
+impl Gathering {
+    fn new(engine: EngineId) -> Gathering {
+        Gathering {
+            engine,
+            stretches: Vec::new(),
+            records: Vec::new(),
+            bodies: Vec::new(),
+            origin: None,
+            commands: Vec::new(),
+            commands_first: 0,
+            looked_at: 0,
+            head: 0,
+        }
+    }
+
+    fn take(&mut self, reply: &Reply<'_>) {
+        match reply {
+            Reply::Origin(origin) => self.origin = Some(Arc::new(*origin)),
+            Reply::Commands { first_sequence, bodies, .. } => {
+                self.commands(*first_sequence, bodies)
+            }
+            Reply::Event(event) if event.kind().is_numbered() => {
+                let record = Record::event(&self.engine, event);
+                self.records.push(Record { origin: self.origin_of(event.sequence), ..record });
+            }
+            Reply::Event(event) => self.bodies.push(**event),
+            Reply::Outcomes { first_sequence, outcomes } => {
+                for (sequence, outcome) in (*first_sequence..).zip(*outcomes) {
+                    self.outcome(sequence, outcome);
+                }
+            }
+            Reply::Progress(progress) => {
+                self.looked_at = progress.sequence;
+                self.head = progress.last_sequence;
+            }
+            _ => {}
+        }
+    }
+
+    /// Keeps the bodies of consecutive commands until their outcomes come.
+    fn commands(&mut self, first_sequence: u64, bodies: &[Body]) {
+        if self.commands_first + self.commands.len() as u64 != first_sequence {
+            self.commands.clear();
+            self.commands_first = first_sequence;
+        }
+        self.commands.extend_from_slice(bodies);
+    }
+
+    fn origin_of(&self, sequence: u64) -> Option<Arc<Origin>> {
+        let origin = self.origin.as_ref()?;
+        (origin.first_sequence..=origin.last_sequence()).contains(&sequence).then(|| origin.clone())
+    }
+
+    fn outcome(&mut self, sequence: u64, outcome: &Outcome) {
+        self.bodies.retain(|body| body.sequence == sequence);
+        let index = sequence.checked_sub(self.commands_first);
+        let command = index.and_then(|index| self.commands.get(usize::try_from(index).ok()?));
+        let record = Record::outcome(&self.engine, sequence, outcome, &self.bodies, command);
+        if index.is_some_and(|index| index + 1 == self.commands.len() as u64) {
+            self.commands.clear();
+            self.commands_first = sequence + 1;
+        }
+        self.bodies.clear();
+        self.records.push(Record { origin: self.origin_of(sequence), ..record });
+        self.looked_at = sequence;
+        self.head = self.head.max(sequence);
+        if self.records.len() >= RECORDS_MAX {
+            self.end_stretch(sequence);
+        }
+    }
+
+    /// Ends the stretch if the last record is an outcome: events may wait for theirs.
+    fn end_with_outcome(&mut self) {
+        let last = self.records.last().filter(|last| last.kind == RecordKind::Outcome);
+        if let Some(sequence) = last.map(|last| last.sequence) {
+            self.end_stretch(sequence);
+        }
+    }
+
+    fn end_stretch(&mut self, sequence: u64) {
+        self.stretches.push(Stretch { records: std::mem::take(&mut self.records), sequence });
+    }
+}

@@ -1,0 +1,109 @@
+//! The engine's side: where it is, which one it is, and what happens in it.
+
+mod feed;
+
+use std::fmt;
+use std::sync::Arc;
+
+use ringfence_client::{Address, ClientHello, EngineHello, Start, Subscribe, Subscription};
+use ringfence_types::Op;
+
+use crate::Failure;
+
+pub(crate) use feed::{Feed, Stretch, Wish};
+
+/// Where the engine is, and how to come in.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Where it listens.
+    pub address: Address,
+    /// What proves who the bridge is; empty for none.
+    pub token: Vec<u8>,
+}
+
+/// Which engine it is: its journal, and how many repairs gave up what had been acknowledged. So two
+/// outcomes with the same sequence and the same identity of the engine are the same outcome.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct EngineId(Arc<str>);
+
+impl EngineId {
+    /// Of a journal and an epoch.
+    #[must_use]
+    pub fn new(journal: [u8; 16], epoch: u32) -> EngineId {
+        let digits: String = journal.iter().map(|byte| format!("{byte:02x}")).collect();
+        EngineId(format!("{digits}.{epoch}").into())
+    }
+
+    /// As written by [`EngineId::text`]; `None` if it is no such text.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<EngineId> {
+        let (journal, epoch) = text.split_once('.')?;
+        let is_hex = journal.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let is_id = journal.len() == 32 && is_hex && epoch.parse::<u32>().is_ok();
+        is_id.then(|| EngineId(text.into()))
+    }
+
+    /// 32 hexadecimal digits of the journal, a point, and the epoch.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&EngineHello> for EngineId {
+    fn from(hello: &EngineHello) -> EngineId {
+        EngineId::new(hello.journal, hello.epoch)
+    }
+}
+
+impl fmt::Display for EngineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for EngineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What an engine says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Which engine it is.
+    pub id: EngineId,
+    /// The last command published.
+    pub last_sequence: u64,
+    /// The oldest outcome that can be had.
+    pub oldest_sequence: u64,
+}
+
+/// Asks the engine which it is and how far it is.
+///
+/// # Errors
+///
+/// If it cannot be reached, or declines.
+pub async fn ask(options: &EngineOptions) -> Result<Known, Failure> {
+    let options = options.clone();
+    let asked = tokio::task::spawn_blocking(move || watch(&options).map(|(_, known)| known));
+    asked.await.map_err(Failure::retry)?
+}
+
+/// A subscription to nothing but progress.
+pub(crate) fn watch(options: &EngineOptions) -> Result<(Subscription, Known), Failure> {
+    let wish = Subscribe { operations: 1 << Op::Pulse as u8, ..Subscribe::outcomes(Start::Now) };
+    subscribe(options, &wish)
+}
+
+fn subscribe(options: &EngineOptions, wish: &Subscribe) -> Result<(Subscription, Known), Failure> {
+    let hello = ClientHello { token: options.token.clone(), ..ClientHello::default() };
+    let subscription = Subscription::open_with(&options.address, hello, wish)?;
+    let subscribed = subscription.subscribed();
+    let known = Known {
+        id: EngineId::from(&subscription.hello()),
+        last_sequence: subscribed.last_sequence,
+        oldest_sequence: subscribed.oldest_sequence,
+    };
+    Ok((subscription, known))
+}

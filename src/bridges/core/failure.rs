@@ -1,0 +1,50 @@
+//! Why a connection to a broker or to the engine ended.
+
+use ringfence_client::{ClientError, ErrorCode};
+
+/// Why something ended that was to go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// Another attempt may fare better: it is made after a while.
+    #[error("{0}")]
+    Retry(String),
+    /// Another attempt would fail too. The source or the sink stops, and a person has to look.
+    #[error("{0}")]
+    Final(String),
+}
+
+impl Failure {
+    /// A failure after which another attempt is made.
+    #[must_use]
+    pub fn retry(why: impl std::fmt::Display) -> Failure {
+        Failure::Retry(why.to_string())
+    }
+
+    /// A failure that ends the source or the sink.
+    #[must_use]
+    pub fn last(why: impl std::fmt::Display) -> Failure {
+        Failure::Final(why.to_string())
+    }
+
+    /// Whether no further attempt is made.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Failure::Final(_))
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Failure {
+        match &error {
+            ClientError::Io { .. } | ClientError::Closed(_) | ClientError::Ended => {
+                Failure::retry(error)
+            }
+            ClientError::Refused { error: refused, .. } => {
+                let code = ErrorCode::from_number(refused.code);
+                let is_retry = code.is_some_and(|code| code.remedy().is_retry());
+                if is_retry { Failure::retry(error) } else { Failure::last(error) }
+            }
+            _ => Failure::last(error),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Opening a session, and reading back what it has handed over before.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ringfence_client::types::Origin;
+use ringfence_client::{
+    Answer, ClientError, Delivered, EngineHello, ErrorCode, SessionOptions, SessionSender,
+    session_id,
+};
+use tokio::sync::{mpsc, watch};
+
+use super::worker::Worker;
+use super::{Port, PortOptions};
+use crate::tags::Memory;
+use crate::{Context, EngineId, EngineOptions, Failure, Known, ask};
+
+/// A session tries to reach its engine for as long as the bridge runs.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// Sequences that are read back at most for requests that only their senders may repeat. What may
+/// be unacknowledged is looked for without this limit.
+const SEQUENCES_READ_BACK_MAX: u64 = 4 << 20;
+
+/// Opens a session with the engine, reads back what it has handed over before, and serves it until
+/// the port is dropped, the session is taken over, or the program is asked to stop.
+///
+/// # Errors
+///
+/// If the engine cannot be reached, or declines.
+pub async fn open_port<H: Send + 'static>(
+    options: PortOptions,
+    context: &Context,
+) -> Result<Port<H>, Failure> {
+    let metrics = context.metrics.source(&options.name);
+    let known = ask(&context.engine).await?;
+    let opened = Opening::new(&options, &context.engine, &known).run().await?;
+    metrics.has_session.store(true, Ordering::Relaxed);
+    tracing::info!(
+        source = options.name,
+        last_request = opened.hello.last_request,
+        remembered = opened.memory.requests(),
+        "session {} with engine {}",
+        options.session,
+        known.id
+    );
+    let (offers, offered) = mpsc::channel(options.credit.min(1024));
+    let (settle, settled) = mpsc::unbounded_channel();
+    let (end, ended) = watch::channel(None);
+    let engine = EngineId::from(&opened.hello);
+    let last_request = opened.hello.last_request;
+    let worker = Worker::new(options, context, opened, offered, engine.clone());
+    let metrics_of_task = Arc::clone(&metrics);
+    tokio::spawn(async move {
+        let result = worker.run().await;
+        metrics_of_task.has_session.store(false, Ordering::Relaxed);
+        end.send_replace(Some(result));
+    });
+    Ok(Port { offers, settle, settled, ended, engine, last_request, metrics })
+}
+
+/// A session that stands.
+pub(super) struct Opened {
+    pub sender: SessionSender,
+    pub delivered: mpsc::UnboundedReceiver<Delivered>,
+    pub hello: EngineHello,
+    pub memory: Memory,
+}
+
+struct Opening<'a> {
+    options: &'a PortOptions,
+    engine: &'a EngineOptions,
+    known: &'a Known,
+    memory: Memory,
+    /// Answers of the batch that is being read back.
+    partial: Vec<Answer>,
+}
+
+/// What one attempt came to.
+enum Attempt {
+    Opened(SessionSender, mpsc::UnboundedReceiver<Delivered>, EngineHello),
+    /// The engine does not know the session.
+    Unknown,
+}
+
+impl<'a> Opening<'a> {
+    fn new(options: &'a PortOptions, engine: &'a EngineOptions, known: &'a Known) -> Opening<'a> {
+        let memory = Memory::new(options.remember);
+        Opening { options, engine, known, memory, partial: Vec::new() }
+    }
+
+    /// Begins further back in the log until enough is read back.
+    async fn run(mut self) -> Result<Opened, Failure> {
+        let last = self.known.last_sequence;
+        let mut window = 4 * self.options.remember as u64;
+        let mut after = if self.options.by_offset { last } else { last.saturating_sub(window) };
+        loop {
+            match self.attempt(after).await? {
+                Attempt::Unknown if after > 0 => after = 0,
+                Attempt::Unknown => return Err(Failure::last("the engine refuses a new session")),
+                Attempt::Opened(sender, delivered, hello) => {
+                    if self.is_enough(&hello, after, window) {
+                        return Ok(Opened { sender, delivered, hello, memory: self.memory });
+                    }
+                    window = window.saturating_mul(8);
+                    after = hello.last_sequence.saturating_sub(window);
+                    close(sender);
+                }
+            }
+        }
+    }
+
+    fn is_enough(&self, hello: &EngineHello, after: u64, window: u64) -> bool {
+        // Where the log does not reach back that far, nothing more can be had.
+        let is_all = self.options.by_offset || after == 0 || hello.resumes_after > after;
+        let wanted = match window > SEQUENCES_READ_BACK_MAX {
+            true => 2 * self.options.credit,
+            false => self.options.remember,
+        };
+        is_all || self.memory.requests() as u64 >= hello.last_request.min(wanted as u64)
+    }
+
+    /// Opens the session, and reads what it handed over after the sequence `after`.
+    async fn attempt(&mut self, after: u64) -> Result<Attempt, Failure> {
+        self.memory.clear();
+        self.partial.clear();
+        let (deliver, mut delivered) = mpsc::unbounded_channel();
+        let options = SessionOptions {
+            session: session_id(&self.options.session),
+            last_sequence: after,
+            token: self.engine.token.clone(),
+            give_up_after: FOR_EVER,
+            ..SessionOptions::default()
+        };
+        let deliver = move |what| drop(deliver.send(what));
+        let sender = SessionSender::start(&self.engine.address, options, deliver)?;
+        let mut hello: Option<EngineHello> = None;
+        loop {
+            match delivered.recv().await {
+                Some(Delivered::Connected(answer)) => {
+                    hello = Some(answer);
+                    if answer.resumes_after.max(after) >= answer.last_sequence {
+                        return Ok(Attempt::Opened(sender, delivered, answer));
+                    }
+                }
+                Some(Delivered::Replayed { origin, answer }) => {
+                    let sequence = answer.sequence;
+                    self.read_back(&origin, answer);
+                    let is_last = |hello: &EngineHello| sequence >= hello.last_sequence;
+                    if let Some(hello) = hello.filter(is_last) {
+                        return Ok(Attempt::Opened(sender, delivered, hello));
+                    }
+                }
+                Some(Delivered::Ended(error)) if is_unknown(&error) => {
+                    close(sender);
+                    return Ok(Attempt::Unknown);
+                }
+                Some(Delivered::Ended(error)) => {
+                    close(sender);
+                    return Err(error.into());
+                }
+                Some(_) => {}
+                None => return Err(Failure::retry("the session with the engine has ended")),
+            }
+        }
+    }
+
+    fn read_back(&mut self, origin: &Origin, answer: Answer) {
+        if answer.sequence == origin.first_sequence {
+            self.partial.clear();
+        }
+        let sequence = answer.sequence;
+        self.partial.push(answer);
+        if sequence == origin.last_sequence() && origin.request.tag != 0 {
+            let mut answers = std::mem::take(&mut self.partial);
+            if answers.len() != origin.commands as usize {
+                // The log begins within the batch: what it did is no longer known.
+                answers.clear();
+            }
+            self.memory.answer(origin.request.tag, answers.into());
+        }
+    }
+}
+
+fn is_unknown(error: &ClientError) -> bool {
+    let ClientError::Refused { error, .. } = error else { return false };
+    ErrorCode::from_number(error.code) == Some(ErrorCode::UnknownSession)
+}
+
+/// Ends a session. Its thread is waited for elsewhere.
+pub(super) fn close(sender: SessionSender) {
+    // It is not waited for: the thread ends within moments.
+    drop(tokio::task::spawn_blocking(move || drop(sender)));
+}

@@ -1,0 +1,60 @@
+//! What every bridge to a message broker is made of: configuration, messages, the engine's side,
+//! and what must not be lost between the two.
+//!
+//! ```text
+//!   broker ─▶ Source ─Message▶ Port ─batches, tags▶ session ─▶ engine
+//!      ▲                        │ Settled: outcomes, or why not           │
+//!      └─ acknowledge, reply ◀──┘      waits for sinks                    ▼
+//!   broker ◀─ Sink ◀─Records, Position── subscription ◀───────────────────┘
+//! ```
+//!
+//! # How a protocol is written
+//!
+//! * A [`Source`] serves one connection to the broker at a time. It gives each message to its
+//!   [`Port`] together with a handle of its own, which comes back in [`Settled`] when the message
+//!   may be acknowledged: then its outcome is durable, and confirmed by the sinks that the source
+//!   waits for. [`run_source`] connects again when a connection ends.
+//! * A [`Sink`] takes [`Record`]s in order, says when they are confirmed, and keeps the
+//!   [`Position`]. [`run_sink`] reads them from the engine.
+//! * Both read their options from the [`Keys`] of their table in the configuration.
+//!
+//! # Invariants
+//!
+//! * A message is acknowledged only after its outcome is durable, and confirmed by every sink that
+//!   its source waits for.
+//! * A message that comes again is recognised by its tag or its request number, and takes effect
+//!   once.
+//! * A sink's position is stored only after everything up to it was confirmed.
+//! * What is under way is bounded: a source holds at most its credit, a sink its window.
+
+mod back_off;
+mod config;
+mod context;
+mod engine;
+mod failure;
+mod http;
+mod intake;
+mod message;
+mod metrics;
+mod record;
+mod sink;
+mod source;
+mod stop;
+mod tags;
+mod template;
+
+pub use back_off::BackOff;
+pub use config::{Config, Keys, Mistake, Mistakes, SinkOptions, SinkStart, SourceOptions};
+pub use context::{Context, Positions};
+pub use engine::{EngineId, EngineOptions, Known, ask};
+pub use failure::Failure;
+pub use http::serve_http;
+pub use intake::{Giver, Port, PortOptions, Replies, Settled, Settlement, open_port};
+pub use message::{ContentType, Identity, Malformed, Message};
+pub use metrics::{Metrics, SinkMetrics, SourceMetrics};
+pub use record::{Fields, Position, Record, RecordKind};
+pub use sink::{Confirmed, Sink, run_sink};
+pub use source::{Source, run_source};
+pub use stop::{Stop, Stopper};
+pub use tags::tag_of;
+pub use template::{Template, TemplateError};

@@ -1,0 +1,269 @@
+//! What is counted, and how it is printed for Prometheus.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Counters of everything that runs in one program. Clones share the same.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics(Arc<Mutex<Registry>>);
+
+#[derive(Debug, Default)]
+struct Registry {
+    sources: BTreeMap<String, Arc<SourceMetrics>>,
+    sinks: BTreeMap<String, Arc<SinkMetrics>>,
+}
+
+/// Counters of a source.
+#[derive(Debug, Default)]
+pub struct SourceMetrics {
+    /// Whether it is connected to its broker.
+    pub is_connected: AtomicBool,
+    /// Whether its session with the engine stands.
+    pub has_session: AtomicBool,
+    /// Whether it has ended for good.
+    pub has_ended: AtomicBool,
+    /// Messages taken in.
+    pub received: AtomicU64,
+    /// Messages that may be acknowledged.
+    pub settled: AtomicU64,
+    /// Messages that had been taken in before.
+    pub repeated: AtomicU64,
+    /// Commands sent to the engine.
+    pub commands: AtomicU64,
+    /// Messages whose outcomes can no longer be had.
+    pub lost: AtomicU64,
+    /// How often a connection to the broker ended.
+    pub reconnects: AtomicU64,
+    /// Dead letters, by the kind of mistake.
+    dead: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+/// Counters of a sink.
+#[derive(Debug, Default)]
+pub struct SinkMetrics {
+    /// Whether it is connected to its broker.
+    pub is_connected: AtomicBool,
+    /// Whether it has ended for good.
+    pub has_ended: AtomicBool,
+    /// Records sent.
+    pub sent: AtomicU64,
+    /// Records confirmed.
+    pub confirmed: AtomicU64,
+    /// Sequence up to which everything is confirmed.
+    pub position: AtomicU64,
+    /// The last sequence that the engine has published.
+    pub head: AtomicU64,
+    /// How often a connection to the broker ended.
+    pub reconnects: AtomicU64,
+}
+
+impl SourceMetrics {
+    /// Counts a dead letter.
+    pub fn count_dead(&self, kind: &'static str) {
+        let mut dead = self.dead.lock().unwrap_or_else(PoisonError::into_inner);
+        *dead.entry(kind).or_default() += 1;
+    }
+}
+
+/// Adds one.
+pub(crate) fn count(counter: &AtomicU64) {
+    add(counter, 1);
+}
+
+/// Adds `more`.
+pub(crate) fn add(counter: &AtomicU64, more: u64) {
+    // Relaxed: counters stand for themselves.
+    counter.fetch_add(more, Ordering::Relaxed);
+}
+
+impl Metrics {
+    /// The counters of the source `name`.
+    #[must_use]
+    pub fn source(&self, name: &str) -> Arc<SourceMetrics> {
+        self.with(|registry| Arc::clone(registry.sources.entry(name.to_owned()).or_default()))
+    }
+
+    /// The counters of the sink `name`.
+    #[must_use]
+    pub fn sink(&self, name: &str) -> Arc<SinkMetrics> {
+        self.with(|registry| Arc::clone(registry.sinks.entry(name.to_owned()).or_default()))
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut Registry) -> R) -> R {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is not as it should be, one line each; empty: ready.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        self.with(|registry| {
+            let mut complaints = Vec::new();
+            for (name, source) in &registry.sources {
+                if is(&source.has_ended) {
+                    complaints.push(format!("source {name}: it has ended"));
+                } else if !is(&source.has_session) {
+                    complaints.push(format!("source {name}: no session with the engine"));
+                } else if !is(&source.is_connected) {
+                    complaints.push(format!("source {name}: no connection to the broker"));
+                }
+            }
+            for (name, sink) in &registry.sinks {
+                if is(&sink.has_ended) {
+                    complaints.push(format!("sink {name}: it has ended"));
+                } else if !is(&sink.is_connected) {
+                    complaints.push(format!("sink {name}: no connection to the broker"));
+                }
+            }
+            complaints
+        })
+    }
+
+    /// The text that Prometheus reads.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.with(|registry| {
+            let mut page = Page::default();
+            registry.print_sources(&mut page);
+            registry.print_sinks(&mut page);
+            page.text
+        })
+    }
+}
+
+impl Registry {
+    fn print_sources(&self, page: &mut Page) {
+        type Read = fn(&SourceMetrics) -> u64;
+        let read: [(&str, &str, &str, Read); 8] =
+            [
+                ("source_connected", "gauge", "1 if connected to the broker", |it| {
+                    flag(&it.is_connected)
+                }),
+                ("source_session", "gauge", "1 if the session stands", |it| flag(&it.has_session)),
+                ("source_messages_total", "counter", "messages taken in", |it| get(&it.received)),
+                ("source_settled_total", "counter", "messages acknowledged", |it| get(&it.settled)),
+                ("source_repeated_total", "counter", "messages taken in before", |it| {
+                    get(&it.repeated)
+                }),
+                ("source_commands_total", "counter", "commands sent to the engine", |it| {
+                    get(&it.commands)
+                }),
+                ("source_lost_total", "counter", "messages without outcomes", |it| get(&it.lost)),
+                ("source_reconnects_total", "counter", "connections that ended", |it| {
+                    get(&it.reconnects)
+                }),
+            ];
+        for (name, kind, help, read) in read {
+            page.family(name, kind, help);
+            for (source, metrics) in &self.sources {
+                page.sample(name, &[("source", source)], read(metrics));
+            }
+        }
+        page.family("source_lag_messages", "gauge", "messages taken in and not acknowledged");
+        for (source, metrics) in &self.sources {
+            let lag = get(&metrics.received).saturating_sub(get(&metrics.settled));
+            page.sample("source_lag_messages", &[("source", source)], lag);
+        }
+        page.family("dead_letters_total", "counter", "messages that were no commands");
+        for (source, metrics) in &self.sources {
+            let dead = metrics.dead.lock().unwrap_or_else(PoisonError::into_inner);
+            for (reason, count) in dead.iter() {
+                let labels = [("source", source.as_str()), ("reason", reason)];
+                page.sample("dead_letters_total", &labels, *count);
+            }
+        }
+    }
+
+    fn print_sinks(&self, page: &mut Page) {
+        type Read = fn(&SinkMetrics) -> u64;
+        let read: [(&str, &str, &str, Read); 6] =
+            [
+                ("sink_connected", "gauge", "1 if connected to the broker", |it| {
+                    flag(&it.is_connected)
+                }),
+                ("sink_sent_total", "counter", "records sent", |it| get(&it.sent)),
+                ("sink_confirmed_total", "counter", "records confirmed", |it| get(&it.confirmed)),
+                ("sink_position", "gauge", "sequence up to which all is confirmed", |it| {
+                    get(&it.position)
+                }),
+                ("sink_lag_commands", "gauge", "commands published and not confirmed", |it| {
+                    get(&it.head).saturating_sub(get(&it.position))
+                }),
+                ("sink_reconnects_total", "counter", "connections that ended", |it| {
+                    get(&it.reconnects)
+                }),
+            ];
+        for (name, kind, help, read) in read {
+            page.family(name, kind, help);
+            for (sink, metrics) in &self.sinks {
+                page.sample(name, &[("sink", sink)], read(metrics));
+            }
+        }
+    }
+}
+
+fn get(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+fn flag(flag: &AtomicBool) -> u64 {
+    flag.load(Ordering::Relaxed).into()
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to memory does not fail.
+        let _ = writeln!(self.text, "# HELP ringfence_bridge_{name} {help}");
+        let _ = writeln!(self.text, "# TYPE ringfence_bridge_{name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
+        let labels: Vec<String> =
+            labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        let _ = writeln!(self.text, "ringfence_bridge_{name}{{{}}} {value}", labels.join(","));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_printed_with_their_labels() {
+        let metrics = Metrics::default();
+        let source = metrics.source("payments");
+        add(&source.received, 5);
+        add(&source.settled, 3);
+        source.count_dead("malformed");
+        count(&metrics.sink("outcomes").sent);
+        let text = metrics.text();
+        for line in [
+            "# TYPE ringfence_bridge_source_messages_total counter",
+            "ringfence_bridge_source_messages_total{source=\"payments\"} 5",
+            "ringfence_bridge_source_lag_messages{source=\"payments\"} 2",
+            "ringfence_bridge_dead_letters_total{source=\"payments\",reason=\"malformed\"} 1",
+            "ringfence_bridge_sink_sent_total{sink=\"outcomes\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_connected_is_not_ready() {
+        let metrics = Metrics::default();
+        let source = metrics.source("payments");
+        assert_eq!(metrics.complaints(), ["source payments: no session with the engine"]);
+        source.has_session.store(true, Ordering::Relaxed);
+        source.is_connected.store(true, Ordering::Relaxed);
+        assert!(metrics.complaints().is_empty());
+        source.has_ended.store(true, Ordering::Relaxed);
+        assert_eq!(metrics.complaints(), ["source payments: it has ended"]);
+    }
+}

@@ -1,0 +1,264 @@
+//! Outcomes and events as they leave for a broker.
+
+use std::sync::Arc;
+
+use ringfence_client::types::{Body, Event, Op, Origin, Outcome};
+use ringfence_codec::text::{encode_event, encode_outcome};
+
+use crate::EngineId;
+
+/// How far a sink is: everything up to a sequence of an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The engine whose sequence it is.
+    pub engine: EngineId,
+    /// The sequence.
+    pub sequence: u64,
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.engine, self.sequence)
+    }
+}
+
+impl std::str::FromStr for Position {
+    type Err = String;
+
+    /// Reads what `Display` writes: `ENGINE-ID:SEQUENCE`.
+    fn from_str(text: &str) -> Result<Position, String> {
+        let wrong = || format!("`{text}` is no position: ENGINE-ID:SEQUENCE");
+        let (engine, sequence) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let sequence = sequence.parse().map_err(|_| wrong())?;
+        Ok(Position { engine: EngineId::from_text(engine).ok_or_else(wrong)?, sequence })
+    }
+}
+
+/// What a record tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordKind {
+    /// The outcome of a command.
+    Outcome,
+    /// What a command brought about besides.
+    Event {
+        /// Its number.
+        number: u64,
+    },
+}
+
+impl RecordKind {
+    /// `outcome` or `event`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            RecordKind::Outcome => "outcome",
+            RecordKind::Event { .. } => "event",
+        }
+    }
+}
+
+/// Fields of a record for names and keys. They come from the command, which must have been asked
+/// for; those of an account's or a transfer's creation alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fields {
+    /// The id that the command names.
+    pub id: Option<u128>,
+    /// The ledger that it names.
+    pub ledger: Option<u32>,
+    /// The account that pays; of an account's own commands, the account.
+    pub account: Option<u128>,
+}
+
+/// An outcome or an event as it leaves for a broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The engine.
+    pub engine: EngineId,
+    /// Sequence of the command.
+    pub sequence: u64,
+    /// Outcome or event.
+    pub kind: RecordKind,
+    /// The line of the text format, without its end.
+    pub body: Vec<u8>,
+    /// Operation of the command; of an event, `-`.
+    pub op: &'static str,
+    /// Status of the outcome, or type of the event.
+    pub status: &'static str,
+    /// In nanoseconds since the Unix epoch.
+    pub timestamp: u64,
+    /// For names and keys.
+    pub fields: Fields,
+    /// Whose batch it was; `None` where the batch says nothing of itself.
+    pub origin: Option<Arc<Origin>>,
+}
+
+/// Content type of a record's body.
+pub(crate) const BODY_TYPE: &str = "application/json";
+
+impl Record {
+    /// The record of an outcome. `bodies` are what a look-up found, `command` its command where
+    /// that is known.
+    pub(crate) fn outcome(
+        engine: &EngineId,
+        sequence: u64,
+        outcome: &Outcome,
+        bodies: &[Event],
+        command: Option<&Body>,
+    ) -> Record {
+        let mut body = Vec::with_capacity(160);
+        encode_outcome(sequence, outcome, bodies, &mut body);
+        body.pop();
+        let op = outcome.op();
+        Record {
+            engine: engine.clone(),
+            sequence,
+            kind: RecordKind::Outcome,
+            body,
+            op: op.name(),
+            status: outcome.status().name(),
+            timestamp: outcome.timestamp,
+            fields: fields_of(op, outcome, command),
+            origin: None,
+        }
+    }
+
+    /// The record of a numbered event.
+    pub(crate) fn event(engine: &EngineId, event: &Event) -> Record {
+        let mut body = Vec::with_capacity(160);
+        encode_event(event, &mut body);
+        body.pop();
+        Record {
+            engine: engine.clone(),
+            sequence: event.sequence,
+            kind: RecordKind::Event { number: event.number },
+            body,
+            op: "-",
+            status: event.kind().name(),
+            timestamp: event.timestamp,
+            fields: Fields::default(),
+            origin: None,
+        }
+    }
+
+    /// What recognises it: `ENGINE-ID:SEQUENCE`, of an event `ENGINE-ID:SEQUENCE:EVENT`.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        match self.kind {
+            RecordKind::Outcome => format!("{}:{}", self.engine, self.sequence),
+            RecordKind::Event { number } => {
+                format!("{}:{}:{number}", self.engine, self.sequence)
+            }
+        }
+    }
+
+    /// Content type of the body.
+    #[must_use]
+    pub fn content_type(&self) -> &'static str {
+        BODY_TYPE
+    }
+
+    /// Name and value of its headers: those of Ringfence, and CloudEvents 1.0 attributes whose
+    /// names begin with `prefix` (`ce_` in Kafka, `cloudEvents_` in AMQP, `ce-` in HTTP).
+    #[must_use]
+    pub fn headers(&self, prefix: &str) -> Vec<(String, String)> {
+        let mut headers = vec![
+            ("ringfence-sequence".to_owned(), self.sequence.to_string()),
+            ("ringfence-op".to_owned(), self.op.to_owned()),
+            ("ringfence-status".to_owned(), self.status.to_owned()),
+        ];
+        let of_origin = self.origin.as_ref().map(|origin| origin.request);
+        if let Some(request) = of_origin {
+            headers.push(("ringfence-session".to_owned(), request.session.to_string()));
+            headers.push(("ringfence-request".to_owned(), request.number.to_string()));
+            headers.push(("ringfence-tag".to_owned(), request.tag.to_string()));
+        }
+        let attributes = [
+            ("specversion", "1.0".to_owned()),
+            ("id", self.identity()),
+            ("source", format!("/ringfence/{}", self.engine)),
+            ("type", self.cloud_type()),
+            ("time", cloud_time(self.timestamp)),
+        ];
+        headers.extend(attributes.map(|(name, value)| (format!("{prefix}{name}"), value)));
+        headers
+    }
+
+    /// The CloudEvents type: `ringfence.transfer.created`, `ringfence.event.trade`.
+    fn cloud_type(&self) -> String {
+        match self.kind {
+            RecordKind::Event { .. } => format!("ringfence.event.{}", self.status),
+            RecordKind::Outcome => {
+                let noun = self.op.strip_prefix("create_").unwrap_or(self.op);
+                format!("ringfence.{noun}.{}", self.status)
+            }
+        }
+    }
+
+    /// The outcome of a transfer, for tests.
+    #[cfg(test)]
+    pub(crate) fn example() -> Record {
+        use ringfence_client::types::{Command, Status, Transfer};
+        let transfer = Transfer {
+            id: 9000,
+            debit_account_id: 2,
+            credit_account_id: 1,
+            ledger: 978,
+            ..Transfer::default()
+        };
+        let command = Command::create_transfer(transfer);
+        let outcome = Outcome::of(&command, Status::Created);
+        let engine = EngineId::new([7; 16], 0);
+        Record::outcome(&engine, 17, &outcome, &[], Some(&command.body))
+    }
+}
+
+fn fields_of(op: Op, outcome: &Outcome, command: Option<&Body>) -> Fields {
+    let id = op.has_id().then_some(outcome.id);
+    let (ledger, account) = match (op, command) {
+        (Op::CreateTransfer, Some(body)) => {
+            let transfer = body.transfer();
+            (Some(transfer.ledger), Some(transfer.debit_account_id))
+        }
+        (Op::CreateAccount, Some(body)) => (Some(body.account().ledger), Some(body.account().id)),
+        (Op::LookupAccount | Op::LookupQueue, _) => (None, Some(outcome.id)),
+        _ => (None, None),
+    };
+    Fields { id, ledger, account }
+}
+
+/// RFC 3339, with nanoseconds.
+fn cloud_time(nanoseconds: u64) -> String {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_nanos(nanoseconds);
+    humantime::format_rfc3339_nanos(time).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_and_position_name_engine_and_sequence() {
+        let record = Record::example();
+        let engine = "07".repeat(16);
+        assert_eq!(record.identity(), format!("{engine}.0:17"));
+        let position = Position { engine: record.engine, sequence: 17 };
+        assert_eq!(position.to_string().parse(), Ok(position));
+        assert!("17".parse::<Position>().is_err());
+        assert!(format!("{engine}:17").parse::<Position>().is_err());
+    }
+
+    #[test]
+    fn headers_are_those_of_ringfence_and_of_cloud_events() {
+        let headers = Record::example().headers("ce_");
+        let value = |name: &str| {
+            let found = headers.iter().find(|(header, _)| header == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        assert_eq!(value("ringfence-sequence"), Some("17"));
+        assert_eq!(value("ringfence-op"), Some("create_transfer"));
+        assert_eq!(value("ringfence-status"), Some("created"));
+        assert_eq!(value("ce_type"), Some("ringfence.transfer.created"));
+        assert_eq!(value("ce_time"), Some("1970-01-01T00:00:00.000000000Z"));
+        assert_eq!(value("ringfence-tag"), None);
+    }
+}

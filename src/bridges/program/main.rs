@@ -1,0 +1,156 @@
+//! `ringfence-bridge`: connects an engine with message brokers. See `ringfence-bridge --help`.
+//!
+//! ```text
+//!   TOML file ──▶ sources and sinks, each a task ──▶ until SIGTERM, or until none is left
+//! ```
+
+mod protocols;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use ringfence_bridge_core::{
+    Config, Context, Failure, Metrics, Positions, Stop, Stopper, serve_http,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use protocols::Runnable;
+
+/// Connects a Ringfence payment engine with message brokers.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The configuration, a TOML file.
+    #[arg(long, value_name = "FILE", global = true, env = "RINGFENCE_BRIDGE_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the bridge until it is stopped. The default.
+    Run,
+    /// Names every mistake in the configuration, and ends.
+    Check,
+}
+
+/// Status where the configuration is wrong.
+const MISCONFIGURED: u8 = 2;
+/// Status where nothing is left to run, and something has ended for good.
+const ENDED: u8 = 1;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let Some(path) = arguments.config else {
+        eprintln!("ringfence-bridge: --config FILE is missing");
+        return ExitCode::from(MISCONFIGURED);
+    };
+    let (config, parts) = match read(&path) {
+        Ok(read) => read,
+        Err(mistakes) => {
+            eprintln!("{mistakes}");
+            return ExitCode::from(MISCONFIGURED);
+        }
+    };
+    if let Some(Command::Check) = arguments.command {
+        println!("{}: {} sources and sinks, no mistake", path.display(), parts.len());
+        return ExitCode::SUCCESS;
+    }
+    log();
+    let runtime = tokio::runtime::Runtime::new();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(run(config, parts)),
+        Err(error) => Err(Failure::last(error)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            tracing::error!("{failure}");
+            ExitCode::from(ENDED)
+        }
+    }
+}
+
+/// Reads the file, and with it every table.
+fn read(path: &Path) -> Result<(Config, Vec<Runnable>), String> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
+    let mut config = Config::parse(&shown, &text).map_err(|mistakes| mistakes.to_string())?;
+    let sources = std::mem::take(&mut config.sources).into_iter();
+    let sinks = std::mem::take(&mut config.sinks).into_iter();
+    let parts: Vec<Runnable> = sources
+        .filter_map(|(protocol, options, keys)| protocols::source(&protocol, options, keys))
+        .chain(
+            sinks.filter_map(|(protocol, options, keys)| protocols::sink(&protocol, options, keys)),
+        )
+        .collect();
+    config.finish(&shown).map_err(|mistakes| mistakes.to_string())?;
+    Ok((config, parts))
+}
+
+fn log() {
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::INFO)
+        .with_ansi(false)
+        .with_target(false)
+        .log_internal_errors(false)
+        .finish();
+    // It fails only where there is a log already.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Runs everything until a signal, or until nothing is left to run.
+async fn run(config: Config, parts: Vec<Runnable>) -> Result<(), Failure> {
+    let (stopper, stop) = Stopper::new();
+    let context = Context {
+        engine: config.engine,
+        positions: Positions::default(),
+        metrics: Metrics::default(),
+        stop: stop.clone(),
+    };
+    let mut tasks = JoinSet::new();
+    for part in parts {
+        tasks.spawn(part(context.clone()));
+    }
+    let monitoring = config.metrics.map(|address| tokio::spawn(serve_http(address, context)));
+    let ended = wait(&mut tasks, stopper, stop).await;
+    if let Some(task) = monitoring {
+        match task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => return Err(failure),
+            Err(error) => return Err(Failure::last(error)),
+        }
+    }
+    ended
+}
+
+/// Waits until all tasks have ended; asks them to at SIGTERM and SIGINT.
+async fn wait(
+    tasks: &mut JoinSet<Result<(), Failure>>,
+    stopper: Stopper,
+    mut stop: Stop,
+) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::last)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::last)?;
+    let mut last = Ok(());
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => stopper.stop(),
+            _ = interrupt.recv() => stopper.stop(),
+            ended = tasks.join_next() => match ended {
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(failure))) => last = Err(failure),
+                Some(Err(error)) => last = Err(Failure::last(error)),
+                None => break,
+            },
+        }
+    }
+    stopper.stop();
+    // Monitoring ends too.
+    stop.asked().await;
+    last
+}

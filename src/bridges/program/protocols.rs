@@ -1,0 +1,55 @@
+//! The protocols that were built in: each a source, a sink, or both.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use ringfence_bridge_core::{Context, Failure, Keys, SinkOptions, SourceOptions};
+#[cfg(feature = "amqp")]
+use ringfence_bridge_core::{run_sink, run_source};
+
+/// A source or a sink that is configured. Runs until it is asked to stop.
+pub type Runnable =
+    Box<dyn FnOnce(Context) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>> + Send>;
+
+/// The protocols of this build, for mistakes.
+const PROTOCOLS: &[&str] = &[
+    #[cfg(feature = "amqp")]
+    "amqp",
+];
+
+/// The source that a table describes; `None` where its protocol is not known.
+pub fn source(protocol: &str, options: SourceOptions, mut keys: Keys) -> Option<Runnable> {
+    let runnable: Runnable = match protocol {
+        #[cfg(feature = "amqp")]
+        "amqp" => {
+            let source = ringfence_bridge_amqp::AmqpSource::configure(&mut keys, &options);
+            Box::new(move |context| Box::pin(run_source(source, options, context)))
+        }
+        _ => return unknown(protocol, &options.name, &keys),
+    };
+    keys.finish();
+    Some(runnable)
+}
+
+/// The sink that a table describes; `None` where its protocol is not known.
+pub fn sink(protocol: &str, mut options: SinkOptions, mut keys: Keys) -> Option<Runnable> {
+    let runnable: Runnable = match protocol {
+        #[cfg(feature = "amqp")]
+        "amqp" => {
+            let sink = ringfence_bridge_amqp::AmqpSink::configure(&mut keys, &mut options);
+            Box::new(move |context| Box::pin(run_sink(sink, options, context)))
+        }
+        _ => return unknown(protocol, &options.name, &keys),
+    };
+    keys.finish();
+    Some(runnable)
+}
+
+fn unknown(protocol: &str, name: &str, keys: &Keys) -> Option<Runnable> {
+    // One that is missing is a mistake already.
+    if !protocol.is_empty() {
+        let known = PROTOCOLS.join(", ");
+        keys.mistake("protocol", format!("{name}: no `{protocol}` in this build, but {known}"));
+    }
+    None
+}

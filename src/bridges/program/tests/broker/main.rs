@@ -1,0 +1,5 @@
+//! The bridge between an engine and real brokers, all as programs of their own.
+
+mod amqp;
+mod crash;
+mod house;
