@@ -31,8 +31,8 @@ pub(super) fn begin(
     let mut end = LogTrail::open(path, journal_id, 0)?;
     let last = end.go_to_end()?;
     let after = match begin {
-        // A start cuts the log where a crash left it and makes the rest again from the journal: what
-        // the journal holds comes back.
+        // A start cuts the log where a crash left it and makes the rest again from the journal:
+        // what the journal holds comes back.
         Begin::After(after) if after > last && !holds(files, key, after)? => {
             return Err(match first_logged_sequence(path)? {
                 None => FollowError::NoOutcomeLog { path: path_of() },
