@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -212,7 +212,8 @@ fn run(load: &Load, cores: &[usize], folder: Option<&Path>, named: bool) {
         event_slots: 16,
         wait: WaitStrategy::Phased,
         placement,
-        stop: Arc::new(AtomicBool::new(false)),
+        stop: Arc::default(),
+        counters: Arc::default(),
     };
     let last_timestamp = load.accounts.len() as u64;
     let watch = Arc::clone(&taking);

@@ -205,6 +205,23 @@ fn a_follower_goes_on_from_start_to_start_and_a_signal_ends_it() {
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
 }
 
+#[test]
+fn a_place_that_the_next_start_makes_again_is_waited_for() {
+    let (folder, applied) = applied();
+    let last = applied.lines().rfind(|line| line.starts_with("{\"sequence\"")).unwrap();
+    let path = folder.path().join("00000000000000000001.outcomes");
+    let log = fs::File::options().write(true).open(path).unwrap();
+    log.set_len(log.metadata().unwrap().len() / 2).unwrap();
+    let (mut child, mut lines) =
+        follower(folder.path(), &["--from", field(last, "sequence").unwrap()]);
+    thread::sleep(Duration::from_millis(100));
+    assert!(child.try_wait().unwrap().is_none(), "it did not wait");
+    apply(folder.path(), &LOG, "");
+    assert_eq!(lines.next().as_deref(), Some(last));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 fn signal(child: &Child, signal: i32) {
     let arguments = [format!("-{signal}"), child.id().to_string()];
     assert!(Command::new("kill").args(arguments).status().unwrap().success());
@@ -269,7 +286,7 @@ fn consume(arguments: &[&str], last: &AtomicU64, lines_a_life: usize) -> String 
         let from = next.to_string();
         let arguments = [&["follow", "--from", &from], arguments].concat();
         let mut command = ringfence(&arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let (mut pending, mut read, mut is_done) = (String::new(), 0, false);
         // A life gets past one command at least: a pulse can have more events than lines are read.
@@ -277,7 +294,10 @@ fn consume(arguments: &[&str], last: &AtomicU64, lines_a_life: usize) -> String 
         while (read < lines_a_life || next == begun_with) && !is_done {
             let mut line = String::new();
             if lines.read_line(&mut line).unwrap() == 0 {
-                assert!(arguments.contains(&"--connect"), "it ended behind {next}");
+                if !arguments.contains(&"--connect") {
+                    let ended = child.wait_with_output().unwrap();
+                    panic!("it ended behind {next}: {}", String::from_utf8_lossy(&ended.stderr));
+                }
                 thread::sleep(Duration::from_millis(10));
                 break;
             }

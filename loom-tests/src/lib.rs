@@ -1,6 +1,7 @@
-//! Models of the ring's protocols, in `tests/models`, and which of them needs which ordering.
+//! Models of the ring's protocols and of one of the journal's, in `tests/models`, and which of them
+//! needs which ordering.
 
-/// An ordering of `src/ring/order.rs`, and a model that fails once it is weakened.
+/// An ordering of `src/ring/order.rs` or `src/journal/nap.rs`, and a model that fails once it is weakened.
 #[derive(Debug, Clone, Copy)]
 pub struct Weakening {
     /// The ordering's name.
@@ -9,7 +10,7 @@ pub struct Weakening {
     pub model: &'static str,
 }
 
-/// Every ordering that the ring relies on. Others may fail too; these are the plainest ones.
+/// Every ordering that the ring and the witness's thread rely on. Others may fail too; these are the plainest ones.
 pub const WEAKENINGS: &[Weakening] = &[
     Weakening { ordering: "publish", model: "visibility::a_published_slot_is_seen_whole" },
     Weakening { ordering: "barrier", model: "visibility::a_published_slot_is_seen_whole" },
@@ -20,4 +21,14 @@ pub const WEAKENINGS: &[Weakening] = &[
     Weakening { ordering: "once_get", model: "shutdown::the_reason_for_a_halt_is_seen_whole" },
     Weakening { ordering: "ring_fence", model: "sleep::a_published_value_wakes_the_stage" },
     Weakening { ordering: "sleep_fence", model: "sleep::a_published_value_wakes_the_stage" },
+    Weakening { ordering: "note_fence", model: "witness::a_note_wakes_the_thread" },
+    Weakening { ordering: "nap_fence", model: "witness::a_note_wakes_the_thread" },
+    Weakening {
+        ordering: "nap_stop",
+        model: "witness::what_was_noted_before_the_stop_is_seen_with_it",
+    },
+    Weakening {
+        ordering: "nap_stops",
+        model: "witness::what_was_noted_before_the_stop_is_seen_with_it",
+    },
 ];

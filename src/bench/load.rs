@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -122,6 +123,23 @@ impl Load {
             orders: self.orders,
             ..Capacities::default()
         }
+    }
+
+    /// The same load with ids of transfers that no earlier load had, for an engine that may have
+    /// seen one.
+    #[must_use]
+    pub fn with_ids_of_its_own(mut self) -> Load {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let offset = since_epoch.as_nanos() << 48;
+        let moved = |id: u128| if id == 0 { 0 } else { id + offset };
+        let renumbered = |command: &Command| {
+            let transfer = command.body.transfer();
+            let (id, pending_id) = (moved(transfer.id), moved(transfer.pending_id));
+            let renumbered = Command::create_transfer(Transfer { id, pending_id, ..*transfer });
+            Command { header: command.header, ..renumbered }
+        };
+        self.transfers = self.transfers.iter().map(renumbered).collect();
+        self
     }
 
     /// The batches of transfers.

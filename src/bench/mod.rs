@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   Load (from a seed) ──▶ pipeline ──▶ Report      the ring, the journal, the stages, their threads
-//!                    └───▶ fold ──────▶ Report      the same work, one thread, nothing but the engine
+//!                    ├───▶ fold ──────▶ Report      the same work, one thread, nothing but the engine
+//!                    └───▶ wire ──────▶ Report      clients on sockets, an engine that serves them
 //! ```
 //!
 //! The fold is the yardstick: what the pipeline costs or gains against plain calls. Beside whatever
@@ -14,12 +15,14 @@ mod latency_sink;
 mod load;
 mod memory_source;
 mod orders;
+mod percentiles;
 mod probe;
 mod queues;
 mod raw;
 mod report;
 mod stamps;
 mod through;
+pub mod wire;
 
 pub use fold::{fold, settle_fold};
 pub use journal::{JournalLoad, JournalPoint, JournalReport, journal, new_journal};
@@ -27,6 +30,7 @@ pub use latency_sink::{LatencySink, latency_histogram};
 pub use load::{Load, Mix};
 pub use memory_source::{MemorySource, Pace};
 pub use orders::{OrderLoad, OrderMix};
+pub use percentiles::{Percentiles, svg};
 pub use probe::round_trip_ns;
 pub use queues::QueueLoad;
 pub use raw::Raw;

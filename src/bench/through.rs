@@ -111,7 +111,7 @@ fn measure(load: &Load, seed: u64, through: Through) -> Result<(Report, u64), Be
 const RAW_WRITES: u64 = 1000;
 
 /// How long a durable write of one batch's frame takes by itself, where that is what a batch waits for.
-fn raw_latency(
+pub(super) fn raw_latency(
     dir: Option<&DataDir>,
     load: &Load,
     pace: Pace,

@@ -4,14 +4,16 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Args, ValueEnum};
 
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
 use super::{Exit, Failure, node, outcome_log};
-use ringfence_node::Ran;
 use ringfence_node::gateway::{Clock, InputThread, TextSource};
 use ringfence_node::publish::TextSink;
+use ringfence_node::{Node, Ran};
 
 /// Arguments of `ringfence apply`.
 #[derive(Debug, Args)]
@@ -69,10 +71,14 @@ pub(super) fn open_output() -> Result<File, Failure> {
 }
 
 impl Apply {
+    fn open(&self) -> Result<(Node, Arc<AtomicBool>), Failure> {
+        let (dir, log) = (self.data_dir.as_deref(), self.outcome_log);
+        node::open(dir, &self.journaled, &self.engine, log, Arc::default())
+    }
+
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         let input = open_input(&self.input)?;
-        let (node, stop) =
-            node::open(self.data_dir.as_deref(), &self.journaled, &self.engine, self.outcome_log)?;
+        let (node, stop) = self.open()?;
         if self.data_dir.is_none() {
             tell!("ringfence: no --data-dir: nothing is journaled");
         }

@@ -63,9 +63,17 @@ impl Failure {
         match self {
             // Where standard error cannot be written there is no other place for it.
             Failure::Arguments(error) => drop(error.print()),
-            Failure::Usage(message) => tell!("ringfence: {message}"),
-            Failure::Operating(message) => tell!("ringfence: {message}"),
-            Failure::Bug(message) => tell!("ringfence: broken invariant: {message}"),
+            other => tell!("ringfence: {other}"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Arguments(error) => error.fmt(f),
+            Failure::Usage(message) | Failure::Operating(message) => f.write_str(message),
+            Failure::Bug(message) => write!(f, "broken invariant: {message}"),
         }
     }
 }

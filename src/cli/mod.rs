@@ -19,6 +19,7 @@ mod access;
 mod apply;
 mod bench;
 mod config;
+mod connect;
 mod door;
 mod exit;
 mod export;
@@ -33,11 +34,14 @@ mod priority;
 mod progress;
 mod replay;
 mod run;
+mod shown;
 mod signals;
 mod snapshot;
+mod status;
 mod stdio;
 mod submit;
 mod summary;
+mod top;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -65,11 +69,15 @@ enum Command {
     /// Run a file of commands through an engine and print a line for each outcome.
     Apply(apply::Apply),
     /// Run the engine as a server, until SIGINT or SIGTERM.
-    Run(run::Run),
+    Run(Box<run::Run>),
     /// Send a file of commands to a running engine and print a line for each outcome.
     Submit(submit::Submit),
     /// Print what an engine does, a line for each outcome, as it happens or from any sequence on.
     Follow(follow::Follow),
+    /// Print what an engine on a data directory does, or did when it ended.
+    Status(status::StatusCommand),
+    /// Show what an engine on a data directory does, live on a terminal.
+    Top(top::Top),
     /// Rebuild the state from the journal and print a summary of it; changes nothing.
     Replay(replay::Replay),
     /// Write a snapshot, so that a start reads it and only the commands after it.
@@ -102,6 +110,8 @@ impl Command {
             Command::Run(command) => command.execute(),
             Command::Submit(command) => command.execute(),
             Command::Follow(command) => command.execute(),
+            Command::Status(command) => command.execute(),
+            Command::Top(command) => command.execute(),
             Command::Replay(command) => command.execute(),
             Command::Snapshot(command) => command.execute(),
             Command::Journal(command) => command.execute(),

@@ -10,6 +10,7 @@ use super::options::{EngineOptions, JournaledOptions};
 use super::progress::ProgressLine;
 use super::summary::{Summary, counts_line};
 use super::{Failure, signals};
+use ringfence_node::counters::Counters;
 use ringfence_node::gateway::Clock;
 use ringfence_node::{Message, Node, NodeError, Options, Report};
 use ringfence_types::OutcomeCounts;
@@ -39,6 +40,7 @@ pub(super) fn open(
     journaled: &JournaledOptions,
     engine: &EngineOptions,
     outcome_log: bool,
+    counters: Arc<Counters>,
 ) -> Result<(Node, Arc<AtomicBool>), Failure> {
     let program_bytes = program_bytes();
     let stop = signals::stop_flag()?;
@@ -56,6 +58,7 @@ pub(super) fn open(
         cores: engine.threads.cores.clone(),
         wait: engine.threads.wait,
         stop: Arc::clone(&stop),
+        counters,
         report: report(),
     };
     let node = Node::open(options)?;

@@ -1,5 +1,6 @@
 //! `ringfence run`: the engine as a server.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,8 +8,10 @@ use clap::Args;
 
 use super::door::DoorOptions;
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
+use super::shown::{Opened, Shown};
 use super::{Exit, Failure, log, node, outcome_log, signals};
 use ringfence_codec::Address;
+use ringfence_node::counters::State;
 use ringfence_node::gateway::Clock;
 use ringfence_node::publish::LogGauges;
 use ringfence_node::{History, Ran};
@@ -28,6 +31,10 @@ pub(super) struct Run {
     /// that there are subscriptions
     #[arg(long, env = "RINGFENCE_OUTCOME_LOG", value_name = "on|off", num_args = 0..=1, default_value = "on", default_missing_value = "on", value_parser = outcome_log::switch)]
     outcome_log: bool,
+    /// Answer HTTP there: /metrics for Prometheus, /livez, /readyz. There is no access control: use an
+    /// address that only instruments reach
+    #[arg(long, env = "RINGFENCE_METRICS", value_name = "HOST:PORT")]
+    metrics: Option<SocketAddr>,
     #[command(flatten)]
     config: ConfigFile,
     #[command(flatten)]
@@ -51,8 +58,15 @@ impl Run {
         let guard = Guard::new(asked).map_err(Failure::operating)?;
         Door::check(&listen, &guard).map_err(Failure::operating)?;
         tell!("ringfence: {guard}");
-        let (node, stop) =
-            node::open(Some(&self.data_dir), &self.journaled, &self.engine, self.outcome_log)?;
+        let counters = Arc::default();
+        let mut shown = Shown::begin(Arc::clone(&counters), self.metrics)?;
+        let (node, stop) = node::open(
+            Some(&self.data_dir),
+            &self.journaled,
+            &self.engine,
+            self.outcome_log,
+            counters,
+        )?;
         let door = Door::open(&listen, self.door.socket_mode, limits, guard)
             .map_err(Failure::operating)?;
         let history = node.history();
@@ -62,6 +76,15 @@ impl Run {
             Some(gauges) => Some(self.subscriptions(history, gauges, &limits)?),
             None => None,
         };
+        let opened = Opened {
+            history,
+            log: node.outcome_log(),
+            traffic: door.traffic(),
+            connections_max: limits.connections.into(),
+            subscriptions: subscriptions.as_ref().map(Arc::downgrade).unwrap_or_default(),
+            stop: Arc::clone(&stop),
+        };
+        shown.opened(&self.data_dir, opened)?;
         // They end after the last outcome is logged.
         let followed = subscriptions.clone();
         let setup = Setup { history, outcome_log, subscriptions, stop };
@@ -75,8 +98,11 @@ impl Run {
             source.addresses().collect::<Vec<_>>().join(" and "),
             node.placement()
         );
-        let Ran { node, counts, .. } = node.run(source, sink)?;
+        let ran = node.run(source, sink);
         drop(followed);
+        // The lock is given up after that: who looks then finds how it has ended.
+        shown.end(if ran.is_ok() { State::Stopped } else { State::Failed });
+        let Ran { node, counts, .. } = ran?;
         node::close(node, first_sequence, &counts)?;
         Ok(Exit::Done)
     }

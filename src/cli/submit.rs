@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::apply::{open_input, open_output};
+use super::connect::ConnectOptions;
 use super::options::ConfigFile;
 use super::summary::counts_line;
 use super::{Exit, Failure};
@@ -36,11 +37,14 @@ pub(super) struct Submit {
     #[arg(long, env = "RINGFENCE_EVENTS")]
     events: bool,
     #[command(flatten)]
+    connection: ConnectOptions,
+    #[command(flatten)]
     config: ConfigFile,
 }
 
 impl Submit {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
+        let (token, tls) = (self.connection.token()?, self.connection.tls()?);
         let input = open_input(&self.input)?;
         let mut output = open_output()?;
         let report = match &self.session {
@@ -49,12 +53,14 @@ impl Submit {
                     session: session_id(name),
                     events: self.events,
                     give_up_after: self.give_up_after,
+                    token,
+                    tls,
                     ..SessionOptions::default()
                 };
                 submit_session(input, &mut output, &self.connect, options)
             }
             None => {
-                let options = Options { events: self.events, ..Options::default() };
+                let options = Options { events: self.events, token, tls, ..Options::default() };
                 let client =
                     Client::connect_with(&self.connect, options).map_err(Failure::operating)?;
                 submit(input, &mut output, client)

@@ -20,6 +20,15 @@ pub enum ClientError {
         /// What the system says.
         source: io::Error,
     },
+    /// There is no connection over TLS: the other end is not trusted, or does not trust this one,
+    /// or speaks something else.
+    #[error("TLS with {address}: {reason}")]
+    Tls {
+        /// Where the engine listens.
+        address: Address,
+        /// What is wrong.
+        reason: String,
+    },
     /// The engine ended the connection without saying why.
     #[error("{0}: the engine closed the connection")]
     Closed(Address),

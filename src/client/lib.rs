@@ -41,8 +41,12 @@
 //!   and receiving are two halves that never wait for each other: one thread has each.
 //! * Whatever the other end sends, a call ends with an answer or an error: it never panics.
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod connection;
+mod credentials;
 mod error;
+mod followed;
 mod lines;
 mod receiver;
 mod resuming;
@@ -51,10 +55,22 @@ mod session;
 mod submit;
 mod submit_session;
 mod subscription;
+mod tls;
 
+#[cfg(feature = "tokio")]
+pub use asynchronous::{
+    AsyncClient, AsyncResumingSubscription, AsyncSession, AsyncSessionReceiver, AsyncSessionSender,
+    AsyncSubscription,
+};
+pub use credentials::{CredentialError, Token};
 pub use error::ClientError;
+pub use followed::Followed;
 pub use receiver::{Answer, Received, Receiver};
-pub use resuming::{Delivered, HistoryChanged, Session, SessionOptions, SessionSender, session_id};
+pub use resuming::place::SubscriptionOptions;
+pub use resuming::{
+    Delivered, HistoryChanged, ResumingSubscription, Session, SessionOptions, SessionSender,
+    session_id,
+};
 pub use ringfence_codec::wire::{
     ClientHello, EngineHello, ErrorCode, Progress, Reply, ServerError, Start, Subscribe,
     Subscribed, Violation,
@@ -66,6 +82,9 @@ pub use session::{Client, Options};
 pub use submit::{SubmitError, SubmitReport, submit};
 pub use submit_session::submit_session;
 pub use subscription::Subscription;
+pub use tls::Tls;
+#[cfg(feature = "tls")]
+pub use tls::TlsFiles;
 
 #[cfg(test)]
 mod tests;

@@ -3,18 +3,23 @@
 use std::sync::Arc;
 
 use super::connection::{Connection, HEARTBEAT};
-use super::{Address, Answer, ClientError, Receiver, Sender};
+use super::tls::Tls;
+use super::{Address, Answer, ClientError, Receiver, Sender, Token};
 use ringfence_codec::wire::{ClientHello, EngineHello};
 use ringfence_types::Command;
 
 /// What a session asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
     /// To be told what the session's commands bring about besides their outcomes: trades, expiries,
     /// payments that leave a queue.
     pub events: bool,
     /// Most commands that are sent and not yet answered; 0 for as many as the engine allows.
     pub in_flight_commands_max: u32,
+    /// What proves who the client is; empty for none.
+    pub token: Token,
+    /// How to connect over TCP with TLS; `None`: in clear.
+    pub tls: Option<Tls>,
 }
 
 /// A session with an engine. Its calls block.
@@ -45,11 +50,15 @@ impl Client {
     ///
     /// As [`Client::connect`].
     pub fn connect_with(address: &Address, options: Options) -> Result<Client, ClientError> {
-        let connection = Arc::new(Connection::open(address)?);
+        let connection = Arc::new(Connection::open(address, options.tls.as_ref())?);
         let limited = connection.stream.set_read_timeout(HEARTBEAT);
         limited.map_err(|source| connection.error("reading from", source))?;
-        let Options { events, in_flight_commands_max } = options;
-        let wish = ClientHello { in_flight_commands_max, events, ..ClientHello::default() };
+        let wish = ClientHello {
+            in_flight_commands_max: options.in_flight_commands_max,
+            events: options.events,
+            token: options.token.to_bytes(),
+            ..ClientHello::default()
+        };
         let mut sender = Sender::greeting(Arc::clone(&connection), &wish);
         let mut receiver = Receiver::new(connection);
         let hello = sender.flush().and_then(|()| receiver.receive_hello());

@@ -4,7 +4,8 @@ use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, HEARTBEAT};
-use super::{Address, ClientError};
+use super::resuming::exchange::{HELLO_TIMEOUT, idle_timeout};
+use super::{Address, ClientError, Followed, SubscriptionOptions};
 use ringfence_codec::wire::{
     ClientHello, EngineHello, Mode, Reply, ReplyDecoder, Subscribe, Subscribed, Violation,
     encode_acknowledge, encode_client_hello, encode_heartbeat, encode_subscribe,
@@ -13,7 +14,8 @@ use ringfence_codec::wire::{
 /// How long to wait at a time for the engine's answers to hello and request.
 const LISTEN: Duration = Duration::from_millis(250);
 
-/// A connection that follows an engine. Its calls block.
+/// A connection that follows an engine. Its calls block. It ends with its connection;
+/// [`ResumingSubscription`](crate::ResumingSubscription) does not.
 ///
 /// ```no_run
 /// use ringfence_client::{Reply, Start, Subscribe, Subscription};
@@ -43,6 +45,10 @@ pub struct Subscription {
     unsent: Vec<u8>,
     /// When something was last said.
     said: Instant,
+    /// When something was last heard.
+    heard: Instant,
+    /// How long the engine may be silent.
+    idle_timeout: Duration,
 }
 
 impl Subscription {
@@ -53,30 +59,31 @@ impl Subscription {
     /// [`ClientError::Io`] if connecting fails, [`ClientError::Refused`] if the engine declines,
     /// [`ClientError::Protocol`] if no engine of this version listens there.
     pub fn open(address: &Address, wish: &Subscribe) -> Result<Subscription, ClientError> {
-        Subscription::open_with(address, ClientHello::default(), wish)
+        Subscription::open_with(address, &SubscriptionOptions::default(), wish)
     }
 
-    /// As [`Subscription::open`], with a hello that says which history is expected, or proves who the
-    /// client is. Its mode need not be set.
+    /// As [`Subscription::open`], for one that says which history is expected, or shows who the
+    /// client is.
     ///
     /// # Errors
     ///
     /// As [`Subscription::open`].
     pub fn open_with(
         address: &Address,
-        hello: ClientHello,
+        options: &SubscriptionOptions,
         wish: &Subscribe,
     ) -> Result<Subscription, ClientError> {
         let mut unsent = Vec::new();
-        encode_client_hello(&ClientHello { mode: Mode::Subscription, ..hello }, &mut unsent);
-        encode_subscribe(wish, &mut unsent);
+        request(options, wish, &mut unsent);
         let mut subscription = Subscription {
-            connection: Connection::open(address)?,
+            connection: Connection::open(address, options.tls.as_ref())?,
             decoder: ReplyDecoder::new(),
             hello: EngineHello::default(),
             subscribed: Subscribed::default(),
             unsent,
             said: Instant::now(),
+            heard: Instant::now(),
+            idle_timeout: HELLO_TIMEOUT,
         };
         // An engine that declines says why; the failed write says less.
         let sent = subscription.send();
@@ -100,6 +107,10 @@ impl Subscription {
         self.subscribed
     }
 
+    pub(super) fn address(&self) -> &Address {
+        &self.connection.address
+    }
+
     /// Gives what has come to `take`, or waits for something, but no longer than `longest`; whether
     /// something came. Tells the engine that somebody is there: call it at least every few seconds.
     ///
@@ -114,12 +125,29 @@ impl Subscription {
         if self.give(&mut take)? {
             return Ok(true);
         }
-        if self.said.elapsed() >= HEARTBEAT {
-            encode_heartbeat(&mut self.unsent);
-            self.send()?;
-        }
+        self.say_heartbeat()?;
         self.read(longest)?;
         self.give(&mut take)
+    }
+
+    /// What is told next; `None` if nothing has come for `longest`. As [`Subscription::receive`], one
+    /// message at a time.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing more comes.
+    pub fn next_within(&mut self, longest: Duration) -> Result<Option<Followed>, ClientError> {
+        if let Some(followed) = self.next_here()? {
+            return Ok(Some(followed));
+        }
+        self.say_heartbeat()?;
+        self.read(longest)?;
+        self.next_here()
+    }
+
+    /// What is told next of what has come.
+    pub(super) fn next_here(&mut self) -> Result<Option<Followed>, ClientError> {
+        Followed::next(&mut self.decoder, &self.connection.address)
     }
 
     /// Tells the engine that everything up to `sequence` was dealt with, which was received: only
@@ -134,20 +162,16 @@ impl Subscription {
     }
 
     fn wait_for_answers(&mut self) -> Result<(), ClientError> {
-        let (mut hello, mut subscribed) = (None, None);
-        while hello.is_none() || subscribed.is_none() {
-            match self.decoder.next_reply() {
-                Ok(Some(Reply::Hello(answer))) => hello = Some(answer),
-                Ok(Some(Reply::Subscribed(answer))) => subscribed = Some(answer),
-                Ok(Some(Reply::Error(error))) => return Err(self.connection.refused(error)),
-                Ok(Some(_)) => {}
-                Ok(None) => self.read(LISTEN)?,
-                Err(violation) => return Err(self.connection.violated(violation)),
+        let mut answers = Answers::default();
+        loop {
+            let answered = answers.take_in(&mut self.decoder, &self.connection.address)?;
+            if let Some(answered) = answered {
+                (self.hello, self.subscribed) = answered;
+                self.idle_timeout = idle_timeout(&self.hello);
+                return Ok(());
             }
+            self.read(LISTEN)?;
         }
-        (self.hello, self.subscribed) =
-            (hello.expect("it was answered"), subscribed.expect("it was answered"));
-        Ok(())
     }
 
     /// Gives the whole messages that are there; whether there was one.
@@ -167,6 +191,15 @@ impl Subscription {
         }
     }
 
+    /// Tells the engine that somebody is there, if nothing else has for a while.
+    fn say_heartbeat(&mut self) -> Result<(), ClientError> {
+        if self.said.elapsed() < HEARTBEAT {
+            return Ok(());
+        }
+        encode_heartbeat(&mut self.unsent);
+        self.send()
+    }
+
     fn send(&mut self) -> Result<(), ClientError> {
         let written = (&self.connection.stream).write_all(&self.unsent);
         self.unsent.clear();
@@ -184,10 +217,51 @@ impl Subscription {
             Ok(0) => Err(ClientError::Closed(self.connection.address.clone())),
             Ok(count) => {
                 self.decoder.frames().advance(count);
+                self.heard = Instant::now();
                 Ok(())
+            }
+            Err(error) if is_nothing_yet(&error) && self.heard.elapsed() > self.idle_timeout => {
+                Err(self.connection.error("listening to", io::ErrorKind::TimedOut.into()))
             }
             Err(error) if is_nothing_yet(&error) => Ok(()),
             Err(error) => Err(self.connection.error("reading from", error)),
+        }
+    }
+}
+
+/// Appends what a subscription says first: hello and request.
+pub(super) fn request(options: &SubscriptionOptions, wish: &Subscribe, out: &mut Vec<u8>) {
+    encode_client_hello(&ClientHello { mode: Mode::Subscription, ..options.greeting() }, out);
+    encode_subscribe(wish, out);
+}
+
+/// The engine's answers to hello and request, as far as they have come.
+#[derive(Default)]
+pub(super) struct Answers {
+    hello: Option<EngineHello>,
+}
+
+impl Answers {
+    /// Takes in what has come; both answers, once they are there.
+    pub(super) fn take_in(
+        &mut self,
+        decoder: &mut ReplyDecoder,
+        address: &Address,
+    ) -> Result<Option<(EngineHello, Subscribed)>, ClientError> {
+        let violated = |violation| ClientError::Protocol { address: address.clone(), violation };
+        loop {
+            match (decoder.next_reply().map_err(violated)?, self.hello) {
+                (None, _) => return Ok(None),
+                (Some(Reply::Hello(hello)), _) => self.hello = Some(hello),
+                (Some(Reply::Subscribed(subscribed)), Some(hello)) => {
+                    return Ok(Some((hello, subscribed)));
+                }
+                (Some(Reply::Error(error)), _) => {
+                    return Err(ClientError::Refused { address: address.clone(), error });
+                }
+                (Some(Reply::Heartbeat), _) => {}
+                (Some(_), _) => return Err(violated(Violation::BadValue("kind"))),
+            }
         }
     }
 }

@@ -15,7 +15,10 @@ const HUGE_BYTES_MIN: usize = 1024 * 1024;
 
 /// A buffer of whole blocks that begins at a block's boundary in memory. Its memory never moves.
 pub struct Buffer {
+    #[cfg(not(feature = "faulty"))]
     memory: MmapMut,
+    #[cfg(feature = "faulty")]
+    memory: crate::faulty::pool::Pooled,
     /// Where it begins in its memory.
     start: usize,
     bytes: usize,
@@ -44,13 +47,25 @@ impl Buffer {
         // Room to begin at a multiple and to end with a whole page.
         let mapped =
             if is_huge { bytes.next_multiple_of(HUGE_PAGE_BYTES) + HUGE_PAGE_BYTES } else { bytes };
+        #[cfg(feature = "faulty")]
+        if let Some(memory) = crate::faulty::pool::take(mapped) {
+            return Buffer::of(memory, bytes);
+        }
         let memory = MmapMut::map_anon(mapped).expect("the system has memory for a buffer");
-        let mut start = 0;
         if is_huge {
-            start = memory.as_ptr().align_offset(HUGE_PAGE_BYTES);
             // Where the system has none, ordinary pages do.
             let _ = memory.advise(Advice::HugePage);
         }
+        Buffer::of(memory, bytes)
+    }
+
+    fn of(memory: MmapMut, bytes: usize) -> Buffer {
+        let mut start = 0;
+        if bytes >= HUGE_BYTES_MIN {
+            start = memory.as_ptr().align_offset(HUGE_PAGE_BYTES);
+        }
+        #[cfg(feature = "faulty")]
+        let memory = crate::faulty::pool::Pooled::new(memory);
         let mut buffer = Buffer { memory, start, bytes, registration: None };
         // Every page now, and none on the hot path.
         buffer.bytes_mut().fill(0);

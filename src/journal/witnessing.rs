@@ -13,7 +13,6 @@
 //! * Once no more notes come, both slots say the same, and the thread sleeps.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -21,6 +20,7 @@ use crossbeam::queue::ArrayQueue;
 
 use super::error::JournalError;
 use super::files::Files;
+use super::nap::Nap;
 use super::segments::segment_name;
 use super::storage::{Completion, OPERATIONS_MAX};
 use super::witness::{Witness, WitnessFile, write_copy};
@@ -37,8 +37,7 @@ pub(super) struct Witnessing {
 struct Shared {
     latest: ArrayQueue<Witness>,
     demands: ArrayQueue<(u64, Witness)>,
-    is_asleep: AtomicBool,
-    stops: AtomicBool,
+    nap: Nap,
 }
 
 /// What the thread tells.
@@ -74,8 +73,7 @@ impl Witnessing {
         let shared = Arc::new(Shared {
             latest: ArrayQueue::new(1),
             demands: ArrayQueue::new(OPERATIONS_MAX),
-            is_asleep: AtomicBool::new(false),
-            stops: AtomicBool::new(false),
+            nap: Nap::new(),
         });
         let mut watch = Watch {
             file: WitnessFile::open(files, &witness)?,
@@ -96,13 +94,7 @@ impl Witnessing {
     /// More is durable. Wakes the thread only if it sleeps because nothing was new.
     pub fn note(&self, witness: &Witness) {
         self.shared.latest.force_push(*witness);
-        // Pairs with the fence in `Watch::sleep`: either the thread sees the note before it sleeps,
-        // or this thread sees that it is about to.
-        fence(Ordering::SeqCst);
-        // Relaxed: the fence orders it; a wake-up too many does no harm.
-        if self.shared.is_asleep.load(Ordering::Relaxed) {
-            self.handle().thread().unpark();
-        }
+        self.shared.nap.after_put(|| self.handle().thread().unpark());
     }
 
     /// Has the witness written at once, and told by its ticket.
@@ -125,8 +117,7 @@ impl Witnessing {
 impl Drop for Witnessing {
     /// What was noted and demanded before is written first.
     fn drop(&mut self) {
-        // Release: pairs with the Acquire in `Watch::run`, which then finds all that was noted.
-        self.shared.stops.store(true, Ordering::Release);
+        self.shared.nap.stop();
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             let _ = thread.join();
@@ -151,9 +142,8 @@ impl<F: Files, T: FnMut(Told)> Watch<F, T> {
     fn run(&mut self) {
         loop {
             let begun = Instant::now();
-            // Acquire: pairs with the Release in `drop`. Looked at first: what was noted before is
-            // written.
-            let stops = self.shared.stops.load(Ordering::Acquire);
+            // Looked at first: what was noted before is written.
+            let stops = self.shared.nap.stops();
             let latest = self.shared.latest.pop();
             while let Some((ticket, witness)) = self.shared.demands.pop() {
                 let result =
@@ -179,23 +169,14 @@ impl<F: Files, T: FnMut(Told)> Watch<F, T> {
         if !self.is_in_both && !self.has_failed {
             while let Some(rest) = PERIOD.checked_sub(begun.elapsed())
                 && shared.demands.is_empty()
-                // Relaxed: only to end sooner; `run` looks again.
-                && !shared.stops.load(Ordering::Relaxed)
+                && !shared.nap.stops()
             {
                 thread::park_timeout(rest);
             }
             return;
         }
-        // Relaxed: the fence orders it.
-        shared.is_asleep.store(true, Ordering::Relaxed);
-        // Pairs with the fence in `Witnessing::note`.
-        fence(Ordering::SeqCst);
         // Whoever demands or stops unparks after that: a park then returns at once.
-        if shared.latest.is_empty() {
-            thread::park();
-        }
-        // Relaxed: a note that still sees it wakes once too often.
-        shared.is_asleep.store(false, Ordering::Relaxed);
+        shared.nap.sleep(|| !shared.latest.is_empty(), thread::park);
     }
 
     fn write_noted(&mut self, witness: Witness, in_both: bool) {

@@ -24,6 +24,7 @@
 //! * Nothing is printed, and the process is never ended: what a person should know goes to
 //!   [`Options::report`], and what went wrong is a [`NodeError`].
 
+pub mod counters;
 mod error;
 pub mod export;
 pub mod follow;

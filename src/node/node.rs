@@ -1,5 +1,8 @@
 //! One engine from open to close.
 
+use std::sync::Arc;
+
+use crate::counters::Counters;
 use crate::gateway::{Clock, Source};
 use crate::memory::Memory;
 use crate::options::{Message, Options, Report};
@@ -68,7 +71,7 @@ impl Node {
     ///
     /// [`NodeError`]; nothing that was acknowledged is lost by it.
     pub fn open(options: Options) -> Result<Node, NodeError> {
-        let Options { wanted, durability, cores, mut report, .. } = options;
+        let Options { wanted, durability, cores, mut report, counters, .. } = options;
         let mut history = History::default();
         let mut placement = Placement::resolve(&cores).map_err(NodeError::Cores)?;
         let (engine, journal, log, dir, last);
@@ -89,6 +92,7 @@ impl Node {
                 // A failure costs speed alone here; the journal meets it again, and says so.
                 placement.bring_journal_near(|| opened.durable_write_ns().ok());
             }
+            counters.tables.show_capacities(&kept.rules);
             last = (kept.recovered.last_sequence, kept.recovered.last_timestamp);
             history = History { journal_id: position.journal_id, epoch: position.epoch };
             (engine, log, dir) = (kept.engine, kept.log, Some(opened));
@@ -96,7 +100,9 @@ impl Node {
             if options.outcome_log {
                 return Err(NodeError::OutcomeLogWithoutJournal);
             }
-            engine = Engine::new(&rules_of_a_new_journal(&wanted))?;
+            let rules = rules_of_a_new_journal(&wanted);
+            counters.tables.show_capacities(&rules);
+            engine = Engine::new(&rules)?;
             (journal, log, dir, last) = (None, None, None, (0, 0));
         }
         let wait = options.wait.on_this_machine(&placement, journal.is_some());
@@ -106,7 +112,7 @@ impl Node {
         }
         let (ring_slots, event_slots, stop) =
             (options.ring_slots, options.event_slots, options.stop);
-        let settings = Settings { ring_slots, event_slots, wait, placement, stop };
+        let settings = Settings { ring_slots, event_slots, wait, placement, stop, counters };
         check_memory(settings.lanes_bytes())?;
         let (last_sequence, last_timestamp) = last;
         let gauges = LogGauges::new();
@@ -236,6 +242,12 @@ impl Node {
     #[must_use]
     pub fn outcome_log(&self) -> Option<LogGauges> {
         self.log.as_ref().map(|_| self.gauges.clone())
+    }
+
+    /// Where it shows its numbers while it runs.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.settings.counters)
     }
 
     /// The data directory, if there is one.

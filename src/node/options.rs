@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::counters::Counters;
 use crate::pipeline::{Cores, Wait};
 use ringfence_journal::outcomes::Keep;
 use ringfence_journal::{Backend, Durability, Key, Wanted};
@@ -52,6 +53,8 @@ pub struct Options {
     pub wait: Wait,
     /// Once it is set, a run takes nothing more in, finishes what was begun, and returns.
     pub stop: Arc<AtomicBool>,
+    /// Where it shows its numbers.
+    pub counters: Arc<Counters>,
     /// Takes what the node tells. It is called by the thread that opens and runs the node.
     pub report: Report,
 }
@@ -72,6 +75,7 @@ impl Default for Options {
             cores: Cores::Auto,
             wait: Wait::Auto,
             stop: Arc::default(),
+            counters: Arc::default(),
             report: Box::new(|_| {}),
         }
     }

@@ -18,6 +18,8 @@ use ringfence_types::Rules;
 pub(crate) struct Kept {
     pub(crate) engine: Engine,
     pub(crate) recovered: Recovered,
+    /// The rules that are in force.
+    pub(crate) rules: Rules,
     /// The outcome log, with an outcome for every command so far.
     pub(crate) log: Option<Log>,
 }
@@ -74,10 +76,11 @@ pub(crate) fn recover(
         ));
     }
     let mut replayer = Replayer::starting(begin, Remake::new(log), u64::MAX);
-    let mut rebuilding = Rebuilding { replayer: &mut replayer, failure: None, report };
+    let mut rebuilding = Rebuilding { replayer: &mut replayer, failure: None, rules: None, report };
     let recovered =
         ringfence_journal::recover_after(dir, anchor.as_ref(), wanted, options, &mut rebuilding);
-    if let Some(failure) = rebuilding.failure {
+    let Rebuilding { failure, rules, .. } = rebuilding;
+    if let Some(failure) = failure {
         return Err(failure.into());
     }
     let recovered = recovered?;
@@ -95,13 +98,16 @@ pub(crate) fn recover(
     for note in &recovered.notes {
         report(Message::Note(note.clone()));
     }
-    Ok(Kept { engine, recovered, log })
+    let rules = rules.expect("it began under rules");
+    Ok(Kept { engine, recovered, rules, log })
 }
 
 /// Applies a journal's entries, up to the first that cannot be.
 struct Rebuilding<'a> {
     replayer: &'a mut Replayer<Remake>,
     failure: Option<ReplayError>,
+    /// The rules under which the journal goes on.
+    rules: Option<Rules>,
     report: &'a mut Report,
 }
 
@@ -116,6 +122,7 @@ impl Rebuild for Rebuilding<'_> {
     fn begin(&mut self, rules: &Rules) -> bool {
         if self.failure.is_none() {
             self.failure = self.replayer.put_in_force(rules).err();
+            self.rules = Some(*rules);
         }
         self.failure.is_none()
     }

@@ -16,12 +16,14 @@
 //! | `resume` | sends clients what they have missed |
 //! | [`subscription`] | clients that follow what happens, each with a thread of its own |
 //! | [`session`] | connections of clients, shared by all of them |
+//! | [`metrics`] | numbers for Prometheus, and whether the engine is well |
 //! | [`notice`] | what the source says to the sink between two commands |
 
 pub mod access;
 mod descriptors;
 pub mod door;
 mod limits;
+pub mod metrics;
 pub mod notice;
 mod resume;
 pub mod session;
@@ -31,7 +33,7 @@ pub mod subscription;
 pub mod tls;
 
 pub use descriptors::Descriptors;
-pub use door::{Asked, Door, Guard};
+pub use door::{Asked, Door, Guard, GuardError};
 pub use limits::{CONNECTIONS_MAX, Limits};
 pub use sink::SocketSink;
 pub use source::SocketSource;

@@ -33,7 +33,17 @@ impl OutcomeCounts {
     /// If the number is none of a [`Status`].
     #[inline]
     pub fn add(&mut self, status_number: u16) {
-        self.by_number[usize::from(status_number)] += 1;
+        self.add_many(status_number, 1);
+    }
+
+    /// Counts `count` outcomes with this status number.
+    ///
+    /// # Panics
+    ///
+    /// If the number is none of a [`Status`].
+    #[inline]
+    pub fn add_many(&mut self, status_number: u16, count: u64) {
+        self.by_number[usize::from(status_number)] += count;
     }
 
     /// How many outcomes had this status.

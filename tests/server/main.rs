@@ -5,6 +5,10 @@
 mod support;
 
 mod access;
+mod bench;
+mod client_async;
+mod client_tls;
+mod cutter;
 mod engine;
 mod exactly_once;
 mod hostile;

@@ -19,13 +19,13 @@ use super::wire::{Said, hello_bytes};
 use ringfence_codec::wire::{ClientHello, ErrorCode, Reply, ReplyDecoder};
 
 /// An authority that signs certificates.
-struct Authority {
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub pem: String,
 }
 
 impl Authority {
-    fn new() -> Authority {
+    pub fn new() -> Authority {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -41,7 +41,7 @@ impl Authority {
     }
 
     /// A certificate and its key, as files.
-    fn files(&self, scene: &Scene, name: &str) -> (PathBuf, PathBuf) {
+    pub fn files(&self, scene: &Scene, name: &str) -> (PathBuf, PathBuf) {
         let (certificate, key) = self.certify(name);
         let write = |end: &str, text: &str| scene.write(&format!("{name}-{end}.pem"), text);
         (write("cert", &certificate), write("key", &key))
@@ -87,7 +87,7 @@ impl Authority {
 }
 
 /// The port that the engine has chosen.
-fn port_of(engine: &Engine) -> u16 {
+pub fn port_of(engine: &Engine) -> u16 {
     let said = engine.said();
     let rest = said.split("127.0.0.1:").nth(1).unwrap();
     rest.split(|it: char| !it.is_ascii_digit()).next().unwrap().parse().unwrap()

@@ -26,7 +26,8 @@ fn files(endings: &[&str]) -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
-                let is_ours = name == ".ci" || !(name.starts_with('.') || name == "target");
+                let is_made = ["target", "node_modules"].contains(&name);
+                let is_ours = name == ".ci" || !(name.starts_with('.') || is_made);
                 if is_ours {
                     walk(&path, endings, found);
                 }

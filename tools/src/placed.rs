@@ -269,6 +269,7 @@ fn compare_run(
         wait: way.wait,
         placement: way.placement(),
         stop: Arc::new(AtomicBool::new(false)),
+        counters: Arc::default(),
     };
     let finished = pipeline::run(parts, &settings, |_| {}).expect("the pipeline runs to its end");
     finished.sink.finish(batches, &requests, "the pipeline")?;

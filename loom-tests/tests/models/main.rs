@@ -1,4 +1,5 @@
-//! Every interleaving and every stale read of the ring's protocols, within bounds.
+//! Every interleaving and every stale read of the ring's protocols, and of the journal's
+//! witness, within bounds.
 //!
 //! Each model names the outcome that it forbids. None spins: a thread looks a fixed number of
 //! times, or sleeps by the ring's own protocol, where a lost wake-up is a deadlock that loom
@@ -13,4 +14,5 @@ mod shutdown;
 mod sleep;
 mod visibility;
 mod weakenings;
+mod witness;
 mod workers;

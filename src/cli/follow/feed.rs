@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::Failure;
 use super::lines::Lines;
 use ringfence_client::{
-    Address, ClientError, ErrorCode, Reply, ServerError, Start, Subscribe, Subscription,
+    Address, ClientError, ErrorCode, Followed, ResumingSubscription, ServerError, Start, Subscribe,
+    Subscription, SubscriptionOptions,
 };
 use ringfence_node::follow::{Begin, FollowError, Follower, Taker};
 use ringfence_types::{Command, Header};
@@ -23,31 +24,59 @@ pub(super) enum Feed {
 
 /// A subscription, and how far it is.
 pub(super) struct Connected {
-    subscription: Subscription,
+    subscription: ResumingSubscription,
     looked_at: u64,
     /// Whether something came the last time: then what was printed leaves before more is waited for.
     went_on: bool,
+    /// Whether it was said that the connection is lost.
+    is_lost: bool,
+    give_up_after: Duration,
 }
 
 impl Connected {
     fn poll(&mut self, lines: &mut Lines) -> Result<bool, ClientError> {
         let before = self.looked_at;
         let longest = if self.went_on { Duration::ZERO } else { LISTEN };
-        self.subscription.receive(longest, |reply| {
-            if let Reply::Progress(progress) = &reply {
-                self.looked_at = progress.sequence;
+        self.subscription.receive(longest, |followed| {
+            if let Followed::Progress(progress) = &followed {
+                self.looked_at = self.looked_at.max(progress.sequence);
             }
-            take(reply, lines);
+            take(followed, lines);
         })?;
+        self.say_if_lost();
         self.went_on = self.looked_at > before;
         Ok(self.went_on)
+    }
+
+    /// Says when the connection is lost, and when there is one again.
+    fn say_if_lost(&mut self) {
+        let reason = self.subscription.lost_because();
+        match reason {
+            Some(reason) if !self.is_lost => tell!(
+                "ringfence: {reason}; trying again for up to {}",
+                humantime::format_duration(self.give_up_after)
+            ),
+            None if self.is_lost => tell!(
+                "ringfence: connected again, and going on after sequence {}",
+                self.subscription.position()
+            ),
+            _ => {}
+        }
+        self.is_lost = reason.is_some();
     }
 }
 
 impl Feed {
-    /// Follows the engine that listens at `address`.
-    pub fn connect(address: &Address, from: Begin, wish: &Subscribe) -> Result<Feed, Failure> {
-        let open = |start| Subscription::open(address, &Subscribe { start, ..wish.clone() });
+    /// Follows the engine that listens at `address`. Only a connection that was made is made again.
+    pub fn connect(
+        address: &Address,
+        from: Begin,
+        options: SubscriptionOptions,
+        wish: Subscribe,
+    ) -> Result<Feed, Failure> {
+        let open = |start| {
+            Subscription::open_with(address, &options, &Subscribe { start, ..wish.clone() })
+        };
         let opened = match from {
             Begin::Now => open(Start::Now),
             Begin::After(sequence) => open(Start::After(sequence)),
@@ -60,7 +89,15 @@ impl Feed {
         };
         let subscription = opened.map_err(lost)?;
         let looked_at = subscription.subscribed().after_sequence;
-        let connected = Connected { subscription, looked_at, went_on: false };
+        let give_up_after = options.give_up_after;
+        let resuming = ResumingSubscription::of(subscription, options, wish);
+        let connected = Connected {
+            subscription: resuming.map_err(lost)?,
+            looked_at,
+            went_on: false,
+            is_lost: false,
+            give_up_after,
+        };
         Ok(Feed::Connection(Box::new(connected)))
     }
 
@@ -88,19 +125,19 @@ impl Feed {
     }
 }
 
-fn take(reply: Reply<'_>, lines: &mut Lines) {
-    match reply {
-        Reply::Origin(origin) => lines.origin(&origin),
-        Reply::Commands { op, first_sequence, first_timestamp, bodies } => {
+fn take(followed: Followed, lines: &mut Lines) {
+    match followed {
+        Followed::Origin(origin) => lines.origin(&origin),
+        Followed::Commands { op, first_sequence, first_timestamp, bodies } => {
             let stamped = (first_timestamp..).zip(bodies).map(|(timestamp, body)| Command {
                 header: Header { timestamp, op: op as u8, ..Header::default() },
-                body: *body,
+                body,
             });
             lines.commands(first_sequence, &stamped.collect::<Vec<Command>>());
         }
-        Reply::Event(event) => lines.event(event),
-        Reply::Outcomes { first_sequence, outcomes } => {
-            for (sequence, outcome) in (first_sequence..).zip(outcomes) {
+        Followed::Event(event) => lines.event(&event),
+        Followed::Outcomes { first_sequence, outcomes } => {
+            for (sequence, outcome) in (first_sequence..).zip(&outcomes) {
                 lines.outcome(sequence, outcome);
             }
         }

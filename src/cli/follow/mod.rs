@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::apply::open_output;
+use super::connect::ConnectOptions;
 use super::options::{ConfigFile, KeyOption, whole};
 use super::{Exit, Failure, signals, stdio};
 use feed::Feed;
 use lines::Lines;
-use ringfence_client::{Address, Start, Subscribe};
+use ringfence_client::{Address, Start, Subscribe, SubscriptionOptions};
 use ringfence_codec::text::Printer;
 use ringfence_codec::wire::FILTER_ENTRIES_MAX;
 use ringfence_journal::DataDir;
@@ -76,6 +77,11 @@ pub(super) struct Follow {
     /// Only outcomes and commands that succeeded
     #[arg(long)]
     only_successes: bool,
+    /// How long to try to reach an engine again whose connection was lost before giving up
+    #[arg(long, env = "RINGFENCE_GIVE_UP_AFTER", value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    give_up_after: Duration,
+    #[command(flatten)]
+    connection: ConnectOptions,
     #[command(flatten)]
     key: KeyOption,
     #[command(flatten)]
@@ -126,7 +132,13 @@ impl Follow {
                 let text = format!("more than {FILTER_ENTRIES_MAX} ledgers and accounts");
                 return Err(Failure::Usage(text));
             }
-            return Feed::connect(address, self.from, &self.subscribe());
+            let options = SubscriptionOptions {
+                token: self.connection.token()?,
+                tls: self.connection.tls()?,
+                give_up_after: self.give_up_after,
+                ..SubscriptionOptions::default()
+            };
+            return Feed::connect(address, self.from, options, self.subscribe());
         }
         let path = self.data_dir.as_ref().expect("the command line has one of them");
         let dir = DataDir::open_to_read(path).map_err(Failure::operating)?;

@@ -8,21 +8,17 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use super::state::State;
+use super::attempts::{Attempts, Cut};
+use super::exchange::{Exchange, HELLO_TIMEOUT};
 use super::{Delivered, SessionOptions};
-use crate::connection::{HEARTBEAT, Stream};
+use crate::connection::{HEARTBEAT, connect_tcp};
+use crate::tls::Tls;
+#[cfg(feature = "tls")]
+use crate::tls::TlsSocket;
 use crate::{Address, ClientError};
-use ringfence_codec::wire::{
-    EngineHello, ErrorCode, Reply, ReplyDecoder, ServerError, encode_client_hello, encode_heartbeat,
-};
+use ringfence_codec::wire::{ReplyDecoder, encode_heartbeat};
 use ringfence_types::Command;
 
-/// Time before the second attempt to connect; it doubles with each further one.
-const BACK_OFF: Duration = Duration::from_millis(20);
-/// Longest time between two attempts.
-const BACK_OFF_MAX: Duration = Duration::from_secs(5);
-/// How long the engine may be silent before it has said how long.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
 /// Reads of one turn, so that one who talks without end does not hold up sending.
 const READS_MAX: usize = 64;
 
@@ -32,27 +28,16 @@ const WAKER: Token = Token(1);
 /// What the thread shares with those who send.
 #[derive(Debug)]
 pub(super) struct Shared {
-    inner: Mutex<Inner>,
+    exchange: Mutex<Exchange>,
     /// Rung when there is room, or the session has ended.
     room: Condvar,
     waker: Waker,
 }
 
-#[derive(Debug)]
-struct Inner {
-    state: State,
-    /// Encoded and not yet written; empty while there is no connection.
-    out: Vec<u8>,
-    is_connected: bool,
-    /// Nothing more is sent.
-    is_closed: bool,
-    has_ended: bool,
-}
-
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Exchange> {
         // Whoever panicked left a state that stands for itself.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.exchange.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a batch; waits for room if it `waits`, else `None` where there is none.
@@ -63,31 +48,22 @@ impl Shared {
         tag: u128,
         waits: bool,
     ) -> Result<Option<u64>, ClientError> {
-        let mut inner = self.lock();
-        while !inner.has_ended && !inner.state.has_room(batch.len()) {
+        let mut exchange = self.lock();
+        loop {
+            let had_nothing = exchange.out.is_empty();
+            if let Some(number) = exchange.push(batch, number, tag)? {
+                drop(exchange);
+                if had_nothing {
+                    // It fails only where the thread is gone.
+                    drop(self.waker.wake());
+                }
+                return Ok(Some(number));
+            }
             if !waits {
                 return Ok(None);
             }
-            inner = self.room.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            exchange = self.room.wait(exchange).unwrap_or_else(PoisonError::into_inner);
         }
-        if inner.has_ended {
-            return Err(ClientError::Ended);
-        }
-        let number = number.unwrap_or_else(|| inner.state.next_number());
-        let Inner { state, out, is_connected, .. } = &mut *inner;
-        let had_nothing = out.is_empty();
-        let kept = out.len();
-        state.push(batch, number, tag, out);
-        if !*is_connected {
-            // The next welcome sends it.
-            out.truncate(kept);
-        }
-        drop(inner);
-        if had_nothing {
-            // It fails only where the thread is gone.
-            drop(self.waker.wake());
-        }
-        Ok(Some(number))
     }
 
     pub fn under_way(&self) -> usize {
@@ -105,26 +81,59 @@ impl Shared {
 enum Socket {
     Unix(UnixStream),
     Tcp(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsSocket>),
 }
 
 impl Socket {
-    fn connect(address: &Address) -> io::Result<Socket> {
-        Ok(match Stream::connect(address)? {
-            Stream::Unix(stream) => {
+    fn connect(address: &Address, tls: Option<&Tls>) -> io::Result<Socket> {
+        match address {
+            Address::Unix(path) => {
+                let stream = std::os::unix::net::UnixStream::connect(path)?;
                 stream.set_nonblocking(true)?;
-                Socket::Unix(UnixStream::from_std(stream))
+                Ok(Socket::Unix(UnixStream::from_std(stream)))
             }
-            Stream::Tcp(stream) => {
+            Address::Tcp(host_and_port) => {
+                let stream = connect_tcp(host_and_port)?;
                 stream.set_nonblocking(true)?;
-                Socket::Tcp(TcpStream::from_std(stream))
+                Socket::secured(TcpStream::from_std(stream), host_and_port, tls)
             }
-        })
+        }
+    }
+
+    /// A socket over `tcp`, with TLS where it is wanted.
+    #[cfg(feature = "tls")]
+    fn secured(tcp: TcpStream, host_and_port: &str, tls: Option<&Tls>) -> io::Result<Socket> {
+        match tls {
+            None => Ok(Socket::Tcp(tcp)),
+            Some(tls) => Ok(Socket::Tls(Box::new(TlsSocket::new(tcp, host_and_port, tls)?))),
+        }
+    }
+
+    /// A socket over `tcp`: without the feature there is no TLS.
+    #[cfg(not(feature = "tls"))]
+    fn secured(tcp: TcpStream, _: &str, tls: Option<&Tls>) -> io::Result<Socket> {
+        match tls {
+            None => Ok(Socket::Tcp(tcp)),
+            Some(tls) => match *tls {},
+        }
+    }
+
+    /// Sends what the socket holds back, as far as that goes without waiting.
+    fn flush(&mut self) {
+        // Where it fails, reading says why.
+        #[cfg(feature = "tls")]
+        if let Socket::Tls(stream) = self {
+            drop(stream.flush());
+        }
     }
 
     fn source(&mut self) -> &mut dyn Source {
         match self {
             Socket::Unix(stream) => stream,
             Socket::Tcp(stream) => stream,
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => &mut stream.tcp,
         }
     }
 
@@ -132,6 +141,8 @@ impl Socket {
         match self {
             Socket::Unix(stream) => stream.read(bytes),
             Socket::Tcp(stream) => stream.read(bytes),
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => stream.read(bytes),
         }
     }
 
@@ -139,23 +150,16 @@ impl Socket {
         match self {
             Socket::Unix(stream) => stream.write(bytes),
             Socket::Tcp(stream) => stream.write(bytes),
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => stream.write(bytes),
         }
     }
-}
-
-/// Why a connection ended.
-enum Cut {
-    /// The session was closed by its owner.
-    Closed,
-    /// It may go better on the next one.
-    Lost(ClientError),
-    /// It will not.
-    Final(ClientError),
 }
 
 /// The thread's side of a session.
 pub(super) struct Link {
     address: Address,
+    tls: Option<Tls>,
     shared: Arc<Shared>,
     poll: Poll,
     give_up_after: Duration,
@@ -165,46 +169,31 @@ impl Link {
     pub fn new(address: &Address, options: &SessionOptions) -> io::Result<(Link, Arc<Shared>)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
-        let inner = Inner {
-            state: State::new(options),
-            out: Vec::new(),
-            is_connected: false,
-            is_closed: false,
-            has_ended: false,
+        let exchange = Mutex::new(Exchange::new(options));
+        let shared = Arc::new(Shared { exchange, room: Condvar::new(), waker });
+        let link = Link {
+            address: address.clone(),
+            tls: options.tls.clone(),
+            shared: Arc::clone(&shared),
+            poll,
+            give_up_after: options.give_up_after,
         };
-        let inner = Mutex::new(inner);
-        let shared = Arc::new(Shared { inner, room: Condvar::new(), waker });
-        let (address, give_up_after) = (address.clone(), options.give_up_after);
-        Ok((Link { address, shared: Arc::clone(&shared), poll, give_up_after }, shared))
+        Ok((link, shared))
     }
 
     /// Serves the session until it ends.
     pub fn run(mut self, mut deliver: impl FnMut(Delivered)) {
-        let mut back_off = BACK_OFF;
-        let mut deadline = Instant::now() + self.give_up_after;
+        let mut attempts = Attempts::new(self.give_up_after);
         let error = loop {
-            let mut was_connected = false;
-            let cut = self.connection(&mut was_connected, &mut deliver);
-            let mut inner = self.shared.lock();
-            inner.is_connected = false;
-            inner.out.clear();
-            drop(inner);
-            if was_connected {
-                (back_off, deadline) = (BACK_OFF, Instant::now() + self.give_up_after);
+            let cut = self.connection(&mut deliver);
+            if self.shared.lock().disconnect() {
+                attempts.succeeded();
             }
-            let error = match cut {
-                Cut::Closed => break ClientError::Ended,
-                Cut::Final(error) => break error,
-                Cut::Lost(error) => error,
-            };
-            let wait = jittered(back_off);
-            if Instant::now() + wait > deadline {
-                break error;
+            match attempts.after(cut) {
+                Err(error) => break error,
+                Ok(wait) if self.pause(wait) => {}
+                Ok(_) => break ClientError::Ended,
             }
-            if !self.pause(wait) {
-                break ClientError::Ended;
-            }
-            back_off = (2 * back_off).min(BACK_OFF_MAX);
         };
         self.shared.lock().has_ended = true;
         self.shared.room.notify_all();
@@ -228,19 +217,12 @@ impl Link {
     }
 
     fn lost(&self, operation: &'static str, source: io::Error) -> Cut {
-        Cut::Lost(ClientError::Io { operation, address: self.address.clone(), source })
-    }
-
-    fn refused(&self, error: ServerError) -> Cut {
-        let code = ErrorCode::from_number(error.code);
-        let is_temporary = code.is_some_and(|code| code.remedy().is_retry());
-        let error = ClientError::Refused { address: self.address.clone(), error };
-        if is_temporary { Cut::Lost(error) } else { Cut::Final(error) }
+        Cut::io(operation, &self.address, source)
     }
 
     /// One connection, from its start to its end.
-    fn connection(&mut self, was_connected: &mut bool, deliver: &mut impl FnMut(Delivered)) -> Cut {
-        let mut socket = match Socket::connect(&self.address) {
+    fn connection(&mut self, deliver: &mut impl FnMut(Delivered)) -> Cut {
+        let mut socket = match Socket::connect(&self.address, self.tls.as_ref()) {
             Ok(socket) => socket,
             Err(error) => return self.lost("connecting to", error),
         };
@@ -248,11 +230,7 @@ impl Link {
         if let Err(error) = self.poll.registry().register(socket.source(), SOCKET, interest) {
             return self.lost("polling", error);
         }
-        let mut inner = self.shared.lock();
-        let greeting = inner.state.greeting();
-        inner.out.clear();
-        encode_client_hello(&greeting, &mut inner.out);
-        drop(inner);
+        self.shared.lock().greet();
         let mut talk = Talk {
             link: self,
             socket,
@@ -262,22 +240,13 @@ impl Link {
             heard: Instant::now(),
             said: Instant::now(),
             idle_timeout: HELLO_TIMEOUT,
-            was_connected,
+            is_connected: false,
         };
         match talk.go_on(deliver) {
             Ok(never) => match never {},
             Err(cut) => cut,
         }
     }
-}
-
-/// A duration between half of `longest` and all of it, so that many clients do not come at once.
-fn jittered(longest: Duration) -> Duration {
-    let nanoseconds = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.subsec_nanos());
-    // The lowest digits of the time are as good as chance here.
-    longest.mul_f64(0.5 + f64::from(nanoseconds % 1000) / 2000.0)
 }
 
 /// One connection.
@@ -291,7 +260,7 @@ struct Talk<'a> {
     heard: Instant,
     said: Instant,
     idle_timeout: Duration,
-    was_connected: &'a mut bool,
+    is_connected: bool,
 }
 
 /// What never is.
@@ -309,7 +278,7 @@ impl Talk<'_> {
             if self.heard.elapsed() > self.idle_timeout {
                 return Err(self.link.lost("listening to", io::ErrorKind::TimedOut.into()));
             }
-            if self.said.elapsed() >= HEARTBEAT && *self.was_connected {
+            if self.said.elapsed() >= HEARTBEAT && self.is_connected {
                 encode_heartbeat(&mut self.link.shared.lock().out);
                 continue;
             }
@@ -333,6 +302,7 @@ impl Talk<'_> {
                 self.written = 0;
                 std::mem::swap(&mut self.writing, &mut self.link.shared.lock().out);
                 if self.writing.is_empty() {
+                    self.socket.flush();
                     return Ok(());
                 }
             }
@@ -374,61 +344,19 @@ impl Talk<'_> {
 
     /// Takes in the messages that are whole.
     fn take_in(&mut self, deliver: &mut impl FnMut(Delivered)) -> Result<(), Cut> {
-        let address = &self.link.address;
-        let violated =
-            |violation| Cut::Final(ClientError::Protocol { address: address.clone(), violation });
-        let mut inner = self.link.shared.lock();
         let mut delivered = Vec::new();
-        let mut cut = None;
-        loop {
-            match self.decoder.next_reply() {
-                Ok(None) => break,
-                Ok(Some(Reply::Error(error))) => {
-                    cut = Some(self.link.refused(error));
-                    break;
-                }
-                Ok(Some(Reply::Hello(hello))) => {
-                    self.idle_timeout = idle_timeout(&hello);
-                    *self.was_connected = true;
-                    inner.is_connected = true;
-                    let Inner { state, out, .. } = &mut *inner;
-                    if let Err(changed) =
-                        state.welcome(&hello, out, &mut |what| delivered.push(what))
-                    {
-                        let address = address.clone();
-                        cut = Some(Cut::Final(ClientError::History { address, changed }));
-                        break;
-                    }
-                }
-                Ok(Some(reply)) => {
-                    let received = inner.state.receive(&reply, &mut |what| delivered.push(what));
-                    if let Err(violation) = received {
-                        cut = Some(violated(violation));
-                        break;
-                    }
-                }
-                Err(violation) => {
-                    cut = Some(violated(violation));
-                    break;
-                }
-            }
-        }
-        drop(inner);
+        let mut exchange = self.link.shared.lock();
+        let taken = exchange.take_in(&mut self.decoder, &self.link.address, &mut delivered);
+        self.is_connected = exchange.is_connected;
+        drop(exchange);
         if !delivered.is_empty() {
             self.link.shared.room.notify_all();
         }
         // Without the lock: whoever is told may send.
         delivered.into_iter().for_each(deliver);
-        match cut {
-            Some(cut) => Err(cut),
-            None => Ok(()),
+        if let Some(idle_timeout) = taken? {
+            self.idle_timeout = idle_timeout;
         }
-    }
-}
-
-fn idle_timeout(hello: &EngineHello) -> Duration {
-    match hello.idle_timeout_ms {
-        0 => HELLO_TIMEOUT,
-        milliseconds => Duration::from_millis(milliseconds.into()),
+        Ok(())
     }
 }

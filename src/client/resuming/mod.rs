@@ -12,8 +12,14 @@
 //! * Nobody waits for ever: a session that cannot reach its engine for
 //!   [`SessionOptions::give_up_after`] ends.
 
+pub(crate) mod attempts;
+pub(crate) mod exchange;
 mod link;
+pub(crate) mod place;
 mod state;
+mod subscription;
+
+pub use subscription::ResumingSubscription;
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -22,7 +28,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::sender::check_batch;
-use super::{Address, Answer, ClientError};
+use super::tls::Tls;
+use super::{Address, Answer, ClientError, Token};
 use link::{Link, Shared};
 use ringfence_codec::wire::EngineHello;
 use ringfence_types::{Command, Event, Origin};
@@ -51,8 +58,12 @@ pub struct SessionOptions {
     pub history: Option<([u8; 16], u32)>,
     /// To be told what the session's commands bring about besides their outcomes.
     pub events: bool,
+    /// Most commands that are sent and not yet answered; 0 for as many as the engine allows.
+    pub in_flight_commands_max: u32,
     /// What proves who the client is; empty for none.
-    pub token: Vec<u8>,
+    pub token: Token,
+    /// How to connect over TCP with TLS; `None`: in clear.
+    pub tls: Option<Tls>,
     /// How long to try to reach the engine before giving up.
     pub give_up_after: Duration,
 }
@@ -65,7 +76,9 @@ impl Default for SessionOptions {
             last_number: 0,
             history: None,
             events: false,
-            token: Vec::new(),
+            in_flight_commands_max: 0,
+            token: Token::default(),
+            tls: None,
             give_up_after: Duration::from_secs(60),
         }
     }

@@ -137,6 +137,11 @@ impl Books {
         self.orders.has_room(now)
     }
 
+    /// How many orders take a place.
+    pub(crate) fn orders_used(&self) -> usize {
+        self.orders.used()
+    }
+
     /// Frees a few slots of forgotten ids.
     #[inline(always)]
     pub(crate) fn forget_some(&mut self, now: u64) {

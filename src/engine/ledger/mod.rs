@@ -120,6 +120,11 @@ impl Ledger {
         self.accounts.count() as u64
     }
 
+    /// How many places of the table of transfers are taken, spent ids included.
+    pub(crate) fn transfers_used(&self) -> u64 {
+        self.transfers.used() as u64
+    }
+
     pub(crate) fn next_due(&self) -> Option<u64> {
         self.timers.next_due()
     }

@@ -127,6 +127,11 @@ impl Markets {
         Err((status, NO_INDEX))
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
     /// Takes over settle's markets; there are `accounts` accounts.
     pub(super) fn restore<S: ContentsSource>(
         &mut self,

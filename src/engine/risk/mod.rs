@@ -100,6 +100,12 @@ impl Risk {
         u64::from(self.directory.count())
     }
 
+    /// How many policies there are that limit something, and how many markets.
+    #[must_use]
+    pub fn used(&self) -> (u64, u64) {
+        (self.policies.count() as u64, self.markets.count().into())
+    }
+
     /// The part of its contents that settle does not hold too, in canonical order.
     pub(crate) fn contents(&self, sink: &mut impl ContentsSink) {
         self.policies.contents(sink);

@@ -163,7 +163,8 @@ impl Policies {
         self.accounts.bytes() + self.ledgers.bytes() + self.pairs.bytes() + tables
     }
 
-    fn count(&self) -> usize {
+    /// How many places are taken.
+    pub(super) fn count(&self) -> usize {
         self.account_places.count() + self.ledger_places.count() + self.pair_places.count()
     }
 

@@ -99,6 +99,12 @@ impl Settle {
         self.ledger.bytes() + self.exchange.bytes() + size_of_val(&*self.outcomes) as u64
     }
 
+    /// How many places of its tables are taken: of transfers, spent ids included, and of orders.
+    #[must_use]
+    pub fn used(&self) -> (u64, u64) {
+        (self.ledger.transfers_used(), self.exchange.orders_used())
+    }
+
     /// Timestamp at which the next pending transfer expires, if any does.
     #[must_use]
     pub fn next_due(&self) -> Option<u64> {

@@ -230,6 +230,11 @@ impl<H: HotPart, C: ColdPart> Store<H, C> {
         self.used < self.hot.len() || self.forget_first(now)
     }
 
+    /// How many records take a place.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
     /// How many more records fit before any is forgotten.
     pub fn room(&self) -> usize {
         self.hot.len() - self.used

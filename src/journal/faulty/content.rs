@@ -1,11 +1,13 @@
 //! What a faulty disk knows of one file: what a read shows, and what a power cut would leave.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rand::{Rng, RngExt};
 
 use super::SECTOR_BYTES;
 use crate::format::BLOCK_BYTES;
+use crate::survey::is_zero;
 
 const SECTORS: usize = BLOCK_BYTES / SECTOR_BYTES;
 
@@ -17,27 +19,51 @@ pub(super) struct Content {
     durable_length: u64,
 }
 
+type Page = [u8; BLOCK_BYTES];
+
+/// A block. Its pages are shared with copies of the file, and with each other, until one changes.
 #[derive(Clone)]
 struct Block {
-    view: Box<[u8; BLOCK_BYTES]>,
-    durable: Box<[u8; BLOCK_BYTES]>,
+    view: Arc<Page>,
+    durable: Arc<Page>,
     /// Sectors that the next sync makes durable.
     dirty: [bool; SECTORS],
 }
 
 impl Block {
-    fn zero() -> Block {
-        Block {
-            view: Box::new([0; BLOCK_BYTES]),
-            durable: Box::new([0; BLOCK_BYTES]),
-            dirty: [false; SECTORS],
+    fn zero(page: &Arc<Page>) -> Block {
+        Block { view: Arc::clone(page), durable: Arc::clone(page), dirty: [false; SECTORS] }
+    }
+
+    fn write(&mut self, within: usize, bytes: &[u8]) {
+        match Page::try_from(bytes) {
+            Ok(page) => self.view = Arc::new(page),
+            Err(_) => {
+                let view = Arc::make_mut(&mut self.view);
+                view[within..within + bytes.len()].copy_from_slice(bytes);
+            }
         }
+        let (first, end) = (within / SECTOR_BYTES, (within + bytes.len()).div_ceil(SECTOR_BYTES));
+        self.dirty[first..end].fill(true);
     }
 
     fn save(&mut self, sector: usize) {
         let range = sector * SECTOR_BYTES..(sector + 1) * SECTOR_BYTES;
-        self.durable[range.clone()].copy_from_slice(&self.view[range]);
+        Arc::make_mut(&mut self.durable)[range.clone()].copy_from_slice(&self.view[range]);
         self.dirty[sector] = false;
+    }
+
+    /// Saves the dirty ones of these sectors.
+    fn save_all(&mut self, sectors: std::ops::Range<usize>) {
+        if sectors.len() == SECTORS && self.dirty == [true; SECTORS] {
+            self.durable = Arc::clone(&self.view);
+            self.dirty = [false; SECTORS];
+        }
+        for sector in sectors {
+            if self.dirty[sector] {
+                self.save(sector);
+            }
+        }
     }
 }
 
@@ -68,6 +94,7 @@ impl Content {
 
     pub fn write(&mut self, offset: u64, bytes: &[u8]) {
         self.extend_to(offset + bytes.len() as u64);
+        let zero = Arc::new([0; BLOCK_BYTES]);
         let mut done = 0;
         while done < bytes.len() {
             let at = offset + done as u64;
@@ -75,13 +102,11 @@ impl Content {
             let count = (BLOCK_BYTES - within).min(bytes.len() - done);
             let part = &bytes[done..done + count];
             done += count;
-            if !self.blocks.contains_key(&number) && part.iter().all(|&byte| byte == 0) {
+            if !self.blocks.contains_key(&number) && is_zero(part) {
                 continue;
             }
-            let block = self.blocks.entry(number).or_insert_with(Block::zero);
-            block.view[within..within + count].copy_from_slice(part);
-            let (first, last) = (within / SECTOR_BYTES, (within + count).div_ceil(SECTOR_BYTES));
-            block.dirty[first..last].fill(true);
+            let block = self.blocks.entry(number).or_insert_with(|| Block::zero(&zero));
+            block.write(within, part);
         }
     }
 
@@ -94,12 +119,12 @@ impl Content {
         self.durable_length = self.length;
         let blocks = from / BLOCK_BYTES as u64..to.div_ceil(BLOCK_BYTES as u64);
         for (&number, block) in self.blocks.range_mut(blocks) {
-            for sector in 0..SECTORS {
-                let at = number * BLOCK_BYTES as u64 + (sector * SECTOR_BYTES) as u64;
-                if block.dirty[sector] && at >= from && at < to {
-                    block.save(sector);
-                }
-            }
+            let start = number * BLOCK_BYTES as u64;
+            let sector_at = |offset: u64| {
+                let within = offset.saturating_sub(start).min(BLOCK_BYTES as u64) as usize;
+                within.div_ceil(SECTOR_BYTES)
+            };
+            block.save_all(sector_at(from)..sector_at(to));
         }
     }
 
@@ -133,6 +158,15 @@ impl Content {
         }
         // What lies behind the end is no more.
         self.blocks.retain(|&number, _| number * (BLOCK_BYTES as u64) < self.length);
+    }
+
+    /// What is shown is durable from now on.
+    pub fn settle(&mut self) {
+        self.durable_length = self.length;
+        for block in self.blocks.values_mut() {
+            block.durable = Arc::clone(&block.view);
+            block.dirty = [false; SECTORS];
+        }
     }
 
     /// All its bytes.

@@ -15,6 +15,7 @@
 //! * After a crash every call fails until [`FaultyDisk::restart`].
 
 mod content;
+pub(crate) mod pool;
 mod shuffled;
 
 use std::collections::BTreeMap;
@@ -76,6 +77,7 @@ pub enum Restart {
 pub struct FaultyDisk {
     state: Arc<Mutex<State>>,
     is_direct: bool,
+    is_steady: bool,
 }
 
 struct State {
@@ -104,6 +106,7 @@ impl FaultyDisk {
     pub fn new(seed: u64) -> FaultyDisk {
         FaultyDisk {
             is_direct: true,
+            is_steady: false,
             state: Arc::new(Mutex::new(State {
                 random: Pcg64::seed_from_u64(seed),
                 contents: Vec::new(),
@@ -121,6 +124,12 @@ impl FaultyDisk {
     #[must_use]
     pub fn buffered(&self) -> FaultyDisk {
         FaultyDisk { is_direct: false, ..self.clone() }
+    }
+
+    /// The same disk, through which nothing goes wrong and no call is counted: to look at it.
+    #[must_use]
+    pub fn steady(&self) -> FaultyDisk {
+        FaultyDisk { is_steady: true, ..self.clone() }
     }
 
     /// Brings the disk back, with what is to go wrong next.
@@ -159,9 +168,11 @@ impl FaultyDisk {
     pub fn copy(&self) -> FaultyDisk {
         let copy = FaultyDisk::new(0);
         let (from, mut to) = (self.state(), copy.state());
-        to.contents.clone_from(&from.contents);
-        for content in &mut to.contents {
-            content.sync();
+        to.contents.resize_with(from.contents.len(), Content::default);
+        // Files without a name are gone.
+        for &number in from.names.values() {
+            to.contents[number].clone_from(&from.contents[number]);
+            to.contents[number].sync();
         }
         to.names.clone_from(&from.names);
         to.durable_names.clone_from(&from.names);
@@ -182,6 +193,48 @@ impl FaultyDisk {
         change(&mut bytes);
         content.write(0, &bytes);
         content.sync();
+    }
+
+    /// Makes all that is shown durable, also what a failed sync would have lost.
+    pub fn settle(&self) {
+        let mut state = self.state();
+        state.renames.clear();
+        state.durable_names = state.names.clone();
+        state.contents.iter_mut().for_each(Content::settle);
+    }
+
+    /// What a file holds; `None` if there is none of that name.
+    #[must_use]
+    pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        let state = self.state();
+        state.names.get(name).map(|&number| state.contents[number].to_vec())
+    }
+
+    /// Has a file hold these bytes and no others, behind everybody's back, durably. Where there is
+    /// none of that name, it is made.
+    pub fn replace(&self, name: &str, bytes: &[u8]) {
+        let mut state = self.state();
+        let number = match state.names.get(name) {
+            Some(&number) => number,
+            None => {
+                let number = state.contents.len();
+                state.contents.push(Content::default());
+                state.names.insert(name.into(), number);
+                state.durable_names.insert(name.into(), number);
+                number
+            }
+        };
+        let content = &mut state.contents[number];
+        *content = Content::default();
+        content.write(0, bytes);
+        content.sync();
+    }
+
+    /// Takes a file away behind everybody's back, durably.
+    pub fn take_away(&self, name: &str) {
+        let mut state = self.state();
+        state.names.remove(name);
+        state.durable_names.remove(name);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -210,6 +263,9 @@ impl FaultyDisk {
         changes: bool,
     ) -> Result<(MutexGuard<'_, State>, Fate), JournalError> {
         let mut state = self.state();
+        if self.is_steady {
+            return Ok((state, Fate::Succeeds));
+        }
         state.calls += 1;
         let crashed = || io::Error::other("the machine stopped");
         if state.is_crashed {

@@ -63,8 +63,44 @@ pub fn retire(
     key: Option<Key>,
     mut note: impl FnMut(String),
 ) -> Result<Retired, JournalError> {
+    retire_by(dir.files(), keep, key, &mut note, |name| match archive {
+        Some(archive) => archive.take(dir, name),
+        None => delete(dir.files(), name),
+    })
+}
+
+/// As [`retire`] without an archive, for files of any kind.
+///
+/// # Errors
+///
+/// As [`retire`].
+///
+/// # Panics
+///
+/// As [`retire`].
+pub fn retire_files<F: Files>(
+    files: &F,
+    keep: usize,
+    key: Option<Key>,
+    mut note: impl FnMut(String),
+) -> Result<Retired, JournalError> {
+    retire_by(files, keep, key, &mut note, |name| delete(files, name))
+}
+
+fn delete<F: Files>(files: &F, name: &str) -> Result<Taken, JournalError> {
+    files.remove(name)?;
+    files.sync_dir()?;
+    Ok(Taken::Deleted)
+}
+
+fn retire_by<F: Files>(
+    files: &F,
+    keep: usize,
+    key: Option<Key>,
+    note: &mut dyn FnMut(String),
+    take: impl Fn(&str) -> Result<Taken, JournalError>,
+) -> Result<Retired, JournalError> {
     assert!(keep >= 2, "a damaged snapshot needs another one to fall back to");
-    let files = dir.files();
     let first = first_segment(files)?;
     let mut good = Vec::new();
     for sequence in snapshots(files)?.into_iter().rev() {
@@ -84,14 +120,7 @@ pub fn retire(
     let mut retired = Retired { good_snapshots: good.len(), ..Retired::default() };
     let Some(second_newest) = good.get(1) else { return Ok(retired) };
     let mut take_out = |name: String| {
-        let taken = match archive {
-            Some(archive) => archive.take(dir, &name)?,
-            None => {
-                files.remove(&name)?;
-                files.sync_dir()?;
-                Taken::Deleted
-            }
-        };
+        let taken = take(&name)?;
         retired.files.push(TakenOut { name, taken });
         Ok::<_, JournalError>(())
     };

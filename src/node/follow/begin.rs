@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::FollowError;
 use ringfence_journal::outcomes::{LogTrail, first_logged_sequence};
-use ringfence_journal::{Directory, JournalError, Step, Trail, first_kept_sequence};
+use ringfence_journal::{Directory, Entry, JournalError, Key, Step, Trail, first_kept_sequence};
 
 /// Where a follower begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,18 +24,20 @@ pub(super) fn begin(
     files: &Directory,
     journal_id: [u8; 16],
     begin: Begin,
+    key: Option<Key>,
     needs_bodies: bool,
 ) -> Result<(LogTrail, u64), FollowError> {
     let path_of = || path.to_path_buf();
-    let is_empty = first_logged_sequence(path)?.is_none();
     let mut end = LogTrail::open(path, journal_id, 0)?;
     let last = end.go_to_end()?;
     let after = match begin {
-        Begin::After(after) if is_empty && after > 0 => {
-            return Err(FollowError::NoOutcomeLog { path: path_of() });
-        }
-        Begin::After(after) if after > last => {
-            return Err(FollowError::Ahead { path: path_of(), after, last });
+        // A start cuts the log where a crash left it and makes the rest again from the journal:
+        // what the journal holds comes back.
+        Begin::After(after) if after > last && !holds(files, key, after)? => {
+            return Err(match first_logged_sequence(path)? {
+                None => FollowError::NoOutcomeLog { path: path_of() },
+                Some(_) => FollowError::Ahead { path: path_of(), after, last },
+            });
         }
         Begin::After(after) => after,
         Begin::Now => last,
@@ -53,6 +55,24 @@ pub(super) fn oldest(
     let logged = first_logged_sequence(path)?.unwrap_or(1);
     let kept = if needs_bodies { first_kept_sequence(files)? } else { 1 };
     Ok(logged.max(kept))
+}
+
+/// Whether the journal holds the command `sequence`.
+fn holds(files: &Directory, key: Option<Key>, sequence: u64) -> Result<bool, JournalError> {
+    // What is retired was there.
+    let Some(mut trail) = Trail::open(files, key, sequence)? else { return Ok(true) };
+    loop {
+        match trail.next_batch()? {
+            Step::Batch(Entry::Batch { first_sequence, commands, .. })
+                if first_sequence + commands.len() as u64 > sequence =>
+            {
+                return Ok(true);
+            }
+            Step::Batch(_) => {}
+            Step::NotYet(_) => return Ok(false),
+            Step::Retired => return Ok(true),
+        }
+    }
 }
 
 /// Whether the journal has a command.

@@ -94,7 +94,7 @@ impl Follower {
         let (path, files) = (dir.path(), dir.files());
         let journal_id = first_segment(files)?.journal_id;
         let needs_bodies = wish.commands || wish.filter.needs_bodies();
-        let (end, after) = begin(path, files, journal_id, wish.begin, needs_bodies)?;
+        let (end, after) = begin(path, files, journal_id, wish.begin, wish.key, needs_bodies)?;
         let log = LogTrail::open(path, journal_id, after)?;
         let bodies = needs_bodies.then(|| Bodies::open(dir, wish.key, after)).transpose()?;
         let now = Instant::now();

@@ -1,10 +1,12 @@
 //! A run of the pipeline from start to end.
 
+use std::sync::Arc;
+
 use crossbeam::channel;
 
 use super::bells::{Bells, LateBell};
 use super::stages::{
-    GatewayStage, JournalStage, Notices, Origins, PublishStage, RiskStage, SettleStage,
+    GatewayStage, JournalStage, Notices, Origins, OwnTimes, PublishStage, RiskStage, SettleStage,
 };
 use super::threads::{Run, drive};
 use super::topology::Topology;
@@ -98,6 +100,8 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
         .map_err(|error| Stopped::before_the_start(error, last_sequence))?;
     let lanes = Topology::new(settings, last_sequence + 1, journal.is_some(), &bells);
 
+    let counters = &settings.counters;
+    counters.watch(&lanes.monitors);
     let due = Gauge::new(u64::MAX);
     source.attach(bells.of(Role::Gateway).clone(), bells.of(Role::Publish).clone());
     source.watch(due.clone());
@@ -118,6 +122,7 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
         stop: settings.stop.clone(),
         last: (last_sequence, last_timestamp),
         sessions: None,
+        counters: Arc::clone(counters),
     };
     let lanes_of_journal = lanes.journal.zip(lanes.journal_origins);
     let mut journal = journal.zip(lanes_of_journal).map(|(journal, (commands, origins))| {
@@ -128,7 +133,9 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
         let stage = JournalStage { commands, origins, writer, durable, idle_since };
         (stage, journal.bell)
     });
-    let mut risk = RiskStage { commands: lanes.risk, risk };
+    counters.tables.show_risk(&risk);
+    counters.tables.show_settle(&settle);
+    let mut risk = RiskStage { commands: lanes.risk, risk, counters: Arc::clone(counters) };
     let mut settle = SettleStage {
         judged: lanes.settle,
         events: Some(lanes.events),
@@ -136,6 +143,7 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
         due,
         is_due_stale: true,
         quiet_since: None,
+        counters: Arc::clone(counters),
     };
     let mut publish = PublishStage {
         outcomes: lanes.publish,
@@ -146,6 +154,8 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
         sink,
         published: last_sequence,
         counts: OutcomeCounts::default(),
+        counters: Arc::clone(counters),
+        latency: OwnTimes::default(),
         outcomes_ended: false,
         events_ended: false,
     };

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::available_parallelism;
 
 use super::Placement;
+use crate::counters::Counters;
 use ringfence_ring::WaitStrategy;
 use ringfence_types::{Command, Event, Origin, Outcome, Verdict};
 
@@ -22,6 +23,8 @@ pub struct Settings {
     pub placement: Placement,
     /// Set from outside: take nothing more in, finish what was begun.
     pub stop: Arc<AtomicBool>,
+    /// Where the stages show their numbers.
+    pub counters: Arc<Counters>,
 }
 
 impl Settings {

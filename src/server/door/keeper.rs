@@ -163,6 +163,7 @@ impl Keeper {
             self.turn_away(place, ErrorCode::HelloTimeout, text, now);
         }
         while let Ok(Ended { peer, code }) = self.ended.try_recv() {
+            self.shared.traffic.add_refused(code);
             match code {
                 0 => tracing::debug!("{peer}: the connection has ended"),
                 code if self.refusals.lets_pass(now) => {
@@ -171,6 +172,8 @@ impl Keeper {
                 _ => {}
             }
         }
+        let connections = u64::from(self.seats.taken()) + self.waiting.len() as u64;
+        self.shared.traffic.show_connections(connections);
         if let Some(count) = self.refusals.take_held_back(now) {
             tracing::warn!("{count} more connections were refused or ended");
         }
@@ -207,6 +210,7 @@ impl Keeper {
     }
 
     fn arrive(&mut self, stream: Stream, peer: Peer, now: Instant) {
+        self.shared.traffic.add_accepted();
         let waiting = Waiting::new(stream, peer);
         let max = u32::from(self.limits.connections);
         let count = self.seats.taken() + self.waiting.len() as u32;
@@ -340,6 +344,7 @@ impl Keeper {
     }
 
     fn refuse(&mut self, waiting: Waiting, refused: &Refused, now: Instant) {
+        self.shared.traffic.add_refused(refused.code as u16);
         if self.refusals.lets_pass(now) {
             let (name, code) = (&waiting.peer.name, refused.code as u16);
             tracing::warn!("{name}: refused with error {code}: {}", refused.text);

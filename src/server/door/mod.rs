@@ -19,6 +19,7 @@ mod guard;
 mod keeper;
 mod listener;
 mod rate;
+mod traffic;
 mod waiting;
 
 use std::io;
@@ -40,6 +41,7 @@ pub(crate) use rate::Rate;
 use ringfence_codec::Address;
 use ringfence_codec::wire::{ClientHello, RequestDecoder};
 use ringfence_node::{History, Poller};
+pub use traffic::Traffic;
 
 /// A connection that has said its hello and may come in.
 #[derive(Debug)]
@@ -82,6 +84,7 @@ pub struct Door {
 struct Shared {
     stop: AtomicBool,
     waker: Arc<Waker>,
+    traffic: Arc<Traffic>,
 }
 
 impl Door {
@@ -119,7 +122,11 @@ impl Door {
         Ok(Door {
             addresses: listeners.iter().map(Listener::address).collect(),
             limits,
-            shared: Arc::new(Shared { stop: AtomicBool::new(false), waker }),
+            shared: Arc::new(Shared {
+                stop: AtomicBool::new(false),
+                waker,
+                traffic: Arc::new(Traffic::new()),
+            }),
             closed: Some((poll, listeners, guard)),
             thread: None,
         })
@@ -128,6 +135,12 @@ impl Door {
     /// Where it listens, as clients name it.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         self.addresses.iter().map(String::as_str)
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(&self.shared.traffic)
     }
 
     /// How much clients may take.

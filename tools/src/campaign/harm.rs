@@ -115,7 +115,7 @@ fn written(bytes: &[u8]) -> usize {
 }
 
 /// Where each frame of a segment begins and how long it is.
-pub(super) fn frames(bytes: &[u8]) -> Vec<(usize, usize)> {
+pub(crate) fn frames(bytes: &[u8]) -> Vec<(usize, usize)> {
     let mut frames = Vec::new();
     let mut offset = SEGMENT_HEADER_BYTES;
     while let Some(length) = bytes.get(offset + 32..offset + 34) {
@@ -167,7 +167,13 @@ pub fn damage_bytes(
     Some(format!("{name}: {done}{kept}"))
 }
 
-fn change(bytes: &mut Vec<u8>, dice: &mut Pcg64Mcg, target: Target, harm: Bytes) -> Option<String> {
+/// Does `harm` to these bytes of a file; what was done, if there was anything to do it to.
+pub(crate) fn change(
+    bytes: &mut Vec<u8>,
+    dice: &mut Pcg64Mcg,
+    target: Target,
+    harm: Bytes,
+) -> Option<String> {
     let noise = |dice: &mut Pcg64Mcg, bytes: &mut [u8]| {
         bytes.iter_mut().for_each(|byte| *byte = dice.random());
     };

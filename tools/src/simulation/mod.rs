@@ -16,7 +16,12 @@
 //! * Without a failing disk nothing fails. Damage is never reported where only the power was cut.
 //! * All accidents follow from the seed.
 
+mod found;
+mod harm;
+mod mend;
 mod sabotage;
+mod snapshots;
+mod work;
 mod world;
 
 use std::ops::Range;
@@ -45,6 +50,24 @@ pub struct Report {
     pub tails: u64,
     /// Bits that were flipped behind the engine's back and found.
     pub flips_found: u64,
+    /// Snapshots that were made beside an engine.
+    pub snapshots: u64,
+    /// Segments and snapshots that they made dispensable, and that were deleted.
+    pub retired: u64,
+    /// Witnesses that were lost, torn, or put back as they were earlier.
+    pub witnesses_spoilt: u64,
+    /// Disks that were damaged between two lives.
+    pub damaged: u64,
+    /// Starts that were refused for it, or for damage to a copy.
+    pub damage_found: u64,
+    /// Damage that took commands of which nothing that was left said that they were durable.
+    pub beyond_proof: u64,
+    /// Repairs that were done.
+    pub repaired: u64,
+    /// Repairs that a crash or a failing call ended, and that were begun again.
+    pub repairs_cut_short: u64,
+    /// Seeds that end because damage left nothing to start from.
+    pub beyond_repair: u64,
 }
 
 impl Report {
@@ -57,6 +80,15 @@ impl Report {
         self.lost += other.lost;
         self.tails += other.tails;
         self.flips_found += other.flips_found;
+        self.snapshots += other.snapshots;
+        self.retired += other.retired;
+        self.witnesses_spoilt += other.witnesses_spoilt;
+        self.damaged += other.damaged;
+        self.damage_found += other.damage_found;
+        self.beyond_proof += other.beyond_proof;
+        self.repaired += other.repaired;
+        self.repairs_cut_short += other.repairs_cut_short;
+        self.beyond_repair += other.beyond_repair;
     }
 }
 

@@ -201,6 +201,11 @@ impl Exchange {
         self.timers.sleeps_at(now)
     }
 
+    /// How many places of the table of orders are taken.
+    pub(super) fn orders_used(&self) -> u64 {
+        self.books.orders_used() as u64
+    }
+
     /// Timestamp at which the next order expires, if any does.
     pub(super) fn next_due(&self) -> Option<u64> {
         self.timers.next_due()

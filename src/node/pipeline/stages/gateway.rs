@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::threads::Run;
 use super::super::{PipelineError, Role};
+use crate::counters::Counters;
 use crate::gateway::{Intake, Progress, Source};
 use ringfence_engine::Sessions;
 
@@ -18,6 +19,7 @@ pub(in crate::pipeline) struct GatewayStage<S: Source> {
     pub(in crate::pipeline) last: (u64, u64),
     /// The sessions that are known, once the source has ended.
     pub(in crate::pipeline) sessions: Option<Sessions>,
+    pub(in crate::pipeline) counters: Arc<Counters>,
 }
 
 impl<S: Source> Run for GatewayStage<S> {
@@ -32,6 +34,9 @@ impl<S: Source> Run for GatewayStage<S> {
             self.source.stop();
         }
         let progress = self.source.step(intake)?;
+        if progress == Progress::Worked {
+            self.counters.tables.show_sessions(intake.sessions());
+        }
         if progress == Progress::Ended {
             self.last = (intake.last_sequence(), intake.last_timestamp());
             self.sessions = self.intake.take().map(Intake::into_sessions);

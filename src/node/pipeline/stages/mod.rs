@@ -1,5 +1,6 @@
 //! The five stages: each reads lanes, does its work, writes its own lane.
 
+mod counted;
 mod gateway;
 mod journal;
 mod origins;
@@ -7,6 +8,8 @@ mod publish;
 mod risk;
 mod settle;
 
+use counted::Alike;
+pub(super) use counted::OwnTimes;
 pub(super) use gateway::GatewayStage;
 pub(super) use journal::JournalStage;
 pub(super) use origins::Origins;

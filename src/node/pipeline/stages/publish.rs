@@ -6,11 +6,14 @@
 //!   notices    ── after 7 ────────▶ ┘
 //! ```
 
+use std::sync::Arc;
+
 use crossbeam::channel::Receiver;
 
 use super::super::threads::Run;
 use super::super::{PipelineError, Role};
-use super::Origins;
+use super::{Alike, Origins, OwnTimes};
+use crate::counters::Counters;
 use crate::gateway::Progress;
 use crate::notice::Notice;
 use crate::publish::{Sink, TURN_OUTCOMES_MAX};
@@ -96,6 +99,27 @@ impl<K: Sink> Merge<'_, K> {
         Ok(())
     }
 
+    /// Passes on the outcomes of a turn; `count` is given those that are alike together.
+    #[inline]
+    fn outcomes(
+        &mut self,
+        first_sequence: u64,
+        view: View<'_, Outcome>,
+        mut count: impl FnMut(&Alike<'_>),
+    ) -> Result<(), PipelineError> {
+        let mut alike = Alike::new(view.at(0));
+        for (sequence, outcome) in (first_sequence..).zip(view) {
+            self.outcome(sequence, outcome)?;
+            if !alike.add(outcome) {
+                count(&alike);
+                alike = Alike::new(outcome);
+                alike.add(outcome);
+            }
+        }
+        count(&alike);
+        Ok(())
+    }
+
     /// Passes on the origin of the batch that begins at `sequence`, if it has one.
     #[inline]
     fn origin_before(&mut self, sequence: u64) -> Result<(), PipelineError> {
@@ -121,6 +145,8 @@ pub(in crate::pipeline) struct PublishStage<K: Sink> {
     /// Sequence of the last outcome that was given to the sink.
     pub(in crate::pipeline) published: u64,
     pub(in crate::pipeline) counts: OutcomeCounts,
+    pub(in crate::pipeline) counters: Arc<Counters>,
+    pub(in crate::pipeline) latency: OwnTimes,
     pub(in crate::pipeline) outcomes_ended: bool,
     pub(in crate::pipeline) events_ended: bool,
 }
@@ -128,8 +154,8 @@ pub(in crate::pipeline) struct PublishStage<K: Sink> {
 impl<K: Sink> PublishStage<K> {
     /// Publishes outcomes and events that are there; whether there were any.
     fn publish(&mut self) -> Result<bool, PipelineError> {
-        let Self { outcomes, events, durable, notices, origins, sink, published, counts, .. } =
-            self;
+        let Self { outcomes, events, durable, notices, origins, sink, published, .. } = self;
+        let (counts, counters, latency) = (&mut self.counts, &*self.counters, &mut self.latency);
         let mut outcomes = match outcomes.poll(TURN_OUTCOMES_MAX)? {
             Poll::Ready(batch) => Some(batch),
             Poll::Empty => None,
@@ -158,10 +184,8 @@ impl<K: Sink> PublishStage<K> {
         if let Some(batch) = &mut outcomes {
             let first_sequence = batch.first_sequence();
             let ((view,), _) = batch.parts();
-            for (sequence, outcome) in (first_sequence..).zip(view) {
-                merge.outcome(sequence, outcome)?;
-                counts.add(outcome.status);
-            }
+            merge.outcomes(first_sequence, view, |alike| alike.add_to(counts, counters))?;
+            latency.show(view.at(0), view.len() as u64, counters);
             *published = first_sequence + view.len() as u64 - 1;
         } else if durable.as_ref().is_none_or(|journal| journal.released() > *published + 1) {
             // Events of the command that settle has not finished, because their lane is full. It

@@ -1,9 +1,12 @@
 //! Finds out who may pay.
 
+use std::sync::Arc;
+
 use super::super::lanes::LaneWindow;
 use super::super::threads::Run;
 use super::super::{PipelineError, Role};
 use super::STEP_COMMANDS;
+use crate::counters::Counters;
 use crate::gateway::Progress;
 use ringfence_engine::Risk;
 use ringfence_ring::{Poll, Stage};
@@ -13,6 +16,7 @@ use ringfence_types::{BATCH_COMMANDS_MAX, Command, Verdict, chains_up_to};
 pub(in crate::pipeline) struct RiskStage {
     pub(in crate::pipeline) commands: Stage<(Command,), Verdict>,
     pub(in crate::pipeline) risk: Risk,
+    pub(in crate::pipeline) counters: Arc<Counters>,
 }
 
 impl Run for RiskStage {
@@ -35,6 +39,7 @@ impl Run for RiskStage {
                     let commands = commands.part(0, length);
                     self.risk.step(&commands, |index, verdict| verdicts.set(index, verdict));
                     batch.publish(length);
+                    self.counters.tables.show_risk(&self.risk);
                     progress = Progress::Worked;
                 }
             }

@@ -1,5 +1,6 @@
 //! Moves money.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::lanes::{LaneWindow, Lanes};
@@ -7,6 +8,7 @@ use super::super::threads::Run;
 use super::super::{PipelineError, Role};
 use super::STEP_COMMANDS;
 use crate::Gauge;
+use crate::counters::Counters;
 use crate::gateway::{PULSE_AFTER, Progress};
 use ringfence_engine::Settle;
 use ringfence_ring::{Poll, Producer, Stage};
@@ -23,6 +25,7 @@ pub(in crate::pipeline) struct SettleStage {
     pub(in crate::pipeline) is_due_stale: bool,
     /// Since when no command has come.
     pub(in crate::pipeline) quiet_since: Option<Instant>,
+    pub(in crate::pipeline) counters: Arc<Counters>,
 }
 
 impl SettleStage {
@@ -79,6 +82,7 @@ impl Run for SettleStage {
                 if done > 0 {
                     batch.publish(done);
                 }
+                self.counters.tables.show_settle(&self.settle);
                 let worked = done > 0 || put > 0 || matches!(step, Step::Paused(_));
                 Ok(if worked { Progress::Worked } else { Progress::Idle })
             }

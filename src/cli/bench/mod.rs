@@ -1,5 +1,7 @@
 //! `ringfence bench`: measure.
 
+mod wire;
+
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use crate::bench::{
 use ringfence_journal::{Backend, Wanted};
 use ringfence_node::{Node, Options};
 use ringfence_types::BATCH_COMMANDS_MAX;
+use wire::WireBench;
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
@@ -28,6 +31,8 @@ pub(super) enum Bench {
     Journal(JournalBench),
     /// Orders to books of a given depth, through the pipeline or the engine alone.
     Settle(SettleBench),
+    /// Random transfers over sockets to an engine, and to a server that only echoes.
+    Wire(WireBench),
 }
 
 #[derive(Debug, Args)]
@@ -197,6 +202,7 @@ impl Bench {
             Bench::Pipeline(bench) => bench.execute(),
             Bench::Journal(bench) => bench.execute(),
             Bench::Settle(bench) => bench.execute(),
+            Bench::Wire(bench) => bench.execute(),
             Bench::Fold(FoldBench { load }) => {
                 let report =
                     bench::fold(&load.generate(), load.seed).map_err(Failure::operating)?;

@@ -1,0 +1,2 @@
+/** Ringfence in Pekko Streams, for Java. */
+package io.github.ringfence.pekko.javadsl;

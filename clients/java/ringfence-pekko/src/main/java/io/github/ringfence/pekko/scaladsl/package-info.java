@@ -1,0 +1,2 @@
+/** Ringfence in Pekko Streams, for Scala. */
+package io.github.ringfence.pekko.scaladsl;

@@ -1,0 +1,27 @@
+package io.github.ringfence.spring;
+
+import io.github.ringfence.client.Event;
+import io.github.ringfence.client.OrderCancelled;
+
+/**
+ * A resting order was cancelled, and not by its owner.
+ *
+ * @param event the event
+ * @param cancelled the order, and why
+ */
+public record RestingOrderCancelled(Event event, OrderCancelled cancelled) implements RingfenceEvent {
+    @Override
+    public long sequence() {
+        return event.sequence();
+    }
+
+    @Override
+    public long timestamp() {
+        return event.timestamp();
+    }
+
+    @Override
+    public long number() {
+        return event.number();
+    }
+}

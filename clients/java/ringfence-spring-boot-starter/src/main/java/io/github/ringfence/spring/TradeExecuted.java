@@ -1,0 +1,27 @@
+package io.github.ringfence.spring;
+
+import io.github.ringfence.client.Event;
+import io.github.ringfence.client.Trade;
+
+/**
+ * Two orders met.
+ *
+ * @param event the event
+ * @param trade the trade
+ */
+public record TradeExecuted(Event event, Trade trade) implements RingfenceEvent {
+    @Override
+    public long sequence() {
+        return event.sequence();
+    }
+
+    @Override
+    public long timestamp() {
+        return event.timestamp();
+    }
+
+    @Override
+    public long number() {
+        return event.number();
+    }
+}

@@ -1,0 +1,161 @@
+/**
+ * What became of a command, by name and number. The protocol's page says of each what it means.
+ *
+ * Numbers never change; a later version adds new ones.
+ */
+import { namesOf } from './numbers.js';
+
+export const STATUSES = {
+  created: 1,
+  linked_event_failed: 2,
+  linked_event_chain_open: 3,
+  imported_event_expected: 4,
+  imported_event_not_expected: 5,
+  timestamp_must_be_zero: 6,
+  imported_event_timestamp_out_of_range: 7,
+  imported_event_timestamp_must_not_advance: 8,
+  reserved_flag: 9,
+  id_must_not_be_zero: 10,
+  id_must_not_be_int_max: 11,
+  exists_with_different_flags: 12,
+  exists_with_different_user_data_128: 13,
+  exists_with_different_user_data_64: 14,
+  exists_with_different_user_data_32: 15,
+  exists_with_different_ledger: 16,
+  exists_with_different_code: 17,
+  exists: 18,
+  flags_are_mutually_exclusive: 19,
+  ledger_must_not_be_zero: 20,
+  code_must_not_be_zero: 21,
+  imported_event_timestamp_must_not_regress: 22,
+  debits_pending_must_be_zero: 32,
+  debits_posted_must_be_zero: 33,
+  credits_pending_must_be_zero: 34,
+  credits_posted_must_be_zero: 35,
+  accounts_full: 36,
+  exists_with_different_pending_id: 64,
+  exists_with_different_timeout: 65,
+  exists_with_different_debit_account_id: 66,
+  exists_with_different_credit_account_id: 67,
+  exists_with_different_amount: 68,
+  id_already_failed: 69,
+  pending_id_must_not_be_zero: 80,
+  pending_id_must_not_be_int_max: 81,
+  pending_id_must_be_different: 82,
+  timeout_reserved_for_pending_transfer: 83,
+  pending_transfer_not_found: 84,
+  pending_transfer_not_pending: 85,
+  pending_transfer_has_different_debit_account_id: 86,
+  pending_transfer_has_different_credit_account_id: 87,
+  pending_transfer_has_different_ledger: 88,
+  pending_transfer_has_different_code: 89,
+  exceeds_pending_transfer_amount: 90,
+  pending_transfer_has_different_amount: 91,
+  pending_transfer_already_posted: 92,
+  pending_transfer_already_voided: 93,
+  pending_transfer_expired: 94,
+  debit_account_already_closed: 95,
+  credit_account_already_closed: 96,
+  transfers_full: 97,
+  debit_account_id_must_not_be_zero: 112,
+  debit_account_id_must_not_be_int_max: 113,
+  credit_account_id_must_not_be_zero: 114,
+  credit_account_id_must_not_be_int_max: 115,
+  accounts_must_be_different: 116,
+  pending_id_must_be_zero: 117,
+  closing_transfer_must_be_pending: 118,
+  debit_account_not_found: 119,
+  credit_account_not_found: 120,
+  accounts_must_have_the_same_ledger: 121,
+  transfer_must_have_the_same_ledger_as_accounts: 122,
+  imported_event_timestamp_must_postdate_debit_account: 123,
+  imported_event_timestamp_must_postdate_credit_account: 124,
+  imported_event_timeout_must_be_zero: 125,
+  overflows_debits_pending: 126,
+  overflows_credits_pending: 127,
+  overflows_debits_posted: 128,
+  overflows_credits_posted: 129,
+  overflows_debits: 130,
+  overflows_credits: 131,
+  overflows_timeout: 132,
+  exceeds_credits: 133,
+  exceeds_debits: 134,
+  risk_ledger_halted: 160,
+  risk_ledger_closed: 161,
+  risk_ledger_amount_exceeded: 162,
+  risk_debit_account_frozen: 163,
+  risk_credit_account_frozen: 164,
+  risk_pair_blocked: 165,
+  risk_debit_amount_exceeded: 166,
+  risk_credit_amount_exceeded: 167,
+  risk_debit_rate_exceeded: 168,
+  risk_spend_amount_exceeded: 169,
+  risk_spend_count_exceeded: 170,
+  ok: 192,
+  found: 193,
+  not_found: 194,
+  account_not_found: 195,
+  invalid_policy: 196,
+  policies_full: 197,
+  queued: 208,
+  transfer_not_found: 209,
+  transfer_not_queued: 210,
+  overflows_balances: 211,
+  exists_with_different_fields: 224,
+  ledgers_must_be_different: 225,
+  lot_must_not_be_zero: 226,
+  tick_must_not_be_zero: 227,
+  maker_fee_must_not_exceed_taker_fee: 228,
+  account_has_different_ledger: 229,
+  account_must_not_have_limits: 230,
+  markets_full: 231,
+  market_not_found: 240,
+  quantity_must_not_be_zero: 241,
+  price_must_not_be_zero: 242,
+  price_must_be_zero: 243,
+  budget_must_not_be_zero: 244,
+  budget_must_be_zero: 245,
+  timeout_reserved_for_gtc: 246,
+  price_must_cover_fee: 247,
+  base_account_not_found: 248,
+  quote_account_not_found: 249,
+  base_account_has_different_ledger: 250,
+  quote_account_has_different_ledger: 251,
+  account_belongs_to_market: 252,
+  account_must_not_limit_credits: 253,
+  base_account_already_closed: 254,
+  quote_account_already_closed: 255,
+  market_closed: 256,
+  overflows_amount: 257,
+  would_take: 258,
+  would_not_fill: 259,
+  orders_full: 260,
+  order_not_found: 272,
+  order_already_filled: 273,
+  order_already_cancelled: 274,
+  nothing_to_amend: 275,
+  quantity_must_be_lower: 276,
+} as const;
+
+/** What became of a command: `created`, `exceeds_credits`, … */
+export type Status = keyof typeof STATUSES;
+
+const NAMES = namesOf<Status>(STATUSES);
+const SUCCESSES: ReadonlySet<Status> = new Set<Status>([
+  'created', 'exists', 'queued', 'ok', 'found',
+]);
+
+/** The name of a status; `undefined` where the number has none. */
+export function statusOf(number: number): Status | undefined {
+  return NAMES[number];
+}
+
+/** True for `created`, `exists`, `queued`, `ok` and `found`. */
+export function isSuccess(status: Status): boolean {
+  return SUCCESSES.has(status);
+}
+
+/** True for everything but successes and `not_found`: nothing was changed. */
+export function isRefusal(status: Status): boolean {
+  return status !== 'not_found' && !SUCCESSES.has(status);
+}

@@ -1,0 +1,98 @@
+//! What a load over sockets found.
+
+use std::fmt;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::super::{LatencyNs, Report};
+use super::WireLoad;
+use super::driver::Measured;
+
+/// One measurement of a load over sockets.
+#[derive(Debug, Clone, Serialize)]
+pub struct WireReport {
+    /// What every measurement says. Latencies are from when a batch was due to when its last outcome
+    /// was read.
+    #[serde(flatten)]
+    pub report: Report,
+    /// Connections.
+    pub clients: usize,
+    /// Batches that each of them had under way.
+    pub window: usize,
+    /// Commands a second as planned; `None`: as fast as the windows allowed.
+    pub rate: Option<f64>,
+    /// Whether the connections had sessions with names.
+    pub session: bool,
+    /// The same load to a server that answers without an engine.
+    pub echo: EchoReport,
+    /// Transfers a second, as a part of those of the echo server.
+    pub of_echo: f64,
+    /// The latencies, as they were recorded.
+    #[serde(skip)]
+    pub series: [Series; 2],
+}
+
+/// What the echo server did with the load.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct EchoReport {
+    /// From the first batch sent, or due, to the last outcome read.
+    pub seconds: f64,
+    /// Transfers a second.
+    pub transfers_per_second: f64,
+    /// As those of the engine.
+    pub latency_ns: LatencyNs,
+}
+
+/// Latencies with a name.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// Of what.
+    pub name: &'static str,
+    /// One value for each batch, in nanoseconds.
+    pub latency_ns: Histogram<u64>,
+}
+
+impl WireReport {
+    pub(super) fn new(
+        report: Report,
+        wire: &WireLoad,
+        echo: &Measured,
+        engine: &Measured,
+    ) -> WireReport {
+        let series =
+            |name, measured: &Measured| Series { name, latency_ns: measured.latency_ns.clone() };
+        let series = [series("engine", engine), series("echo", echo)];
+        let echo = EchoReport {
+            seconds: echo.seconds,
+            transfers_per_second: report.transfers as f64 / echo.seconds,
+            latency_ns: (&echo.latency_ns).into(),
+        };
+        WireReport {
+            clients: wire.clients,
+            window: wire.window,
+            rate: wire.rate,
+            session: wire.session,
+            of_echo: report.transfers_per_second / echo.transfers_per_second,
+            echo,
+            series,
+            report,
+        }
+    }
+}
+
+impl fmt::Display for WireReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let WireReport { report, clients, window, session, echo, of_echo, .. } = self;
+        let rate = self.rate.map_or(String::new(), |rate| format!(", {rate} commands a second"));
+        let named = if *session { ", sessions with names" } else { "" };
+        writeln!(f, "{clients} clients, {window} batches under way in each{rate}{named}")?;
+        writeln!(f, "{report}")?;
+        write!(
+            f,
+            "  echo server: {:.0} transfers a second, p50 {} ns; the engine does {of_echo:.2} of that",
+            echo.transfers_per_second,
+            echo.latency_ns.p50()
+        )
+    }
+}

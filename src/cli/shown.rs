@@ -1,0 +1,223 @@
+//! What a running engine shows of itself: the counters file, metrics over HTTP, warnings of tables
+//! that fill.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::Failure;
+use ringfence_node::History;
+use ringfence_node::counters::{Counters, CountersFile, LogReading, Reading, State, TableReading};
+use ringfence_node::publish::LogGauges;
+use ringfence_server::door::Traffic;
+use ringfence_server::metrics::MetricsServer;
+use ringfence_server::subscription::Subscriptions;
+
+/// How often the file is written.
+const EVERY: Duration = Duration::from_millis(250);
+/// Shares of a table, in percent, at which it is warned of.
+const WARNED_AT: [u64; 2] = [80, 95];
+
+/// What there is to show once the engine is open.
+pub(super) struct Opened {
+    pub history: History,
+    pub log: Option<LogGauges>,
+    pub traffic: Arc<Traffic>,
+    pub connections_max: u64,
+    pub subscriptions: Weak<Subscriptions>,
+    /// Set once the engine is to stop.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// All that can be looked at.
+struct Sources {
+    counters: Arc<Counters>,
+    opened: OnceLock<Opened>,
+    started_ns: u64,
+}
+
+/// Shows an engine's numbers until it is dropped.
+pub(super) struct Shown {
+    sources: Arc<Sources>,
+    metrics: Option<MetricsServer>,
+    writing: Option<(Arc<AtomicBool>, JoinHandle<CountersFile>)>,
+}
+
+impl Shown {
+    /// Answers at `metrics`, if that is given, from now on: the engine is not open yet.
+    pub(super) fn begin(
+        counters: Arc<Counters>,
+        metrics: Option<SocketAddr>,
+    ) -> Result<Shown, Failure> {
+        let sources = Arc::new(Sources { counters, opened: OnceLock::new(), started_ns: now_ns() });
+        let looked_at = Arc::clone(&sources);
+        let metrics = metrics
+            .map(|address| MetricsServer::start(address, move || looked_at.reading()))
+            .transpose()
+            .map_err(Failure::operating)?;
+        if let Some(server) = &metrics {
+            tell!("ringfence: metrics on http://{}/metrics", server.address());
+        }
+        Ok(Shown { sources, metrics, writing: None })
+    }
+
+    /// Shows what has been opened too, and writes the counters file in `dir`, which is locked.
+    pub(super) fn opened(&mut self, dir: &Path, opened: Opened) -> Result<(), Failure> {
+        let failed = |error| {
+            Failure::Operating(format!("writing the counters in {}: {error}", dir.display()))
+        };
+        assert!(self.sources.opened.set(opened).is_ok(), "an engine is opened once");
+        let mut file = CountersFile::open(dir).map_err(failed)?;
+        file.write(&self.sources.reading()).map_err(failed)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (sources, stopped) = (Arc::clone(&self.sources), Arc::clone(&stop));
+        let named = thread::Builder::new().name("ringfence-show".to_owned());
+        let thread = named.spawn(move || write(file, &sources, &stopped)).map_err(failed)?;
+        self.writing = Some((stop, thread));
+        Ok(())
+    }
+
+    /// Shows how the engine has ended.
+    pub(super) fn end(mut self, state: State) {
+        if let Some(mut file) = self.end_writing() {
+            let reading = Reading { state, ..self.sources.reading() };
+            // Nobody relies on the file.
+            drop(file.write(&reading));
+        }
+    }
+
+    fn end_writing(&mut self) -> Option<CountersFile> {
+        let (stop, thread) = self.writing.take()?;
+        // Relaxed: the flag carries nothing but itself.
+        stop.store(true, Ordering::Relaxed);
+        thread.thread().unpark();
+        thread.join().ok()
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.end_writing();
+        self.metrics = None;
+    }
+}
+
+impl Sources {
+    fn reading(&self) -> Reading {
+        let opened = self.opened.get();
+        let state = match opened {
+            None => State::Starting,
+            Some(opened) if opened.stop.load(Ordering::Relaxed) => State::Stopping,
+            Some(_) => State::Ready,
+        };
+        let log = opened.and_then(|it| it.log.as_ref()).map(|log| LogReading {
+            first_sequence: log.first.get(),
+            last_sequence: log.logged.get(),
+        });
+        let history = opened.map(|it| it.history).unwrap_or_default();
+        let mut reading = self.counters.reading(history, log, state);
+        reading.started_ns = self.started_ns;
+        reading.server = opened.map(|it| {
+            let mut server = it.traffic.reading(it.connections_max);
+            server.subscriptions = it.subscriptions.upgrade().map_or(0, |all| all.count() as u64);
+            server
+        });
+        (reading.resident_bytes, reading.cpu_ns) = of_the_process();
+        reading
+    }
+}
+
+/// Writes the file until it is told to stop.
+fn write(mut file: CountersFile, sources: &Sources, stop: &AtomicBool) -> CountersFile {
+    let mut warned = Warned::default();
+    let mut has_failed = false;
+    loop {
+        thread::park_timeout(EVERY);
+        // Relaxed: the flag carries nothing but itself.
+        if stop.load(Ordering::Relaxed) {
+            return file;
+        }
+        let reading = sources.reading();
+        for text in warned.look(&reading.tables) {
+            tracing::warn!("{text}");
+        }
+        match file.write(&reading) {
+            Ok(()) => has_failed = false,
+            Err(error) => {
+                if !has_failed {
+                    tracing::warn!("{}: writing the counters: {error}", file.path().display());
+                }
+                has_failed = true;
+            }
+        }
+    }
+}
+
+/// Remembers of which tables was warned.
+#[derive(Default)]
+struct Warned {
+    /// Name of a table, and how many of the shares it has reached.
+    tables: Vec<(String, usize)>,
+}
+
+impl Warned {
+    /// What there is to say of tables that have become fuller.
+    fn look(&mut self, tables: &[TableReading]) -> Vec<String> {
+        let mut said = Vec::new();
+        for table in tables.iter().filter(|table| table.capacity > 0) {
+            let percent = table.used * 100 / table.capacity;
+            let reached = WARNED_AT.iter().filter(|&&at| percent >= at).count();
+            let found = self.tables.iter().position(|(name, _)| *name == table.name);
+            let index = found.unwrap_or_else(|| {
+                self.tables.push((table.name.clone(), 0));
+                self.tables.len() - 1
+            });
+            let before = std::mem::replace(&mut self.tables[index].1, reached);
+            if reached > before {
+                let TableReading { name, used, capacity } = table;
+                said.push(format!(
+                    "the table of {name} is {percent} % full: {used} of {capacity}; when it is full, \
+                     new ones are refused; --{name} gives it more places at the next start"
+                ));
+            }
+        }
+        said
+    }
+}
+
+/// Memory in RAM, in bytes, and time on a processor, in nanoseconds; 0 where the system does not
+/// tell.
+fn of_the_process() -> (u64, u64) {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok();
+    let pages = pages.and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let cpu_ns = used.tv_sec as u64 * 1_000_000_000 + used.tv_nsec as u64;
+    (pages.unwrap_or(0) * rustix::param::page_size() as u64, cpu_ns)
+}
+
+fn now_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_warned_of_once_at_each_share_and_again_after_it_had_more_room() {
+        let mut warned = Warned::default();
+        let mut look = |used, capacity| {
+            let name = "transfers".to_owned();
+            warned.look(&[TableReading { name, used, capacity }]).len()
+        };
+        //  used, capacity, warnings
+        let steps = [(0, 0, 0), (79, 100, 0), (80, 100, 1), (90, 100, 0), (96, 100, 1)];
+        let more = [(100, 100, 0), (100, 1_000, 0), (960, 1_000, 1), (961, 1_000, 0)];
+        for (used, capacity, warnings) in steps.into_iter().chain(more) {
+            assert_eq!(look(used, capacity), warnings, "{used} of {capacity}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! `ringfence status`: what an engine does, or did when it ended.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Exit, Failure};
+use ringfence_journal::DataDir;
+use ringfence_node::counters::{ReadCounters, Reading, State, read_counters};
+
+/// An engine that has not shown its numbers for so long hangs.
+const HANGS_AFTER: Duration = Duration::from_secs(2);
+
+/// Arguments of `ringfence status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusCommand {
+    /// Directory of the journal
+    #[arg(long, env = "RINGFENCE_DATA_DIR", value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Print all numbers, as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How an engine is, judged from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Life {
+    /// It shows its numbers.
+    Runs,
+    /// It holds its directory and shows nothing.
+    Hangs,
+    /// It has ended as it should.
+    Ended,
+    /// It has ended because something failed, and said so.
+    Failed,
+    /// It has ended without a word.
+    Died,
+}
+
+/// What was read, and how the engine is.
+#[derive(Debug, Serialize)]
+pub(super) struct Seen {
+    pub life: Life,
+    /// How old the numbers are.
+    pub age_ns: u64,
+    #[serde(flatten)]
+    pub reading: Box<Reading>,
+}
+
+impl Seen {
+    /// Looks at the engine on `dir`.
+    pub(super) fn look(dir: &std::path::Path) -> Result<Seen, Failure> {
+        let opened = DataDir::open_to_read(dir).map_err(Failure::operating)?;
+        let path = dir.display();
+        let read = read_counters(dir).map_err(|error| {
+            Failure::Operating(format!("reading the counters in {path}: {error}"))
+        })?;
+        let reading = match read {
+            ReadCounters::Reading(reading) => reading,
+            ReadCounters::Missing => {
+                return Err(Failure::Operating(format!(
+                    "no engine has shown its counters in {path}"
+                )));
+            }
+            ReadCounters::Damaged => {
+                return Err(Failure::Operating(format!("the counters in {path} cannot be read")));
+            }
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now_ns = now.map_or(0, |since| since.as_nanos() as u64);
+        let age_ns = now_ns.saturating_sub(reading.read_ns);
+        let is_held = opened.is_held().map_err(Failure::operating)?;
+        let life = judge(reading.state, is_held, Duration::from_nanos(age_ns));
+        Ok(Seen { life, age_ns, reading })
+    }
+
+    /// One sentence on how the engine is.
+    pub(super) fn sentence(&self) -> String {
+        let age = humantime::format_duration(Duration::from_secs(self.age_ns / 1_000_000_000));
+        let reading = &self.reading;
+        let up_ns = reading.read_ns.saturating_sub(reading.started_ns);
+        let up = humantime::format_duration(Duration::from_secs(up_ns / 1_000_000_000));
+        let (pid, version) = (reading.pid, &reading.version);
+        match self.life {
+            Life::Runs if reading.state == State::Stopping => format!("process {pid} is stopping"),
+            Life::Runs => format!("process {pid} runs version {version} since {up}"),
+            Life::Hangs => {
+                format!("process {pid} has shown nothing for {age}: it hangs or is stopped")
+            }
+            Life::Ended => format!("not running: process {pid} was stopped {age} ago"),
+            Life::Failed => {
+                format!("not running: process {pid} failed {age} ago; its log says why")
+            }
+            Life::Died => format!("not running: process {pid} ended without a word {age} ago"),
+        }
+    }
+}
+
+fn judge(state: State, is_held: bool, age: Duration) -> Life {
+    match (state, is_held) {
+        (State::Failed, false) => Life::Failed,
+        (State::Stopped, false) => Life::Ended,
+        (_, false) => Life::Died,
+        (_, true) if age >= HANGS_AFTER => Life::Hangs,
+        (_, true) => Life::Runs,
+    }
+}
+
+impl StatusCommand {
+    pub(super) fn execute(&self) -> Result<Exit, Failure> {
+        let seen = Seen::look(&self.data_dir)?;
+        if self.json {
+            println!("{}", serde_json::to_string(&seen).expect("numbers can be written as JSON"));
+        } else {
+            print!("{}", page(&seen));
+        }
+        Ok(if seen.life == Life::Runs { Exit::Done } else { Exit::Failed })
+    }
+}
+
+/// The numbers for people.
+fn page(seen: &Seen) -> String {
+    let reading = &seen.reading;
+    let mut lines = vec![
+        seen.sentence(),
+        format!("journal {}, epoch {}", reading.journal_id, reading.epoch),
+        String::new(),
+        format!("{:<12}{:>20}{:>14}", "stage", "sequence", "lag"),
+        format!("{:<12}{:>20}{:>14}", "taken in", reading.sequence, ""),
+    ];
+    for stage in &reading.stages {
+        lines.push(format!("{:<12}{:>20}{:>14}", stage.name, stage.sequence, stage.lag));
+    }
+    lines.push(String::new());
+    lines.push(format!("{:<12}{:>20}{:>14}{:>8}", "table", "used", "capacity", "full"));
+    for table in &reading.tables {
+        let percent = table.used * 100 / table.capacity.max(1);
+        let (name, used, capacity) = (&table.name, table.used, table.capacity);
+        lines.push(format!("{name:<12}{used:>20}{capacity:>14}{percent:>6} %"));
+    }
+    lines.push(String::new());
+    lines.push(format!("{:<24}{:<32}{:>14}", "outcomes of", "status", "since start"));
+    for outcome in &reading.outcomes {
+        lines.push(format!("{:<24}{:<32}{:>14}", outcome.op, outcome.status, outcome.count));
+    }
+    lines.push(String::new());
+    lines.push(format!("taken in to published: {}", latency(reading)));
+    if let Some(log) = &reading.outcome_log {
+        let (first, last) = (log.first_sequence, log.last_sequence);
+        lines.push(format!("outcome log: {first} to {last}"));
+    }
+    if let Some(server) = &reading.server {
+        let (now, max) = (server.connections, server.connections_max);
+        let follow = server.subscriptions;
+        lines.push(format!("connections: {now} of {max}, {follow} of them subscriptions"));
+        for (code, count) in &server.refused {
+            lines.push(format!("refused or ended with {code}: {count}"));
+        }
+    }
+    lines.push(format!("memory: {} MiB", reading.resident_bytes / (1024 * 1024)));
+    lines.join("\n") + "\n"
+}
+
+/// Quantiles of the latency since the start.
+fn latency(reading: &Reading) -> String {
+    if reading.latency.count() == 0 {
+        return "nothing yet".to_owned();
+    }
+    let within = |share| match reading.latency.quantile_ns(share) {
+        Some(ns) => format!("{} µs", ns / 1_000),
+        None => "more than 17 s".to_owned(),
+    };
+    let (half, most, nearly) = (within(0.5), within(0.99), within(0.999));
+    format!("half within {half}, 99 % within {most}, 99.9 % within {nearly}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_file_says_is_believed_as_far_as_the_lock_agrees() {
+        let (now, long_ago) = (Duration::from_millis(300), Duration::from_secs(60));
+        //  state, lock held, age, life
+        let cases = [
+            (State::Ready, true, now, Life::Runs),
+            (State::Stopping, true, now, Life::Runs),
+            (State::Ready, true, long_ago, Life::Hangs),
+            (State::Ready, false, now, Life::Died),
+            (State::Stopping, false, long_ago, Life::Died),
+            (State::Stopped, false, long_ago, Life::Ended),
+            (State::Failed, false, now, Life::Failed),
+        ];
+        for (state, is_held, age, life) in cases {
+            assert_eq!(judge(state, is_held, age), life, "{state:?} {is_held} {age:?}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! A session that outlives its connections, awaited.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::link::{Link, Shared};
+use crate::resuming::attempts::Attempts;
+use crate::sender::check_batch;
+use crate::{Address, Answer, ClientError, Delivered, SessionOptions};
+use ringfence_codec::wire::EngineHello;
+use ringfence_types::Command;
+
+/// A session with a name, as [`Session`](crate::Session) is: each request takes effect once.
+///
+/// ```no_run
+/// use ringfence_client::types::{Account, Command};
+/// use ringfence_client::{AsyncSession, Delivered, SessionOptions, session_id};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let address = "unix:/var/lib/ringfence/ringfence.sock".parse()?;
+/// let options = SessionOptions { session: session_id("billing"), ..SessionOptions::default() };
+/// let (sender, mut receiver) = AsyncSession::open(&address, options).await?.split();
+/// tokio::spawn(async move {
+///     let account = Account { id: 1, ledger: 978, code: 1, ..Account::default() };
+///     sender.send(&[Command::create_account(account)], 0).await
+/// });
+/// while let Delivered::Answer { number, answer, .. } = receiver.receive().await? {
+///     println!("request {number}: {}", answer.outcome.status().name());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct AsyncSession {
+    sender: AsyncSessionSender,
+    receiver: AsyncSessionReceiver,
+}
+
+/// The half of a session that sends. Dropping all its clones ends the session at once.
+#[derive(Debug, Clone)]
+pub struct AsyncSessionSender {
+    handle: Arc<Handle>,
+}
+
+/// The half of a session that receives. Dropping it ends the session at once.
+#[derive(Debug)]
+pub struct AsyncSessionReceiver {
+    delivered: mpsc::UnboundedReceiver<Delivered>,
+    _handle: Handle,
+}
+
+/// Whoever holds one keeps the session open; dropping it ends it.
+#[derive(Debug)]
+struct Handle(Arc<Shared>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl AsyncSession {
+    /// Opens a session with the engine that listens at `address`, and waits for its hello. A task
+    /// of the current tokio runtime serves it until it ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::open`](crate::Session::open).
+    ///
+    /// # Panics
+    ///
+    /// If the session has no name, or outside a tokio runtime.
+    pub async fn open(
+        address: &Address,
+        options: SessionOptions,
+    ) -> Result<AsyncSession, ClientError> {
+        assert!(options.session != 0, "a session that is resumed has a name");
+        let (session, _) = AsyncSession::start(address, &options).await?;
+        Ok(session)
+    }
+
+    /// As [`AsyncSession::open`], also without a name.
+    pub(super) async fn start(
+        address: &Address,
+        options: &SessionOptions,
+    ) -> Result<(AsyncSession, EngineHello), ClientError> {
+        let shared = Shared::new(options);
+        let (deliver, delivered) = mpsc::unbounded_channel();
+        let link = Link {
+            address: address.clone(),
+            tls: options.tls.clone(),
+            shared: Arc::clone(&shared),
+            attempts: Attempts::new(options.give_up_after),
+            deliver,
+        };
+        let receiver = AsyncSessionReceiver { delivered, _handle: Handle(Arc::clone(&shared)) };
+        let sender = AsyncSessionSender { handle: Arc::new(Handle(shared)) };
+        let mut session = AsyncSession { sender, receiver };
+        tokio::spawn(link.run());
+        loop {
+            if let Delivered::Connected(hello) = session.receive().await? {
+                return Ok((session, hello));
+            }
+        }
+    }
+
+    /// Sends a batch, and returns its request number. Awaits room while as much is under way as the
+    /// engine allows: answers are to be received meanwhile, by another task, or before. Safe to
+    /// cancel: a call that has not returned has sent nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::NotABatch`], and nothing was sent; [`ClientError::Ended`].
+    pub async fn send(&self, batch: &[Command], tag: u128) -> Result<u64, ClientError> {
+        self.sender.send(batch, tag).await
+    }
+
+    /// What is delivered next. Safe to cancel: nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// Why the session has ended.
+    pub async fn receive(&mut self) -> Result<Delivered, ClientError> {
+        self.receiver.receive().await
+    }
+
+    /// Sends one batch and waits for its answers, one for each command. For a session whose other
+    /// requests are answered: what else is delivered meanwhile is dropped. Cancelled, the batch may
+    /// have been sent, and the answers that came are dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncSession::send`] and [`AsyncSession::receive`]; [`ClientError::OutcomesLost`] if
+    /// the batch was executed and its outcomes can no longer be had.
+    pub async fn execute(&mut self, batch: &[Command]) -> Result<Vec<Answer>, ClientError> {
+        let sent = self.send(batch, 0).await?;
+        let mut answers = Vec::with_capacity(batch.len());
+        loop {
+            match self.receive().await? {
+                Delivered::Answer { number, answer, is_last, .. } if number == sent => {
+                    answers.push(answer);
+                    if is_last {
+                        return Ok(answers);
+                    }
+                }
+                Delivered::Lost { number } if number == sent => {
+                    return Err(ClientError::OutcomesLost { number });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The two halves, for two tasks or more.
+    #[must_use]
+    pub fn split(self) -> (AsyncSessionSender, AsyncSessionReceiver) {
+        (self.sender, self.receiver)
+    }
+}
+
+impl AsyncSessionSender {
+    /// Sends a batch, and returns its request number. Awaits room while as much is under way as the
+    /// engine allows; those who wait get it in the order in which they came. Safe to cancel: a call
+    /// that has not returned has sent nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncSession::send`].
+    pub async fn send(&self, batch: &[Command], tag: u128) -> Result<u64, ClientError> {
+        check_batch(batch)?;
+        self.handle.0.push(batch, None, tag).await
+    }
+
+    /// As [`AsyncSessionSender::send`], with a request number of the caller's: above all before it.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncSession::send`].
+    ///
+    /// # Panics
+    ///
+    /// If the number does not increase.
+    pub async fn send_numbered(
+        &self,
+        batch: &[Command],
+        number: u64,
+        tag: u128,
+    ) -> Result<(), ClientError> {
+        check_batch(batch)?;
+        self.handle.0.push(batch, Some(number), tag).await.map(drop)
+    }
+
+    /// As [`AsyncSessionSender::send`], but returns `None` instead of waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncSession::send`].
+    pub fn try_send(&self, batch: &[Command], tag: u128) -> Result<Option<u64>, ClientError> {
+        check_batch(batch)?;
+        self.handle.0.try_push(batch, None, tag)
+    }
+
+    /// How many commands are under way.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.handle.0.under_way()
+    }
+}
+
+impl AsyncSessionReceiver {
+    /// What is delivered next. Safe to cancel: nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// Why the session has ended.
+    pub async fn receive(&mut self) -> Result<Delivered, ClientError> {
+        match self.delivered.recv().await {
+            Some(Delivered::Ended(error)) => Err(error),
+            Some(delivered) => Ok(delivered),
+            None => Err(ClientError::Ended),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! What happens in an engine, from a sequence on, awaited.
+
+use tokio::time::Instant;
+
+use super::pipe::Pipe;
+use crate::resuming::attempts::{Attempts, Cut};
+use crate::resuming::place::Place;
+use crate::subscription::{Answers, request};
+use crate::{Address, ClientError, Followed, SubscriptionOptions};
+use ringfence_codec::wire::{EngineHello, Subscribe, Subscribed, encode_acknowledge};
+
+/// A connection that follows an engine, as [`Subscription`](crate::Subscription) is. It ends with
+/// its connection; [`AsyncResumingSubscription`] does not.
+///
+/// ```no_run
+/// use ringfence_client::{AsyncSubscription, Followed, Start, Subscribe};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let address = "unix:/var/lib/ringfence/ringfence.sock".parse()?;
+/// let wish = Subscribe { accounts: vec![100], ..Subscribe::outcomes(Start::After(4711)) };
+/// let mut subscription = AsyncSubscription::open(&address, &wish).await?;
+/// loop {
+///     match subscription.next().await? {
+///         Followed::Outcomes { first_sequence, outcomes } => {
+///             println!("{} outcomes from {first_sequence} on", outcomes.len());
+///         }
+///         Followed::Progress(progress) => println!("dealt with up to {}", progress.sequence),
+///         _ => {}
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct AsyncSubscription {
+    pipe: Pipe,
+    hello: EngineHello,
+    subscribed: Subscribed,
+}
+
+impl AsyncSubscription {
+    /// Follows the engine that listens at `address`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Subscription::open`](crate::Subscription::open).
+    pub async fn open(
+        address: &Address,
+        wish: &Subscribe,
+    ) -> Result<AsyncSubscription, ClientError> {
+        AsyncSubscription::open_with(address, &SubscriptionOptions::default(), wish).await
+    }
+
+    /// As [`AsyncSubscription::open`], for one that says which history is expected, or shows who
+    /// the client is.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncSubscription::open`].
+    pub async fn open_with(
+        address: &Address,
+        options: &SubscriptionOptions,
+        wish: &Subscribe,
+    ) -> Result<AsyncSubscription, ClientError> {
+        let mut pipe = Pipe::open(address, options.tls.as_ref()).await?;
+        request(options, wish, pipe.out());
+        let mut answers = Answers::default();
+        loop {
+            if let Some((hello, subscribed)) = answers.take_in(&mut pipe.decoder, address)? {
+                pipe.is_greeted = true;
+                pipe.idle_timeout = crate::resuming::exchange::idle_timeout(&hello);
+                return Ok(AsyncSubscription { pipe, hello, subscribed });
+            }
+            pipe.step().await?;
+        }
+    }
+
+    /// What the engine said of itself.
+    #[must_use]
+    pub fn hello(&self) -> EngineHello {
+        self.hello
+    }
+
+    /// Where the subscription began, and what the engine has.
+    #[must_use]
+    pub fn subscribed(&self) -> Subscribed {
+        self.subscribed
+    }
+
+    /// What is told next. While it is awaited the engine is told that somebody is there: await it
+    /// at least every few seconds. Safe to cancel: nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing more comes.
+    pub async fn next(&mut self) -> Result<Followed, ClientError> {
+        loop {
+            let pipe = &mut self.pipe;
+            if let Some(followed) = Followed::next(&mut pipe.decoder, &pipe.address)? {
+                return Ok(followed);
+            }
+            pipe.step().await?;
+        }
+    }
+
+    /// Tells the engine that everything up to `sequence` was dealt with, which was received: only
+    /// for a subscription with a name. Does not wait: what the socket does not take at once goes
+    /// out with the next call of [`AsyncSubscription::next`].
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Closed`]; [`AsyncSubscription::next`] may know why.
+    pub async fn acknowledge(&mut self, sequence: u64) -> Result<(), ClientError> {
+        encode_acknowledge(sequence, self.pipe.out());
+        self.pipe.write_now().await
+    }
+}
+
+/// A subscription that outlives its connections: it connects again by itself and goes on after what
+/// it has told.
+///
+/// Its position is that of the last outcome or progress that was told.
+#[derive(Debug)]
+pub struct AsyncResumingSubscription {
+    address: Address,
+    place: Place,
+    attempts: Attempts,
+    /// `None` between two connections.
+    connection: Option<AsyncSubscription>,
+    /// When the next attempt is due.
+    retry_at: Instant,
+    /// Nothing more comes.
+    has_ended: bool,
+}
+
+impl AsyncResumingSubscription {
+    /// Follows the engine that listens at `address`, and waits for its answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncSubscription::open`], once the engine could not be reached for
+    /// [`SubscriptionOptions::give_up_after`].
+    pub async fn open(
+        address: &Address,
+        options: SubscriptionOptions,
+        wish: Subscribe,
+    ) -> Result<AsyncResumingSubscription, ClientError> {
+        let mut subscription = AsyncResumingSubscription {
+            address: address.clone(),
+            attempts: Attempts::new(options.give_up_after),
+            place: Place::new(wish, options),
+            connection: None,
+            retry_at: Instant::now(),
+            has_ended: false,
+        };
+        subscription.connected().await?;
+        Ok(subscription)
+    }
+
+    /// The sequence up to which everything has been told: a later subscription goes on after it.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.place.position()
+    }
+
+    /// Journal and epoch of the engine that is followed.
+    #[must_use]
+    pub fn history(&self) -> Option<([u8; 16], u32)> {
+        self.place.options().history
+    }
+
+    /// What is told next; each thing once, also where the connection was lost meanwhile. While it
+    /// is awaited the engine is told that somebody is there. Safe to cancel: nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing more comes: the engine declines for good, has another history, or could not be
+    /// reached for [`SubscriptionOptions::give_up_after`].
+    pub async fn next(&mut self) -> Result<Followed, ClientError> {
+        loop {
+            let followed = self.connected().await?.next().await;
+            match followed {
+                Ok(followed) => {
+                    if let Some(new) = self.place.admit(followed) {
+                        return Ok(new);
+                    }
+                }
+                Err(error) => self.lost(error)?,
+            }
+        }
+    }
+
+    /// Tells the engine that everything up to `sequence` was dealt with, which was told: only for a
+    /// subscription with a name. Where the connection is lost it does nothing: a later call with a
+    /// higher sequence stands for this one too. Does not wait.
+    pub async fn acknowledge(&mut self, sequence: u64) {
+        if let Some(subscription) = &mut self.connection {
+            // Where it fails, the next call says why.
+            drop(subscription.acknowledge(sequence).await);
+        }
+    }
+
+    /// The connection; a new one where there is none.
+    async fn connected(&mut self) -> Result<&mut AsyncSubscription, ClientError> {
+        if self.has_ended {
+            return Err(ClientError::Ended);
+        }
+        while self.connection.is_none() {
+            tokio::time::sleep_until(self.retry_at).await;
+            let (options, wish) = (self.place.options(), self.place.wish());
+            match AsyncSubscription::open_with(&self.address, options, wish).await {
+                Ok(subscription) => self.adopt(subscription)?,
+                Err(error) => self.lost(error)?,
+            }
+        }
+        Ok(self.connection.as_mut().expect("it was just made"))
+    }
+
+    fn adopt(&mut self, subscription: AsyncSubscription) -> Result<(), ClientError> {
+        let answered = self.place.answered(&subscription.hello, &subscription.subscribed);
+        answered.map_err(|changed| {
+            self.has_ended = true;
+            ClientError::History { address: self.address.clone(), changed }
+        })?;
+        self.connection = Some(subscription);
+        Ok(())
+    }
+
+    /// Sets the time of the next attempt, if there is one.
+    fn lost(&mut self, error: ClientError) -> Result<(), ClientError> {
+        if self.connection.take().is_some() {
+            self.attempts.succeeded();
+        }
+        match self.attempts.after(Cut::from(error)) {
+            Ok(wait) => {
+                self.retry_at = Instant::now() + wait;
+                Ok(())
+            }
+            Err(error) => {
+                self.has_ended = true;
+                Err(error)
+            }
+        }
+    }
+}

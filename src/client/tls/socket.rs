@@ -1,0 +1,70 @@
+//! A socket over TLS that never blocks.
+
+use std::io::{self, Read, Write};
+
+use mio::net::TcpStream;
+use rustls::ClientConnection;
+
+use super::Tls;
+
+/// A socket over TLS that never blocks. The handshake goes on with each call.
+#[derive(Debug)]
+pub(crate) struct TlsSocket {
+    pub tcp: TcpStream,
+    connection: ClientConnection,
+}
+
+impl TlsSocket {
+    pub fn new(tcp: TcpStream, host_and_port: &str, tls: &Tls) -> io::Result<TlsSocket> {
+        let name = tls.server_name(host_and_port)?;
+        let connection = ClientConnection::new(tls.config(), name).map_err(io::Error::other)?;
+        Ok(TlsSocket { tcp, connection })
+    }
+
+    /// Sends the records that were made, as far as the socket takes them.
+    fn send_records(&mut self) -> io::Result<()> {
+        while self.connection.wants_write() {
+            match self.connection.write_tls(&mut self.tcp) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Read for TlsSocket {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.connection.reader().read(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // A message that was cut off is seen by its length.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                read => return read,
+            }
+            self.connection.read_tls(&mut self.tcp)?;
+            let processed = self.connection.process_new_packets();
+            // The answer of a handshake, or an alert that says what is wrong.
+            self.send_records()?;
+            processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        }
+    }
+}
+
+impl Write for TlsSocket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.connection.writer().write(bytes)?;
+        self.send_records()?;
+        if count == 0 && !bytes.is_empty() {
+            // As much waits for the socket as may.
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send_records()
+    }
+}

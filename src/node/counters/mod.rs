@@ -1,0 +1,117 @@
+//! Numbers of a running engine, for people and their instruments.
+//!
+//! ```text
+//!   stages ── relaxed stores ──▶ Counters ── a look, four times a second ──▶ Reading
+//!   rings  ── Monitor ──────────────┘                                          │
+//!                         `status`, `top` ◀── file `counters` ◀────────────────┤
+//!                                            GET /metrics ◀────────────────────┘
+//! ```
+//!
+//! # Invariants
+//!
+//! * Each number has one writer, which stores it and never waits for who reads it.
+//! * Nothing is decided on the strength of a number: all are read and written relaxed.
+
+mod file;
+mod latency;
+mod reading;
+mod tables;
+
+pub use file::{COUNTERS_FILE, CountersFile, ReadCounters, read_counters};
+pub use latency::{LATENCY_BOUNDS_NS, Latency};
+pub use reading::{
+    LatencyReading, LogReading, OutcomeReading, Reading, RingReading, ServerReading, StageReading,
+    State, TableReading,
+};
+pub(crate) use tables::Tables;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ringfence_ring::Monitor;
+use ringfence_types::{Op, Outcome, Status};
+
+/// One more than the largest number of a [`Status`], rounded up.
+const STATUSES: usize = 1024;
+/// One more than the largest number of an [`Op`], rounded up.
+const OPS: usize = 32;
+
+const _: () = {
+    let mut index = 0;
+    while index < Status::ALL.len() {
+        assert!((Status::ALL[index] as usize) < STATUSES);
+        index += 1;
+    }
+    let mut index = 0;
+    while index < Op::ALL.len() {
+        assert!((Op::ALL[index] as usize) < OPS);
+        index += 1;
+    }
+};
+
+/// The numbers that the stages of one engine keep. Shared by all of its threads.
+#[derive(Debug)]
+pub struct Counters {
+    /// Outcomes by operation and status. Publish writes.
+    outcomes: Box<[AtomicU64]>,
+    /// Time from taken in to published. Publish writes.
+    latency: Latency,
+    /// What is taken of the tables. Gateway, risk and settle write, each its own.
+    pub(crate) tables: Tables,
+    /// The rings of commands, events and origins, once the pipeline runs.
+    monitors: OnceLock<[Monitor; 3]>,
+}
+
+impl Default for Counters {
+    fn default() -> Counters {
+        Counters {
+            outcomes: (0..OPS * STATUSES).map(|_| AtomicU64::new(0)).collect(),
+            latency: Latency::default(),
+            tables: Tables::default(),
+            monitors: OnceLock::new(),
+        }
+    }
+}
+
+impl Counters {
+    /// Counts `count` outcomes alike. Publish alone calls it.
+    #[inline]
+    pub(crate) fn add_outcomes(&self, like: &Outcome, count: u64) {
+        let place = usize::from(like.op) * STATUSES + usize::from(like.status);
+        add(&self.outcomes[place], count);
+    }
+
+    /// Records that the oldest and all of `count` outcomes left `nanoseconds` after they were taken
+    /// in. Publish alone calls it.
+    #[inline]
+    pub(crate) fn add_latency(&self, nanoseconds: u64, count: u64) {
+        self.latency.add(nanoseconds, count);
+    }
+
+    /// The rings whose stages are to be shown; those of the first run stay.
+    pub(crate) fn watch(&self, monitors: &[Monitor; 3]) {
+        self.monitors.get_or_init(|| monitors.clone());
+    }
+
+    /// All outcomes that there were, in the order of operations and statuses.
+    fn outcomes(&self) -> Vec<OutcomeReading> {
+        let all =
+            Op::ALL.iter().flat_map(|&op| Status::ALL.iter().map(move |&status| (op, status)));
+        all.filter_map(|(op, status)| {
+            let place = op as usize * STATUSES + status as usize;
+            let count = self.outcomes[place].load(Ordering::Relaxed);
+            (count > 0).then(|| OutcomeReading {
+                op: op.name().to_owned(),
+                status: status.name().to_owned(),
+                count,
+            })
+        })
+        .collect()
+    }
+}
+
+/// Adds to a number that the calling thread alone writes: no read-modify-write is needed. It wraps.
+#[inline]
+fn add(number: &AtomicU64, more: u64) {
+    number.store(number.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+}
