@@ -263,7 +263,7 @@ impl<'a> Subscription<'a> {
     fn listen(&mut self, looked_at: u64) -> Result<(), End> {
         let mut acknowledged = None;
         let is_named = self.name.is_some();
-        self.connection.read(|message| match message {
+        let read = self.connection.read(|message| match message {
             ClientMessage::Acknowledge(_) if !is_named => {
                 Err(End::error(ErrorCode::UnexpectedMessage, 0, "a subscription without a name"))
             }
@@ -275,7 +275,14 @@ impl<'a> Subscription<'a> {
                 Ok(())
             }
             _ => Ok(()),
-        })?;
+        });
+        // What was acknowledged before the connection ended counts.
+        let stored = self.store(acknowledged);
+        read.and(stored)
+    }
+
+    /// Remembers up to where the subscription has dealt with everything, if it has a name.
+    fn store(&self, acknowledged: Option<u64>) -> Result<(), End> {
         let Some((name, number)) = self.name else { return Ok(()) };
         let mut names = self.shared.names();
         if names.holders.get(&name) != Some(&number) {

@@ -302,9 +302,10 @@ fn a_name_keeps_its_place_and_the_later_connection_takes_it_over() {
     assert_eq!(second.outcomes_until(20), (13..=20).collect::<Vec<u64>>());
     first.say(|out| encode_acknowledge(20, out));
     assert_eq!(first.end(), error(ErrorCode::SubscriptionSuperseded, 0));
+    // What is said just before the end counts too.
     second.say(|out| encode_acknowledge(15, out));
-    wait_for(|| needed_after.get() == 15);
     drop(second);
+    wait_for(|| needed_after.get() == 15);
 
     // An engine that is started again knows it.
     let Scene { folder, log, journal_id, gauges, subscriptions } = scene;
