@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ringfence_client::Address;
+use ringfence_client::{Address, Token};
 use toml::de::DeTable;
 
 pub use keys::{Keys, Mistake, Mistakes};
@@ -148,10 +148,13 @@ fn engine(root: &mut Keys) -> EngineOptions {
     let nowhere = || Address::Unix("ringfence.sock".into());
     let Some(mut keys) = root.table("engine") else {
         root.mistake("engine", "missing: where the engine is, as [engine] with `connect`");
-        return EngineOptions { address: nowhere(), token: Vec::new() };
+        return EngineOptions { address: nowhere(), token: Token::default() };
     };
     let address = keys.required_parsed("connect").unwrap_or_else(nowhere);
-    let token = keys.secret("token").unwrap_or_default().into_bytes();
+    let token = Token::new(keys.secret("token").unwrap_or_default()).unwrap_or_else(|error| {
+        keys.mistake("token", error.to_string());
+        Token::default()
+    });
     keys.finish();
     EngineOptions { address, token }
 }

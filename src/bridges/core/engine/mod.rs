@@ -5,7 +5,9 @@ mod feed;
 use std::fmt;
 use std::sync::Arc;
 
-use ringfence_client::{Address, ClientHello, EngineHello, Start, Subscribe, Subscription};
+use ringfence_client::{
+    Address, EngineHello, Start, Subscribe, Subscription, SubscriptionOptions, Token,
+};
 use ringfence_types::Op;
 
 use crate::Failure;
@@ -18,7 +20,7 @@ pub struct EngineOptions {
     /// Where it listens.
     pub address: Address,
     /// What proves who the bridge is; empty for none.
-    pub token: Vec<u8>,
+    pub token: Token,
 }
 
 /// Which engine it is: its journal, and how many repairs gave up what had been acknowledged. So two
@@ -97,8 +99,9 @@ pub(crate) fn watch(options: &EngineOptions) -> Result<(Subscription, Known), Fa
 }
 
 fn subscribe(options: &EngineOptions, wish: &Subscribe) -> Result<(Subscription, Known), Failure> {
-    let hello = ClientHello { token: options.token.clone(), ..ClientHello::default() };
-    let subscription = Subscription::open_with(&options.address, hello, wish)?;
+    let wanted =
+        SubscriptionOptions { token: options.token.clone(), ..SubscriptionOptions::default() };
+    let subscription = Subscription::open_with(&options.address, &wanted, wish)?;
     let subscribed = subscription.subscribed();
     let known = Known {
         id: EngineId::from(&subscription.hello()),

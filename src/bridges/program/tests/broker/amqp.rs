@@ -123,6 +123,17 @@ impl Seen {
     }
 }
 
+/// What is no command is a dead letter, unchanged.
+async fn check_dead_letter(channel: &Channel, house: &House) {
+    let mut dead = consume(channel, "payments.dead").await;
+    send(channel, r#"{"op":"create_transfer","id":true}"#, named("bad")).await.unwrap();
+    let letter = next(&mut dead, house).await;
+    assert_eq!(letter.text, r#"{"op":"create_transfer","id":true}"#);
+    assert_eq!(letter.header("ringfence-error-field"), "id");
+    assert_eq!(letter.header("ringfence-error-column"), "30");
+    assert_eq!(letter.identity, "bad");
+}
+
 #[tokio::test]
 async fn payments_come_in_and_outcomes_go_out() {
     let Some(broker) = or_skip(RabbitMq::start()) else { return };
@@ -165,14 +176,7 @@ async fn payments_come_in_and_outcomes_go_out() {
     assert_eq!(eleven.body["id"], "11");
     assert_eq!(house.account(1).debits_posted, 10);
 
-    // What is no command is a dead letter, unchanged.
-    let mut dead = consume(&channel, "payments.dead").await;
-    send(&channel, r#"{"op":"create_transfer","id":true}"#, named("bad")).await.unwrap();
-    let letter = next(&mut dead, &house).await;
-    assert_eq!(letter.text, r#"{"op":"create_transfer","id":true}"#);
-    assert_eq!(letter.header("ringfence-error-field"), "id");
-    assert_eq!(letter.header("ringfence-error-column"), "30");
-    assert_eq!(letter.identity, "bad");
+    check_dead_letter(&channel, &house).await;
 
     // Everything is acknowledged when it ends, and known when it begins again.
     assert_eq!(bridge.stop(), Some(0), "{}", house.said("bridge.log"));
