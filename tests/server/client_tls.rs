@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::access::Scene;
@@ -86,7 +86,7 @@ impl Secure {
 }
 
 /// An engine at this port of loopback; 0: any.
-fn serve(scene: &Scene, authority: &Authority, ca: &PathBuf, port: u16) -> (Engine, u16) {
+fn serve(scene: &Scene, authority: &Authority, ca: &Path, port: u16) -> (Engine, u16) {
     let (cert, key) = authority.files(scene, "engine");
     let listen = format!("127.0.0.1:{port}");
     let engine = scene.start(&[
