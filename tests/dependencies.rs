@@ -29,11 +29,16 @@ const LICENCES: [&str; 10] = [
 ];
 
 /// Crates that are there in more than one version, and why.
-const IN_TWO_VERSIONS: [(&str, &str); 10] = [
+const IN_TWO_VERSIONS: [(&str, &str); 12] = [
     ("crypto-common", "as digest"),
     ("digest", "version 0.10 for crc-fast, version 0.11 for sha2"),
     ("getrandom", "version 0.2 for ring"),
+    (
+        "itertools",
+        "version 0.13 for criterion, which only the benches use, version 0.14 for ratatui",
+    ),
     ("nom", "version 7 for x509-parser, version 8 for amq-protocol"),
+    ("signal-hook", "version 0.3 for crossterm of ratatui"),
     ("spin", "version 0.9 for flume of lapin, version 0.10 for crc-fast"),
     ("syn", "version 2 for zerocopy-derive and thiserror 1, version 3 for serde_derive and others"),
     ("synstructure", "version 0.13 for asn1-rs, version 0.14 for yoke of lapin"),
@@ -43,12 +48,13 @@ const IN_TWO_VERSIONS: [(&str, &str); 10] = [
 ];
 
 /// Crates that are built on other platforms or for models alone, with their licences.
-const ELSEWHERE: [(&str, &str); 50] = [
+const ELSEWHERE: [(&str, &str); 51] = [
     ("anstyle-wincon", "MIT OR Apache-2.0"),
     ("bumpalo", "MIT OR Apache-2.0"),
     ("combine", "MIT"),
     ("core-foundation", "MIT OR Apache-2.0"),
     ("core-foundation-sys", "MIT OR Apache-2.0"),
+    ("crossterm_winapi", "MIT"),
     ("crunchy", "MIT"),
     ("generator", "MIT/Apache-2.0"),
     ("hermit-abi", "MIT OR Apache-2.0"),

@@ -1,7 +1,8 @@
 //! Models of the ring's protocols and of one of the journal's, in `tests/models`, and which of them
 //! needs which ordering.
 
-/// An ordering of `src/ring/order.rs` or `src/journal/nap.rs`, and a model that fails once it is weakened.
+/// An ordering of `src/ring/order.rs` or `src/journal/nap.rs`, and a model that fails once it is
+/// weakened.
 #[derive(Debug, Clone, Copy)]
 pub struct Weakening {
     /// The ordering's name.
@@ -10,7 +11,8 @@ pub struct Weakening {
     pub model: &'static str,
 }
 
-/// Every ordering that the ring and the witness's thread rely on. Others may fail too; these are the plainest ones.
+/// Every ordering that the ring and the witness's thread rely on. Others may fail too; these are the
+/// plainest ones.
 pub const WEAKENINGS: &[Weakening] = &[
     Weakening { ordering: "publish", model: "visibility::a_published_slot_is_seen_whole" },
     Weakening { ordering: "barrier", model: "visibility::a_published_slot_is_seen_whole" },

@@ -111,7 +111,8 @@ fn rate(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "must be a number above 0, such as 200000 or 0.5".to_owned())
 }
 
-/// What `bench journal` measures: commands in a batch, batches under way at a time, batches in a turn.
+/// What `bench journal` measures: commands in a batch, batches under way at a time, batches in a
+/// turn.
 /// The first is what a single client sees, the last keeps the disk as busy as it can be.
 const JOURNAL_LOADS: [(usize, usize, u64); 6] =
     [(1, 1, 1000), (1, 16, 4000), (64, 16, 4000), (1024, 4, 600), (8189, 1, 128), (8189, 4, 256)];

@@ -111,8 +111,8 @@ pub fn repair_files<F: Files>(files: &F, key: Option<Key>) -> Result<Repaired, J
                 acknowledged_sequence = acknowledged_sequence.max(found.given_up);
             }
             if found.witness.is_some_and(|witness| witness.epoch < found.position.epoch) {
-                // One that was cut short may have renamed the segment, and not made that durable: if
-                // it fell back, the witness alone would prove what is gone.
+                // One that was cut short may have renamed the segment, and not made that durable:
+                // if it fell back, the witness alone would prove what is gone.
                 files.sync_dir()?;
                 // The last step of a repair: what was given up is remembered until here.
                 let witness = Witness::of(&found.position);
