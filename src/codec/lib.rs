@@ -1,4 +1,4 @@
-//! The text and binary forms of commands and outcomes.
+//! The text and binary forms of commands and outcomes, and the text form of metrics.
 //!
 //! ```text
 //!   NDJSON line ──text::Decoder──▶ [Command] ──▶ engine ──▶ Outcome, Event ──text::encode_…──▶ NDJSON line
@@ -12,7 +12,9 @@
 //! * Decoding and encoding depend on their arguments alone.
 
 mod address;
+mod metrics;
 pub mod text;
 pub mod wire;
 
 pub use address::{Address, AddressError};
+pub use metrics::MetricsPage;

@@ -1,9 +1,10 @@
 //! What is counted, and how it is printed for Prometheus.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use ringfence_codec::MetricsPage;
 
 /// Counters of everything that runs in one program. Clones share the same.
 #[derive(Debug, Clone, Default)]
@@ -125,18 +126,18 @@ impl Metrics {
     #[must_use]
     pub fn text(&self) -> String {
         self.with(|registry| {
-            let mut page = Page::default();
+            let mut page = MetricsPage::new("ringfence_bridge_");
             registry.print_sources(&mut page);
             registry.print_sinks(&mut page);
-            page.text
+            page.into_text()
         })
     }
 }
 
 impl Registry {
-    fn print_sources(&self, page: &mut Page) {
+    fn print_sources(&self, page: &mut MetricsPage) {
         type Read = fn(&SourceMetrics) -> u64;
-        let read: [(&str, &str, &str, Read); 8] =
+        let read: [(&'static str, &str, &str, Read); 8] =
             [
                 ("source_connected", "gauge", "1 if connected to the broker", |it| {
                     flag(&it.is_connected)
@@ -158,27 +159,27 @@ impl Registry {
         for (name, kind, help, read) in read {
             page.family(name, kind, help);
             for (source, metrics) in &self.sources {
-                page.sample(name, &[("source", source)], read(metrics));
+                page.sample(&[("source", source)], read(metrics));
             }
         }
         page.family("source_lag_messages", "gauge", "messages taken in and not acknowledged");
         for (source, metrics) in &self.sources {
             let lag = get(&metrics.received).saturating_sub(get(&metrics.settled));
-            page.sample("source_lag_messages", &[("source", source)], lag);
+            page.sample(&[("source", source)], lag);
         }
         page.family("dead_letters_total", "counter", "messages that were no commands");
         for (source, metrics) in &self.sources {
             let dead = metrics.dead.lock().unwrap_or_else(PoisonError::into_inner);
             for (reason, count) in dead.iter() {
                 let labels = [("source", source.as_str()), ("reason", reason)];
-                page.sample("dead_letters_total", &labels, *count);
+                page.sample(&labels, *count);
             }
         }
     }
 
-    fn print_sinks(&self, page: &mut Page) {
+    fn print_sinks(&self, page: &mut MetricsPage) {
         type Read = fn(&SinkMetrics) -> u64;
-        let read: [(&str, &str, &str, Read); 6] =
+        let read: [(&'static str, &str, &str, Read); 6] =
             [
                 ("sink_connected", "gauge", "1 if connected to the broker", |it| {
                     flag(&it.is_connected)
@@ -198,7 +199,7 @@ impl Registry {
         for (name, kind, help, read) in read {
             page.family(name, kind, help);
             for (sink, metrics) in &self.sinks {
-                page.sample(name, &[("sink", sink)], read(metrics));
+                page.sample(&[("sink", sink)], read(metrics));
             }
         }
     }
@@ -210,25 +211,6 @@ fn get(counter: &AtomicU64) -> u64 {
 
 fn flag(flag: &AtomicBool) -> u64 {
     flag.load(Ordering::Relaxed).into()
-}
-
-#[derive(Default)]
-struct Page {
-    text: String,
-}
-
-impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to memory does not fail.
-        let _ = writeln!(self.text, "# HELP ringfence_bridge_{name} {help}");
-        let _ = writeln!(self.text, "# TYPE ringfence_bridge_{name} {kind}");
-    }
-
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
-        let labels: Vec<String> =
-            labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-        let _ = writeln!(self.text, "ringfence_bridge_{name}{{{}}} {value}", labels.join(","));
-    }
 }
 
 #[cfg(test)]
