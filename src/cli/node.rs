@@ -42,7 +42,8 @@ pub(super) fn open(
     outcome_log: bool,
     counters: Arc<Counters>,
 ) -> Result<(Node, Arc<AtomicBool>), Failure> {
-    let program_bytes = program_bytes();
+    // Before anything of size is allocated: its code, its stacks, the allocator's own.
+    let program_bytes = resident_bytes();
     let stop = signals::stop_flag()?;
     let options = Options {
         data_dir: data_dir.map(Path::to_owned),
@@ -118,9 +119,8 @@ impl From<NodeError> for Failure {
     }
 }
 
-/// What this process holds before it allocates anything of size, in bytes: its code, its stacks,
-/// the allocator's own. 0 where the system does not tell.
-fn program_bytes() -> u64 {
+/// Memory of this process that is in RAM, in bytes; 0 where the system does not tell.
+pub(super) fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = resident.and_then(|text| text.trim().strip_suffix(" kB")?.parse().ok());

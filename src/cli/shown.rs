@@ -6,15 +6,17 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use super::Failure;
+use super::{Failure, node};
 use ringfence_node::History;
 use ringfence_node::counters::{Counters, CountersFile, LogReading, Reading, State, TableReading};
+use ringfence_node::gateway::Clock;
 use ringfence_node::publish::LogGauges;
 use ringfence_server::door::Traffic;
 use ringfence_server::metrics::MetricsServer;
 use ringfence_server::subscription::Subscriptions;
+use ringfence_types::NANOSECONDS_PER_SECOND;
 
 /// How often the file is written.
 const EVERY: Duration = Duration::from_millis(250);
@@ -52,7 +54,11 @@ impl Shown {
         counters: Arc<Counters>,
         metrics: Option<SocketAddr>,
     ) -> Result<Shown, Failure> {
-        let sources = Arc::new(Sources { counters, opened: OnceLock::new(), started_ns: now_ns() });
+        let sources = Arc::new(Sources {
+            counters,
+            opened: OnceLock::new(),
+            started_ns: Clock::System.read_ns(),
+        });
         let looked_at = Arc::clone(&sources);
         let metrics = metrics
             .map(|address| MetricsServer::start(address, move || looked_at.reading()))
@@ -125,7 +131,7 @@ impl Sources {
             server.subscriptions = it.subscriptions.upgrade().map_or(0, |all| all.count() as u64);
             server
         });
-        (reading.resident_bytes, reading.cpu_ns) = of_the_process();
+        (reading.resident_bytes, reading.cpu_ns) = (node::resident_bytes(), cpu_ns());
         reading
     }
 }
@@ -188,18 +194,10 @@ impl Warned {
     }
 }
 
-/// Memory in RAM, in bytes, and time on a processor, in nanoseconds; 0 where the system does not
-/// tell.
-fn of_the_process() -> (u64, u64) {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok();
-    let pages = pages.and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
+/// Time on a processor, in nanoseconds.
+fn cpu_ns() -> u64 {
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    let cpu_ns = used.tv_sec as u64 * 1_000_000_000 + used.tv_nsec as u64;
-    (pages.unwrap_or(0) * rustix::param::page_size() as u64, cpu_ns)
-}
-
-fn now_ns() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+    used.tv_sec as u64 * NANOSECONDS_PER_SECOND + used.tv_nsec as u64
 }
 
 #[cfg(test)]

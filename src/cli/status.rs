@@ -1,7 +1,7 @@
 //! `ringfence status`: what an engine does, or did when it ended.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{Exit, Failure};
 use ringfence_journal::DataDir;
 use ringfence_node::counters::{ReadCounters, Reading, State, read_counters};
+use ringfence_node::gateway::Clock;
 
 /// An engine that has not shown its numbers for so long hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(2);
@@ -69,9 +70,7 @@ impl Seen {
                 return Err(Failure::Operating(format!("the counters in {path} cannot be read")));
             }
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now_ns = now.map_or(0, |since| since.as_nanos() as u64);
-        let age_ns = now_ns.saturating_sub(reading.read_ns);
+        let age_ns = Clock::System.read_ns().saturating_sub(reading.read_ns);
         let is_held = opened.is_held().map_err(Failure::operating)?;
         let life = judge(reading.state, is_held, Duration::from_nanos(age_ns));
         Ok(Seen { life, age_ns, reading })

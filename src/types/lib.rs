@@ -47,7 +47,7 @@ pub use orders::{
     OrderBody, OrderCancelled, OrderStatus, PlaceOrder, Side, TimeInForce, Trade,
 };
 pub use outcome::Outcome;
-pub use outcome_counts::OutcomeCounts;
+pub use outcome_counts::{OutcomeCounts, STATUS_NUMBERS};
 pub use policy::{AccountPolicy, Frozen, LedgerPolicy, PairPolicy, PolicyLimits};
 pub use queues::{
     QueueBody, QueueStatus, RequeueTransfer, ResolveQueues, SettledBy, TransferEvent,

@@ -3,7 +3,7 @@
 use super::Status;
 
 /// One more than the largest number of a [`Status`].
-const STATUS_NUMBERS: usize = {
+pub const STATUS_NUMBERS: usize = {
     let (mut numbers, mut index) = (0, 0);
     while index < Status::ALL.len() {
         let number = Status::ALL[index] as usize;

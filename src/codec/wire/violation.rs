@@ -133,6 +133,43 @@ impl ErrorCode {
         Self::ALL.iter().copied().find(|&code| code as u16 == number)
     }
 
+    /// Its name, as clients and metrics show it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorCode::BadMagic => "bad_magic",
+            ErrorCode::UnsupportedVersion => "unsupported_version",
+            ErrorCode::UnexpectedMessage => "unexpected_message",
+            ErrorCode::BadLength => "bad_length",
+            ErrorCode::BadChecksum => "bad_checksum",
+            ErrorCode::BadOp => "bad_op",
+            ErrorCode::BadCount => "bad_count",
+            ErrorCode::ReservedNotZero => "reserved_not_zero",
+            ErrorCode::BadValue => "bad_value",
+            ErrorCode::TooManySessions => "too_many_sessions",
+            ErrorCode::NotReading => "not_reading",
+            ErrorCode::Superseded => "superseded",
+            ErrorCode::UnknownSession => "unknown_session",
+            ErrorCode::SequenceAhead => "sequence_ahead",
+            ErrorCode::OtherHistory => "other_history",
+            ErrorCode::SessionsFull => "sessions_full",
+            ErrorCode::RequestNotIncreasing => "request_not_increasing",
+            ErrorCode::Unauthenticated => "unauthenticated",
+            ErrorCode::NotAllowed => "not_allowed",
+            ErrorCode::HelloTimeout => "hello_timeout",
+            ErrorCode::IdleTimeout => "idle_timeout",
+            ErrorCode::RateLimited => "rate_limited",
+            ErrorCode::TooFarBehind => "too_far_behind",
+            ErrorCode::NoOutcomeLog => "no_outcome_log",
+            ErrorCode::UnknownSubscription => "unknown_subscription",
+            ErrorCode::SubscriptionDropped => "subscription_dropped",
+            ErrorCode::Stopping => "stopping",
+            ErrorCode::TooManyConnections => "too_many_connections",
+            ErrorCode::TooManySubscriptions => "too_many_subscriptions",
+            ErrorCode::SubscriptionSuperseded => "subscription_superseded",
+        }
+    }
+
     /// What a client does about it.
     #[must_use]
     pub fn remedy(self) -> Remedy {

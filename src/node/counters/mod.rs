@@ -29,19 +29,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ringfence_ring::Monitor;
-use ringfence_types::{Op, Outcome, Status};
+use ringfence_types::{Op, Outcome, STATUS_NUMBERS, Status};
 
-/// One more than the largest number of a [`Status`], rounded up.
-const STATUSES: usize = 1024;
-/// One more than the largest number of an [`Op`], rounded up.
+/// More than the largest number of an [`Op`].
 const OPS: usize = 32;
 
 const _: () = {
-    let mut index = 0;
-    while index < Status::ALL.len() {
-        assert!((Status::ALL[index] as usize) < STATUSES);
-        index += 1;
-    }
     let mut index = 0;
     while index < Op::ALL.len() {
         assert!((Op::ALL[index] as usize) < OPS);
@@ -65,7 +58,7 @@ pub struct Counters {
 impl Default for Counters {
     fn default() -> Counters {
         Counters {
-            outcomes: (0..OPS * STATUSES).map(|_| AtomicU64::new(0)).collect(),
+            outcomes: (0..OPS * STATUS_NUMBERS).map(|_| AtomicU64::new(0)).collect(),
             latency: Latency::default(),
             tables: Tables::default(),
             monitors: OnceLock::new(),
@@ -77,7 +70,7 @@ impl Counters {
     /// Counts `count` outcomes alike. Publish alone calls it.
     #[inline]
     pub(crate) fn add_outcomes(&self, like: &Outcome, count: u64) {
-        let place = usize::from(like.op) * STATUSES + usize::from(like.status);
+        let place = usize::from(like.op) * STATUS_NUMBERS + usize::from(like.status);
         add(&self.outcomes[place], count);
     }
 
@@ -98,7 +91,7 @@ impl Counters {
         let all =
             Op::ALL.iter().flat_map(|&op| Status::ALL.iter().map(move |&status| (op, status)));
         all.filter_map(|(op, status)| {
-            let place = op as usize * STATUSES + status as usize;
+            let place = op as usize * STATUS_NUMBERS + status as usize;
             let count = self.outcomes[place].load(Ordering::Relaxed);
             (count > 0).then(|| OutcomeReading {
                 op: op.name().to_owned(),

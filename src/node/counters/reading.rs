@@ -1,11 +1,10 @@
 //! What the counters showed at one moment, in the form in which it is kept and printed.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde::{Deserialize, Serialize};
 
 use super::Counters;
 use crate::History;
+use crate::gateway::Clock;
 
 /// What an engine is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,7 +188,7 @@ impl Counters {
             epoch: history.epoch,
             state,
             started_ns: 0,
-            read_ns: now_ns(),
+            read_ns: Clock::System.read_ns(),
             sequence: monitors.map_or(0, |[commands, ..]| commands.published().saturating_sub(1)),
             stages: stages.into_iter().map(stage).collect(),
             rings: names.into_iter().zip(rings).map(ring).collect(),
@@ -202,9 +201,4 @@ impl Counters {
             cpu_ns: 0,
         }
     }
-}
-
-/// The system's clock, in nanoseconds since the Unix epoch.
-fn now_ns() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }

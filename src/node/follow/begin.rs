@@ -58,7 +58,11 @@ pub(super) fn oldest(
 }
 
 /// Whether the journal holds the command `sequence`.
-fn holds(files: &Directory, key: Option<Key>, sequence: u64) -> Result<bool, JournalError> {
+pub(super) fn holds(
+    files: &Directory,
+    key: Option<Key>,
+    sequence: u64,
+) -> Result<bool, JournalError> {
     // What is retired was there.
     let Some(mut trail) = Trail::open(files, key, sequence)? else { return Ok(true) };
     loop {
@@ -73,10 +77,4 @@ fn holds(files: &Directory, key: Option<Key>, sequence: u64) -> Result<bool, Jou
             Step::Retired => return Ok(true),
         }
     }
-}
-
-/// Whether the journal has a command.
-pub(super) fn has_commands(files: &Directory) -> Result<bool, JournalError> {
-    let Some(mut trail) = Trail::open(files, None, 1)? else { return Ok(true) };
-    Ok(!matches!(trail.next_batch()?, Step::NotYet(_)))
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::begin::{begin, has_commands, oldest};
+use super::begin::{begin, holds, oldest};
 use super::bodies::Bodies;
 use super::patience::Patience;
 use super::{Begin, Filter, FollowError};
@@ -397,7 +397,7 @@ impl Follower {
             return Ok(());
         }
         self.opened = Instant::now();
-        if has_commands(&self.files)? {
+        if holds(&self.files, None, 1)? {
             return Err(FollowError::NoOutcomeLog { path: self.path.clone() });
         }
         Ok(())

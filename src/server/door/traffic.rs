@@ -49,7 +49,7 @@ impl Traffic {
     pub fn reading(&self, connections_max: u64) -> ServerReading {
         let refused = ErrorCode::ALL.iter().filter_map(|&code| {
             let count = self.refused[usize::from(code as u16)].load(Ordering::Relaxed);
-            (count > 0).then(|| (name_of(code), count))
+            (count > 0).then(|| (code.name().to_owned(), count))
         });
         ServerReading {
             connections: self.connections.load(Ordering::Relaxed),
@@ -59,18 +59,6 @@ impl Traffic {
             refused: refused.collect(),
         }
     }
-}
-
-/// The code's name in the form of the text format: `hello_timeout`.
-fn name_of(code: ErrorCode) -> String {
-    let mut name = String::new();
-    for letter in format!("{code:?}").chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_lowercase());
-    }
-    name
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! What publish counts of the outcomes that leave.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use crate::counters::Counters;
+use crate::gateway::Clock;
 use ringfence_types::{NANOSECONDS_PER_SECOND, Outcome, OutcomeCounts};
 
 /// Nothing takes so long: a day, in nanoseconds.
@@ -53,11 +52,9 @@ impl OwnTimes {
             return;
         }
         self.latest_ns = first.timestamp;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now_ns = now.map_or(0, |since| since.as_nanos() as u64);
         // Where the times are not of this clock, which was behind the journal's last time or is not
         // the one that the gateway reads, nothing can be told.
-        match now_ns.checked_sub(first.timestamp) {
+        match Clock::System.read_ns().checked_sub(first.timestamp) {
             Some(nanoseconds) if nanoseconds < LATENCY_NS_MAX => {
                 counters.add_latency(nanoseconds, count);
             }
