@@ -11,7 +11,8 @@ use clap::{Args, ValueEnum};
 
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
 use super::{Exit, Failure, node, outcome_log};
-use ringfence_node::gateway::{Clock, InputThread, TextSource};
+use ringfence_node::Clock;
+use ringfence_node::gateway::{InputThread, TextSource};
 use ringfence_node::publish::TextSink;
 use ringfence_node::{Node, Ran};
 

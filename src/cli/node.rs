@@ -10,8 +10,8 @@ use super::options::{EngineOptions, JournaledOptions};
 use super::progress::ProgressLine;
 use super::summary::{Summary, counts_line};
 use super::{Failure, signals};
+use ringfence_node::Clock;
 use ringfence_node::counters::Counters;
-use ringfence_node::gateway::Clock;
 use ringfence_node::{Message, Node, NodeError, Options, Report};
 use ringfence_types::OutcomeCounts;
 

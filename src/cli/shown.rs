@@ -9,9 +9,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::{Failure, node};
+use ringfence_node::Clock;
 use ringfence_node::History;
 use ringfence_node::counters::{Counters, CountersFile, LogReading, Reading, State, TableReading};
-use ringfence_node::gateway::Clock;
 use ringfence_node::publish::LogGauges;
 use ringfence_server::door::Traffic;
 use ringfence_server::metrics::MetricsServer;

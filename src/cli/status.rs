@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::{Exit, Failure};
 use ringfence_journal::DataDir;
+use ringfence_node::Clock;
 use ringfence_node::counters::{ReadCounters, Reading, State, read_counters};
-use ringfence_node::gateway::Clock;
 
 /// An engine that has not shown its numbers for so long hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(2);

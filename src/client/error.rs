@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Address, HistoryChanged};
-use ringfence_codec::wire::{ServerError, Violation};
+use ringfence_codec::wire::{ErrorCode, ServerError, Violation};
 use ringfence_types::BATCH_COMMANDS_MAX;
 
 /// Why there is no session, or no session any more.
@@ -70,4 +70,19 @@ pub enum ClientError {
         "a batch has 1 to {BATCH_COMMANDS_MAX} commands of one operation that clients may send"
     )]
     NotABatch,
+}
+
+impl ClientError {
+    /// Whether another connection may fare better: the system or the engine cut this one, and the
+    /// engine gave no reason that would hold again.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            ClientError::Io { .. } | ClientError::Closed(_) => true,
+            ClientError::Refused { error, .. } => {
+                ErrorCode::from_number(error.code).is_some_and(|code| code.remedy().is_retry())
+            }
+            _ => false,
+        }
+    }
 }

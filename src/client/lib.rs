@@ -43,6 +43,7 @@
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
+mod back_off;
 mod connection;
 mod credentials;
 mod error;
@@ -62,6 +63,7 @@ pub use asynchronous::{
     AsyncClient, AsyncResumingSubscription, AsyncSession, AsyncSessionReceiver, AsyncSessionSender,
     AsyncSubscription,
 };
+pub use back_off::BackOff;
 pub use credentials::{CredentialError, Token};
 pub use error::ClientError;
 pub use followed::Followed;

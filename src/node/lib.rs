@@ -10,6 +10,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`Node`] | opens, runs and closes one engine |
+//! | [`Clock`] | where timestamps come from |
 //! | [`gateway`] | sources: where commands come in |
 //! | [`pipeline`] | the topology; the stages; threads and cores |
 //! | [`publish`] | sinks: where outcomes leave |
@@ -24,6 +25,7 @@
 //! * Nothing is printed, and the process is never ended: what a person should know goes to
 //!   [`Options::report`], and what went wrong is a [`NodeError`].
 
+mod clock;
 pub mod counters;
 mod error;
 pub mod export;
@@ -43,6 +45,7 @@ mod recover;
 pub mod replay;
 pub mod snapshot;
 
+pub use clock::Clock;
 pub use error::NodeError;
 pub use gauge::Gauge;
 pub use memory::Memory;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::Clock;
 use crate::counters::Counters;
-use crate::gateway::{Clock, Source};
+use crate::gateway::Source;
 use crate::memory::Memory;
 use crate::options::{Message, Options, Report};
 use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Wait};

@@ -9,7 +9,7 @@
 
 use ringfence::codec::text::{self, Decoder, Exporter, Input};
 use ringfence::engine::Engine;
-use ringfence::node::gateway::Clock;
+use ringfence::node::Clock;
 use ringfence::node::replay::Discard;
 use ringfence::types::{Command, stamp_batch};
 use tools::generator::Generator;

@@ -1,6 +1,6 @@
 //! Why a connection to a broker or to the engine ended.
 
-use ringfence_client::{ClientError, ErrorCode};
+use ringfence_client::ClientError;
 
 /// Why something ended that was to go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,16 +35,10 @@ impl Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Failure {
-        match &error {
-            ClientError::Io { .. } | ClientError::Closed(_) | ClientError::Ended => {
-                Failure::retry(error)
-            }
-            ClientError::Refused { error: refused, .. } => {
-                let code = ErrorCode::from_number(refused.code);
-                let is_retry = code.is_some_and(|code| code.remedy().is_retry());
-                if is_retry { Failure::retry(error) } else { Failure::last(error) }
-            }
-            _ => Failure::last(error),
+        // A session that has ended before is opened again.
+        match error.is_temporary() || matches!(error, ClientError::Ended) {
+            true => Failure::retry(error),
+            false => Failure::last(error),
         }
     }
 }

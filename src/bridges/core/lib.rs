@@ -27,7 +27,6 @@
 //! * A sink's position is stored only after everything up to it was confirmed.
 //! * What is under way is bounded: a source holds at most its credit, a sink its window.
 
-mod back_off;
 mod config;
 mod context;
 mod engine;
@@ -43,7 +42,6 @@ mod stop;
 mod tags;
 mod template;
 
-pub use back_off::BackOff;
 pub use config::{Config, Keys, Mistake, Mistakes, SinkOptions, SinkStart, SourceOptions};
 pub use context::{Context, Positions};
 pub use engine::{EngineId, EngineOptions, Known, ask};
@@ -58,3 +56,6 @@ pub use source::{Source, run_source};
 pub use stop::{Stop, Stopper};
 pub use tags::tag_of;
 pub use template::{Template, TemplateError};
+
+/// Longest time before the second attempt to connect to a broker.
+const FIRST_WAIT: std::time::Duration = std::time::Duration::from_millis(50);

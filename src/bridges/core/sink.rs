@@ -16,13 +16,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use ringfence_client::session_id;
+use ringfence_client::{BackOff, session_id};
 use tokio::time::Instant;
 
 use crate::config::{SinkOptions, SinkStart};
 use crate::engine::{Feed, Stretch, Wish};
 use crate::metrics::{add, count};
-use crate::{BackOff, Context, EngineId, Failure, Position, Record, SinkMetrics, ask};
+use crate::{Context, EngineId, FIRST_WAIT, Failure, Position, Record, SinkMetrics, ask};
 
 /// Ends when everything of one [`Sink::send`] is confirmed.
 pub type Confirmed = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
@@ -107,7 +107,7 @@ struct Running<S> {
 impl<S: Sink> Running<S> {
     async fn run(&mut self) -> Result<(), Failure> {
         let mut stop = self.context.stop.clone();
-        let mut back_off = BackOff::new();
+        let mut back_off = BackOff::new(FIRST_WAIT);
         while !stop.is_asked() {
             let failure = match self.connection().await {
                 Ok(()) => return Ok(()),

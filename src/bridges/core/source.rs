@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::sync::atomic::Ordering;
 
+use ringfence_client::BackOff;
+
 use crate::metrics::count;
-use crate::{BackOff, Context, Failure, Port, PortOptions, open_port};
+use crate::{Context, FIRST_WAIT, Failure, Port, PortOptions, open_port};
 
 /// Where messages come from, and how they are acknowledged there.
 pub trait Source: Send {
@@ -52,7 +54,7 @@ async fn run<S: Source>(
 ) -> Result<(), Failure> {
     let metrics = context.metrics.source(&options.name);
     let mut stop = context.stop.clone();
-    let mut back_off = BackOff::new();
+    let mut back_off = BackOff::new(FIRST_WAIT);
     let mut port: Option<Port<S::Handle>> = None;
     while !stop.is_asked() {
         let failure = match attempt(source, &mut port, options, context).await {

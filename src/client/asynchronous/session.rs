@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::link::{Link, Shared};
+use crate::resuming::answers::Answers;
 use crate::resuming::attempts::Attempts;
 use crate::sender::check_batch;
 use crate::{Address, Answer, ClientError, Delivered, SessionOptions};
@@ -135,19 +136,10 @@ impl AsyncSession {
     /// the batch was executed and its outcomes can no longer be had.
     pub async fn execute(&mut self, batch: &[Command]) -> Result<Vec<Answer>, ClientError> {
         let sent = self.send(batch, 0).await?;
-        let mut answers = Vec::with_capacity(batch.len());
+        let mut answers = Answers::new(sent, batch.len());
         loop {
-            match self.receive().await? {
-                Delivered::Answer { number, answer, is_last, .. } if number == sent => {
-                    answers.push(answer);
-                    if is_last {
-                        return Ok(answers);
-                    }
-                }
-                Delivered::Lost { number } if number == sent => {
-                    return Err(ClientError::OutcomesLost { number });
-                }
-                _ => {}
+            if let Some(all) = answers.take(self.receive().await?)? {
+                return Ok(all);
             }
         }
     }

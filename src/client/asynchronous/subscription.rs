@@ -1,10 +1,7 @@
 //! What happens in an engine, from a sequence on, awaited.
 
-use tokio::time::Instant;
-
 use super::pipe::Pipe;
-use crate::resuming::attempts::{Attempts, Cut};
-use crate::resuming::place::Place;
+use crate::resuming::course::{Answered, Course};
 use crate::subscription::{Answers, request};
 use crate::{Address, ClientError, Followed, SubscriptionOptions};
 use ringfence_codec::wire::{EngineHello, Subscribe, Subscribed, encode_acknowledge};
@@ -121,15 +118,17 @@ impl AsyncSubscription {
 /// Its position is that of the last outcome or progress that was told.
 #[derive(Debug)]
 pub struct AsyncResumingSubscription {
-    address: Address,
-    place: Place,
-    attempts: Attempts,
-    /// `None` between two connections.
-    connection: Option<AsyncSubscription>,
-    /// When the next attempt is due.
-    retry_at: Instant,
-    /// Nothing more comes.
-    has_ended: bool,
+    course: Course<AsyncSubscription>,
+}
+
+impl Answered for AsyncSubscription {
+    fn hello(&self) -> EngineHello {
+        self.hello
+    }
+
+    fn subscribed(&self) -> Subscribed {
+        self.subscribed
+    }
 }
 
 impl AsyncResumingSubscription {
@@ -144,14 +143,8 @@ impl AsyncResumingSubscription {
         options: SubscriptionOptions,
         wish: Subscribe,
     ) -> Result<AsyncResumingSubscription, ClientError> {
-        let mut subscription = AsyncResumingSubscription {
-            address: address.clone(),
-            attempts: Attempts::new(options.give_up_after),
-            place: Place::new(wish, options),
-            connection: None,
-            retry_at: Instant::now(),
-            has_ended: false,
-        };
+        let course = Course::new(address, options, wish);
+        let mut subscription = AsyncResumingSubscription { course };
         subscription.connected().await?;
         Ok(subscription)
     }
@@ -159,13 +152,13 @@ impl AsyncResumingSubscription {
     /// The sequence up to which everything has been told: a later subscription goes on after it.
     #[must_use]
     pub fn position(&self) -> u64 {
-        self.place.position()
+        self.course.place.position()
     }
 
     /// Journal and epoch of the engine that is followed.
     #[must_use]
     pub fn history(&self) -> Option<([u8; 16], u32)> {
-        self.place.options().history
+        self.course.place.options().history
     }
 
     /// What is told next; each thing once, also where the connection was lost meanwhile. While it
@@ -180,11 +173,11 @@ impl AsyncResumingSubscription {
             let followed = self.connected().await?.next().await;
             match followed {
                 Ok(followed) => {
-                    if let Some(new) = self.place.admit(followed) {
+                    if let Some(new) = self.course.place.admit(followed) {
                         return Ok(new);
                     }
                 }
-                Err(error) => self.lost(error)?,
+                Err(error) => self.course.lost(error)?,
             }
         }
     }
@@ -193,7 +186,7 @@ impl AsyncResumingSubscription {
     /// subscription with a name. Where the connection is lost it does nothing: a later call with a
     /// higher sequence stands for this one too. Does not wait.
     pub async fn acknowledge(&mut self, sequence: u64) {
-        if let Some(subscription) = &mut self.connection {
+        if let Some(subscription) = self.course.connection() {
             // Where it fails, the next call says why.
             drop(subscription.acknowledge(sequence).await);
         }
@@ -201,44 +194,13 @@ impl AsyncResumingSubscription {
 
     /// The connection; a new one where there is none.
     async fn connected(&mut self) -> Result<&mut AsyncSubscription, ClientError> {
-        if self.has_ended {
-            return Err(ClientError::Ended);
+        while let Some(retry_at) = self.course.retry_at() {
+            tokio::time::sleep_until(retry_at.into()).await;
+            let place = &self.course.place;
+            let (options, wish) = (place.options(), place.wish());
+            let attempt = AsyncSubscription::open_with(&self.course.address, options, wish).await;
+            self.course.attempted(attempt)?;
         }
-        while self.connection.is_none() {
-            tokio::time::sleep_until(self.retry_at).await;
-            let (options, wish) = (self.place.options(), self.place.wish());
-            match AsyncSubscription::open_with(&self.address, options, wish).await {
-                Ok(subscription) => self.adopt(subscription)?,
-                Err(error) => self.lost(error)?,
-            }
-        }
-        Ok(self.connection.as_mut().expect("it was just made"))
-    }
-
-    fn adopt(&mut self, subscription: AsyncSubscription) -> Result<(), ClientError> {
-        let answered = self.place.answered(&subscription.hello, &subscription.subscribed);
-        answered.map_err(|changed| {
-            self.has_ended = true;
-            ClientError::History { address: self.address.clone(), changed }
-        })?;
-        self.connection = Some(subscription);
-        Ok(())
-    }
-
-    /// Sets the time of the next attempt, if there is one.
-    fn lost(&mut self, error: ClientError) -> Result<(), ClientError> {
-        if self.connection.take().is_some() {
-            self.attempts.succeeded();
-        }
-        match self.attempts.after(Cut::from(error)) {
-            Ok(wait) => {
-                self.retry_at = Instant::now() + wait;
-                Ok(())
-            }
-            Err(error) => {
-                self.has_ended = true;
-                Err(error)
-            }
-        }
+        self.course.connection().ok_or(ClientError::Ended)
     }
 }

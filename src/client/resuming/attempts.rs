@@ -1,16 +1,14 @@
 //! When to connect again, and when to give up.
 
 use std::io;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crate::connection::io_error;
-use crate::{Address, ClientError};
-use ringfence_codec::wire::{ErrorCode, ServerError};
+use crate::{Address, BackOff, ClientError};
+use ringfence_codec::wire::ServerError;
 
-/// Time before the second attempt to connect; it doubles with each further one.
-const BACK_OFF: Duration = Duration::from_millis(20);
-/// Longest time between two attempts.
-const BACK_OFF_MAX: Duration = Duration::from_secs(5);
+/// Longest time before the second attempt to connect.
+const FIRST_WAIT: Duration = Duration::from_millis(20);
 
 /// Why a connection ended.
 #[derive(Debug)]
@@ -31,20 +29,13 @@ impl Cut {
 
     /// The engine ended the connection and said why.
     pub fn refused(address: &Address, error: ServerError) -> Cut {
-        let code = ErrorCode::from_number(error.code);
-        let is_temporary = code.is_some_and(|code| code.remedy().is_retry());
-        let error = ClientError::Refused { address: address.clone(), error };
-        if is_temporary { Cut::Lost(error) } else { Cut::Final(error) }
+        Cut::from(ClientError::Refused { address: address.clone(), error })
     }
 }
 
 impl From<ClientError> for Cut {
     fn from(error: ClientError) -> Cut {
-        match error {
-            ClientError::Refused { address, error } => Cut::refused(&address, error),
-            ClientError::Io { .. } | ClientError::Closed(_) => Cut::Lost(error),
-            _ => Cut::Final(error),
-        }
+        if error.is_temporary() { Cut::Lost(error) } else { Cut::Final(error) }
     }
 }
 
@@ -52,13 +43,14 @@ impl From<ClientError> for Cut {
 #[derive(Debug)]
 pub(crate) struct Attempts {
     give_up_after: Duration,
-    back_off: Duration,
+    back_off: BackOff,
     deadline: Instant,
 }
 
 impl Attempts {
     pub fn new(give_up_after: Duration) -> Attempts {
-        Attempts { give_up_after, back_off: BACK_OFF, deadline: Instant::now() + give_up_after }
+        let back_off = BackOff::new(FIRST_WAIT);
+        Attempts { give_up_after, back_off, deadline: Instant::now() + give_up_after }
     }
 
     /// The engine has answered: the next attempts begin afresh.
@@ -77,19 +69,10 @@ impl Attempts {
             Cut::Final(error) => return Err(error),
             Cut::Lost(error) => error,
         };
-        let wait = jittered(self.back_off);
+        let wait = self.back_off.wait();
         if Instant::now() + wait > self.deadline {
             return Err(error);
         }
-        self.back_off = (2 * self.back_off).min(BACK_OFF_MAX);
         Ok(wait)
     }
-}
-
-/// A duration between half of `longest` and all of it, so that many clients do not come at once.
-fn jittered(longest: Duration) -> Duration {
-    let nanoseconds =
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
-    // The lowest digits of the time are as good as chance here.
-    longest.mul_f64(0.5 + f64::from(nanoseconds % 1000) / 2000.0)
 }

@@ -12,7 +12,9 @@
 //! * Nobody waits for ever: a session that cannot reach its engine for
 //!   [`SessionOptions::give_up_after`] ends.
 
+pub(crate) mod answers;
 pub(crate) mod attempts;
+pub(crate) mod course;
 pub(crate) mod exchange;
 mod link;
 pub(crate) mod place;
@@ -30,6 +32,7 @@ use sha2::{Digest, Sha256};
 use super::sender::check_batch;
 use super::tls::Tls;
 use super::{Address, Answer, ClientError, Token};
+use answers::Answers;
 use link::{Link, Shared};
 use ringfence_codec::wire::EngineHello;
 use ringfence_types::{Command, Event, Origin};
@@ -208,19 +211,10 @@ impl Session {
     /// executed and its outcomes can no longer be had.
     pub fn execute(&self, batch: &[Command]) -> Result<Vec<Answer>, ClientError> {
         let sent = self.send(batch, 0)?;
-        let mut answers = Vec::with_capacity(batch.len());
+        let mut answers = Answers::new(sent, batch.len());
         loop {
-            match self.receive()? {
-                Delivered::Answer { number, answer, is_last, .. } if number == sent => {
-                    answers.push(answer);
-                    if is_last {
-                        return Ok(answers);
-                    }
-                }
-                Delivered::Lost { number } if number == sent => {
-                    return Err(ClientError::OutcomesLost { number });
-                }
-                _ => {}
+            if let Some(all) = answers.take(self.receive()?)? {
+                return Ok(all);
             }
         }
     }

@@ -3,11 +3,11 @@
 use std::iter::FusedIterator;
 use std::time::{Duration, Instant};
 
-use super::attempts::{Attempts, Cut};
-use super::place::{Place, SubscriptionOptions};
+use super::course::{Answered, Course};
+use super::place::SubscriptionOptions;
 use crate::connection::HEARTBEAT;
 use crate::{Address, ClientError, Followed, Subscription};
-use ringfence_codec::wire::Subscribe;
+use ringfence_codec::wire::{EngineHello, Subscribe, Subscribed};
 
 /// A subscription that outlives its connections: it connects again by itself and goes on after what
 /// it has told, so that each thing is told once. Its calls block.
@@ -35,22 +35,17 @@ use ringfence_codec::wire::Subscribe;
 /// ```
 #[derive(Debug)]
 pub struct ResumingSubscription {
-    address: Address,
-    place: Place,
-    attempts: Attempts,
-    connection: Connection,
+    course: Course<Subscription>,
 }
 
-#[derive(Debug)]
-enum Connection {
-    Open(Box<Subscription>),
-    /// Lost; the next attempt is due then.
-    Lost {
-        retry_at: Instant,
-        reason: String,
-    },
-    /// Nothing more comes.
-    Ended,
+impl Answered for Subscription {
+    fn hello(&self) -> EngineHello {
+        Subscription::hello(self)
+    }
+
+    fn subscribed(&self) -> Subscribed {
+        Subscription::subscribed(self)
+    }
 }
 
 impl ResumingSubscription {
@@ -65,14 +60,20 @@ impl ResumingSubscription {
         options: SubscriptionOptions,
         wish: Subscribe,
     ) -> Result<ResumingSubscription, ClientError> {
-        let mut subscription = ResumingSubscription {
-            address: address.clone(),
-            attempts: Attempts::new(options.give_up_after),
-            place: Place::new(wish, options),
-            connection: Connection::Lost { retry_at: Instant::now(), reason: String::new() },
-        };
+        let mut subscription = ResumingSubscription::start(address, options, wish);
         while subscription.connected_within(HEARTBEAT)?.is_none() {}
         Ok(subscription)
+    }
+
+    /// Follows the engine that listens at `address`. The first call that wants something of it
+    /// connects.
+    #[must_use]
+    pub fn start(
+        address: &Address,
+        options: SubscriptionOptions,
+        wish: Subscribe,
+    ) -> ResumingSubscription {
+        ResumingSubscription { course: Course::new(address, options, wish) }
     }
 
     /// Follows as `subscription` does, which has just been opened with `options` and `wish`, and goes
@@ -86,36 +87,28 @@ impl ResumingSubscription {
         options: SubscriptionOptions,
         wish: Subscribe,
     ) -> Result<ResumingSubscription, ClientError> {
-        let mut resuming = ResumingSubscription {
-            address: subscription.address().clone(),
-            attempts: Attempts::new(options.give_up_after),
-            place: Place::new(wish, options),
-            connection: Connection::Ended,
-        };
-        resuming.adopt(subscription)?;
+        let mut resuming = ResumingSubscription::start(subscription.address(), options, wish);
+        resuming.course.attempted(Ok(subscription))?;
         Ok(resuming)
     }
 
     /// The sequence up to which everything has been told: a later subscription goes on after it.
     #[must_use]
     pub fn position(&self) -> u64 {
-        self.place.position()
+        self.course.place.position()
     }
 
     /// Journal and epoch of the engine that is followed.
     #[must_use]
     pub fn history(&self) -> Option<([u8; 16], u32)> {
-        self.place.options().history
+        self.course.place.options().history
     }
 
     /// Why there is no connection just now, or the last attempt to make one failed; `None` while
     /// there is one.
     #[must_use]
     pub fn lost_because(&self) -> Option<&str> {
-        match &self.connection {
-            Connection::Lost { reason, .. } => Some(reason),
-            Connection::Open(_) | Connection::Ended => None,
-        }
+        self.course.lost_because()
     }
 
     /// What is told next, each thing once; `None` if nothing has come for `longest`, or a little
@@ -134,11 +127,11 @@ impl ResumingSubscription {
             match subscription.next_within(left) {
                 Ok(None) => return Ok(None),
                 Ok(Some(followed)) => {
-                    if let Some(new) = self.place.admit(followed) {
+                    if let Some(new) = self.course.place.admit(followed) {
                         return Ok(Some(new));
                     }
                 }
-                Err(error) => self.lost(error)?,
+                Err(error) => self.course.lost(error)?,
             }
         }
     }
@@ -156,13 +149,13 @@ impl ResumingSubscription {
     ) -> Result<bool, ClientError> {
         let Some(first) = self.next_within(longest)? else { return Ok(false) };
         take(first);
-        while let Connection::Open(subscription) = &mut self.connection {
+        while let Some(subscription) = self.course.connection() {
             match subscription.next_here() {
                 Ok(None) => break,
                 Ok(Some(followed)) => {
-                    let _ = self.place.admit(followed).map(&mut take);
+                    let _ = self.course.place.admit(followed).map(&mut take);
                 }
-                Err(error) => self.lost(error)?,
+                Err(error) => self.course.lost(error)?,
             }
         }
         Ok(true)
@@ -172,7 +165,7 @@ impl ResumingSubscription {
     /// subscription with a name. Where the connection is lost it does nothing: a later call with a
     /// higher sequence stands for this one too.
     pub fn acknowledge(&mut self, sequence: u64) {
-        if let Connection::Open(subscription) = &mut self.connection {
+        if let Some(subscription) = self.course.connection() {
             // Where it fails, the next call says why.
             drop(subscription.acknowledge(sequence));
         }
@@ -185,42 +178,17 @@ impl ResumingSubscription {
         longest: Duration,
     ) -> Result<Option<&mut Subscription>, ClientError> {
         let deadline = Instant::now() + longest;
-        while let &Connection::Lost { retry_at, .. } = &self.connection {
+        while let Some(retry_at) = self.course.retry_at() {
             std::thread::sleep(retry_at.min(deadline).saturating_duration_since(Instant::now()));
             if retry_at > deadline {
                 return Ok(None);
             }
-            let (options, wish) = (self.place.options(), self.place.wish());
-            match Subscription::open_with(&self.address, options, wish) {
-                Ok(subscription) => self.adopt(subscription)?,
-                Err(error) => self.lost(error)?,
-            }
+            let place = &self.course.place;
+            let (options, wish) = (place.options(), place.wish());
+            let attempt = Subscription::open_with(&self.course.address, options, wish);
+            self.course.attempted(attempt)?;
         }
-        match &mut self.connection {
-            Connection::Open(subscription) => Ok(Some(subscription)),
-            _ => Err(ClientError::Ended),
-        }
-    }
-
-    fn adopt(&mut self, subscription: Subscription) -> Result<(), ClientError> {
-        self.connection = Connection::Ended;
-        let answered = self.place.answered(&subscription.hello(), &subscription.subscribed());
-        answered
-            .map_err(|changed| ClientError::History { address: self.address.clone(), changed })?;
-        self.connection = Connection::Open(Box::new(subscription));
-        Ok(())
-    }
-
-    /// Sets the time of the next attempt, if there is one.
-    fn lost(&mut self, error: ClientError) -> Result<(), ClientError> {
-        if matches!(self.connection, Connection::Open(_)) {
-            self.attempts.succeeded();
-        }
-        self.connection = Connection::Ended;
-        let reason = error.to_string();
-        let wait = self.attempts.after(Cut::from(error))?;
-        self.connection = Connection::Lost { retry_at: Instant::now() + wait, reason };
-        Ok(())
+        self.course.connection().map(Some).ok_or(ClientError::Ended)
     }
 }
 
@@ -228,7 +196,7 @@ impl Iterator for ResumingSubscription {
     type Item = Result<Followed, ClientError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if matches!(self.connection, Connection::Ended) {
+        if self.course.has_ended() {
             return None;
         }
         loop {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Counters;
+use crate::Clock;
 use crate::History;
-use crate::gateway::Clock;
 
 /// What an engine is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Batches from the program that embeds the engine.
 
-use super::{Clock, Intake, Progress, Source, SourceError};
+use super::{Intake, Progress, Source, SourceError};
+use crate::Clock;
 use ringfence_types::{BATCH_COMMANDS_MAX, Command, Request};
 
 /// From so many commands on that were taken in, the other stages of the thread have their turn:

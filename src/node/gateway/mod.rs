@@ -13,13 +13,11 @@
 //! * Nothing here blocks: a source that would wait for its input reports that it is idle.
 
 mod batches;
-mod clock;
 mod intake;
 mod pulse;
 mod text;
 
 pub use batches::Batches;
-pub use clock::Clock;
 pub use intake::Intake;
 pub use pulse::{PULSE_AFTER, Pulse};
 pub use text::{InputThread, TextSource};

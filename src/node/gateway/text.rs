@@ -12,7 +12,8 @@ use std::thread;
 
 use crossbeam::channel::{Receiver, Sender, TryRecvError, bounded};
 
-use super::{Clock, Intake, Progress, Source, SourceError};
+use super::{Intake, Progress, Source, SourceError};
+use crate::Clock;
 use crate::notice::TextNotice;
 use ringfence_codec::text::{self, Decoder, Input, Line, Lines, Malformed};
 use ringfence_ring::Bell;

@@ -16,11 +16,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ringfence_client::types::{Body, Event, Origin, Outcome};
-use ringfence_client::{Reply, Start, Subscribe, Subscription};
+use ringfence_client::{
+    ClientError, ErrorCode, Followed, ResumingSubscription, Start, Subscribe, SubscriptionOptions,
+};
 use tokio::sync::mpsc;
 
-use super::{EngineId, EngineOptions, subscribe};
-use crate::{BackOff, Failure, Record, RecordKind, SinkMetrics};
+use super::{EngineId, EngineOptions};
+use crate::{Failure, Record, RecordKind, SinkMetrics};
 
 /// Records of a stretch, about.
 const RECORDS_MAX: usize = 1024;
@@ -115,24 +117,9 @@ struct Thread {
 
 impl Thread {
     fn run(&mut self) {
-        let mut back_off = BackOff::new();
-        while !self.has_ended() {
-            let before = self.wish.after;
-            match self.connection() {
-                Ok(()) => return,
-                Err(failure) if failure.is_final() => {
-                    // It fails where nobody wants to know.
-                    let _ = self.sender.blocking_send(Err(failure));
-                    return;
-                }
-                Err(failure) => {
-                    tracing::warn!("following the engine: {failure}");
-                    if self.wish.after > before {
-                        back_off.reset();
-                    }
-                    std::thread::sleep(back_off.wait());
-                }
-            }
+        if let Err(failure) = self.follow() {
+            // It fails where nobody wants to know.
+            let _ = self.sender.blocking_send(Err(failure));
         }
     }
 
@@ -140,8 +127,8 @@ impl Thread {
         self.ended.load(Ordering::Relaxed) || self.sender.is_closed()
     }
 
-    /// One connection. Ends without an error when nothing more is wanted.
-    fn connection(&mut self) -> Result<(), Failure> {
+    /// Follows until nothing more is wanted, or until there is nothing more to be had.
+    fn follow(&mut self) -> Result<(), Failure> {
         let wish = Subscribe {
             name: self.wish.name,
             events: self.wish.events,
@@ -151,23 +138,43 @@ impl Thread {
             accounts: self.wish.accounts.clone(),
             ..Subscribe::outcomes(Start::After(self.wish.after))
         };
-        let (mut subscription, known) = subscribe(&self.options, &wish)?;
-        if known.id != self.wish.engine {
-            let expected = &self.wish.engine;
-            return Err(Failure::last(format!(
-                "the engine is now {}, and the sink's position is of {expected}",
-                known.id
-            )));
-        }
-        let mut gathering = Gathering::new(known.id);
+        let history = Some(self.wish.engine.history());
+        let options = SubscriptionOptions { history, ..self.options.follows() };
+        let mut subscription = ResumingSubscription::start(&self.options.address, options, wish);
+        let mut gathering = Gathering::new(self.wish.engine.clone());
         let mut acknowledged = 0;
+        let mut lost_because = None;
         while !self.has_ended() {
-            subscription.receive(LISTEN, |reply| gathering.take(&reply))?;
+            let received = subscription.receive(LISTEN, |followed| gathering.take(followed));
+            received.map_err(|error| self.failure(error))?;
+            let reason = subscription.lost_because().map(str::to_owned);
+            if let Some(reason) = reason.as_ref().filter(|_| reason != lost_because) {
+                tracing::warn!("following the engine: {reason}");
+                // What was acknowledged last may not have arrived.
+                acknowledged = 0;
+            }
+            lost_because = reason;
             self.metrics.head.store(gathering.head, Ordering::Relaxed);
             self.hand_over(&mut gathering);
-            self.pass_on(&mut subscription, &mut acknowledged)?;
+            self.pass_on(&mut subscription, &mut acknowledged);
         }
         Ok(())
+    }
+
+    /// Why there is nothing more to be had.
+    fn failure(&self, error: ClientError) -> Failure {
+        let is_of_another = match &error {
+            ClientError::History { .. } => true,
+            ClientError::Refused { error, .. } => {
+                ErrorCode::from_number(error.code) == Some(ErrorCode::OtherHistory)
+            }
+            _ => false,
+        };
+        let expected = &self.wish.engine;
+        match is_of_another {
+            true => Failure::last(format!("the sink's position is of {expected}: {error}")),
+            false => error.into(),
+        }
     }
 
     fn hand_over(&mut self, gathering: &mut Gathering) {
@@ -184,22 +191,18 @@ impl Thread {
         }
     }
 
-    /// Tells the engine what is dealt with, where the subscription has a name.
-    fn pass_on(
-        &self,
-        subscription: &mut Subscription,
-        acknowledged: &mut u64,
-    ) -> Result<(), Failure> {
+    /// Tells the engine what is dealt with, where the subscription has a name and a connection.
+    fn pass_on(&self, subscription: &mut ResumingSubscription, acknowledged: &mut u64) {
         let sequence = self.acknowledged.load(Ordering::Relaxed).min(self.wish.after);
-        if self.wish.name != 0 && sequence > *acknowledged {
-            subscription.acknowledge(sequence)?;
+        let is_connected = subscription.lost_because().is_none();
+        if self.wish.name != 0 && is_connected && sequence > *acknowledged {
+            subscription.acknowledge(sequence);
             *acknowledged = sequence;
         }
-        Ok(())
     }
 }
 
-/// Replies on their way to stretches.
+/// What is told, on its way to stretches.
 struct Gathering {
     engine: EngineId,
     stretches: Vec<Stretch>,
@@ -230,23 +233,23 @@ impl Gathering {
         }
     }
 
-    fn take(&mut self, reply: &Reply<'_>) {
-        match reply {
-            Reply::Origin(origin) => self.origin = Some(Arc::new(*origin)),
-            Reply::Commands { first_sequence, bodies, .. } => {
-                self.commands(*first_sequence, bodies)
+    fn take(&mut self, followed: Followed) {
+        match followed {
+            Followed::Origin(origin) => self.origin = Some(Arc::new(origin)),
+            Followed::Commands { first_sequence, bodies, .. } => {
+                self.commands(first_sequence, &bodies)
             }
-            Reply::Event(event) if event.kind().is_numbered() => {
-                let record = Record::event(&self.engine, event);
+            Followed::Event(event) if event.kind().is_numbered() => {
+                let record = Record::event(&self.engine, &event);
                 self.records.push(Record { origin: self.origin_of(event.sequence), ..record });
             }
-            Reply::Event(event) => self.bodies.push(**event),
-            Reply::Outcomes { first_sequence, outcomes } => {
-                for (sequence, outcome) in (*first_sequence..).zip(*outcomes) {
+            Followed::Event(event) => self.bodies.push(event),
+            Followed::Outcomes { first_sequence, outcomes } => {
+                for (sequence, outcome) in (first_sequence..).zip(&outcomes) {
                     self.outcome(sequence, outcome);
                 }
             }
-            Reply::Progress(progress) => {
+            Followed::Progress(progress) => {
                 self.looked_at = progress.sequence;
                 self.head = progress.last_sequence;
             }

@@ -4,6 +4,7 @@ mod feed;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ringfence_client::{
     Address, EngineHello, Start, Subscribe, Subscription, SubscriptionOptions, Token,
@@ -14,6 +15,9 @@ use crate::Failure;
 
 pub(crate) use feed::{Feed, Stretch, Wish};
 
+/// The engine is tried to be reached for as long as the bridge runs.
+pub(crate) const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// Where the engine is, and how to come in.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -21,6 +25,17 @@ pub struct EngineOptions {
     pub address: Address,
     /// What proves who the bridge is; empty for none.
     pub token: Token,
+}
+
+impl EngineOptions {
+    /// What a subscription says of itself.
+    fn follows(&self) -> SubscriptionOptions {
+        SubscriptionOptions {
+            token: self.token.clone(),
+            give_up_after: FOR_EVER,
+            ..SubscriptionOptions::default()
+        }
+    }
 }
 
 /// Which engine it is: its journal, and how many repairs gave up what had been acknowledged. So two
@@ -43,6 +58,13 @@ impl EngineId {
         let is_hex = journal.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let is_id = journal.len() == 32 && is_hex && epoch.parse::<u32>().is_ok();
         is_id.then(|| EngineId(text.into()))
+    }
+
+    /// The journal and the epoch.
+    pub(crate) fn history(&self) -> ([u8; 16], u32) {
+        let (journal, epoch) = self.0.split_once('.').expect("it is made with a point");
+        let journal = u128::from_str_radix(journal, 16).expect("it is made of digits");
+        (journal.to_be_bytes(), epoch.parse().expect("it is made of a number"))
     }
 
     /// 32 hexadecimal digits of the journal, a point, and the epoch.
@@ -88,25 +110,18 @@ pub struct Known {
 /// If it cannot be reached, or declines.
 pub async fn ask(options: &EngineOptions) -> Result<Known, Failure> {
     let options = options.clone();
-    let asked = tokio::task::spawn_blocking(move || watch(&options).map(|(_, known)| known));
+    let asked = tokio::task::spawn_blocking(move || ask_and_wait(&options));
     asked.await.map_err(Failure::retry)?
 }
 
-/// A subscription to nothing but progress.
-pub(crate) fn watch(options: &EngineOptions) -> Result<(Subscription, Known), Failure> {
+fn ask_and_wait(options: &EngineOptions) -> Result<Known, Failure> {
+    // To nothing but progress.
     let wish = Subscribe { operations: 1 << Op::Pulse as u8, ..Subscribe::outcomes(Start::Now) };
-    subscribe(options, &wish)
-}
-
-fn subscribe(options: &EngineOptions, wish: &Subscribe) -> Result<(Subscription, Known), Failure> {
-    let wanted =
-        SubscriptionOptions { token: options.token.clone(), ..SubscriptionOptions::default() };
-    let subscription = Subscription::open_with(&options.address, &wanted, wish)?;
+    let subscription = Subscription::open_with(&options.address, &options.follows(), &wish)?;
     let subscribed = subscription.subscribed();
-    let known = Known {
+    Ok(Known {
         id: EngineId::from(&subscription.hello()),
         last_sequence: subscribed.last_sequence,
         oldest_sequence: subscribed.oldest_sequence,
-    };
-    Ok((subscription, known))
+    })
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use ringfence_client::types::Origin;
 use ringfence_client::{
@@ -13,11 +12,10 @@ use tokio::sync::{mpsc, watch};
 
 use super::worker::Worker;
 use super::{Port, PortOptions};
+use crate::engine::FOR_EVER;
 use crate::tags::Memory;
 use crate::{Context, EngineId, EngineOptions, Failure, Known, ask};
 
-/// A session tries to reach its engine for as long as the bridge runs.
-const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// Sequences that are read back at most for requests that only their senders may repeat. What may
 /// be unacknowledged is looked for without this limit.
 const SEQUENCES_READ_BACK_MAX: u64 = 4 << 20;

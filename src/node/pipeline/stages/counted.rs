@@ -1,7 +1,7 @@
 //! What publish counts of the outcomes that leave.
 
+use crate::Clock;
 use crate::counters::Counters;
-use crate::gateway::Clock;
 use ringfence_types::{NANOSECONDS_PER_SECOND, Outcome, OutcomeCounts};
 
 /// Nothing takes so long: a day, in nanoseconds.
