@@ -101,8 +101,15 @@ impl Run {
         let ran = node.run(source, sink);
         drop(followed);
         // The lock is given up after that: who looks then finds how it has ended.
-        shown.end(if ran.is_ok() { State::Stopped } else { State::Failed });
-        let Ran { node, counts, .. } = ran?;
+        let has_failed = ran.as_ref().is_err_and(|error| !error.is_stop_for_room());
+        shown.end(if has_failed { State::Failed } else { State::Stopped });
+        let Ran { node, counts, .. } = match ran {
+            Err(error) if error.is_stop_for_room() => {
+                tell!("ringfence: {}", node::describe(&error));
+                return Ok(Exit::Done);
+            }
+            ran => ran?,
+        };
         node::close(node, first_sequence, &counts)?;
         Ok(Exit::Done)
     }

@@ -183,6 +183,10 @@ impl Files for Directory {
         find(&self.path(name)).map(|_| ())
     }
 
+    fn free_bytes(&self) -> Option<u64> {
+        File::open(&self.path).and_then(|directory| direct::free_bytes(&directory)).ok()
+    }
+
     fn sync_dir(&self) -> Result<(), JournalError> {
         File::open(&self.path)
             .and_then(|directory| directory.sync_all())

@@ -7,7 +7,7 @@
 //! ```
 
 use super::buffer::Buffer;
-use super::error::{Fault, JournalError};
+use super::error::{Fault, JournalError, is_for_room};
 use super::files::{Access, Files, OpenFile};
 use super::format::{FORMAT_VERSION, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::seal::Key;
@@ -81,14 +81,23 @@ pub fn is_new<F: Files>(files: &F) -> Result<bool, JournalError> {
 ///
 /// # Errors
 ///
-/// [`JournalError::Io`]; what was made so far is removed, if that is possible.
+/// [`JournalError::NoRoom`], [`JournalError::Io`]; what was made so far is removed, if that is
+/// possible.
 pub fn make_segment<F: Files>(files: &F, header: SegmentHeader) -> Result<F::File, JournalError> {
-    let made = fill_segment(files, header);
-    if made.is_err() {
+    fill_segment(files, header).map_err(|error| {
+        let temporary = temporary_name(header.segment);
         // It may be all that the disk has left.
-        let _ = files.remove(&temporary_name(header.segment));
-    }
-    made
+        let _ = files.remove(&temporary);
+        match error {
+            JournalError::Io { path, source, .. } if is_for_room(&source) => JournalError::NoRoom {
+                path,
+                needed_bytes: header.segment_bytes,
+                free_bytes: files.free_bytes(),
+                source,
+            },
+            other => other,
+        }
+    })
 }
 
 fn fill_segment<F: Files>(files: &F, header: SegmentHeader) -> Result<F::File, JournalError> {

@@ -56,6 +56,18 @@ pub enum NodeError {
 }
 
 impl NodeError {
+    /// Whether the run has ended and only room on the disk was missing: for commands that were not
+    /// taken in, or for what the outcome log lacks, which the next start makes again. Everything that
+    /// was answered is kept, and the journal is closed.
+    #[must_use]
+    pub fn is_stop_for_room(&self) -> bool {
+        match self {
+            NodeError::Stopped(stopped) => stopped.is_for_room(),
+            NodeError::OutcomeLog(error) => error.is_for_room(),
+            _ => false,
+        }
+    }
+
     /// Whether a broken invariant is the reason: a bug in this program.
     #[must_use]
     pub fn is_bug(&self) -> bool {

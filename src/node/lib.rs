@@ -41,6 +41,7 @@ pub mod publish;
 mod rebuild;
 mod recover;
 pub mod replay;
+mod room;
 pub mod snapshot;
 
 pub use error::NodeError;

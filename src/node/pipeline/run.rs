@@ -129,8 +129,15 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
         journal.bell.set(bells.of(Role::Journal).clone());
         let writer = journal.writer;
         let origins = Origins::new(origins);
-        let (durable, idle_since) = (last_sequence, None);
-        let stage = JournalStage { commands, origins, writer, durable, idle_since };
+        let stage = JournalStage {
+            commands,
+            origins,
+            writer,
+            durable: last_sequence,
+            idle_since: None,
+            stop: settings.stop.clone(),
+            stuck_since: None,
+        };
         (stage, journal.bell)
     });
     counters.tables.show_risk(&risk);
@@ -172,6 +179,12 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
         if !matches!(error, PipelineError::Panicked { .. }) {
             publish.sink.turn_ends(true);
         }
+        let error = match (error, journal) {
+            (error, Some((stage, _))) if error.is_for_room() => {
+                stage.writer.close().map_or_else(PipelineError::from, |()| error)
+            }
+            (error, _) => error,
+        };
         let counts = Box::new(publish.counts);
         return Err(Stopped { error, last_published: publish.published, counts });
     }
