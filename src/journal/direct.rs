@@ -1,11 +1,9 @@
-//! System calls that `std` does not offer: durable writes, locks that can be asked about,
-//! room that is left.
+//! System calls that `std` does not offer: durable writes, locks that can be asked about.
 //!
 //! One of the few places with `unsafe`: each block is one call into the C library.
 
 use std::fs::File;
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 
 /// Writes some of `bytes` at `offset`; they are on stable storage when it returns.
@@ -33,24 +31,6 @@ pub(super) fn allocate(file: &File, bytes: u64) -> io::Result<()> {
     // SAFETY: no memory is passed; the descriptor is open because `file` is borrowed.
     let result = unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, bytes) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// Room that this user has left on the file system of `file`, in bytes.
-///
-/// # Errors
-///
-/// What the system says.
-pub(super) fn free_bytes(file: &File) -> io::Result<u64> {
-    let mut found = MaybeUninit::<libc::statvfs>::zeroed();
-    // SAFETY: the kernel writes to `found`, which lives on this stack, is borrowed by nobody else
-    // and outlives the call; the descriptor is open because `file` is borrowed.
-    let result = unsafe { libc::fstatvfs(file.as_raw_fd(), found.as_mut_ptr()) };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the call succeeded and filled it; it began as zeros, which are valid numbers too.
-    let found = unsafe { found.assume_init() };
-    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 fn whole_file(kind: libc::c_int) -> libc::flock {

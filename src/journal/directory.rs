@@ -184,7 +184,8 @@ impl Files for Directory {
     }
 
     fn free_bytes(&self) -> Option<u64> {
-        File::open(&self.path).and_then(|directory| direct::free_bytes(&directory)).ok()
+        let found = rustix::fs::statvfs(&*self.path).ok()?;
+        Some(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
     fn sync_dir(&self) -> Result<(), JournalError> {

@@ -45,8 +45,8 @@ impl<S: Storage> Writer<S> {
         }
     }
 
-    /// Writes and syncs all that was appended, with a closing frame, and has it witnessed. Waits. In
-    /// a full segment, with no room for the next one, the witness alone says where the journal ends.
+    /// Writes and syncs all that was appended, with a closing frame, and has it witnessed. Waits.
+    /// In a full segment, with no room for the next one, the witness alone says where it ends.
     ///
     /// # Errors
     ///

@@ -156,8 +156,8 @@ impl LogThread {
         self.stop.load(Ordering::Relaxed) || self.signs.is_over.load(Ordering::Relaxed)
     }
 
-    /// Appends a frame. On a disk without room it waits for some: publish then waits for frames, and
-    /// commands for publish.
+    /// Appends a frame. On a disk without room it waits for some: publish then waits for frames,
+    /// and commands for publish.
     fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
         let mut was_short = false;
         loop {

@@ -8,8 +8,8 @@
 //!
 //! # Invariants
 //!
-//! * Nothing is left out: where the disk does not keep up, or has no room, publish waits until there
-//!   are empty frames again, as commands wait for the journal.
+//! * Nothing is left out: where the disk does not keep up, or has no room, publish waits until
+//!   there are empty frames again, as commands wait for the journal.
 //! * Publish begins a turn only if there are empty frames for all that a turn can bring, so it never
 //!   waits within one.
 //! * An outcome is given to the sink behind before the log has it.
