@@ -321,3 +321,77 @@ fn what_was_answered_before_the_disk_was_full_is_there_after_the_engine_was_kill
         assert_all_is_kept(&dir, &answered);
     }
 }
+
+/// Two snapshots, of which the older one covers a segment. The commands are refused: they fill
+/// segments, and no snapshot.
+fn snapshots_to_retire(dir: &Path) {
+    for _ in 0..2 {
+        let account = ACCOUNTS.lines().next().unwrap();
+        let batch = format!("[{}]\n", vec![account; 100].join(","));
+        let applied = apply(dir, &[], &(ACCOUNTS.to_owned() + &batch.repeat(200)));
+        assert_eq!(applied.status, 0, "{}", applied.stderr);
+        let made = run(&["snapshot", "--data-dir", text(dir)]);
+        assert_eq!(made.status, 0, "{}", made.stderr);
+    }
+    let more = apply(dir, &[], "{\"op\":\"create_account\",\"id\":3,\"ledger\":1,\"code\":1}\n");
+    assert_eq!(more.status, 0, "{}", more.stderr);
+}
+
+#[test]
+fn retiring_needs_no_room_and_frees_what_the_snapshot_needs() {
+    for kind in ["ext4", "tmpfs"] {
+        let Some(disk) = Mounted::new(kind, 64) else { continue };
+        let dir = disk.data();
+        snapshots_to_retire(&dir);
+        // An engine that was killed while it made a segment, on a disk without room since.
+        fs::write(dir.join("0000000009.journal.new"), [1; 4096]).unwrap();
+        fs::write(dir.join("probe.new"), [1; 4096]).unwrap();
+        disk.fill(0);
+        let unable = run(&["snapshot", "--data-dir", text(&dir)]);
+        assert_eq!(unable.status, 1, "{kind}: {unable:?}");
+        assert!(unable.stderr.contains("No space left"), "{kind}: {}", unable.stderr);
+        let is_left = fs::read_dir(&dir)
+            .unwrap()
+            .any(|entry| text(&entry.unwrap().path()).ends_with(".snapshot.new"));
+        assert!(!is_left, "{kind}: what could not be made takes room");
+
+        let retired = run(&["snapshot", "--keep", "2", "--data-dir", text(&dir)]);
+        assert_eq!(retired.status, 0, "{kind}: {retired:?}");
+        assert!(retired.stderr.contains("deleted 0000000001.journal"), "{kind}: {retired:?}");
+        assert!(retired.stdout.contains("\"last_sequence\":\"40005\""), "{kind}: {retired:?}");
+        let started = apply(&dir, &[], "{\"op\":\"lookup_account\",\"id\":1}\n");
+        assert_eq!(started.status, 0, "{kind}: {}", started.stderr);
+        for name in ["0000000009.journal.new", "probe.new"] {
+            assert!(!dir.join(name).exists(), "{kind}: {name}");
+        }
+    }
+}
+
+#[test]
+fn a_repair_without_room_says_what_it_needs_and_what_was_being_made_gives_it() {
+    for (kind, disk) in disks() {
+        let dir = disk.data();
+        assert_eq!(apply(&dir, &[], &transfers(1_000)).status, 0);
+        let segment = dir.join("0000000001.journal");
+        let mut bytes = fs::read(&segment).unwrap();
+        bytes[8 * 4096] ^= 1;
+        fs::write(&segment, &bytes).unwrap();
+        disk.fill(0);
+        let unable = run(&["journal", "repair", "--data-dir", text(&dir)]);
+        assert_eq!(unable.status, 1, "{kind}: {unable:?}");
+        assert!(unable.stderr.contains("no room for"), "{kind}: {}", unable.stderr);
+        assert!(unable.stderr.contains("are missing"), "{kind}: {}", unable.stderr);
+        assert!(fs::read(&segment).unwrap() == bytes, "{kind}: nothing was changed");
+
+        // A segment that was being made had all the room.
+        disk.make_room();
+        let leftover = File::create(dir.join("0000000003.journal.new")).unwrap();
+        drop(leftover);
+        fs::hard_link(dir.join("0000000003.journal.new"), disk.disk().join("filler")).unwrap();
+        disk.fill(0);
+        fs::remove_file(disk.disk().join("filler")).unwrap();
+        let repaired = run(&["journal", "repair", "--data-dir", text(&dir)]);
+        assert_eq!(repaired.status, 0, "{kind}: {repaired:?}");
+        assert_eq!(verified(&dir).status, 0, "{kind}");
+    }
+}

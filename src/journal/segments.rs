@@ -84,20 +84,29 @@ pub fn is_new<F: Files>(files: &F) -> Result<bool, JournalError> {
 /// [`JournalError::NoRoom`], [`JournalError::Io`]; what was made so far is removed, if that is
 /// possible.
 pub fn make_segment<F: Files>(files: &F, header: SegmentHeader) -> Result<F::File, JournalError> {
-    fill_segment(files, header).map_err(|error| {
-        let temporary = temporary_name(header.segment);
-        // It may be all that the disk has left.
-        let _ = files.remove(&temporary);
-        match error {
-            JournalError::Io { path, source, .. } if is_for_room(&source) => JournalError::NoRoom {
-                path,
-                needed_bytes: header.segment_bytes,
-                free_bytes: files.free_bytes(),
-                source,
-            },
-            other => other,
-        }
-    })
+    let temporary = temporary_name(header.segment);
+    fill_segment(files, header)
+        .map_err(|error| not_made(files, &temporary, header.segment_bytes, error))
+}
+
+/// Removes what was made of a file of `bytes` bytes: it may be all that the disk has left. Gives
+/// the error with which it could not be made; of a disk without room, with what is missing.
+pub(super) fn not_made<F: Files>(
+    files: &F,
+    temporary: &str,
+    bytes: u64,
+    error: JournalError,
+) -> JournalError {
+    let _ = files.remove(temporary);
+    match error {
+        JournalError::Io { source, .. } if is_for_room(&source) => JournalError::NoRoom {
+            path: files.path(temporary),
+            needed_bytes: bytes,
+            free_bytes: files.free_bytes(),
+            source,
+        },
+        other => other,
+    }
 }
 
 fn fill_segment<F: Files>(files: &F, header: SegmentHeader) -> Result<F::File, JournalError> {

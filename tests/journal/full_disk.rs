@@ -1,4 +1,4 @@
-//! A disk that has no room for the next segment: nothing stops, nothing is lost, and it is said once.
+//! A disk that has no room: nothing stops, nothing is lost or left behind, and it is said once.
 
 use std::cell::Cell;
 use std::io;
@@ -6,11 +6,13 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::forge;
 use crate::support::*;
+use ringfence::journal::faulty::{Failure, FaultyDisk, Plan};
 use ringfence::journal::{
     Blocking, Completion, Directory, Durability, Files, JournalError, Operation, Options, Reader,
-    Recovered, RoomNews, Shortage, Storage, Threaded, Wanted, Witness, WriteMode, Writer,
-    recover_files,
+    Recovered, Repaired, RoomNews, Shortage, Storage, Threaded, WITNESS_NAME, Wanted, Witness,
+    WriteMode, Writer, recover_files, repair_files,
 };
 
 /// A disk on which no segment can be made while it is full: all else goes through.
@@ -251,4 +253,90 @@ fn a_failure_that_is_no_lack_of_room_still_stops_the_writer_when_the_segment_is_
         thread::sleep(Duration::from_millis(10));
     };
     assert!(error.to_string().contains("0000000002.journal.new"), "{error}");
+}
+
+/// Names that only something unfinished has.
+fn unfinished(disk: &FaultyDisk) -> Vec<String> {
+    let names = disk.steady().names().unwrap();
+    names.into_iter().filter(|name| name.ends_with(".new")).collect()
+}
+
+/// A call for which the disk has no room.
+fn no_room_at(call: u64) -> Plan {
+    let failure = Failure { at: call, lasts: false, errno: libc::ENOSPC };
+    Plan { failure: Some(failure), ..Plan::default() }
+}
+
+/// A journal of several segments, closed.
+fn closed_journal(disk: &FaultyDisk) -> Contents {
+    let recovered = recover_files(disk, &Wanted::default(), &OPTIONS, |_| ()).unwrap();
+    let storage = Blocking::new(disk, &[recovered.position.segment]).unwrap();
+    let mut writer = Writer::new(storage, recovered.position, OPTIONS);
+    let mut contents = Contents::default();
+    for length in [10, 8192, 8192, 8192, 5] {
+        append(&mut writer, &mut contents, length);
+    }
+    writer.close().unwrap();
+    contents
+}
+
+#[test]
+fn a_start_that_finds_no_room_leaves_nothing_behind_and_the_next_one_goes_on() {
+    let journal = FaultyDisk::new(5);
+    let contents = closed_journal(&journal);
+    // A tail, so that something is kept and cut; no witness, so that one is made.
+    journal.damage("0000000003.journal", |bytes| {
+        let end = forge::frames(bytes).last().unwrap().end;
+        bytes[end + 5] = 1;
+    });
+    journal.take_away(WITNESS_NAME);
+    let larger = Wanted { accounts: Some(1 << 21), ..Wanted::default() };
+    let mut refused = 0;
+    for (what, begun, batches) in [("new", FaultyDisk::new(6), 0), ("old", journal, 5)] {
+        for call in 1.. {
+            let disk = begun.copy();
+            disk.plan(no_room_at(call));
+            let first = recover_files(&disk, &larger, &OPTIONS, |_| ());
+            if !disk.has_failed() {
+                break;
+            }
+            disk.plan(Plan::default());
+            assert_eq!(unfinished(&disk), [""; 0], "{what}, call {call}");
+            refused += usize::from(first.is_err());
+            let mut found = Contents::default();
+            let again = recover_files(&disk, &larger, &OPTIONS, |entry| found.take_in(entry));
+            again.unwrap_or_else(|error| panic!("{what}, call {call}: {error}"));
+            assert_eq!(found.batches, contents.batches[..batches], "{what}, call {call}");
+        }
+    }
+    assert!(refused > 40, "{refused}");
+}
+
+#[test]
+fn a_repair_that_finds_no_room_leaves_nothing_behind_and_says_the_same_when_it_is_begun_again() {
+    let journal = FaultyDisk::new(7);
+    let contents = closed_journal(&journal);
+    let acknowledged = contents.last_sequence();
+    journal.damage("0000000001.journal", |bytes| bytes[4096 + 4096] ^= 1);
+    let whole = repair_files(&journal.copy().buffered(), None).unwrap();
+    assert_eq!(whole.acknowledged_sequence, acknowledged);
+    let mut refused = 0;
+    for call in 1.. {
+        let disk = journal.copy();
+        disk.plan(no_room_at(call));
+        let first = repair_files(&disk.buffered(), None);
+        if !disk.has_failed() {
+            break;
+        }
+        disk.plan(Plan::default());
+        assert_eq!(unfinished(&disk), [""; 0], "call {call}");
+        let Err(error) = first else { continue };
+        refused += 1;
+        assert!(error.is_for_room(), "call {call}: {error}");
+        let again = repair_files(&disk.buffered(), None);
+        let again = again.unwrap_or_else(|error| panic!("call {call}: {error}"));
+        let says = |it: &Repaired| (it.last_sequence, it.acknowledged_sequence);
+        assert_eq!(says(&again), says(&whole), "call {call}");
+    }
+    assert!(refused > 20, "{refused}");
 }
