@@ -80,7 +80,8 @@ pub struct Repaired {
 /// # Errors
 ///
 /// [`JournalError::Damaged`] if nothing can be kept: the first segment's header is damaged, or
-/// sealed with another key. [`JournalError::NotKeyed`], [`JournalError::Io`].
+/// sealed with another key; or if the lock's file is that of another journal.
+/// [`JournalError::NotKeyed`], [`JournalError::NoRoom`], [`JournalError::Io`].
 ///
 /// # Panics
 ///
@@ -103,13 +104,13 @@ pub fn repair_files<F: Files>(files: &F, key: Option<Key>) -> Result<Repaired, J
     loop {
         let found = look(files, key)?;
         acknowledged_sequence = acknowledged_sequence.max(found.acknowledged_sequence);
+        if found.acknowledged_sequence <= found.position.last_sequence {
+            // Nothing came after an earlier repair, which may not have come to say what it gave up.
+            acknowledged_sequence = acknowledged_sequence.max(found.given_up);
+        }
         let Some((wound, reason)) = found.wound else {
             let last_sequence = found.position.last_sequence;
             set_snapshots_aside(files, last_sequence, &mut cuts)?;
-            if cuts.is_empty() {
-                // An earlier repair may not have come to say what it gave up.
-                acknowledged_sequence = acknowledged_sequence.max(found.given_up);
-            }
             if found.witness.is_some_and(|witness| witness.epoch < found.position.epoch) {
                 // One that was cut short may have renamed the segment, and not made that durable:
                 // if it fell back, the witness alone would prove what is gone.
