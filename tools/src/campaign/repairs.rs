@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 use ringfence::journal::faulty::{FaultyDisk, Plan, Restart};
-use ringfence::journal::{JournalError, Repaired, repair_files};
+use ringfence::journal::{JournalError, Repaired, WitnessFound, read_witness, repair_files};
 
 use super::harm::{Bytes, Target, change, pick};
 use super::image::{Image, temporary_folder};
@@ -48,7 +48,13 @@ pub(super) fn judge(
     let how = if dice.random_bool(0.3) { Restart::Killed } else { Restart::PowerCut };
     disk.restart(how, Plan::default());
     let mut done = format!("a repair stopped at call {call} of {calls}, {how:?}");
-    let more = (first.is_err() && dice.random_bool(0.3)).then(|| harm(&disk, dice)).flatten();
+    // What is left then is what a repair leaves that came to say what it gave up.
+    let is_done = matches!(
+        read_witness(&disk.steady()),
+        Ok(WitnessFound::Says(witness, _)) if witness.epoch > 0
+    );
+    let more =
+        (first.is_err() && !is_done && dice.random_bool(0.3)).then(|| harm(&disk, dice)).flatten();
     if let Some(more) = &more {
         done.push_str(&format!(", then {more}"));
     }
