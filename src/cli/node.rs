@@ -93,8 +93,24 @@ pub(super) fn close(
     Ok(())
 }
 
+/// What ended a node. Where a run was stopped, the outcomes that left are counted, and the last of
+/// them is named.
+pub(super) fn describe(error: &NodeError) -> String {
+    match error {
+        NodeError::NoMemoryForLanes { .. } => {
+            let (ring, events) = (name_as_set("ring-slots"), name_as_set("event-slots"));
+            format!("{error}; {ring} and {events} decide how many")
+        }
+        NodeError::Stopped(stopped) => {
+            tell!("{}", counts_line(&stopped.counts));
+            format!("{error}; the last sequence answered is {}", stopped.last_published)
+        }
+        NodeError::OutcomeLog(_) => format!("{error}; the next start makes again what it lacks"),
+        other => other.to_string(),
+    }
+}
+
 impl From<NodeError> for Failure {
-    /// Where a run was stopped, the outcomes that left are counted, and the last of them is named.
     fn from(error: NodeError) -> Failure {
         let is_bug = error.is_bug();
         let text = match &error {
@@ -105,15 +121,7 @@ impl From<NodeError> for Failure {
             NodeError::Cores(text) => {
                 return Failure::Usage(format!("{}: {text}", name_as_set("cores")));
             }
-            NodeError::NoMemoryForLanes { .. } => {
-                let (ring, events) = (name_as_set("ring-slots"), name_as_set("event-slots"));
-                format!("{error}; {ring} and {events} decide how many")
-            }
-            NodeError::Stopped(stopped) => {
-                tell!("{}", counts_line(&stopped.counts));
-                format!("{error}; the last sequence answered is {}", stopped.last_published)
-            }
-            other => other.to_string(),
+            other => describe(other),
         };
         if is_bug { Failure::Bug(text) } else { Failure::Operating(text) }
     }

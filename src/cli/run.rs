@@ -14,7 +14,7 @@ use ringfence_codec::Address;
 use ringfence_node::Clock;
 use ringfence_node::counters::State;
 use ringfence_node::publish::LogGauges;
-use ringfence_node::{History, Ran};
+use ringfence_node::{History, NodeError, Ran};
 use ringfence_server::subscription::{self, Subscriptions};
 use ringfence_server::{Descriptors, Door, Guard, Limits, Setup};
 
@@ -100,11 +100,7 @@ impl Run {
         );
         let ran = node.run(source, sink);
         drop(followed);
-        // The lock is given up after that: who looks then finds how it has ended.
-        shown.end(if ran.is_ok() { State::Stopped } else { State::Failed });
-        let Ran { node, counts, .. } = ran?;
-        node::close(node, first_sequence, &counts)?;
-        Ok(Exit::Done)
+        end(ran, shown, first_sequence)
     }
 
     /// Subscriptions to what this engine logs.
@@ -124,4 +120,21 @@ impl Run {
         };
         Subscriptions::open(settings).map(Arc::new).map_err(Failure::operating)
     }
+}
+
+/// Shows and prints how a run ended that began with `first_sequence`, and closes the node.
+fn end<S, K>(
+    ran: Result<Ran<S, K>, NodeError>,
+    shown: Shown,
+    first_sequence: u64,
+) -> Result<Exit, Failure> {
+    let has_failed = ran.as_ref().is_err_and(|error| !error.is_stop_for_room());
+    // The lock is given up after that: who looks then finds how it has ended.
+    shown.end(if has_failed { State::Failed } else { State::Stopped });
+    match ran {
+        Ok(Ran { node, counts, .. }) => node::close(node, first_sequence, &counts)?,
+        Err(error) if error.is_stop_for_room() => tell!("ringfence: {}", node::describe(&error)),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(Exit::Done)
 }

@@ -72,7 +72,15 @@ impl Snapshot {
         let archive = archive.transpose().map_err(Failure::operating)?;
         // One at a time: held until the end.
         let snapshots = Snapshots::begin(&dir, key)?;
-        match snapshots.make(&mut node::report())? {
+        let made = match snapshots.make(&mut node::report()) {
+            Err(error) if error.is_for_room() && self.keep.is_some() => {
+                say(format!("{error}; what older snapshots make dispensable goes first"));
+                self.retire(&dir, archive.as_ref(), key)?;
+                snapshots.make(&mut node::report())?
+            }
+            made => made?,
+        };
+        match made {
             Some(made) => {
                 let line = serde_json::to_string(&Line::from(made));
                 let line = line.expect("strings can be written as JSON");

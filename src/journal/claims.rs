@@ -51,6 +51,24 @@ impl Claims {
             .max_by_key(|it| (it.epoch, it.sequence, it.segment, it.offset))
     }
 
+    /// Whether the lock's file is of this journal, or says nothing of one.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Damaged`]: the segments were exchanged for those of another.
+    pub fn check_copy<F: Files>(
+        &self,
+        files: &F,
+        segment: &SegmentHeader,
+    ) -> Result<(), JournalError> {
+        match &self.copy {
+            Some(copy) if copy.journal_id != segment.journal_id => {
+                Err(foreign(files, LOCK_NAME, segment, copy))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the witness is of this journal, or there is none that says of which it is.
     ///
     /// # Errors
@@ -61,15 +79,24 @@ impl Claims {
         files: &F,
         segment: &SegmentHeader,
     ) -> Result<(), JournalError> {
-        let foreign = |witness: &Witness| witness.journal_id != segment.journal_id;
-        let (name, witness) = match (&self.witness, &self.copy) {
-            (WitnessFound::Says(witness, _), _) if foreign(witness) => (WITNESS_NAME, witness),
-            (_, Some(copy)) if foreign(copy) => (LOCK_NAME, copy),
-            _ => return Ok(()),
-        };
-        let fault = Fault::foreign(&segment.journal_id, &witness.journal_id);
-        Err(JournalError::Damaged { path: files.path(name), offset: 0, fault })
+        match &self.witness {
+            WitnessFound::Says(witness, _) if witness.journal_id != segment.journal_id => {
+                Err(foreign(files, WITNESS_NAME, segment, witness))
+            }
+            _ => self.check_copy(files, segment),
+        }
     }
+}
+
+/// The file `name` says `witness`, which is of another journal than `segment`.
+fn foreign<F: Files>(
+    files: &F,
+    name: &str,
+    segment: &SegmentHeader,
+    witness: &Witness,
+) -> JournalError {
+    let fault = Fault::foreign(&segment.journal_id, &witness.journal_id);
+    JournalError::Damaged { path: files.path(name), offset: 0, fault }
 }
 
 /// Sequence of the newest snapshot of this journal and epoch that covers more than the chain. Where

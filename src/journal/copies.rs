@@ -66,8 +66,16 @@ pub(super) fn copy_durably(from: &Path, to: &Path) -> Result<(), JournalError> {
                 copy.sync_all()
             },
         );
-    copied.map_err(|error| JournalError::io_whole("write", &temporary, error))?;
-    fs::rename(&temporary, to).map_err(|error| JournalError::io_whole("rename", &temporary, error))
+    let copied =
+        copied.map_err(|error| JournalError::io_whole("write", &temporary, error)).and_then(|()| {
+            fs::rename(&temporary, to)
+                .map_err(|error| JournalError::io_whole("rename", &temporary, error))
+        });
+    if copied.is_err() {
+        // It may be all that the disk has left.
+        drop(fs::remove_file(&temporary));
+    }
+    copied
 }
 
 /// Keeps a copy of the file `path` beside it, as `NAME.aside`, or under a number if that name is
@@ -78,7 +86,11 @@ pub(super) fn keep_aside(path: &Path) -> Result<PathBuf, JournalError> {
         aside.push(if copy == 1 { ".aside".to_owned() } else { format!(".aside.{copy}") });
         let aside = PathBuf::from(aside);
         if reserve(&aside)? {
-            copy_durably(path, &aside)?;
+            if let Err(error) = copy_durably(path, &aside) {
+                // The name was reserved for nothing.
+                drop(fs::remove_file(&aside));
+                return Err(error);
+            }
             return Ok(aside);
         }
         if is_the_same(path, &aside)? {

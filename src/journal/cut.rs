@@ -4,7 +4,7 @@ use super::buffer::Buffer;
 use super::error::JournalError;
 use super::files::{Access, Files, OpenFile};
 use super::format::BLOCK_BYTES;
-use super::segments::{cut_name, is_cut};
+use super::segments::{cut_name, is_cut, not_made};
 
 /// Most files with cuts beside a journal for which a start keeps one more.
 pub(super) const CUTS_KEPT_MAX: usize = 16;
@@ -40,12 +40,10 @@ pub(super) fn keep<F: Files>(
         files.rename(&temporary, &kept_in)?;
         files.sync_dir()
     });
-    if let Err(error) = kept {
-        // It may be all that the disk has left.
-        let _ = files.remove(&temporary);
-        return Err(error);
+    match kept {
+        Ok(()) => Ok(kept_in),
+        Err(error) => Err(not_made(files, &temporary, to - from, error)),
     }
-    Ok(kept_in)
 }
 
 /// Copies the bytes from `from` to `to` of a file to the start of another.

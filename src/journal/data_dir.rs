@@ -22,6 +22,10 @@ use super::witness::{LOCK_NAME, WITNESS_NAME};
 const SNAPSHOT_LOCK_NAME: &str = "snapshot.lock";
 /// The file with which direct I/O is tried out.
 const PROBE_NAME: &str = "probe.new";
+/// The mode's bits by which a group or everybody may write.
+const OTHERS_WRITE: u32 = 0o022;
+/// Those by which they may reach what is in a directory.
+const OTHERS_ENTER: u32 = 0o011;
 /// Fewest writes that are timed to know what one takes.
 const PROBE_WRITES_MIN: usize = 3;
 /// Most writes that are timed.
@@ -193,6 +197,17 @@ impl DataDir {
     /// If the directory was opened only to read.
     pub fn durable_write_ns(&self) -> Result<u64, JournalError> {
         assert!(self.is_locked_by_us(), "only who holds the lock writes");
+        let timed = self.time_writes();
+        // Of a disk without room it may be all that is left.
+        let removed = self.directory.remove(PROBE_NAME);
+        let mut taken_ns = timed?;
+        removed?;
+        taken_ns.sort_unstable();
+        Ok(taken_ns[taken_ns.len() / 2])
+    }
+
+    /// Writes one block again and again; how long each write took, in nanoseconds.
+    fn time_writes(&self) -> Result<Vec<u64>, JournalError> {
         let file = self.directory.create(PROBE_NAME)?;
         let block = Buffer::new(BLOCK_BYTES);
         // The first one makes the file longer.
@@ -206,9 +221,7 @@ impl DataDir {
             file.write_at(0, block.bytes(), true)?;
             taken_ns.push(start.elapsed().as_nanos() as u64);
         }
-        self.directory.remove(PROBE_NAME)?;
-        taken_ns.sort_unstable();
-        Ok(taken_ns[taken_ns.len() / 2])
+        Ok(taken_ns)
     }
 
     /// What writes its segments, found out when it was opened to write.
@@ -244,12 +257,26 @@ fn remove_leftovers(directory: &Directory) -> Result<(), JournalError> {
     Ok(())
 }
 
-/// For people: who else may write in the directory.
+/// For people: who else may write in the directory, or to a file that can be reached there.
 fn open_to_others(directory: &Directory) -> Result<Option<String>, JournalError> {
     let metadata = fs::metadata(directory.root())
         .map_err(|error| JournalError::io_whole("look for", directory.root(), error))?;
     let mode = metadata.permissions().mode() & 0o7777;
-    Ok((mode & 0o022 != 0).then(|| format!("others may write there: its mode is {mode:04o}")))
+    if mode & OTHERS_WRITE != 0 {
+        return Ok(Some(format!("others may write there: its mode is {mode:04o}")));
+    }
+    if mode & OTHERS_ENTER == 0 {
+        return Ok(None);
+    }
+    let mut names = directory.names()?;
+    names.sort_unstable();
+    Ok(names.into_iter().find_map(|name| {
+        // What is removed meanwhile is open to nobody.
+        let metadata = fs::symlink_metadata(directory.path(&name)).ok()?;
+        let mode = metadata.permissions().mode() & 0o7777;
+        let is_open = metadata.is_file() && mode & OTHERS_WRITE != 0;
+        is_open.then(|| format!("others may write to {name}: its mode is {mode:04o}"))
+    }))
 }
 
 /// Whether the directory holds a journal, or with `may_be_new` nothing yet.

@@ -183,6 +183,11 @@ impl Files for Directory {
         find(&self.path(name)).map(|_| ())
     }
 
+    fn free_bytes(&self) -> Option<u64> {
+        let found = rustix::fs::statvfs(&*self.path).ok()?;
+        Some(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
     fn sync_dir(&self) -> Result<(), JournalError> {
         File::open(&self.path)
             .and_then(|directory| directory.sync_all())

@@ -23,6 +23,19 @@ pub enum JournalError {
         /// What the system said.
         source: io::Error,
     },
+    /// The disk, or what the user may have of it, has no room for a file. What was made of it was
+    /// removed.
+    #[error("no room for {}: {needed_bytes} bytes are needed{}: {source}", path.display(), Missing { needed: *needed_bytes, free: *free_bytes })]
+    NoRoom {
+        /// The file.
+        path: PathBuf,
+        /// Its length, in bytes.
+        needed_bytes: u64,
+        /// Room that is left there, in bytes; none where the system does not tell.
+        free_bytes: Option<u64>,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Bytes that were durable are not as they were written. Nothing was changed.
     #[error("{} at byte {offset}: {fault}", path.display())]
     Damaged {
@@ -194,6 +207,41 @@ impl JournalError {
     }
 }
 
+impl JournalError {
+    /// Whether room on the disk is all that was missing.
+    #[must_use]
+    pub fn is_for_room(&self) -> bool {
+        match self {
+            JournalError::NoRoom { .. } => true,
+            JournalError::Io { source, .. } => is_for_room(source),
+            _ => false,
+        }
+    }
+}
+
+/// Whether the system says that the disk is full, or that the user may have no more of it.
+pub(super) fn is_for_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// How much of what is needed is free, and how much is missing, if that is known.
+struct Missing {
+    needed: u64,
+    free: Option<u64>,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(free) = self.free else { return Ok(()) };
+        write!(f, ", {free} are free")?;
+        match self.needed.checked_sub(free) {
+            Some(missing @ 1..) => write!(f, ", {missing} are missing"),
+            // A quota, or blocks that are kept for others.
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Where in a file, if it is said.
 struct At(Option<u64>);
 
@@ -231,6 +279,26 @@ mod tests {
         ];
         for (error, message) in cases {
             assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said_where_it_is_known() {
+        let cases = [
+            (Some(30), "no room for x: 100 bytes are needed, 30 are free, 70 are missing: "),
+            (Some(200), "no room for x: 100 bytes are needed, 200 are free: "),
+            (None, "no room for x: 100 bytes are needed: "),
+        ];
+        for (free_bytes, message) in cases {
+            let (path, source) = ("x".into(), io::ErrorKind::StorageFull.into());
+            let error = JournalError::NoRoom { path, needed_bytes: 100, free_bytes, source };
+            assert_eq!(error.to_string(), format!("{message}no storage space"));
+            assert!(error.is_for_room());
+        }
+        let kinds = [(io::ErrorKind::QuotaExceeded, true), (io::ErrorKind::FileTooLarge, false)];
+        for (kind, is_for_room) in kinds {
+            let error = JournalError::io_whole("write", "x", kind.into());
+            assert_eq!(error.is_for_room(), is_for_room, "{error}");
         }
     }
 }

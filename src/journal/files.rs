@@ -94,6 +94,11 @@ pub trait Files: Clone + Send + 'static {
         Ok(())
     }
 
+    /// Room that is left for files here, in bytes; `None` where the system does not tell.
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Makes names that were made, changed and removed durable.
     ///
     /// # Errors

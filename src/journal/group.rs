@@ -104,6 +104,13 @@ impl GroupBuilder {
         }
     }
 
+    /// Room in the segment for further frames, in bytes.
+    pub fn left_bytes(&self) -> u64 {
+        let used = self.gathering.as_ref().map_or(0, |gathering| gathering.used_bytes) as u64;
+        let end = self.position.offset + used.next_multiple_of(BLOCK_BYTES as u64);
+        self.position.segment_bytes.saturating_sub(end + END_BYTES as u64)
+    }
+
     /// Begins a group.
     pub fn begin(&mut self, buffer: Buffer) {
         debug_assert!(self.is_empty(), "one group is built at a time");

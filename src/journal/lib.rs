@@ -56,6 +56,7 @@ mod retire;
 mod seal;
 mod search;
 mod segments;
+mod shortage;
 mod sliding;
 mod snapshot;
 mod standing;
@@ -93,6 +94,7 @@ pub use repair::{Cut, Repaired, repair, repair_files};
 pub use retire::{Archive, Retired, Taken, TakenOut, retire, retire_files};
 pub use seal::{KEY_FILE_BYTES_MAX, Key, Seals};
 pub use segments::{first_segment, is_new, make_segment};
+pub use shortage::{RoomNews, Shortage};
 pub use snapshot::{
     SNAPSHOT_VERSION, Snapshot, SnapshotError, SnapshotHeader, SnapshotSource, SnapshotWriter,
     remove_unfinished_snapshots, snapshot_name, snapshot_of_name, snapshots,

@@ -1,7 +1,5 @@
 //! Opens a journal to go on writing it: reads all of it, cuts its tail, makes sure of what is kept.
 
-use std::io;
-
 use super::blocking::Blocking;
 use super::buffer::Buffer;
 use super::cursor::Cursor;
@@ -302,8 +300,7 @@ fn keep_tail<F: Files>(
         let to = content_end.next_multiple_of(BLOCK_BYTES as u64).min(from + CUT_BYTES_MAX);
         match keep(files, &name, from, to) {
             Ok(name) => kept_in.push(name),
-            Err(JournalError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull => {
-            }
+            Err(error) if error.is_for_room() => {}
             Err(error) => return Err(error),
         }
     }

@@ -7,7 +7,7 @@
 //! ```
 
 use super::buffer::Buffer;
-use super::error::{Fault, JournalError};
+use super::error::{Fault, JournalError, is_for_room};
 use super::files::{Access, Files, OpenFile};
 use super::format::{FORMAT_VERSION, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::seal::Key;
@@ -81,14 +81,32 @@ pub fn is_new<F: Files>(files: &F) -> Result<bool, JournalError> {
 ///
 /// # Errors
 ///
-/// [`JournalError::Io`]; what was made so far is removed, if that is possible.
+/// [`JournalError::NoRoom`], [`JournalError::Io`]; what was made so far is removed, if that is
+/// possible.
 pub fn make_segment<F: Files>(files: &F, header: SegmentHeader) -> Result<F::File, JournalError> {
-    let made = fill_segment(files, header);
-    if made.is_err() {
-        // It may be all that the disk has left.
-        let _ = files.remove(&temporary_name(header.segment));
+    let temporary = temporary_name(header.segment);
+    fill_segment(files, header)
+        .map_err(|error| not_made(files, &temporary, header.segment_bytes, error))
+}
+
+/// Removes what was made of a file of `bytes` bytes: it may be all that the disk has left. Gives
+/// the error with which it could not be made; of a disk without room, with what is missing.
+pub(super) fn not_made<F: Files>(
+    files: &F,
+    temporary: &str,
+    bytes: u64,
+    error: JournalError,
+) -> JournalError {
+    let _ = files.remove(temporary);
+    match error {
+        JournalError::Io { source, .. } if is_for_room(&source) => JournalError::NoRoom {
+            path: files.path(temporary),
+            needed_bytes: bytes,
+            free_bytes: files.free_bytes(),
+            source,
+        },
+        other => other,
     }
-    made
 }
 
 fn fill_segment<F: Files>(files: &F, header: SegmentHeader) -> Result<F::File, JournalError> {

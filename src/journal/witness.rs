@@ -212,6 +212,14 @@ impl<F: Files> WitnessFile<F> {
             let file = files.open(WITNESS_NAME, Access::Write)?;
             return Ok(WitnessFile { file, block, written });
         }
+        WitnessFile::make(files, witness, block).inspect_err(|_| {
+            // Whatever kept it from being made, a full disk may need the room.
+            let _ = files.remove(&unfinished_witness());
+        })
+    }
+
+    /// Makes a witness that says `witness`, in place of what has its name.
+    fn make(files: &F, witness: &Witness, block: Buffer) -> Result<WitnessFile<F>, JournalError> {
         let temporary = unfinished_witness();
         let file = files.create(&temporary)?;
         let mut made = WitnessFile { file, block, written: 0 };

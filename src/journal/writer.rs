@@ -12,23 +12,28 @@
 //! * With nothing under way, what was gathered is submitted at once; else it gathers on until
 //!   something completes or the buffer is full. So groups grow with the load.
 //! * A segment is left only when the next one exists durably, by a frame that says so.
+//! * A disk without room for the next segment is no failure: what does not fit the present one
+//!   waits.
 //! * After the first failure nothing is released any more.
 
 mod life;
+mod room;
 
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+use crossbeam::queue::ArrayQueue;
 
 use super::buffer::{Buffer, HUGE_PAGE_BYTES};
 use super::error::JournalError;
 use super::flights::{Flights, IN_FLIGHT_MAX, Sync, Syncs};
-use super::format::{
-    BODY_BYTES, FRAME_HEADER_BYTES, GROUP_BYTES_MAX, REQUEST_BYTES, SegmentHeader,
-};
-use super::group::{GroupBuilder, Room};
+use super::format::{BODY_BYTES, FRAME_HEADER_BYTES, GROUP_BYTES_MAX, REQUEST_BYTES};
+use super::group::GroupBuilder;
 use super::next_segment::NextSegment;
 use super::options::{Durability, Options, check_segment_bytes};
 use super::place::Position;
 use super::reach::{Point, Reach};
+use super::shortage::RoomNews;
 use super::storage::{Completion, Operation, Storage};
 use ringfence_types::{BATCH_COMMANDS_MAX, Command, Request, Rules, Window};
 
@@ -46,6 +51,9 @@ pub struct Writer<S: Storage> {
     flights: Flights,
     syncs: Syncs,
     next_segment: NextSegment,
+    room_news: Arc<ArrayQueue<RoomNews>>,
+    /// Whether it was told that batches wait for room.
+    has_told_full: bool,
     next_ticket: u64,
     reach: Reach,
     /// The last witness that was asked for.
@@ -78,6 +86,8 @@ impl<S: Storage> Writer<S> {
             flights: Flights::new(BUFFERS),
             syncs: Syncs::new(),
             next_segment: NextSegment::new(position.next_segment_bytes),
+            room_news: Arc::new(ArrayQueue::new(room::NEWS_MAX)),
+            has_told_full: false,
             next_ticket: 0,
             reach: Reach::new(&position, options.durability),
             witness: None,
@@ -154,6 +164,7 @@ impl<S: Storage> Writer<S> {
         assert!(request.is_consistent(), "no reader takes {request:?}");
         let record_bytes = if request.is_none() { 0 } else { REQUEST_BYTES };
         if !self.make_room(FRAME_HEADER_BYTES + record_bytes + count * BODY_BYTES) {
+            self.tell_if_full();
             return Ok(false);
         }
 
@@ -208,13 +219,6 @@ impl<S: Storage> Writer<S> {
         Position { next_segment_bytes: self.next_segment.bytes(), ..*self.builder.position() }
     }
 
-    /// Why the next segment could not be made, if it could not: what is written now still fits the
-    /// current one. It is tried again now and then.
-    #[must_use]
-    pub fn shortage(&self) -> Option<&JournalError> {
-        self.next_segment.failure()
-    }
-
     /// Whether nothing is gathered and nothing is being written.
     #[must_use]
     pub fn is_drained(&self) -> bool {
@@ -260,52 +264,6 @@ impl<S: Storage> Writer<S> {
         }
     }
 
-    /// Makes sure that a frame of `bytes` and one that ends the segment fit behind what was
-    /// gathered. False: not now.
-    fn make_room(&mut self, bytes: usize) -> bool {
-        loop {
-            match self.builder.room_for(bytes) {
-                Room::Here => return true,
-                Room::InNewGroup => return self.begin_group(),
-                Room::BehindGroup => self.close_group(),
-                Room::InNextSegment => {
-                    if !self.end_segment() {
-                        return false;
-                    }
-                }
-            }
-        }
-    }
-
-    fn begin_group(&mut self) -> bool {
-        let Some(buffer) = self.free.pop() else {
-            return false;
-        };
-        self.builder.begin(buffer);
-        true
-    }
-
-    /// Goes over to the next segment, if it is there.
-    fn end_segment(&mut self) -> bool {
-        let Some(next_bytes) = self.next_segment.bytes() else {
-            self.next_segment.need();
-            return false;
-        };
-        // Without waiting for the disk, no more than two segments are at risk.
-        let leaves_another = self.flights.end_a_segment() || !self.syncs.is_empty();
-        if self.options.durability == Durability::Async && leaves_another {
-            return false;
-        }
-        if self.builder.is_empty() && !self.begin_group() {
-            return false;
-        }
-        self.builder.put_end(self.reach.durable_sequence());
-        self.close_group();
-        self.builder.enter_next_segment(next_bytes);
-        self.next_segment.enter();
-        true
-    }
-
     fn close_group(&mut self) {
         let ticket = self.take_ticket();
         self.flights.push(ticket, self.builder.close());
@@ -332,18 +290,6 @@ impl<S: Storage> Writer<S> {
         }
     }
 
-    fn prepare_next(&mut self) {
-        if !self.next_segment.is_wanted() {
-            return;
-        }
-        let bytes = self.options.segment_bytes;
-        let &Position { journal_id, segment, .. } = self.builder.position();
-        let header = SegmentHeader::new(journal_id, segment + 1, bytes, self.options.key.as_ref());
-        let ticket = self.take_ticket();
-        self.storage.submit(ticket, Operation::Prepare(header));
-        self.next_segment.ask(ticket);
-    }
-
     fn sync(&mut self, segment: u32, leaves_segment: bool) {
         let ticket = self.take_ticket();
         self.storage.submit(ticket, Operation::Sync { segment });
@@ -360,9 +306,7 @@ impl<S: Storage> Writer<S> {
         self.free.extend(completion.buffer);
         let ticket = completion.ticket;
         let result = match completion.result {
-            result if self.next_segment.is_of(ticket) => {
-                self.next_segment.made(result, self.options.segment_bytes)
-            }
+            result if self.next_segment.is_of(ticket) => self.next_is_made(result),
             result => result,
         };
         if let Err(error) = result {

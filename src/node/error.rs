@@ -56,6 +56,24 @@ pub enum NodeError {
 }
 
 impl NodeError {
+    /// Whether the run has ended and only room on the disk was missing: for commands that were not
+    /// taken in, or for what the outcome log lacks, which the next start makes again. Everything
+    /// that was answered is kept, and the journal is closed.
+    #[must_use]
+    pub fn is_stop_for_room(&self) -> bool {
+        match self {
+            NodeError::Stopped(stopped) => stopped.is_for_room(),
+            NodeError::OutcomeLog(error) => error.is_for_room(),
+            _ => false,
+        }
+    }
+
+    /// Whether room on the disk for a file of the journal, or for a snapshot, is what was missing.
+    #[must_use]
+    pub fn is_for_room(&self) -> bool {
+        matches!(self, NodeError::Journal(error) if error.is_for_room())
+    }
+
     /// Whether a broken invariant is the reason: a bug in this program.
     #[must_use]
     pub fn is_bug(&self) -> bool {

@@ -43,6 +43,7 @@ pub mod publish;
 mod rebuild;
 mod recover;
 pub mod replay;
+mod room;
 pub mod snapshot;
 
 pub use clock::Clock;

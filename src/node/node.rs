@@ -9,6 +9,7 @@ use crate::memory::Memory;
 use crate::options::{Message, Options, Report};
 use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Wait};
 use crate::publish::{self, Front, LogGauges, Logged, Sink};
+use crate::room::RoomNotes;
 use crate::{NodeError, recover};
 use ringfence_engine::Engine;
 use ringfence_journal::outcomes::Log;
@@ -152,26 +153,44 @@ impl Node {
         let Node { engine, journal, last_sequence, last_timestamp, log, .. } = self;
         let Node { gauges, history, dir, settings, mut report, .. } = self;
         let published = |sequence: u64| Message::Published(sequence.saturating_sub(last_sequence));
+        let room = RoomNotes::new(journal.as_ref().map(|journal| journal.writer.room_news()));
         let (finished, log) = match log {
             None => {
                 let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
-                let tick = |sequence| report(published(sequence));
+                let tick = |sequence| {
+                    report(published(sequence));
+                    room.look().for_each(|note| report(Message::Note(note)));
+                };
                 (pipeline::run(parts, &settings, tick)?, None)
             }
             Some(log) => {
                 let mut front = Front::new(gauges.clone());
                 let tick = |sequence| {
                     report(published(sequence));
+                    room.look().for_each(|note| report(Message::Note(note)));
                     front.look().into_iter().for_each(|note| report(Message::Note(note)));
                 };
-                let logged = Logged::new(sink, log, gauges.clone(), settings.event_slots);
+                let logged = Logged::new(
+                    sink,
+                    log,
+                    gauges.clone(),
+                    settings.event_slots,
+                    Arc::clone(&settings.stop),
+                );
                 let sink = logged.map_err(NodeError::Thread)?;
                 let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
                 let finished = pipeline::run(parts, &settings, tick)?;
                 let (finished, log) = finished.split_sink(Logged::finish);
                 front.look().into_iter().for_each(|note| report(Message::Note(note)));
-                let log = log.map_err(|error| NodeError::OutcomeLog(Box::new(error)))?;
-                (finished, Some(log))
+                match log {
+                    Ok(log) => (finished, Some(log)),
+                    Err(error) => {
+                        if let Some(journal) = finished.journal {
+                            journal.writer.close()?;
+                        }
+                        return Err(NodeError::OutcomeLog(Box::new(error)));
+                    }
+                }
             }
         };
         let Finished { engine, source, sink, journal, last_sequence, last_timestamp, counts } =

@@ -5,7 +5,8 @@ use std::ops::Range;
 use ringfence::journal::faulty::{FaultyDisk, Plan, Restart, Shuffled};
 use ringfence::journal::{
     Access, Fault, Files as _, JournalError, OpenFile as _, Options, Recovered, Repaired,
-    WITNESS_NAME, Wanted, Writer, inspect_files, recover_files, repair_files,
+    WITNESS_NAME, Wanted, WitnessFound, Writer, inspect_files, read_witness, recover_files,
+    repair_files,
 };
 
 use crate::forge;
@@ -194,6 +195,80 @@ fn a_repair_that_is_interrupted_says_the_same_when_it_is_begun_again() {
         }
     }
     assert!(interrupted > 60, "{interrupted}");
+}
+
+/// A journal of two segments with 60 commands, closed; the frame behind 30 of them is damaged.
+fn damaged_behind_30() -> FaultyDisk {
+    let disk = FaultyDisk::new(3);
+    let (recovered, mut contents) = recover_from(&disk, &OPTIONS).unwrap();
+    let mut writer = writer_on(&disk, &recovered, OPTIONS, 1).unwrap();
+    for length in [10, 20, 30] {
+        append_at_once(&mut writer, &mut contents, length);
+        while writer.poll().unwrap() < contents.last_sequence() {
+            writer.wait();
+        }
+    }
+    writer.close().unwrap();
+    disk.damage("0000000001.journal", |bytes| {
+        let third = forge::frames(bytes)[3].start;
+        bytes[third + 64] ^= 1;
+    });
+    disk
+}
+
+#[test]
+fn what_an_interrupted_repair_gave_up_is_said_whatever_is_damaged_before_it_is_begun_again() {
+    let harmed = damaged_behind_30();
+    let (mut given_up_before, mut done) = (0, 0);
+    for call in 1.. {
+        let disk = harmed.copy();
+        disk.plan(Plan { crash_at: Some(call), ..Plan::default() });
+        if repair_files(&disk.buffered(), None).is_ok() {
+            break;
+        }
+        disk.restart(Restart::Killed, Plan::default());
+        // Its last step was taken: it differs from one that came to say it by nothing on the disk.
+        if let WitnessFound::Says(witness, _) = read_witness(&disk.steady()).unwrap()
+            && witness.epoch > 0
+        {
+            done += 1;
+            continue;
+        }
+        // The segment that was made ahead, whose header nobody can read now.
+        disk.damage("0000000002.journal", |bytes| bytes[0] ^= 1);
+        let again = repair_files(&disk.buffered(), None).unwrap();
+        let says = (again.last_sequence, again.acknowledged_sequence);
+        assert_eq!(says, (30, 60), "call {call}: {again:?}");
+        // It is cut as well, and where that is all, the first repair had given up the rest.
+        given_up_before += usize::from(again.cuts.len() == 1);
+    }
+    assert!(given_up_before > 0, "no repair was interrupted late enough");
+    assert!(done <= 1, "{done}: the last step is one write");
+}
+
+#[test]
+fn a_repair_under_the_lock_of_another_journal_is_refused_and_changes_nothing() {
+    let disk = damaged_behind_30();
+    let other = FaultyDisk::new(4);
+    let (recovered, _) = recover_from(&other, &OPTIONS).unwrap();
+    writer_on(&other, &recovered, OPTIONS, 1).unwrap().close().unwrap();
+    let theirs = other.bytes(WITNESS_NAME).unwrap();
+    // What stands in the lock is a slot of a witness.
+    disk.replace("lock", &theirs[..4096]);
+    for witness in [None, Some(&theirs)] {
+        if let Some(witness) = witness {
+            disk.replace(WITNESS_NAME, witness);
+        }
+        let names = disk.steady().names().unwrap();
+        let before: Vec<_> = names.iter().map(|name| disk.bytes(name)).collect();
+        // So that a repair without end is one that fails.
+        disk.plan(Plan { crash_at: Some(5_000), ..Plan::default() });
+        let refused = repair_files(&disk.buffered(), None).unwrap_err();
+        assert!(refused.to_string().contains("lock"), "{refused}");
+        assert!(!disk.has_failed(), "it ends by itself");
+        assert_eq!(disk.steady().names().unwrap(), names);
+        assert!(names.iter().map(|name| disk.bytes(name)).collect::<Vec<_>>() == before);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod bytes;
 mod damage;
 mod evidence;
 mod forge;
+mod full_disk;
 mod golden;
 mod keyed;
 mod places;

@@ -139,6 +139,23 @@ fn who_else_may_write_there_is_said() {
 }
 
 #[test]
+fn a_file_that_others_may_write_is_said_where_they_can_reach_it() {
+    let folder = tempfile::tempdir().unwrap();
+    write_journal(folder.path(), &[3]);
+    let segment = folder.path().join("0000000001.journal");
+    let cases =
+        [(0o700, 0o666, false), (0o755, 0o644, false), (0o755, 0o666, true), (0o710, 0o620, true)];
+    for (of_directory, of_file, is_said) in cases {
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(of_directory)).unwrap();
+        fs::set_permissions(&segment, fs::Permissions::from_mode(of_file)).unwrap();
+        let dir = DataDir::open_with(folder.path(), Some(Backend::Buffered)).unwrap();
+        let said = dir.shortcoming().unwrap_or_default();
+        let mode = format!("others may write to 0000000001.journal: its mode is {of_file:04o}");
+        assert_eq!(said.contains(&mode), is_said, "{of_directory:o}, {of_file:o}: {said}");
+    }
+}
+
+#[test]
 fn leftovers_are_removed_before_anything_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

@@ -145,7 +145,8 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Io`].
+    /// [`JournalError::Io`]. The frame can then be appended again: what was written of it is
+    /// overwritten.
     pub fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
         let follows = frame.first_sequence() == self.last_sequence + 1;
         if self.file.is_none() || !follows || self.is_file_full() {
@@ -206,13 +207,14 @@ impl Log {
     fn begin_file(&mut self, first_sequence: u64) -> Result<(), JournalError> {
         let path = self.dir.join(log_name(first_sequence));
         let header = LogFileHeader::new(self.journal_id, first_sequence, self.last_sequence);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|file| file.write_all_at(header.as_bytes(), 0).map(|()| file))
-            .map_err(|error| JournalError::io_whole("create", &path, error))?;
+        let failed = |error| JournalError::io_whole("create", &path, error);
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let file = made.map_err(failed)?;
+        if let Err(error) = file.write_all_at(header.as_bytes(), 0) {
+            // So that it can be made again, once there is room.
+            let _ = fs::remove_file(&path);
+            return Err(failed(error));
+        }
         let now = SystemTime::now();
         if self.file.replace((path, file)).is_some() {
             let (first_sequence, bytes) = (self.first_sequence, self.offset);

@@ -14,6 +14,8 @@
 //! * A crash at any point leaves a journal that is judged as before, so that a repair that is begun
 //!   again says the same. Only the last step ends that: it begins an epoch, in which what was durable
 //!   before and is gone proves nothing any more.
+//! * A repair that stopped after the last step and before it said anything leaves the same files as
+//!   one that said it. The next says it again only if it finds nothing more to cut.
 //! * A file `.cut` is never replaced.
 
 mod steps;
@@ -80,7 +82,8 @@ pub struct Repaired {
 /// # Errors
 ///
 /// [`JournalError::Damaged`] if nothing can be kept: the first segment's header is damaged, or
-/// sealed with another key. [`JournalError::NotKeyed`], [`JournalError::Io`].
+/// sealed with another key; or if the lock's file is that of another journal.
+/// [`JournalError::NotKeyed`], [`JournalError::NoRoom`], [`JournalError::Io`].
 ///
 /// # Panics
 ///
@@ -103,20 +106,27 @@ pub fn repair_files<F: Files>(files: &F, key: Option<Key>) -> Result<Repaired, J
     loop {
         let found = look(files, key)?;
         acknowledged_sequence = acknowledged_sequence.max(found.acknowledged_sequence);
+        // An earlier repair has begun an epoch and did not come to its last step.
+        let is_unfinished =
+            found.witness.is_some_and(|witness| witness.epoch < found.position.epoch);
+        if is_unfinished {
+            acknowledged_sequence = acknowledged_sequence.max(found.given_up);
+        }
         let Some((wound, reason)) = found.wound else {
             let last_sequence = found.position.last_sequence;
             set_snapshots_aside(files, last_sequence, &mut cuts)?;
             if cuts.is_empty() {
-                // An earlier repair may not have come to say what it gave up.
+                // Nothing came after the last repair, which may not have come to say it.
                 acknowledged_sequence = acknowledged_sequence.max(found.given_up);
             }
-            if found.witness.is_some_and(|witness| witness.epoch < found.position.epoch) {
+            if is_unfinished {
                 // One that was cut short may have renamed the segment, and not made that durable:
                 // if it fell back, the witness alone would prove what is gone.
                 files.sync_dir()?;
-                // The last step of a repair: what was given up is remembered until here.
+                // The last step of a repair: what was given up is remembered until here. One slot,
+                // so that a crash within leaves the other, which says that it was not taken.
                 let witness = Witness::of(&found.position);
-                WitnessFile::open(files, &witness)?.write_both(&witness)?;
+                WitnessFile::open(files, &witness)?.write(&witness)?;
             }
             return Ok(Repaired { cuts, last_sequence, acknowledged_sequence, seals: found.seals });
         };

@@ -11,7 +11,7 @@ use crate::files::{Access, Files, OpenFile};
 use crate::format::BLOCK_BYTES;
 use crate::place::Position;
 use crate::seal::Key;
-use crate::segments::{segment_name, temporary_name};
+use crate::segments::{not_made, segment_name, temporary_name};
 use crate::snapshot::{snapshot_name, snapshots};
 use crate::trim::put_mark;
 use crate::witness::{Witness, WitnessFile};
@@ -127,14 +127,16 @@ fn rewrite<F: Files>(
 ) -> Result<(), JournalError> {
     let (name, temporary) = (segment_name(segment), temporary_name(segment));
     let old = files.open(&name, Access::Read)?;
-    let new = files.create(&temporary)?;
-    new.reserve(segment_bytes)?;
-    copy(&old, 0, kept_bytes, &new)?;
-    new.write_at(kept_bytes, more, false)?;
-    fill_with_zeros(&new, kept_bytes + more.len() as u64, segment_bytes)?;
-    new.sync()?;
-    files.rename(&temporary, &name)?;
-    files.sync_dir()
+    let rewritten = files.create(&temporary).and_then(|new| {
+        new.reserve(segment_bytes)?;
+        copy(&old, 0, kept_bytes, &new)?;
+        new.write_at(kept_bytes, more, false)?;
+        fill_with_zeros(&new, kept_bytes + more.len() as u64, segment_bytes)?;
+        new.sync()?;
+        files.rename(&temporary, &name)?;
+        files.sync_dir()
+    });
+    rewritten.map_err(|error| not_made(files, &temporary, segment_bytes, error))
 }
 
 fn fill_with_zeros<F: OpenFile>(file: &F, from: u64, to: u64) -> Result<(), JournalError> {

@@ -139,7 +139,7 @@ impl Wound {
 ///
 /// # Errors
 ///
-/// [`JournalError::Damaged`] if nothing can be kept.
+/// [`JournalError::Damaged`] if nothing can be kept, or the lock is that of another journal.
 pub(super) fn look<F: Files>(files: &F, key: Option<Key>) -> Result<Found, JournalError> {
     let (mut cursor, bad_segment) = Cursor::open_up_to_damage(files, Start::FirstKept, key)?;
     let stopped = loop {
@@ -157,6 +157,8 @@ pub(super) fn look<F: Files>(files: &F, key: Option<Key>) -> Result<Found, Journ
         return Err(JournalError::Damaged { path, offset, fault });
     }
     let claims = Claims::read(files, cursor.segment(), cursor.chain())?;
+    // No step heals that: the segments may be those of another journal.
+    claims.check_copy(files, cursor.segment())?;
     let said = claims.of_journal(&cursor.segment().journal_id);
     let witness = said.max_by_key(|it| (it.epoch, it.sequence, it.segment, it.offset));
     let of_this_epoch = witness.filter(|witness| witness.epoch >= cursor.chain().epoch);

@@ -53,9 +53,17 @@ impl<F: Files> SnapshotWriter<F> {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Io`], of this or of an earlier write.
+    /// [`JournalError::Io`], of this or of an earlier write. What was written is removed then, if
+    /// that is possible.
     pub fn finish(mut self) -> Result<u64, JournalError> {
-        if let Some(failure) = self.failure {
+        self.end().inspect_err(|_| {
+            // It may be all that the disk has left.
+            let _ = self.files.remove(&temporary_name(self.header.last_sequence));
+        })
+    }
+
+    fn end(&mut self) -> Result<u64, JournalError> {
+        if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
         self.header.file_bytes = self.offset;

@@ -8,6 +8,10 @@ use ringfence_types::Rules;
 impl<S: Storage> Writer<S> {
     /// Appends what a life begins with, rules or a mark, and returns when it is durable. Makes the
     /// next segment only if this one is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::poll`]; [`JournalError::NoRoom`] if it cannot be made for want of room.
     pub(in super::super) fn begin_and_wait(
         &mut self,
         rules: Option<&Rules>,
@@ -22,6 +26,9 @@ impl<S: Storage> Writer<S> {
             }
             self.poll()?;
             self.storage.wait();
+            if let Some(error) = self.take_shortage() {
+                return Err(error);
+            }
         }
         loop {
             while let Some(completion) = self.storage.complete() {
@@ -39,6 +46,7 @@ impl<S: Storage> Writer<S> {
     }
 
     /// Writes and syncs all that was appended, with a closing frame, and has it witnessed. Waits.
+    /// In a full segment, with no room for the next one, the witness alone says where it ends.
     ///
     /// # Errors
     ///
@@ -49,7 +57,9 @@ impl<S: Storage> Writer<S> {
             let is_preparing = self.next_segment.is_under_way();
             let position = self.builder.position();
             let is_marked = position.marked_sequence == position.last_sequence;
-            if self.is_drained() && self.syncs.is_empty() && is_marked && !is_preparing {
+            // What is drained and could not be marked has no room for a mark.
+            let is_over = is_marked || self.shortage().is_some();
+            if self.is_drained() && self.syncs.is_empty() && is_over && !is_preparing {
                 return self.write_witness();
             }
             self.storage.wait();

@@ -14,6 +14,11 @@ pub enum PipelineError {
     /// The journal can no longer be written. No outcome left after it.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The engine was to stop while commands waited for room on the disk.
+    #[error(
+        "stopped while commands waited for room on the disk: they were not taken in, and none of them was answered"
+    )]
+    StoppedForRoom,
     /// Nothing more can be taken in.
     #[error(transparent)]
     Source(SourceError),
@@ -37,6 +42,17 @@ pub enum PipelineError {
     /// Another stage stopped the ring; its own error says why.
     #[error(transparent)]
     Halted(#[from] Halted),
+}
+
+impl PipelineError {
+    /// Whether it was to stop, and room on the disk was all that was missing.
+    pub(super) fn is_for_room(&self) -> bool {
+        match self {
+            PipelineError::StoppedForRoom => true,
+            PipelineError::Sink(error) => error.is_for_room(),
+            _ => false,
+        }
+    }
 }
 
 impl From<SourceError> for PipelineError {
@@ -65,6 +81,14 @@ pub struct Stopped {
 impl Stopped {
     pub(super) fn before_the_start(error: PipelineError, last_published: u64) -> Stopped {
         Stopped { error, last_published, counts: Box::default() }
+    }
+
+    /// Whether it was asked to stop, and gave up only what waited for room on the disk: commands
+    /// that were not taken in, or outcomes of durable commands that had not left. The journal is
+    /// closed then.
+    #[must_use]
+    pub fn is_for_room(&self) -> bool {
+        self.error.is_for_room()
     }
 
     /// Whether a broken invariant stopped it: a bug in this program.

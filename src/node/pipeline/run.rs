@@ -128,9 +128,8 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
     let mut journal = journal.zip(lanes_of_journal).map(|(journal, (commands, origins))| {
         journal.bell.set(bells.of(Role::Journal).clone());
         let writer = journal.writer;
-        let origins = Origins::new(origins);
-        let (durable, idle_since) = (last_sequence, None);
-        let stage = JournalStage { commands, origins, writer, durable, idle_since };
+        let stop = settings.stop.clone();
+        let stage = JournalStage::new(commands, origins, writer, last_sequence, stop);
         (stage, journal.bell)
     });
     counters.tables.show_risk(&risk);
@@ -172,6 +171,7 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
         if !matches!(error, PipelineError::Panicked { .. }) {
             publish.sink.turn_ends(true);
         }
+        let error = close_if_for_room(error, journal.map(|(stage, _)| stage.writer));
         let counts = Box::new(publish.counts);
         return Err(Stopped { error, last_published: publish.published, counts });
     }
@@ -187,4 +187,12 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
         last_timestamp,
         counts: publish.counts,
     })
+}
+
+/// Closes the journal of a run that was stopped for want of room alone: nothing is wrong with it.
+fn close_if_for_room<J: Storage>(error: PipelineError, writer: Option<Writer<J>>) -> PipelineError {
+    match writer.filter(|_| error.is_for_room()) {
+        Some(writer) => writer.close().map_or_else(PipelineError::from, |()| error),
+        None => error,
+    }
 }

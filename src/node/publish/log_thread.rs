@@ -3,12 +3,13 @@
 //! ```text
 //!   full frames ──▶ write ──▶ empty frames
 //!                     │ none is there for REST: free ──▶ rings publish
+//!                     └ no room on the disk: tried again every RETRY, until the run is to end
 //! ```
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
@@ -24,9 +25,14 @@ const REST: Duration = Duration::from_micros(400);
 /// How often it looks whether something is kept no longer, while nothing is to be written.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// What the thread says to publish.
+/// After so long a frame for which the disk had no room is written again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What the thread says to publish, and publish to the thread.
 #[derive(Default)]
 pub(super) struct Signs {
+    /// The run is over: what there is no room for is not waited for any more.
+    is_over: AtomicBool,
     /// It has rested, and nothing is to be written.
     is_free: AtomicBool,
     /// It writes nothing any more.
@@ -49,6 +55,11 @@ impl Signs {
 
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// The run is over.
+    pub(super) fn end_run(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
     }
 
     /// From now on publish is woken by `bell`.
@@ -81,6 +92,8 @@ pub(super) struct LogThread {
     full: Receiver<Frame>,
     empty: Sender<Frame>,
     signs: Arc<Signs>,
+    /// Set from outside: take nothing more in, finish what was begun.
+    stop: Arc<AtomicBool>,
 }
 
 impl LogThread {
@@ -92,12 +105,13 @@ impl LogThread {
         full: Receiver<Frame>,
         empty: Sender<Frame>,
         signs: Arc<Signs>,
+        stop: Arc<AtomicBool>,
     ) -> io::Result<JoinHandle<Result<Log, JournalError>>> {
-        let thread = LogThread { log, gauges, full, empty, signs };
-        let named = std::thread::Builder::new().name("ringfence-log".to_owned());
+        let writing = LogThread { log, gauges, full, empty, signs, stop };
+        let named = thread::Builder::new().name("ringfence-log".to_owned());
         named.spawn(move || {
-            let _ending = Ending(Arc::clone(&thread.signs));
-            thread.run()
+            let _ending = Ending(Arc::clone(&writing.signs));
+            writing.run()
         })
     }
 
@@ -124,7 +138,7 @@ impl LogThread {
 
     fn write(&mut self, mut frame: Frame) -> Result<(), JournalError> {
         let file = self.log.newest_file();
-        self.log.append(&frame)?;
+        self.append(&frame)?;
         self.gauges.show(self.log.first_sequence(), self.log.last_sequence());
         frame.clear();
         // Publish may have left: what is under way is still written.
@@ -134,6 +148,39 @@ impl LogThread {
             self.remove_surplus();
         }
         Ok(())
+    }
+
+    /// Whether the run is over, or is to end: what there is no room for is not waited for then.
+    fn is_to_end(&self) -> bool {
+        // Relaxed: the flags carry nothing but themselves.
+        self.stop.load(Ordering::Relaxed) || self.signs.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Appends a frame. On a disk without room it waits for some: publish then waits for frames,
+    /// and commands for publish.
+    fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
+        let mut was_short = false;
+        loop {
+            match self.log.append(frame) {
+                Err(error) if error.is_for_room() && !self.is_to_end() => {
+                    if !was_short {
+                        tracing::warn!(
+                            "the outcome log waits for room on the disk: {error}; tried again every \
+                             second"
+                        );
+                    }
+                    was_short = true;
+                    self.remove_surplus();
+                    thread::park_timeout(RETRY);
+                }
+                appended => {
+                    if was_short && appended.is_ok() {
+                        tracing::warn!("the outcome log has room again: it goes on");
+                    }
+                    return appended;
+                }
+            }
+        }
     }
 
     fn remove_surplus(&mut self) {

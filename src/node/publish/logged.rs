@@ -8,14 +8,15 @@
 //!
 //! # Invariants
 //!
-//! * Nothing is left out: where the disk does not keep up, publish waits until there are empty
-//!   frames again, as commands wait for the journal.
+//! * Nothing is left out: where the disk does not keep up, or has no room, publish waits until
+//!   there are empty frames again, as commands wait for the journal.
 //! * Publish begins a turn only if there are empty frames for all that a turn can bring, so it never
 //!   waits within one.
 //! * An outcome is given to the sink behind before the log has it.
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -36,6 +37,18 @@ pub struct Logged<K> {
     log: Beside,
 }
 
+/// Why the outcome log cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the outcome log: {0}")]
+struct LogFailure(#[source] JournalError);
+
+impl SinkError {
+    /// Whether an outcome log that is to end has no room on the disk for what it lacks.
+    pub(crate) fn is_for_room(&self) -> bool {
+        self.0.downcast_ref().is_some_and(|LogFailure(error)| error.is_for_room())
+    }
+}
+
 struct Beside {
     frame: Frame,
     /// Empty frames that one turn may need.
@@ -49,12 +62,18 @@ struct Beside {
 
 impl<K> Logged<K> {
     /// Passes everything on to `inner`, and keeps it in `log`, which `gauges` show. A turn brings no
-    /// more than `event_slots` events.
+    /// more than `event_slots` events. Once `stop` is set, room on the disk is not waited for.
     ///
     /// # Errors
     ///
     /// If the system refuses a thread.
-    pub fn new(inner: K, log: Log, gauges: LogGauges, event_slots: usize) -> io::Result<Logged<K>> {
+    pub fn new(
+        inner: K,
+        log: Log,
+        gauges: LogGauges,
+        event_slots: usize,
+        stop: Arc<AtomicBool>,
+    ) -> io::Result<Logged<K>> {
         let turn_frames = turn_frames(event_slots);
         let frames = turn_frames + FRAMES;
         let (full, written) = bounded(frames);
@@ -63,7 +82,7 @@ impl<K> Logged<K> {
             back.send(Frame::new()).expect("the channel has room for every frame");
         }
         let signs = Arc::new(Signs::default());
-        let thread = LogThread::start(log, gauges, written, back, Arc::clone(&signs))?;
+        let thread = LogThread::start(log, gauges, written, back, Arc::clone(&signs), stop)?;
         let (full, thread) = (Some(full), Some(thread));
         let log = Beside { frame: Frame::new(), turn_frames, full, empty, signs, thread };
         Ok(Logged { inner, log })
@@ -135,6 +154,8 @@ impl Beside {
 
     fn join(&mut self) -> Option<std::thread::Result<Result<Log, JournalError>>> {
         let thread = self.thread.take()?;
+        self.signs.end_run();
+        thread.thread().unpark();
         if !self.frame.is_empty() {
             let frame = std::mem::take(&mut self.frame);
             self.send(frame);
@@ -198,7 +219,7 @@ impl<K: Sink> Sink for Logged<K> {
         if self.log.signs.has_ended()
             && let Some(Err(error)) = self.log.end()
         {
-            return Err(SinkError(format!("the outcome log: {error}").into()));
+            return Err(SinkError(Box::new(LogFailure(error))));
         }
         self.inner.check()
     }
@@ -229,7 +250,8 @@ mod tests {
         inner: F,
     ) -> (Logged<Each<F>>, LogGauges) {
         let gauges = LogGauges::new();
-        (Logged::new(Each(inner), Log::new(dir, ID), gauges.clone(), 64).unwrap(), gauges)
+        let (log, stop) = (Log::new(dir, ID), Arc::default());
+        (Logged::new(Each(inner), log, gauges.clone(), 64, stop).unwrap(), gauges)
     }
 
     /// The outcomes from `first` on, in turns, as soon as there is room.

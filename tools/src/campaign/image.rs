@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub const VICTIM_BYTES: &[u8] = b"not to be touched";
 pub struct Image {
     /// By name.
     pub entries: BTreeMap<String, Entry>,
+    /// Modes other than 0600, by name; that of the directory, other than 0700, by the empty name.
+    pub modes: BTreeMap<String, u32>,
 }
 
 impl Image {
@@ -81,6 +83,56 @@ impl Image {
         Ok(())
     }
 
+    /// Gives the files in `dir`, and the directory itself, their modes.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_modes(&self, dir: &Path) -> io::Result<()> {
+        if self.modes.is_empty() {
+            return Ok(());
+        }
+        // Some may be retired by now.
+        let is_there = |name: &String| !name.is_empty() && dir.join(name).is_file();
+        for (name, &mode) in self.modes.iter().filter(|(name, _)| is_there(name)) {
+            set_mode(&dir.join(name), mode)?;
+        }
+        // Last: it may forbid to look for the files.
+        set_mode(dir, self.mode_of_directory())
+    }
+
+    /// Gives them those that an engine gives them.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn reset_modes(&self, dir: &Path) -> io::Result<()> {
+        if self.modes.is_empty() {
+            return Ok(());
+        }
+        set_mode(dir, 0o700)?;
+        for name in self.modes.keys().filter(|name| dir.join(name).is_file()) {
+            set_mode(&dir.join(name), 0o600)?;
+        }
+        Ok(())
+    }
+
+    /// Whether others than the owner may write to something that is in `dir`, once the modes are
+    /// set.
+    #[must_use]
+    pub fn is_open_to_others(&self, dir: &Path) -> bool {
+        let is_reached = self.mode_of_directory() & 0o011 != 0;
+        let is_open = |(name, &mode): (&String, &u32)| {
+            let is_seen = name.is_empty() || (is_reached && dir.join(name).is_file());
+            mode & 0o022 != 0 && is_seen
+        };
+        self.modes.iter().any(is_open)
+    }
+
+    fn mode_of_directory(&self) -> u32 {
+        self.modes.get("").copied().unwrap_or(0o700)
+    }
+
     /// Names of the files that end so, in order.
     #[must_use]
     pub fn names(&self, end: &str) -> Vec<String> {
@@ -126,6 +178,10 @@ impl Image {
 /// If there is no room for it.
 pub(super) fn temporary_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("there is room")
+}
+
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
 /// Writes a file without the zeros in it.

@@ -13,9 +13,9 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use ringfence::journal::outcomes::{LogEntry, LogReader, Scan};
-use ringfence::journal::{Backend, DataDir, inspect, retire};
+use ringfence::journal::{Backend, DataDir, Key, inspect, retire};
 use ringfence::node::pipeline::Cores;
-use ringfence::node::{Message, Node, Options, replay};
+use ringfence::node::{Message, Node, NodeError, Options, replay};
 
 use super::image::{Image, VICTIM, VICTIM_BYTES, temporary_folder};
 use super::subject::{End, Subject};
@@ -78,19 +78,11 @@ fn open(subject: &Subject, image: &Image, path: &Path, retires: bool) -> Verdict
     let notes = Arc::new(Mutex::new(Vec::new()));
     let said = Arc::clone(&notes);
     let keeps_log = !image.names(".outcomes").is_empty();
-    let opened = Node::open(Options {
-        data_dir: Some(path.to_path_buf()),
-        journal_key: subject.key,
-        journal_io: Some(Backend::Buffered),
-        outcome_log: keeps_log,
-        cores: Cores::List(vec![0]),
-        report: Box::new(move |message| {
-            if let Message::Note(note) = message {
-                said.lock().expect("nobody panics here").push(note);
-            }
-        }),
-        ..Options::default()
+    image.set_modes(path).expect("they are ours");
+    let opened = open_node(path, subject.key, keeps_log, move |note| {
+        said.lock().expect("nobody panics here").push(note);
     });
+    image.reset_modes(path).expect("they are ours");
     let node = match opened {
         Err(error) => return refused(&before, path, &error.to_string(), verified),
         Ok(node) => node,
@@ -98,6 +90,9 @@ fn open(subject: &Subject, image: &Image, path: &Path, retires: bool) -> Verdict
     let (last, digest) = (node.last_sequence(), node.engine().digest());
     drop(node);
     let notes = notes.lock().expect("nobody panics here").join("; ");
+    if image.is_open_to_others(path) && !notes.contains("its mode is") {
+        return Verdict::Lost(format!("others may write there, and it is not said: {notes}"));
+    }
     if subject.digests.get(&last).is_some_and(|expected| *expected != digest) {
         return Verdict::Lost(format!("another state at sequence {last}: {notes}"));
     }
@@ -115,6 +110,28 @@ fn open(subject: &Subject, image: &Image, path: &Path, retires: bool) -> Verdict
         Some(Err(reason)) => Verdict::Lost(reason),
         _ => Verdict::Harmless,
     }
+}
+
+/// Opens the node in `path` as a start does; `note` is told what it has to say.
+pub(super) fn open_node(
+    path: &Path,
+    journal_key: Option<Key>,
+    outcome_log: bool,
+    mut note: impl FnMut(String) + Send + 'static,
+) -> Result<Node, NodeError> {
+    Node::open(Options {
+        data_dir: Some(path.to_path_buf()),
+        journal_key,
+        journal_io: Some(Backend::Buffered),
+        outcome_log,
+        cores: Cores::List(vec![0]),
+        report: Box::new(move |message| {
+            if let Message::Note(text) = message {
+                note(text);
+            }
+        }),
+        ..Options::default()
+    })
 }
 
 /// A start that was refused: it must have changed nothing, and `verify` must not have said ok.

@@ -25,6 +25,13 @@ pub enum Kind {
     Lock,
     /// The lock is a pipe.
     LockIsPipe,
+    /// The directory, or files in it, have other modes: nobody may read or write them, or everybody
+    /// may.
+    Modes,
+    /// Segments are damaged, and the repair is interrupted and begun again.
+    RepairCutShort,
+    /// A start finds no room on the disk, and another one does.
+    NoRoom,
     /// Two to four of the others at once.
     Several,
     /// The same, and none of them of segments.
@@ -77,6 +84,9 @@ impl Kind {
             Kind::Link,
             Kind::Lock,
             Kind::LockIsPipe,
+            Kind::Modes,
+            Kind::RepairCutShort,
+            Kind::NoRoom,
             Kind::Several,
         ]);
         kinds
@@ -98,6 +108,11 @@ impl Kind {
             name.extend(letter.to_lowercase());
         }
         name
+    }
+
+    /// Whether it damages bytes of segments, and nothing else.
+    fn is_repairable(&self) -> bool {
+        matches!(self, Kind::Bytes(Target::Segment, _) | Kind::Whole(Target::Segment, _))
     }
 
     fn is_of_segments(self) -> bool {
@@ -174,23 +189,74 @@ impl Kind {
                 image.entries.insert("lock".to_owned(), Entry::Pipe);
                 Some("the lock is a pipe".to_owned())
             }
-            Kind::Several | Kind::SeveralBeside => {
-                let is_one = |kind: &Kind| {
-                    let is_allowed = self == Kind::Several || !kind.is_of_segments();
-                    let is_single =
-                        !matches!(kind, Kind::Several | Kind::SeveralBeside | Kind::LockIsPipe);
-                    kind.fits(subject) && is_allowed && is_single
-                };
-                let kinds: Vec<Kind> = Kind::all().into_iter().filter(is_one).collect();
-                let mut done = Vec::new();
-                for _ in 0..dice.random_range(2..=4) {
-                    let kind = kinds[dice.random_range(0..kinds.len())];
-                    done.extend(kind.apply(image, dice, subject, other));
-                }
-                (!done.is_empty()).then(|| done.join("; "))
-            }
+            Kind::Modes => Some(change_modes(image, dice)),
+            Kind::RepairCutShort => damage_segment(image, dice, subject, other),
+            // What is damaged besides: mostly nothing.
+            Kind::NoRoom if dice.random_bool(0.7) => Some("nothing damaged".to_owned()),
+            Kind::NoRoom => damage_segment(image, dice, subject, other),
+            Kind::Several | Kind::SeveralBeside => self.apply_several(image, dice, subject, other),
         }
     }
+
+    /// Does two to four of the others that may stand beside each other.
+    fn apply_several(
+        self,
+        image: &mut Image,
+        dice: &mut Pcg64Mcg,
+        subject: &Subject,
+        other: &Subject,
+    ) -> Option<String> {
+        let is_one = |kind: &Kind| {
+            let is_allowed = self == Kind::Several || !kind.is_of_segments();
+            let is_single = !matches!(
+                kind,
+                Kind::Several
+                    | Kind::SeveralBeside
+                    | Kind::LockIsPipe
+                    | Kind::RepairCutShort
+                    | Kind::NoRoom
+            );
+            kind.fits(subject) && is_allowed && is_single
+        };
+        let kinds: Vec<Kind> = Kind::all().into_iter().filter(is_one).collect();
+        let mut done = Vec::new();
+        for _ in 0..dice.random_range(2..=4) {
+            let kind = kinds[dice.random_range(0..kinds.len())];
+            done.extend(kind.apply(image, dice, subject, other));
+        }
+        (!done.is_empty()).then(|| done.join("; "))
+    }
+}
+
+/// Damages a segment in any way that damages nothing else.
+fn damage_segment(
+    image: &mut Image,
+    dice: &mut Pcg64Mcg,
+    subject: &Subject,
+    other: &Subject,
+) -> Option<String> {
+    let kinds: Vec<Kind> = Kind::all().into_iter().filter(Kind::is_repairable).collect();
+    kinds[dice.random_range(0..kinds.len())].apply(image, dice, subject, other)
+}
+
+/// Gives the directory or some files another mode.
+fn change_modes(image: &mut Image, dice: &mut Pcg64Mcg) -> String {
+    const OF_DIRECTORY: [u32; 7] = [0o500, 0o300, 0o711, 0o755, 0o770, 0o777, 0o702];
+    const OF_FILE: [u32; 6] = [0o000, 0o200, 0o400, 0o644, 0o660, 0o666];
+    let mut done = Vec::new();
+    if dice.random_bool(0.5) {
+        let mode = OF_DIRECTORY[dice.random_range(0..OF_DIRECTORY.len())];
+        image.modes.insert(String::new(), mode);
+        done.push(format!("the directory has the mode {mode:04o}"));
+    }
+    let names: Vec<String> = image.names("");
+    for _ in 0..dice.random_range(usize::from(done.is_empty())..3) {
+        let name = names[dice.random_range(0..names.len())].clone();
+        let mode = OF_FILE[dice.random_range(0..OF_FILE.len())];
+        done.push(format!("{name} has the mode {mode:04o}"));
+        image.modes.insert(name, mode);
+    }
+    done.join("; ")
 }
 
 /// Puts a file there that an engine could have left.

@@ -18,6 +18,9 @@ pub mod harm;
 pub mod image;
 pub mod judge;
 pub mod kinds;
+mod memory;
+mod no_room;
+mod repairs;
 pub mod subject;
 mod witnessed;
 
@@ -86,8 +89,14 @@ pub fn try_fault(subjects: &Subjects, kind: Kind, seed: u64) -> Judged {
     let done = (0..TRIES).find_map(|_| kind.apply(&mut image, &mut dice, subject, other));
     let retires = subject.shape == Shape::Full && dice.random_bool(0.3);
     let done = done.unwrap_or_else(|| "nothing".to_owned());
-    let what = format!("{}: {done}{}", subject.name, if retires { ", then retired" } else { "" });
-    let verdict = judge(subject, &image, retires);
+    let (then, verdict) = match kind {
+        Kind::RepairCutShort => repairs::judge(subject, image, &mut dice),
+        Kind::NoRoom => no_room::judge(subject, image, &mut dice),
+        _ if retires => ("then retired".to_owned(), judge(subject, &image, true)),
+        _ => (String::new(), judge(subject, &image, false)),
+    };
+    let parts = [done, then].into_iter().filter(|part| !part.is_empty());
+    let what = format!("{}: {}", subject.name, parts.collect::<Vec<String>>().join(", "));
     Judged { kind, seed, what, verdict }
 }
 

@@ -105,6 +105,12 @@ impl Subject {
         history.end(end, name, shape, earlier)
     }
 
+    /// The last command that the journal ever held.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.outcomes.len() as u64
+    }
+
     /// The last command that something in `image` still proves to have been durable: the witness,
     /// snapshots and frames whose headers are as they were, each in its place.
     #[must_use]

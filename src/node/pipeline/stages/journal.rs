@@ -1,5 +1,7 @@
 //! Makes commands durable, beside risk and settle.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::super::lanes::LaneWindow;
@@ -7,23 +9,65 @@ use super::super::threads::Run;
 use super::super::{PipelineError, Role};
 use super::Origins;
 use crate::gateway::Progress;
-use ringfence_journal::{Storage, Writer};
+use ringfence_journal::{Shortage, Storage, Writer};
 use ringfence_ring::{Poll, Stage};
-use ringfence_types::{Command, Request, Window};
+use ringfence_types::{Command, Origin, Request, Window};
 
 /// How long the journal has nothing to do before it writes a closing frame: a client that sends one
 /// command at a time does not wait behind it.
 const IDLE: Duration = Duration::from_millis(2);
+/// How long commands that wait for room on the disk still wait once the engine is to stop: publish
+/// passes on what is durable meanwhile.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Makes commands durable.
 pub(in crate::pipeline) struct JournalStage<J: Storage> {
-    pub(in crate::pipeline) commands: Stage<(Command,), ()>,
-    pub(in crate::pipeline) origins: Origins,
+    commands: Stage<(Command,), ()>,
+    origins: Origins,
     pub(in crate::pipeline) writer: Writer<J>,
     /// Sequence of the last command that was released: it is durable, and may be answered.
-    pub(in crate::pipeline) durable: u64,
+    durable: u64,
     /// Since when there was nothing to do.
-    pub(in crate::pipeline) idle_since: Option<Instant>,
+    idle_since: Option<Instant>,
+    /// Set from outside: take nothing more in, finish what was begun.
+    stop: Arc<AtomicBool>,
+    /// Since when the engine is to stop and commands wait for room.
+    stuck_since: Option<Instant>,
+}
+
+impl<J: Storage> JournalStage<J> {
+    /// A stage that goes on after the command `last_sequence`. Once `stop` is set, commands that
+    /// wait for room on the disk are given up after a while.
+    pub(in crate::pipeline) fn new(
+        commands: Stage<(Command,), ()>,
+        origins: Stage<(Origin,), ()>,
+        writer: Writer<J>,
+        last_sequence: u64,
+        stop: Arc<AtomicBool>,
+    ) -> JournalStage<J> {
+        JournalStage {
+            commands,
+            origins: Origins::new(origins),
+            writer,
+            durable: last_sequence,
+            idle_since: None,
+            stop,
+            stuck_since: None,
+        }
+    }
+
+    /// Whether the engine is to stop, and what commands wait for did not come meanwhile: room.
+    fn must_give_up(&mut self) -> bool {
+        // Relaxed: the flag carries nothing but itself.
+        let is_stuck = self.writer.shortage() == Some(Shortage::Now)
+            && self.writer.is_drained()
+            && self.stop.load(Ordering::Relaxed);
+        if !is_stuck {
+            self.stuck_since = None;
+            return false;
+        }
+        self.stuck_since.get_or_insert_with(Instant::now).elapsed() >= STOP_PATIENCE
+    }
 }
 
 impl<J: Storage + Send> Run for JournalStage<J> {
@@ -86,6 +130,9 @@ impl<J: Storage + Send> Run for JournalStage<J> {
             self.idle_since = None;
         } else if self.idle_since.get_or_insert_with(Instant::now).elapsed() >= IDLE {
             self.writer.idle()?;
+        }
+        if !ended && progress == Progress::Idle && self.must_give_up() {
+            return Err(PipelineError::StoppedForRoom);
         }
         Ok(if ended { Progress::Ended } else { progress })
     }
