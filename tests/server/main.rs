@@ -13,6 +13,7 @@ mod engine;
 mod exactly_once;
 mod hostile;
 mod limits;
+mod repeatable;
 mod sessions;
 mod tls;
 mod wire;
