@@ -327,6 +327,9 @@ impl SocketSource {
             let revoked = self.connections[usize::from(id)]
                 .as_ref()
                 .is_some_and(|reading| reading.principal.is_revoked());
+            if let Some(reading) = &mut self.connections[usize::from(id)] {
+                reading.rest(now);
+            }
             if revoked {
                 self.end(id, None);
             } else if silent {
