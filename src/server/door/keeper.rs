@@ -38,6 +38,9 @@ const ACCEPTED_A_TURN: usize = 64;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How long the thread sleeps at most.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
+/// By how much the thread goes behind others where there are not enough cores.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
 /// Events taken at a time.
 const EVENTS: usize = 256;
 
@@ -104,6 +107,7 @@ impl Keeper {
 
     /// Lets connections in until it is told to stop.
     pub(super) fn run(mut self) {
+        give_way();
         let mut events = Events::with_capacity(EVENTS);
         // Relaxed: the flag carries nothing but itself.
         while !self.shared.stop.load(Ordering::Relaxed) {
@@ -357,4 +361,14 @@ impl Keeper {
 fn is_of_the_client(error: &io::Error) -> bool {
     const CLIENTS: [Errno; 4] = [Errno::CONNABORTED, Errno::PROTO, Errno::PERM, Errno::INTR];
     CLIENTS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// Lets the threads of the pipeline, and everybody else, go first: however many connections come, the
+/// door takes only what they leave. On Linux this is said of the thread alone; elsewhere it would be of
+/// the whole process.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::warn!("the priority of the door's thread: {error}");
+    }
 }
