@@ -6,6 +6,8 @@
 //! * A client that does not read holds up nobody: what it is owed lies in a buffer of its own,
 //!   bounded by how many of its commands are taken in. Of events there is no such bound: a client
 //!   that wants them and is owed more than [`Limits::owed_bytes`] loses its connection.
+//! * All clients together are owed no more than [`Limits::owed_bytes_in_all`], and what one turn of
+//!   publish adds: whoever is owed most loses its connection first.
 //! * Who takes nothing of what it is owed for [`Limits::idle_timeout`] is cut off.
 //! * While a client is sent what it has missed, nothing else is written to it.
 
@@ -18,6 +20,7 @@ use std::time::{Duration, Instant};
 use crate::limits::Limits;
 use crate::notice::{Opened, SLICES, SessionNotice};
 use crate::resume::{Job, Resumer};
+use ringfence_codec::wire::ErrorCode;
 use ringfence_node::publish::Sink;
 use ringfence_ring::Bell;
 use ringfence_types::{Event, Outcome};
@@ -106,6 +109,23 @@ impl SocketSink {
         }
     }
 
+    /// Gives up the connections that are owed most, until what is owed in all is within the limit.
+    fn cut_down(&mut self) {
+        let owed = |connections: &[Option<Box<Writing>>], id: u16| {
+            connections[usize::from(id)].as_ref().map_or(0, |writing| writing.held())
+        };
+        let connections = &self.connections;
+        let mut all: usize = self.list.iter().map(|&id| owed(connections, id)).sum();
+        while all > self.limits.owed_bytes_in_all {
+            let most = self.list.iter().copied().max_by_key(|&id| owed(&self.connections, id));
+            let most = most.expect("somebody is owed something");
+            let writing = self.connections[usize::from(most)].as_mut().expect("it is listed");
+            all -= writing.held();
+            writing.session.ends_with(ErrorCode::NotReading);
+            writing.give_up();
+        }
+    }
+
     /// Whether the engine is stopping and has waited long enough for clients that do not read.
     fn gives_up(&mut self) -> bool {
         // Relaxed: the flag carries nothing but itself.
@@ -146,6 +166,7 @@ impl Sink for SocketSink {
     }
 
     fn turn_ends(&mut self, idle: bool) -> bool {
+        self.cut_down();
         let mut any = false;
         let give_up = self.gives_up();
         self.turns += 1;
