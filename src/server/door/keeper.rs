@@ -32,15 +32,16 @@ const LISTENERS_MAX: usize = 1024;
 /// Tokens from here on are those of connections that wait.
 const WAITING: usize = LISTENERS + LISTENERS_MAX;
 /// Connections accepted in one turn, at most, from each listener.
-const ACCEPTED_A_TURN: usize = 64;
+const ACCEPTED_A_TURN: usize = 16;
 /// When accepting is tried again where the system had no descriptor for it, if no connection ends
 /// before.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How long the thread sleeps at most.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
-/// By how much the thread goes behind others where there are not enough cores.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
+/// How long the thread works without a pause, about, and how long it rests then: where there are not
+/// enough cores, a storm of connections leaves most of one to the pipeline.
+const WORKS: Duration = Duration::from_micros(300);
+const RESTS: Duration = Duration::from_millis(1);
 /// Events taken at a time.
 const EVENTS: usize = 256;
 
@@ -107,8 +108,8 @@ impl Keeper {
 
     /// Lets connections in until it is told to stop.
     pub(super) fn run(mut self) {
-        give_way();
         let mut events = Events::with_capacity(EVENTS);
+        let mut worked = Duration::ZERO;
         // Relaxed: the flag carries nothing but itself.
         while !self.shared.stop.load(Ordering::Relaxed) {
             let timeout = self.sleep(Instant::now());
@@ -117,6 +118,7 @@ impl Keeper {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => panic!("waiting for connections: {error}"),
             }
+            let woken = Instant::now();
             for event in &events {
                 match event.token() {
                     // A connection has ended, or the door is to be closed.
@@ -125,7 +127,12 @@ impl Keeper {
                     Token(token) => self.more.push(token - LISTENERS),
                 }
             }
-            self.turn(Instant::now());
+            self.turn(woken);
+            worked += woken.elapsed();
+            if worked >= WORKS {
+                std::thread::sleep(RESTS);
+                worked = Duration::ZERO;
+            }
         }
         let refused = Refused {
             code: ErrorCode::Stopping,
@@ -361,14 +368,4 @@ impl Keeper {
 fn is_of_the_client(error: &io::Error) -> bool {
     const CLIENTS: [Errno; 4] = [Errno::CONNABORTED, Errno::PROTO, Errno::PERM, Errno::INTR];
     CLIENTS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
-}
-
-/// Lets the threads of the pipeline, and everybody else, go first: however many connections come, the
-/// door takes only what they leave. On Linux this is said of the thread alone; elsewhere it would be of
-/// the whole process.
-fn give_way() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICENESS) {
-        tracing::warn!("the priority of the door's thread: {error}");
-    }
 }
