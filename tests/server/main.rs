@@ -5,10 +5,12 @@
 mod support;
 
 mod access;
+mod attackers;
 mod bench;
 mod client_async;
 mod client_tls;
 mod cutter;
+mod disturbed;
 mod engine;
 mod exactly_once;
 mod hostile;

@@ -18,8 +18,8 @@ pub fn commands(session: u128, number: u64, random: &mut Pcg64) -> Vec<Command> 
         0 => transfer(id + index, 1),
         1 => policy(1),
         2 => lookup(2),
-        3 => amendment(1 + number ^ index as u64),
-        4 => requeue(index % 2 == 0),
+        3 => amendment((1 + number) ^ index as u64),
+        4 => requeue(index.is_multiple_of(2)),
         _ => account(id + index),
     };
     (0..length).map(command).collect()
