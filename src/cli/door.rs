@@ -55,9 +55,15 @@ pub(super) struct DoorOptions {
     /// Most bytes that a connection which wants events may be owed; with more it is ended
     #[arg(long, env = "RINGFENCE_OWED_BYTES_MAX", value_name = "N", default_value = "67108864", value_parser = whole::<usize>(1 << 16, 1 << 40))]
     pub owed_bytes_max: usize,
-    /// Most bytes that all connections together may be owed; with more, those that are owed most are
-    /// ended
-    #[arg(long, env = "RINGFENCE_OWED_BYTES_IN_ALL_MAX", value_name = "N", default_value = "1073741824", value_parser = whole::<usize>(1 << 16, 1 << 44))]
+    /// Most bytes that all connections together may be owed; with more, those that are owed most
+    /// are ended
+    #[arg(
+        long,
+        env = "RINGFENCE_OWED_BYTES_IN_ALL_MAX",
+        value_name = "N",
+        default_value = "1073741824",
+        value_parser = whole::<usize>(1 << 16, 1 << 44)
+    )]
     pub owed_bytes_in_all_max: usize,
     /// Most subscriptions at a time
     #[arg(long, env = "RINGFENCE_SUBSCRIPTIONS_MAX", value_name = "N", default_value = "64", value_parser = whole::<usize>(1, 65_535))]

@@ -2,7 +2,8 @@
 //!
 //! A run takes a moment of each kind and checks that nothing of it reached the ring and that memory
 //! stays bounded. With `RINGFENCE_HOSTILE_SECONDS` each kind is measured for so long, and the table
-//! that is printed is worth reading; `RINGFENCE_HOSTILE_KINDS` is a part of the names of those wanted. Times are never asserted: machines differ.
+//! that is printed is worth reading; `RINGFENCE_HOSTILE_KINDS` is a part of the names of the kinds
+//! that are measured. Times are never asserted: machines differ.
 
 use std::process::Command as Process;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -164,9 +165,8 @@ fn check_journal(scene: &Scene, paid: u128, name: &str) {
 
 #[test]
 fn attackers_reach_no_ring_and_take_bounded_memory() {
-    println!(
-        "| attackers | attacks | p50 | p99 | p50 with them | p99 with them | ratio | MiB | MiB after |"
-    );
+    let columns = "p50 | p99 | p50 with them | p99 with them | ratio | MiB | MiB after";
+    println!("| attackers | attacks | {columns} |");
     println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
     let wanted = std::env::var("RINGFENCE_HOSTILE_KINDS").unwrap_or_default();
     for attack in ATTACKS.iter().filter(|attack| attack.name.contains(&wanted)) {

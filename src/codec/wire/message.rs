@@ -149,8 +149,8 @@ impl Frames {
         &self.words.as_bytes()[self.start..self.end]
     }
 
-    /// Gives back the memory that longer messages took, where no byte waits in it: 64 KiB stay. Returns
-    /// whether there was any.
+    /// Gives back the memory that longer messages took, where no byte waits in it: 64 KiB stay.
+    /// Returns whether there was any.
     pub fn shrink(&mut self) -> bool {
         let kept = READ_BYTES / size_of::<u128>();
         if !self.is_empty() || self.words.len() <= kept {

@@ -145,8 +145,8 @@ impl Log {
     }
 
     /// Appends a frame. Where it does not follow on the last, a new file begins with it; where the
-    /// file is full too, unless it has events whose outcome comes now: files are removed one by one,
-    /// and no outcome may be left without its events.
+    /// file is full too, unless it ends with events whose outcome comes now. For files are removed
+    /// one by one, and no outcome may be left without its events.
     ///
     /// # Errors
     ///

@@ -38,8 +38,8 @@ const ACCEPTED_A_TURN: usize = 16;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How long the thread sleeps at most.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
-/// How long the thread works without a pause, about, and how long it rests then: where there are not
-/// enough cores, a storm of connections leaves most of one to the pipeline.
+/// How long the thread works without a pause, about, and how long it rests then: where there are
+/// not enough cores, a storm of connections leaves most of one to the pipeline.
 const WORKS: Duration = Duration::from_micros(300);
 const RESTS: Duration = Duration::from_millis(1);
 /// Events taken at a time.

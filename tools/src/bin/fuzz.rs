@@ -1,5 +1,5 @@
-//! Runs fuzz targets without libFuzzer: `fuzz run TARGET SEED..SEED`, and writes the corpus:
-//! `fuzz corpus`. A target's seed that failed is run again by `fuzz run TARGET SEED..SEED+1`, with the
+//! Runs fuzz targets without libFuzzer: `fuzz run TARGET FROM..TO`, and writes the corpus:
+//! `fuzz corpus`. A seed that failed is run again by `fuzz run TARGET SEED..SEED+1`, with the
 //! numbers filled in.
 
 use std::ops::Range;

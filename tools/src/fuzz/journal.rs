@@ -125,8 +125,8 @@ impl Segments {
     }
 }
 
-/// Gives frames their place, what they say of the frame before, and their checksums, as far as their
-/// lengths lead. Returns the checksum of the last.
+/// Gives frames their place, what they say of the frame before, and their checksums, as far as
+/// their lengths lead. Returns the checksum of the last.
 fn mend(frames: &mut [u8], seed: u32, mut previous: u32) -> u32 {
     let (mut rest, mut offset) = (frames, SEGMENT_HEADER_BYTES);
     while let Ok((mut header, _)) = FrameHeader::read_from_prefix(rest) {

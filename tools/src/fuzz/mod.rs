@@ -9,8 +9,8 @@
 //! # Invariants
 //!
 //! * A target never blames its input: whatever the bytes, it returns unless the code is wrong.
-//! * The first byte of an input is a [`Mode`]: with its lowest bit the target first mends lengths and
-//!   checksums in the input, so that changed bytes get behind them.
+//! * The first byte of most inputs is a [`Mode`]: with its lowest bit the target first mends
+//!   lengths and checksums in the input, so that changed bytes get behind them.
 
 pub mod access;
 pub mod corpus;
@@ -34,7 +34,7 @@ pub struct Target {
     pub run: fn(&[u8]),
     /// Makes its corpus: names and contents.
     pub corpus: fn() -> Vec<(String, Vec<u8>)>,
-    /// How many mutations it can try in about the time in which the fastest target tries a thousand.
+    /// How many mutations are tried where the fastest target tries a thousand.
     pub of_thousand: u64,
 }
 

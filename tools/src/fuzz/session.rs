@@ -83,8 +83,8 @@ pub fn run(input: &[u8]) {
     });
 }
 
-/// One stream of a client, as it is. The engine ends the connection for the reason for which a decoder
-/// does, or for one that a decoder cannot know.
+/// One stream of a client, as it is. The engine ends the connection for the reason for which a
+/// decoder does, or for one that a decoder cannot know.
 pub fn run_bytes(input: &[u8]) {
     let Some((mode, stream)) = Mode::split(input) else { return };
     let mut stream = stream.to_vec();
@@ -145,8 +145,7 @@ struct Decoded {
     acknowledges: bool,
 }
 
-/// One command, by a number; the status that its outcome must have. No id in it was used before, but
-/// that of `id`.
+/// One command, by a number, and the status that its outcome must have: `id` was not used before.
 fn command(kind: u8, id: u128) -> (Command, &'static str) {
     match kind % 3 {
         0 => {

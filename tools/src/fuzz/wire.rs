@@ -3,8 +3,8 @@
 //! # Invariants, checked for each input
 //!
 //! * A decoder makes the same of a stream however it is cut.
-//! * What it gives, written again, is what stood in the stream: nothing passes that a client of ours
-//!   would not have written.
+//! * What it gives, written again, is what stood in the stream: nothing passes that a client of
+//!   ours would not have written.
 //! * After a violation it gives nothing but that violation.
 //! * Its buffer stays within one message and one read.
 
