@@ -109,18 +109,18 @@ impl SocketSink {
         }
     }
 
-    /// Gives up the connections that are owed most, until what is owed in all is within the limit.
-    fn cut_down(&mut self) {
-        let owed = |connections: &[Option<Box<Writing>>], id: u16| {
+    /// Gives up the connections that are owed most, until what is `held` for all is within the
+    /// limit.
+    fn cut_down(&mut self, mut held: usize) {
+        let connections = &mut self.connections;
+        let held_for = |connections: &[Option<Box<Writing>>], id: u16| {
             connections[usize::from(id)].as_ref().map_or(0, |writing| writing.held())
         };
-        let connections = &self.connections;
-        let mut all: usize = self.list.iter().map(|&id| owed(connections, id)).sum();
-        while all > self.limits.owed_bytes_in_all {
-            let most = self.list.iter().copied().max_by_key(|&id| owed(&self.connections, id));
-            let most = most.expect("somebody is owed something");
-            let writing = self.connections[usize::from(most)].as_mut().expect("it is listed");
-            all -= writing.held();
+        while held > self.limits.owed_bytes_in_all {
+            let most = self.list.iter().copied().max_by_key(|&id| held_for(connections, id));
+            let most = most.expect("something is held for somebody");
+            let writing = connections[usize::from(most)].as_mut().expect("it is listed");
+            held -= writing.held();
             writing.session.ends_with(ErrorCode::NotReading);
             writing.give_up();
         }
@@ -166,7 +166,7 @@ impl Sink for SocketSink {
     }
 
     fn turn_ends(&mut self, idle: bool) -> bool {
-        self.cut_down();
+        let mut held = 0;
         let mut any = false;
         let give_up = self.gives_up();
         self.turns += 1;
@@ -179,6 +179,7 @@ impl Sink for SocketSink {
             let slot = &mut self.connections[usize::from(id)];
             let writing = slot.as_mut().expect("listed connections are open");
             if !writes_all && writing.owed() < GATHERED_BYTES {
+                held += writing.held();
                 return true;
             }
             any |= writing.write();
@@ -186,6 +187,7 @@ impl Sink for SocketSink {
                 writing.give_up();
             }
             if writing.owed() > 0 || writing.session.is_resuming() {
+                held += writing.held();
                 return true;
             }
             writing.listed = false;
@@ -199,6 +201,9 @@ impl Sink for SocketSink {
         // A connection that opened meanwhile is in the new list.
         list.append(&mut self.list);
         self.list = list;
+        if held > self.limits.owed_bytes_in_all {
+            self.cut_down(held);
+        }
         if any && let Some(gateway) = &self.gateway {
             // Sessions that waited for their answers may go on.
             gateway.ring();
