@@ -55,6 +55,16 @@ pub(super) struct DoorOptions {
     /// Most bytes that a connection which wants events may be owed; with more it is ended
     #[arg(long, env = "RINGFENCE_OWED_BYTES_MAX", value_name = "N", default_value = "67108864", value_parser = whole::<usize>(1 << 16, 1 << 40))]
     pub owed_bytes_max: usize,
+    /// Most bytes that all connections together may be owed; with more, those that are owed most
+    /// are ended
+    #[arg(
+        long,
+        env = "RINGFENCE_OWED_BYTES_IN_ALL_MAX",
+        value_name = "N",
+        default_value = "1073741824",
+        value_parser = whole::<usize>(1 << 16, 1 << 44)
+    )]
+    pub owed_bytes_in_all_max: usize,
     /// Most subscriptions at a time
     #[arg(long, env = "RINGFENCE_SUBSCRIPTIONS_MAX", value_name = "N", default_value = "64", value_parser = whole::<usize>(1, 65_535))]
     pub subscriptions_max: usize,
@@ -109,6 +119,7 @@ impl DoorOptions {
                 .unwrap_or_else(|| connections.into()),
             in_flight_commands: self.in_flight_commands_max,
             owed_bytes: self.owed_bytes_max,
+            owed_bytes_in_all: self.owed_bytes_in_all_max,
             hello_timeout: self.hello_timeout,
             idle_timeout: self.idle_timeout,
             requests_per_second: self.requests_per_second.and_then(NonZeroU32::new),

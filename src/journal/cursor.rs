@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use zerocopy::FromBytes;
 
 use super::chain::Chain;
-use super::entry::{Entry, Tail, unpack};
+use super::entry::{Entry, Tail, check_contents, unpack};
 use super::error::{Fault, JournalError};
 use super::files::{Access, Files};
 use super::format::{
@@ -373,10 +373,7 @@ impl<F: Files> Cursor<F> {
         let rest = &bytes[FRAME_HEADER_BYTES..];
         let checked = header
             .check_payload(rest, seed)
-            .and_then(|()| match header.kind() {
-                Some(FrameKind::Request) => RequestRecord::read(rest).map(drop),
-                _ => Ok(()),
-            })
+            .and_then(|()| check_contents(&header, rest))
             .and_then(|()| self.chain.accept(&header));
         if let Err(fault) = checked {
             return Ok(Err(fault));

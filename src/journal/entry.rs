@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use zerocopy::IntoBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 use super::error::Fault;
-use super::format::FrameHeader;
+use super::format::{FrameHeader, FrameKind, REQUEST_BYTES, RequestRecord};
 use super::segments::segment_name;
-use ringfence_types::{Body, Command, Header, Request, Rules};
+use ringfence_types::{Body, Command, Header, Op, Request, Rules};
 
 /// One thing that a journal holds, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,34 @@ impl fmt::Display for Tail {
     }
 }
 
+/// Checks what a frame with a whole payload says: no writer that had its commands from a client
+/// writes anything else, and the engine takes in nothing else.
+///
+/// # Errors
+///
+/// What a request lacks, or the first number in a body that stands for nothing.
+pub(super) fn check_contents(header: &FrameHeader, payload: &[u8]) -> Result<(), Fault> {
+    let bodies = match header.kind() {
+        Some(FrameKind::Batch) => payload,
+        Some(FrameKind::Request) => {
+            RequestRecord::read(payload)?;
+            &payload[REQUEST_BYTES..]
+        }
+        _ => return Ok(()),
+    };
+    let op = Op::from_number(header.op).expect("the header was checked");
+    if !op.has_coded_fields() {
+        return Ok(());
+    }
+    for body in bodies[..header.bodies_bytes()].chunks_exact(size_of::<Body>()) {
+        let body = Body::read_from_bytes(body).expect("it is as long as a body");
+        if let Some((name, found)) = body.number_without_meaning(op) {
+            return Err(Fault::Field { name, found: found.into() });
+        }
+    }
+    Ok(())
+}
+
 /// Makes commands of a batch's payload again.
 pub(super) fn unpack(header: &FrameHeader, payload: &[u8], commands: &mut Vec<Command>) {
     commands.clear();
@@ -80,4 +108,25 @@ pub(super) fn unpack(header: &FrameHeader, payload: &[u8], commands: &mut Vec<Co
         command.body.as_mut_bytes().copy_from_slice(body);
         command
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringfence_types::PlaceOrder;
+
+    #[test]
+    fn a_number_that_stands_for_nothing_is_a_fault_of_its_frame() {
+        let order = |side| PlaceOrder { side, time_in_force: 1, ..PlaceOrder::default() };
+        let header = FrameHeader {
+            kind: FrameKind::Batch as u8,
+            op: Op::PlaceOrder as u8,
+            count: 2,
+            ..FrameHeader::read_from_bytes(&[0; size_of::<FrameHeader>()]).unwrap()
+        };
+        let batch = |sides: [u8; 2]| sides.map(|side| Command::place_order(order(side)).body);
+        assert_eq!(check_contents(&header, batch([1, 2]).as_bytes()), Ok(()));
+        let fault = Fault::Field { name: "side", found: 9 };
+        assert_eq!(check_contents(&header, batch([1, 9]).as_bytes()), Err(fault));
+    }
 }

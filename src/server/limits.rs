@@ -22,6 +22,9 @@ pub struct Limits {
     /// Most bytes that a client that wants events may be owed. With more its connection ends: the
     /// engine does not wait for it.
     pub owed_bytes: usize,
+    /// Most bytes that all clients together may be owed. With more, those that are owed most lose
+    /// their connections.
+    pub owed_bytes_in_all: usize,
     /// How long a connection may take to say its hello.
     pub hello_timeout: Duration,
     /// How long a client may be silent, or take nothing of what it is owed.
@@ -37,6 +40,7 @@ impl Default for Limits {
             connections_per_principal: 1024,
             in_flight_commands: 16 * 1024,
             owed_bytes: 64 * 1024 * 1024,
+            owed_bytes_in_all: 1024 * 1024 * 1024,
             hello_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
             requests_per_second: None,

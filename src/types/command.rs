@@ -5,8 +5,8 @@ use core::mem::offset_of;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute, transmute_ref};
 
 use super::{
-    Account, AccountPolicy, AmendOrder, LedgerPolicy, Market, Op, PairPolicy, PlaceOrder,
-    RequeueTransfer, ResolveQueues, Transfer, TransferFlags,
+    Account, AccountPolicy, AmendOrder, Frozen, LedgerPolicy, Market, Op, PairPolicy, PlaceOrder,
+    RequeueTransfer, ResolveQueues, Side, TimeInForce, Transfer, TransferFlags,
 };
 
 /// Most commands in one batch.
@@ -44,6 +44,42 @@ pub struct Body([u128; 8]);
 impl Body {
     /// Nothing but zeros: the body of [`Op::Pulse`].
     pub const NONE: Body = Body([0; 8]);
+
+    /// The first field of a command `op` whose number stands for nothing: its name and its number.
+    /// Flags are not looked at: unknown ones are answered with a status.
+    #[must_use]
+    pub fn number_without_meaning(&self, op: Op) -> Option<(&'static str, u8)> {
+        let wrong = |is_known: bool, name, number| (!is_known).then_some((name, number));
+        match op {
+            Op::PlaceOrder => {
+                let order = self.order();
+                let (side, time) = (order.side, order.time_in_force);
+                wrong(Side::from_number(side).is_some(), "side", side)
+                    .or(wrong(TimeInForce::from_number(time).is_some(), "time_in_force", time))
+                    .or(wrong(order.post_only <= 1, "post_only", order.post_only))
+            }
+            Op::RequeueTransfer => {
+                let urgent = self.requeue().urgent;
+                wrong(urgent <= 1, "urgent", urgent)
+            }
+            Op::SetAccountPolicy => {
+                let frozen = self.account_policy().frozen;
+                wrong(Frozen::from_number(frozen).is_some(), "frozen", frozen)
+            }
+            Op::SetLedgerPolicy => {
+                let halted = self.ledger_policy().halted;
+                wrong(halted <= 1, "halted", halted)
+            }
+            Op::SetPairPolicy => {
+                let blocked = self.pair_policy().blocked;
+                wrong(blocked <= 1, "blocked", blocked)
+            }
+            _ => {
+                debug_assert!(!op.has_coded_fields());
+                None
+            }
+        }
+    }
 }
 
 /// A command: header and body.

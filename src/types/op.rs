@@ -163,6 +163,20 @@ impl Op {
         true
     }
 
+    /// True if fields of its body are numbers that stand for something:
+    /// [`super::Body::number_without_meaning`] checks them.
+    #[must_use]
+    pub const fn has_coded_fields(self) -> bool {
+        matches!(
+            self,
+            Op::PlaceOrder
+                | Op::RequeueTransfer
+                | Op::SetAccountPolicy
+                | Op::SetLedgerPolicy
+                | Op::SetPairPolicy
+        )
+    }
+
     /// True if clients may send it.
     #[must_use]
     pub const fn is_public(self) -> bool {

@@ -311,6 +311,7 @@ fn limits_are_those_of_the_code() {
         limits.connections.into(),
         in_wire,
         limits.owed_bytes as u64,
+        limits.owed_bytes_in_all as u64,
         LEVELS_SHOWN as u64,
         TOKEN_BYTES_MAX as u64,
         FILTER_ENTRIES_MAX as u64,

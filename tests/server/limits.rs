@@ -147,3 +147,39 @@ fn the_engine_says_what_applies() {
     let mode = std::fs::metadata(&engine.socket);
     assert!(mode.is_err(), "its socket is gone with it");
 }
+
+#[test]
+fn all_together_are_owed_so_much_and_who_reads_is_not_ended() {
+    let folder = tempdir().unwrap();
+    let options = ["--owed-bytes-in-all-max", "4194304", "--idle-timeout", "1min"];
+    let engine = Engine::start(&folder.path().join("data"), &options);
+    let (mut reader, _) = Wire::open(&engine.socket, &ClientHello::default());
+    reader.batch(0, &[account(1)]).unwrap();
+    reader.outcome();
+    // Each is owed 272 bytes a look-up, which it does not take: alone it would be within the limit.
+    let lookups: Vec<Command> = (0..8_000).map(|_| lookup(1)).collect();
+    let mut deaf: Vec<Wire> = (0..4)
+        .map(|_| {
+            let (mut wire, _) = Wire::open(&engine.socket, &ClientHello::default());
+            wire.batch(0, &lookups).unwrap();
+            wire
+        })
+        .collect();
+    eventually("somebody is ended", || {
+        reader.batch(0, &[lookup(1)]).unwrap();
+        assert!(matches!(reader.next(), Said::Event(_)));
+        reader.outcome();
+        engine.said().contains("error 11")
+    });
+    // Those that were not ended get all of it.
+    let mut whole = 0;
+    for wire in &mut deaf {
+        let is_answer = |said: &Said| matches!(said, Said::Outcome(..) | Said::Event(_));
+        let count = std::iter::repeat_with(|| wire.try_next().unwrap_or(Said::End))
+            .take_while(is_answer)
+            .take(2 * lookups.len())
+            .count();
+        whole += usize::from(count == 2 * lookups.len());
+    }
+    assert!((1..4).contains(&whole), "{whole} of 4 were not ended");
+}

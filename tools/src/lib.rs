@@ -3,6 +3,7 @@
 pub mod agreement;
 pub mod campaign;
 pub mod contents;
+pub mod fuzz;
 pub mod generator;
 pub mod placed;
 pub mod requests;

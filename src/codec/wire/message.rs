@@ -109,7 +109,7 @@ pub(super) fn end(start: usize, out: &mut [u8]) {
 ///
 /// `start` is a multiple of 16: messages are, and the buffer is aligned to 16. The buffer begins
 /// small and grows with what arrives: to 64 KiB where reads fill it, and to one message and
-/// 64 KiB where the header of a longer one, checked, has come. It never shrinks.
+/// 64 KiB where the header of a longer one, checked, has come. It shrinks only when it is told to.
 #[derive(Debug)]
 pub struct Frames {
     words: Vec<u128>,
@@ -147,6 +147,19 @@ impl Frames {
     #[must_use]
     pub fn arrived(&self) -> &[u8] {
         &self.words.as_bytes()[self.start..self.end]
+    }
+
+    /// Gives back the memory that longer messages took, where no byte waits in it: 64 KiB stay.
+    /// Returns whether there was any.
+    pub fn shrink(&mut self) -> bool {
+        let kept = READ_BYTES / size_of::<u128>();
+        if !self.is_empty() || self.words.len() <= kept {
+            return false;
+        }
+        (self.start, self.end) = (0, 0);
+        self.words.truncate(kept);
+        self.words.shrink_to_fit();
+        true
     }
 
     /// Room for bytes that arrive; tell [`Frames::advance`] how many did. It is not empty once

@@ -5,8 +5,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::message::{self, BATCH_HEAD_BYTES, Frames, MessageHeader, kind};
 use super::{ClientHello, Mode, Subscribe, Violation, hello, subscription};
 use ringfence_types::{
-    AccountPolicy, BATCH_COMMANDS_MAX, Body, Command, Frozen, LedgerPolicy, Op, PairPolicy,
-    PolicyLimits, Request, Side, TimeInForce,
+    AccountPolicy, BATCH_COMMANDS_MAX, Body, Command, LedgerPolicy, Op, PolicyLimits, Request,
 };
 
 /// What stands between the header of a batch and its bodies.
@@ -222,16 +221,8 @@ fn check_body(op: Op, body: &Body) -> Result<(), Violation> {
             market.reserved == 0 && market.reserved_more == [0; 2]
         }
         Op::PlaceOrder => {
+            check_numbers(op, body)?;
             let order = body.order();
-            if Side::from_number(order.side).is_none() {
-                return Err(Violation::BadValue("side"));
-            }
-            if TimeInForce::from_number(order.time_in_force).is_none() {
-                return Err(Violation::BadValue("time_in_force"));
-            }
-            if order.post_only > 1 {
-                return Err(Violation::BadValue("post_only"));
-            }
             order.reserved == [0; 5] && order.reserved_more == 0
         }
         Op::AmendOrder => body.amendment().reserved == [0; 6],
@@ -240,27 +231,25 @@ fn check_body(op: Op, body: &Body) -> Result<(), Violation> {
             body.reserved == [0; 3] && body.reserved_more == [0; 7]
         }
         Op::RequeueTransfer => {
+            check_numbers(op, body)?;
             let requeue = body.requeue();
-            if requeue.urgent > 1 {
-                return Err(Violation::BadValue("urgent"));
-            }
             requeue.reserved == [0; 15] && requeue.reserved_more == [0; 6]
         }
         Op::SetAccountPolicy => {
+            check_numbers(op, body)?;
             let policy = body.account_policy();
             check_account_policy(policy)?;
             policy.reserved == [0; 6] && policy.reserved_more == [0; 4]
         }
         Op::SetLedgerPolicy => {
+            check_numbers(op, body)?;
             let policy = body.ledger_policy();
             check_ledger_policy(policy)?;
             policy.reserved == [0; 2] && policy.reserved_more == [0; 6]
         }
         Op::SetPairPolicy => {
-            let policy: &PairPolicy = body.pair_policy();
-            if policy.blocked > 1 {
-                return Err(Violation::BadValue("blocked"));
-            }
+            check_numbers(op, body)?;
+            let policy = body.pair_policy();
             policy.reserved == [0; 15] && policy.reserved_more == [0; 5]
         }
         Op::Pulse => unreachable!("it is not public"),
@@ -268,11 +257,13 @@ fn check_body(op: Op, body: &Body) -> Result<(), Violation> {
     if reserved_is_zero { Ok(()) } else { Err(Violation::ReservedNotZero(op.name())) }
 }
 
+fn check_numbers(op: Op, body: &Body) -> Result<(), Violation> {
+    let wrong = body.number_without_meaning(op);
+    wrong.map_or(Ok(()), |(name, _)| Err(Violation::BadValue(name)))
+}
+
 /// A limit that is not set has no value, so that equal policies are equal bytes.
 fn check_account_policy(policy: &AccountPolicy) -> Result<(), Violation> {
-    if Frozen::from_number(policy.frozen).is_none() {
-        return Err(Violation::BadValue("frozen"));
-    }
     if policy.limits.0 & !PolicyLimits::KNOWN.0 != 0 {
         return Err(Violation::BadValue("limits"));
     }
@@ -303,9 +294,6 @@ fn check_account_policy(policy: &AccountPolicy) -> Result<(), Violation> {
 }
 
 fn check_ledger_policy(policy: &LedgerPolicy) -> Result<(), Violation> {
-    if policy.halted > 1 {
-        return Err(Violation::BadValue("halted"));
-    }
     if policy.limits.0 & !PolicyLimits::AMOUNT_MAX.0 != 0 {
         return Err(Violation::BadValue("limits"));
     }

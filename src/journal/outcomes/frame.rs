@@ -128,6 +128,12 @@ impl Frame {
         last.filter(|origin| origin.last_sequence() > self.last_sequence()).copied()
     }
 
+    /// Whether it ends with events whose outcome it does not have: that comes in a later frame.
+    #[must_use]
+    pub fn ends_before_outcome(&self) -> bool {
+        self.events.last().is_some_and(|event| event.goes_before() > self.last_sequence())
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.origins.clear();

@@ -29,6 +29,8 @@ pub struct Log {
     offset: u64,
     /// Sequence of the last outcome in it, 0 if there is none.
     last_sequence: u64,
+    /// Events were written whose outcome was not: it goes to the same file.
+    is_before_outcome: bool,
     is_final: bool,
     bytes: Vec<u8>,
     keep: Option<Keep>,
@@ -57,6 +59,7 @@ impl Log {
             since: SystemTime::now(),
             offset: 0,
             last_sequence: 0,
+            is_before_outcome: false,
             is_final: false,
             bytes: Vec::new(),
             keep: None,
@@ -141,7 +144,9 @@ impl Log {
         self.keep = keep;
     }
 
-    /// Appends a frame. Where it does not follow on the last, a new file begins with it.
+    /// Appends a frame. Where it does not follow on the last, a new file begins with it; where the
+    /// file is full too, unless it ends with events whose outcome comes now. For files are removed
+    /// one by one, and no outcome may be left without its events.
     ///
     /// # Errors
     ///
@@ -149,7 +154,8 @@ impl Log {
     /// overwritten.
     pub fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
         let follows = frame.first_sequence() == self.last_sequence + 1;
-        if self.file.is_none() || !follows || self.is_file_full() {
+        let may_begin = !self.is_before_outcome;
+        if self.file.is_none() || !follows || may_begin && self.is_file_full() {
             self.begin_file(frame.first_sequence())?;
         }
         self.bytes.clear();
@@ -159,6 +165,7 @@ impl Log {
             .map_err(|error| JournalError::io("write", path, self.offset, error))?;
         self.offset += self.bytes.len() as u64;
         self.last_sequence = frame.last_sequence();
+        self.is_before_outcome = frame.ends_before_outcome();
         Ok(())
     }
 

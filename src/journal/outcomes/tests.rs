@@ -9,7 +9,7 @@ use rand_pcg::Pcg64Mcg;
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::format::{LogFileHeader, LogFrameHeader, log_name};
-use super::{Frame, Log, LogEntry, LogReader, Scan};
+use super::{Frame, Keep, Log, LogEntry, LogReader, Scan};
 use ringfence_types::{Event, Origin, Outcome, Request};
 
 const ID: [u8; 16] = *b"0123456789abcdef";
@@ -323,4 +323,27 @@ fn a_file_that_is_set_aside_replaces_none() {
     Scan::read(dir, ID).unwrap().set_aside(u64::MAX, |_| ()).unwrap();
     assert_eq!(fs::read(&aside).unwrap(), b"of an earlier day");
     assert_eq!(fs::read(aside.with_extension("aside.2")).unwrap(), bytes);
+}
+
+#[test]
+fn an_outcome_and_its_events_are_in_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::new(folder.path(), ID);
+    log.set_keep(Some(Keep::Bytes(16)));
+    let frame = |outcomes: &[u64], events: &[u64]| {
+        let mut frame = Frame::new();
+        outcomes.iter().for_each(|&sequence| frame.outcome(sequence, &outcome(sequence)));
+        for &sequence in events {
+            frame.event(&Event { sequence, number: 1, ..Event::default() });
+        }
+        frame
+    };
+    //  outcomes     events that wait for the next outcome    the file that it goes to
+    let frames: [(&[u64], &[u64], u64); 5] =
+        [(&[1, 2], &[], 1), (&[3], &[4], 3), (&[], &[4, 4], 3), (&[4, 5], &[], 3), (&[6], &[], 6)];
+    for (outcomes, events, file) in frames {
+        log.append(&frame(outcomes, events)).unwrap();
+        assert_eq!(log.newest_file(), file, "{outcomes:?} {events:?}");
+    }
+    assert_eq!(read_all(folder.path()), [1, 2, 3, 4, 5, 6]);
 }

@@ -51,7 +51,11 @@ pub(super) fn read(path: &Path) -> Result<String, AccessError> {
         return Err(AccessError::Rights { path: path.to_owned(), mode });
     }
     let mut text = String::new();
-    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        let reason = format!("it is longer than {FILE_BYTES_MAX} bytes");
+        return Err(AccessError::Wrong { path: path.to_owned(), reason });
+    }
     Ok(text)
 }
 

@@ -217,6 +217,32 @@ fn tokens_are_appended_and_found_again() {
 }
 
 #[test]
+fn a_file_is_not_made_wrong_by_what_is_appended() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("access.toml");
+    let inline = "principal = [{name = 'x', roles = ['pay'], users = [0]}]\n";
+    fs::write(&path, inline).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(Access::load(&path).unwrap().principals().count(), 1);
+    let token = Token::generate().unwrap();
+    let principal = NewPrincipal { name: "a", roles: &[Role::Read], ledgers: &[], token: &token };
+    let error = append(&path, &principal).unwrap_err().to_string();
+    assert!(error.contains("[[principal]]"), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), inline);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn a_file_that_is_too_long_is_refused_and_not_read_in_part() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("access.toml");
+    fs::write(&path, "#".repeat(16 * 1024 * 1024) + "\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let error = Access::load(&path).unwrap_err().to_string();
+    assert!(error.contains("longer than"), "{error}");
+}
+
+#[test]
 fn a_file_with_a_mistake_is_not_appended_to() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("access.toml");

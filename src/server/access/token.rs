@@ -10,7 +10,7 @@ use ring::digest;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::credentials::{HASH_PREFIX, Hash};
-use super::{Access, AccessError, Role, check_name, file};
+use super::{Access, AccessError, Role, check_name, file, users};
 
 /// What tokens begin with, so that people and scanners recognise them.
 pub const TOKEN_PREFIX: &str = "rf_";
@@ -100,7 +100,8 @@ impl NewPrincipal<'_> {
 ///
 /// # Errors
 ///
-/// If the file is there and wrong, has a principal of this name or cannot be replaced.
+/// If the file is there and wrong, has a principal of this name or cannot be replaced, or nothing
+/// can be appended to the form in which it is written.
 pub fn append(path: &Path, principal: &NewPrincipal<'_>) -> Result<(), AccessError> {
     let failed = |error| AccessError::Io { path: path.to_owned(), error };
     let wrong = |reason| AccessError::Wrong { path: path.to_owned(), reason };
@@ -132,6 +133,12 @@ pub fn append(path: &Path, principal: &NewPrincipal<'_>) -> Result<(), AccessErr
         text += if text.ends_with('\n') { "\n" } else { "\n\n" };
     }
     text += &principal.entry();
+    // What is there may be written in a form that no such entry can follow.
+    file::parse(&text, users::number_of).map_err(|reason| {
+        let told = "an entry of the form `[[principal]]` cannot follow what is there; write the \
+                    principals in that form";
+        wrong(format!("{told}: {reason}"))
+    })?;
     aside.replace(&target, &text).map_err(failed)
 }
 

@@ -32,12 +32,16 @@ const LISTENERS_MAX: usize = 1024;
 /// Tokens from here on are those of connections that wait.
 const WAITING: usize = LISTENERS + LISTENERS_MAX;
 /// Connections accepted in one turn, at most, from each listener.
-const ACCEPTED_A_TURN: usize = 64;
+const ACCEPTED_A_TURN: usize = 16;
 /// When accepting is tried again where the system had no descriptor for it, if no connection ends
 /// before.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How long the thread sleeps at most.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
+/// How long the thread works without a pause, about, and how long it rests then: where there are
+/// not enough cores, a storm of connections leaves most of one to the pipeline.
+const WORKS: Duration = Duration::from_micros(300);
+const RESTS: Duration = Duration::from_millis(1);
 /// Events taken at a time.
 const EVENTS: usize = 256;
 
@@ -105,6 +109,7 @@ impl Keeper {
     /// Lets connections in until it is told to stop.
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS);
+        let mut worked = Duration::ZERO;
         // Relaxed: the flag carries nothing but itself.
         while !self.shared.stop.load(Ordering::Relaxed) {
             let timeout = self.sleep(Instant::now());
@@ -113,6 +118,7 @@ impl Keeper {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => panic!("waiting for connections: {error}"),
             }
+            let woken = Instant::now();
             for event in &events {
                 match event.token() {
                     // A connection has ended, or the door is to be closed.
@@ -121,7 +127,12 @@ impl Keeper {
                     Token(token) => self.more.push(token - LISTENERS),
                 }
             }
-            self.turn(Instant::now());
+            self.turn(woken);
+            worked += woken.elapsed();
+            if worked >= WORKS {
+                std::thread::sleep(RESTS);
+                worked = Duration::ZERO;
+            }
         }
         let refused = Refused {
             code: ErrorCode::Stopping,

@@ -6,6 +6,8 @@
 //! * A client that does not read holds up nobody: what it is owed lies in a buffer of its own,
 //!   bounded by how many of its commands are taken in. Of events there is no such bound: a client
 //!   that wants them and is owed more than [`Limits::owed_bytes`] loses its connection.
+//! * All clients together are owed no more than [`Limits::owed_bytes_in_all`], and what one turn of
+//!   publish adds: whoever is owed most loses its connection first.
 //! * Who takes nothing of what it is owed for [`Limits::idle_timeout`] is cut off.
 //! * While a client is sent what it has missed, nothing else is written to it.
 
@@ -18,6 +20,7 @@ use std::time::{Duration, Instant};
 use crate::limits::Limits;
 use crate::notice::{Opened, SLICES, SessionNotice};
 use crate::resume::{Job, Resumer};
+use ringfence_codec::wire::ErrorCode;
 use ringfence_node::publish::Sink;
 use ringfence_ring::Bell;
 use ringfence_types::{Event, Outcome};
@@ -106,6 +109,23 @@ impl SocketSink {
         }
     }
 
+    /// Gives up the connections that are owed most, until what is `held` for all is within the
+    /// limit.
+    fn cut_down(&mut self, mut held: usize) {
+        let connections = &mut self.connections;
+        let held_for = |connections: &[Option<Box<Writing>>], id: u16| {
+            connections[usize::from(id)].as_ref().map_or(0, |writing| writing.held())
+        };
+        while held > self.limits.owed_bytes_in_all {
+            let most = self.list.iter().copied().max_by_key(|&id| held_for(connections, id));
+            let most = most.expect("something is held for somebody");
+            let writing = connections[usize::from(most)].as_mut().expect("it is listed");
+            held -= writing.held();
+            writing.session.ends_with(ErrorCode::NotReading);
+            writing.give_up();
+        }
+    }
+
     /// Whether the engine is stopping and has waited long enough for clients that do not read.
     fn gives_up(&mut self) -> bool {
         // Relaxed: the flag carries nothing but itself.
@@ -146,6 +166,7 @@ impl Sink for SocketSink {
     }
 
     fn turn_ends(&mut self, idle: bool) -> bool {
+        let mut held = 0;
         let mut any = false;
         let give_up = self.gives_up();
         self.turns += 1;
@@ -158,6 +179,7 @@ impl Sink for SocketSink {
             let slot = &mut self.connections[usize::from(id)];
             let writing = slot.as_mut().expect("listed connections are open");
             if !writes_all && writing.owed() < GATHERED_BYTES {
+                held += writing.held();
                 return true;
             }
             any |= writing.write();
@@ -165,6 +187,7 @@ impl Sink for SocketSink {
                 writing.give_up();
             }
             if writing.owed() > 0 || writing.session.is_resuming() {
+                held += writing.held();
                 return true;
             }
             writing.listed = false;
@@ -178,6 +201,9 @@ impl Sink for SocketSink {
         // A connection that opened meanwhile is in the new list.
         list.append(&mut self.list);
         self.list = list;
+        if held > self.limits.owed_bytes_in_all {
+            self.cut_down(held);
+        }
         if any && let Some(gateway) = &self.gateway {
             // Sessions that waited for their answers may go on.
             gateway.ring();

@@ -52,6 +52,12 @@ impl Writing {
         self.bytes.len() - self.written
     }
 
+    /// Bytes that are held for it, those that were written since it owed nothing included.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(super) fn greet(&mut self, hello: &EngineHello) {
         encode_engine_hello(hello, &mut self.bytes);
     }

@@ -321,14 +321,12 @@ impl SocketSource {
         self.slice = (self.slice + 1) % SLICES;
         let idle_timeout = self.door.limits().idle_timeout;
         for id in (self.slice..self.connections.len() as u16).step_by(SLICES.into()) {
+            let Some(reading) = &mut self.connections[usize::from(id)] else { continue };
+            reading.rest(now);
             // Where there is something to read, it is not the client who is silent.
-            let silent = self.connections[usize::from(id)].as_ref().is_some_and(|reading| {
-                !reading.ended && !reading.readable && now - reading.heard > idle_timeout
-            });
-            let revoked = self.connections[usize::from(id)]
-                .as_ref()
-                .is_some_and(|reading| reading.principal.is_revoked());
-            if revoked {
+            let is_quiet = !reading.ended && !reading.readable;
+            let silent = is_quiet && now - reading.heard > idle_timeout;
+            if reading.principal.is_revoked() {
                 self.end(id, None);
             } else if silent {
                 let text = format!("nothing was heard for {idle_timeout:?}");

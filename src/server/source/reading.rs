@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::access::Principal;
 use crate::notice::{Reason, SessionNotice};
@@ -13,6 +13,9 @@ use ringfence_types::{BATCH_COMMANDS_MAX, Request};
 
 /// From so many commands on a batch is the last one of its session in a turn.
 const LONG_BATCH: usize = BATCH_COMMANDS_MAX / 8;
+
+/// How long a client says nothing before it gives back the memory that long messages took.
+const RESTS: Duration = Duration::from_secs(1);
 
 /// One connection, as the gateway reads it.
 pub(super) struct Reading {
@@ -126,6 +129,13 @@ impl Reading {
                     return Ok(Served::Ended(Some(reason(code, value, violation.to_string()))));
                 }
             }
+        }
+    }
+
+    /// Gives back memory where nothing has come for a while.
+    pub(super) fn rest(&mut self, now: Instant) {
+        if !self.readable && now.saturating_duration_since(self.heard) >= RESTS {
+            self.decoder.frames().shrink();
         }
     }
 

@@ -65,7 +65,6 @@ pub(super) struct Place {
 /// The places of all names.
 #[derive(Debug)]
 pub(super) struct Positions {
-    file: Option<File>,
     journal_id: [u8; 16],
     generation: u64,
     places: BTreeMap<u128, Place>,
@@ -93,7 +92,7 @@ impl Positions {
         }
         let needed_after = needed_after(&places);
         let is_changed = false;
-        Ok(Positions { file: None, journal_id, generation, places, is_changed, needed_after })
+        Ok(Positions { journal_id, generation, places, is_changed, needed_after })
     }
 
     /// Where `name` stands, if it is known.
@@ -136,28 +135,55 @@ impl Positions {
         self.needed_after.min(needed_after(&self.places))
     }
 
-    /// Writes what has changed, and returns when it is on stable storage.
-    pub fn save(&mut self, dir: &Path) -> io::Result<()> {
-        if !self.is_changed {
-            return Ok(());
-        }
-        let file = match &self.file {
+    /// What is to be written, if something has changed.
+    pub fn changed(&mut self) -> Option<Changed> {
+        std::mem::take(&mut self.is_changed).then(|| {
+            let generation = self.generation + 1;
+            let bytes = slot(&self.journal_id, generation, &self.places);
+            Changed { generation, bytes, needed_after: needed_after(&self.places) }
+        })
+    }
+
+    /// `changed` is on stable storage.
+    pub fn is_saved(&mut self, changed: &Changed) {
+        self.generation = changed.generation;
+        self.needed_after = changed.needed_after;
+    }
+
+    /// What [`Positions::changed`] gave could not be written: it is to be tried again, in the same
+    /// slot, so that the other one stays whole.
+    pub fn is_not_saved(&mut self) {
+        self.is_changed = true;
+    }
+}
+
+/// The places as they were at one moment, to be written without anybody waiting for it.
+#[derive(Debug)]
+pub(super) struct Changed {
+    generation: u64,
+    bytes: Vec<u8>,
+    needed_after: u64,
+}
+
+/// The file of the places.
+#[derive(Debug, Default)]
+pub(super) struct PositionsFile(Option<File>);
+
+impl PositionsFile {
+    /// Writes `changed`, and returns when it is on stable storage.
+    pub fn write(&mut self, dir: &Path, changed: &Changed) -> io::Result<()> {
+        let file = match &self.0 {
             Some(file) => file,
             None => {
                 let mut options = OpenOptions::new();
                 options.write(true).create(true).truncate(false).mode(0o600);
                 let file = options.open(dir.join(NAME))?;
                 File::open(dir)?.sync_all()?;
-                self.file.insert(file)
+                self.0.insert(file)
             }
         };
-        self.generation += 1;
-        let bytes = slot(&self.journal_id, self.generation, &self.places);
-        file.write_all_at(&bytes, (self.generation % 2) * SLOT_BYTES as u64)?;
-        file.sync_data()?;
-        self.is_changed = false;
-        self.needed_after = needed_after(&self.places);
-        Ok(())
+        file.write_all_at(&changed.bytes, (changed.generation % 2) * SLOT_BYTES as u64)?;
+        file.sync_data()
     }
 }
 
@@ -226,6 +252,29 @@ mod tests {
         Some(Place { sequence, is_dropped: false })
     }
 
+    fn save(positions: &mut Positions, dir: &Path) {
+        let changed = positions.changed().unwrap();
+        PositionsFile::default().write(dir, &changed).unwrap();
+        positions.is_saved(&changed);
+    }
+
+    #[test]
+    fn a_place_that_could_not_be_written_is_written_to_the_same_slot() {
+        let folder = tempfile::tempdir().unwrap();
+        let (dir, gone) = (folder.path(), folder.path().join("gone"));
+        let mut positions = Positions::open(dir, ID).unwrap();
+        assert!(positions.put(1, 40));
+        save(&mut positions, dir);
+        assert!(positions.put(1, 90));
+        let changed = positions.changed().unwrap();
+        PositionsFile::default().write(&gone, &changed).unwrap_err();
+        assert!(positions.changed().is_none(), "nothing else has changed");
+        positions.is_not_saved();
+        let again = positions.changed().unwrap();
+        assert_eq!(again.generation, changed.generation, "the last good slot stays whole");
+        assert_eq!(positions.needed_after(), 40);
+    }
+
     #[test]
     fn places_survive_and_a_write_that_is_cut_leaves_the_one_before() {
         let folder = tempfile::tempdir().unwrap();
@@ -233,12 +282,12 @@ mod tests {
         let mut positions = Positions::open(dir, ID).unwrap();
         assert_eq!((positions.get(1), positions.needed_after()), (None, u64::MAX));
         assert!(positions.put(1, 40) && positions.put(2, 70));
-        positions.save(dir).unwrap();
+        save(&mut positions, dir);
         assert_eq!(positions.needed_after(), 40);
         assert!(positions.put(1, 90));
         // Until it is saved, a crash can take it back.
         assert_eq!(positions.needed_after(), 40);
-        positions.save(dir).unwrap();
+        save(&mut positions, dir);
         assert_eq!(positions.needed_after(), 70);
         let again = Positions::open(dir, ID).unwrap();
         assert_eq!((again.get(1), again.get(2), again.needed_after()), (place(90), place(70), 70));

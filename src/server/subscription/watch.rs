@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Shared;
+use super::positions::PositionsFile;
 use ringfence_journal::DataDir;
 use ringfence_journal::outcomes::first_logged_sequence;
 
@@ -15,13 +16,14 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// Looks until subscriptions are stopped.
 pub(super) fn watch(shared: &Shared, dir: &DataDir) {
+    let mut file = PositionsFile::default();
     let (mut next_save, mut next_housekeeping) = (Instant::now(), Instant::now());
     while !shared.log_end.is_stopped() {
         shared.log_end.set(shared.settings.gauges.logged.get());
         let now = Instant::now();
         if now >= next_save {
             next_save = now + SAVE;
-            save(shared, dir);
+            save(shared, dir, &mut file);
         }
         if now >= next_housekeeping {
             next_housekeeping = now + HOUSEKEEPING;
@@ -32,14 +34,20 @@ pub(super) fn watch(shared: &Shared, dir: &DataDir) {
         }
         std::thread::sleep(LOOK);
     }
-    save(shared, dir);
+    save(shared, dir, &mut file);
 }
 
-/// Writes down the places that have moved.
-fn save(shared: &Shared, dir: &DataDir) {
+/// Writes down the places that have moved. The disk may be slow: nobody waits for it.
+fn save(shared: &Shared, dir: &DataDir, file: &mut PositionsFile) {
+    let Some(changed) = shared.names().positions.changed() else { return };
+    let written = file.write(dir.path(), &changed);
     let mut names = shared.names();
-    if let Err(error) = names.positions.save(dir.path()) {
-        tracing::warn!("the places of subscriptions cannot be written down: {error}");
+    match written {
+        Ok(()) => names.positions.is_saved(&changed),
+        Err(error) => {
+            names.positions.is_not_saved();
+            tracing::warn!("the places of subscriptions cannot be written down: {error}");
+        }
     }
     shared.say_what_is_needed(&names);
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Coroutine, Iterator, Sequence, TypeVar
@@ -19,6 +20,7 @@ from .protocol import Wish
 from .records import Answer, Command
 
 T = TypeVar("T")
+C = TypeVar("C", bound="_Closing")
 
 
 class _Loop:
@@ -46,7 +48,26 @@ class _Loop:
         self._loop.close()
 
 
-class Client:
+class _Closing(ABC):
+    """What is closed where its ``with`` block ends."""
+
+    def __enter__(self: C) -> C:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends it."""
+
+
+class Client(_Closing):
     """As :class:`ringfence.aio.AsyncClient`, with the same arguments; for any number of threads."""
 
     def __init__(self, address: str, **arguments: Any) -> None:
@@ -57,17 +78,6 @@ class Client:
         except BaseException:
             self._loop.stop()
             raise
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Ends the connection. What is under way and has a session can be resumed later."""
@@ -114,24 +124,13 @@ async def _make(address: str, arguments: dict[str, Any]) -> AsyncClient:
     return AsyncClient(address, **arguments)
 
 
-class Subscription:
+class Subscription(_Closing):
     """As :class:`ringfence.aio.AsyncSubscription`, with the same arguments."""
 
     def __init__(self, address: str, wish: Wish = Wish(), **arguments: Any) -> None:
         self._loop = _Loop()
         self._subscription = AsyncSubscription(address, wish, **arguments)
         self._messages = self._subscription.__aiter__()
-
-    def __enter__(self) -> Subscription:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Ends the subscription; a place under a name stays."""

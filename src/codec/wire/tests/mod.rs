@@ -251,6 +251,32 @@ fn a_stream_decodes_alike_however_it_is_cut() {
 
 /// Forbidden: a stream that is silent, or sends little, takes the memory of a busy one.
 #[test]
+fn a_buffer_gives_back_what_a_full_batch_took_once_nothing_is_in_it() {
+    let lookup = Command::lookup_account(Lookup { id: 7, ..Lookup::default() });
+    let mut bytes = Vec::new();
+    encode_client_hello(&ClientHello::default(), &mut bytes);
+    encode_batch(&vec![lookup; BATCH_COMMANDS_MAX], &Request::NONE, &mut bytes);
+    let mut decoder = RequestDecoder::new();
+    let (mut rest, mut batches) = (&bytes[..], 0);
+    for _ in 0..2 {
+        while !rest.is_empty() {
+            let taken = decoder.frames().feed(rest);
+            rest = &rest[taken..];
+            while let Some(message) = decoder.next_message().unwrap() {
+                batches += usize::from(matches!(message, ClientMessage::Batch { .. }));
+            }
+        }
+        assert!(decoder.frames().capacity_bytes() > MESSAGE_BYTES_MAX);
+        assert!(decoder.frames().shrink());
+        assert_eq!(decoder.frames().capacity_bytes(), 64 * 1024);
+        assert!(!decoder.frames().shrink(), "a second time there is nothing to give back");
+        // The same again without the hello.
+        rest = &bytes[bytes.len() - (16 + 32 + BATCH_COMMANDS_MAX * 128)..];
+    }
+    assert_eq!(batches, 2);
+}
+
+#[test]
 fn a_buffer_grows_only_to_what_a_checked_header_asks_for() {
     let mut decoder = RequestDecoder::new();
     assert!(decoder.frames().capacity_bytes() <= 4096);
