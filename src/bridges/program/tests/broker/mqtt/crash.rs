@@ -181,15 +181,18 @@ async fn run(broker: Broker, version: Version) {
     let start = Instant::now();
     let mut sent_again = 0;
     loop {
-        let quiet = tokio::time::sleep(Duration::from_secs(2));
-        tokio::pin!(quiet);
-        quiet.await;
+        let before = outcomes.messages;
+        tokio::time::sleep(Duration::from_secs(2)).await;
         while let Some(seen) = consumer.try_next() {
             outcomes.take_in(&seen, version, &context);
         }
         let missing = outcomes.missing(transfers);
         if missing.is_empty() {
             break;
+        }
+        if outcomes.messages > before {
+            // More may be on its way.
+            continue;
         }
         let said = || scene.house.said("bridge.log");
         let count = missing.len();

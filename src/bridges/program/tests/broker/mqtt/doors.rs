@@ -62,6 +62,7 @@ async fn a_broker_that_is_away_is_waited_for() {
     let mut outcomes = Client::start(Version::V5, broker.port, "outcomes");
     outcomes.subscribe("outcomes/#").await;
     let _bridge = house.bridge(&configuration(&url(broker.port), Version::V5));
+    eventually("the bridge subscribes", || house.said("bridge.log").contains("takes messages"));
     assert!(outcomes.send("payments/eur", account(1), named("one")).await);
     assert_eq!(outcomes.next(&house).await.body["id"], "1");
     broker.kill();
