@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use ringfence_bridge_core::{Context, Failure, Keys, SinkOptions, SourceOptions};
-#[cfg(any(feature = "amqp", feature = "mqtt"))]
+#[cfg(any(feature = "amqp", feature = "mqtt", feature = "zeromq"))]
 use ringfence_bridge_core::{run_sink, run_source};
 
 /// A source or a sink that is configured. Runs until it is asked to stop.
@@ -17,6 +17,8 @@ const PROTOCOLS: &[&str] = &[
     "amqp",
     #[cfg(feature = "mqtt")]
     "mqtt",
+    #[cfg(feature = "zeromq")]
+    "zeromq",
 ];
 
 /// The source that a table describes; `None` where its protocol is not known.
@@ -30,6 +32,11 @@ pub fn source(protocol: &str, options: SourceOptions, mut keys: Keys) -> Option<
         #[cfg(feature = "mqtt")]
         "mqtt" => {
             let source = ringfence_bridge_mqtt::MqttSource::configure(&mut keys, &options);
+            Box::new(move |context| Box::pin(run_source(source, options, context)))
+        }
+        #[cfg(feature = "zeromq")]
+        "zeromq" => {
+            let source = ringfence_bridge_zeromq::ZmqSource::configure(&mut keys, &options);
             Box::new(move |context| Box::pin(run_source(source, options, context)))
         }
         _ => return unknown(protocol, &options.name, &keys),
@@ -50,6 +57,14 @@ pub fn sink(protocol: &str, mut options: SinkOptions, mut keys: Keys) -> Option<
         "mqtt" => {
             let sink = ringfence_bridge_mqtt::MqttSink::configure(&mut keys, &mut options);
             Box::new(move |context| Box::pin(run_sink(sink, options, context)))
+        }
+        #[cfg(feature = "zeromq")]
+        "zeromq" => {
+            let sink = ringfence_bridge_zeromq::ZmqSinkOptions::configure(&mut keys, &mut options);
+            Box::new(move |context| {
+                let sink = sink.sink(&options, &context);
+                Box::pin(run_sink(sink, options, context))
+            })
         }
         _ => return unknown(protocol, &options.name, &keys),
     };
