@@ -4,3 +4,4 @@ mod amqp;
 mod crash;
 mod house;
 mod mqtt;
+mod zeromq;
