@@ -104,7 +104,7 @@ const ELSEWHERE: [(&str, &str); 51] = [
 ];
 
 /// The crates of this house, and which of them each may use.
-const HOUSE: [(&str, &[&str]); 11] = [
+const HOUSE: [(&str, &[&str]); 13] = [
     ("ringfence-ring", &[]),
     ("ringfence-types", &[]),
     ("ringfence-codec", &["ringfence-types"]),
