@@ -37,6 +37,11 @@ const UNCONFIRMED_MAX: usize = 16;
 
 /// Where outcomes and events go.
 pub trait Sink: Send {
+    /// Whether the position that is stored goes before a later one which this program has confirmed.
+    /// Where a broker can lose what it has confirmed, and with it the position, what it has lost is
+    /// sent again then.
+    const STORED_GOES_FIRST: bool = false;
+
     /// Connects, and returns the position that is stored there; `None`: none yet.
     ///
     /// # Errors
@@ -130,8 +135,13 @@ impl<S: Sink> Running<S> {
     async fn begin(&mut self) -> Result<Position, Failure> {
         let stored = self.sink.open().await?;
         let known = ask(&self.context.engine).await?;
-        let latest = [stored, self.confirmed.take()].into_iter().flatten();
-        let latest = latest.max_by_key(|position| position.sequence);
+        let latest = match stored {
+            Some(stored) if S::STORED_GOES_FIRST => Some(stored),
+            stored => {
+                let known = [stored, self.confirmed.take()].into_iter().flatten();
+                known.max_by_key(|position| position.sequence)
+            }
+        };
         let position = match latest {
             Some(position) => {
                 check(&position, &known.id, known.last_sequence)?;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use ringfence_bridge_core::{Context, Failure, Keys, SinkOptions, SourceOptions};
-#[cfg(feature = "amqp")]
+#[cfg(any(feature = "amqp", feature = "mqtt"))]
 use ringfence_bridge_core::{run_sink, run_source};
 
 /// A source or a sink that is configured. Runs until it is asked to stop.
@@ -16,6 +16,8 @@ pub type Runnable =
 const PROTOCOLS: &[&str] = &[
     #[cfg(feature = "amqp")]
     "amqp",
+    #[cfg(feature = "mqtt")]
+    "mqtt",
 ];
 
 /// The source that a table describes; `None` where its protocol is not known.
@@ -24,6 +26,11 @@ pub fn source(protocol: &str, options: SourceOptions, mut keys: Keys) -> Option<
         #[cfg(feature = "amqp")]
         "amqp" => {
             let source = ringfence_bridge_amqp::AmqpSource::configure(&mut keys, &options);
+            Box::new(move |context| Box::pin(run_source(source, options, context)))
+        }
+        #[cfg(feature = "mqtt")]
+        "mqtt" => {
+            let source = ringfence_bridge_mqtt::MqttSource::configure(&mut keys, &options);
             Box::new(move |context| Box::pin(run_source(source, options, context)))
         }
         _ => return unknown(protocol, &options.name, &keys),
@@ -38,6 +45,11 @@ pub fn sink(protocol: &str, mut options: SinkOptions, mut keys: Keys) -> Option<
         #[cfg(feature = "amqp")]
         "amqp" => {
             let sink = ringfence_bridge_amqp::AmqpSink::configure(&mut keys, &mut options);
+            Box::new(move |context| Box::pin(run_sink(sink, options, context)))
+        }
+        #[cfg(feature = "mqtt")]
+        "mqtt" => {
+            let sink = ringfence_bridge_mqtt::MqttSink::configure(&mut keys, &mut options);
             Box::new(move |context| Box::pin(run_sink(sink, options, context)))
         }
         _ => return unknown(protocol, &options.name, &keys),

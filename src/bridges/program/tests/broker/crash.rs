@@ -20,7 +20,7 @@ use crate::house::{House, Program, eventually};
 /// Kills, where nothing else is said.
 const ROUNDS: u64 = 3;
 
-fn setting(name: &str, default: u64) -> u64 {
+pub fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("it is a number"))
 }
 

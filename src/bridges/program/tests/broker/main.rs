@@ -3,3 +3,4 @@
 mod amqp;
 mod crash;
 mod house;
+mod mqtt;
