@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use ringfence_bridge_core::{Context, Failure, Keys, SinkOptions, SourceOptions};
-#[cfg(feature = "amqp")]
+#[cfg(any(feature = "amqp", feature = "stomp"))]
 use ringfence_bridge_core::{run_sink, run_source};
 
 /// A source or a sink that is configured. Runs until it is asked to stop.
@@ -15,6 +15,8 @@ pub type Runnable =
 const PROTOCOLS: &[&str] = &[
     #[cfg(feature = "amqp")]
     "amqp",
+    #[cfg(feature = "stomp")]
+    "stomp",
 ];
 
 /// The source that a table describes; `None` where its protocol is not known.
@@ -23,6 +25,11 @@ pub fn source(protocol: &str, options: SourceOptions, mut keys: Keys) -> Option<
         #[cfg(feature = "amqp")]
         "amqp" => {
             let source = ringfence_bridge_amqp::AmqpSource::configure(&mut keys, &options);
+            Box::new(move |context| Box::pin(run_source(source, options, context)))
+        }
+        #[cfg(feature = "stomp")]
+        "stomp" => {
+            let source = ringfence_bridge_stomp::StompSource::configure(&mut keys, &options);
             Box::new(move |context| Box::pin(run_source(source, options, context)))
         }
         _ => return unknown(protocol, &options.name, &keys),
@@ -37,6 +44,11 @@ pub fn sink(protocol: &str, mut options: SinkOptions, mut keys: Keys) -> Option<
         #[cfg(feature = "amqp")]
         "amqp" => {
             let sink = ringfence_bridge_amqp::AmqpSink::configure(&mut keys, &mut options);
+            Box::new(move |context| Box::pin(run_sink(sink, options, context)))
+        }
+        #[cfg(feature = "stomp")]
+        "stomp" => {
+            let sink = ringfence_bridge_stomp::StompSink::configure(&mut keys, &mut options);
             Box::new(move |context| Box::pin(run_sink(sink, options, context)))
         }
         _ => return unknown(protocol, &options.name, &keys),

@@ -3,3 +3,6 @@
 mod amqp;
 mod crash;
 mod house;
+mod stomp;
+mod stomp_client;
+mod stomp_crash;
