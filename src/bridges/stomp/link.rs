@@ -117,7 +117,7 @@ impl Link {
                 why = write_all(write, to_write, beat) => why,
             };
             receipts_of_task.end(&why);
-            end.send_replace(Some(why));
+            end.send_replace(Some(why.to_string()));
         });
         Link { broker, writes, messages, receipts, ended, task: task.abort_handle() }
     }
@@ -245,11 +245,11 @@ async fn read_all(
     mut reading: Reading,
     messages: mpsc::Sender<Frame>,
     receipts: &Receipts,
-) -> String {
+) -> NoReceipt {
     loop {
         let frame = match reading.next().await {
             Ok(frame) => frame,
-            Err(why) => return why,
+            Err(why) => return NoReceipt::Lost(why),
         };
         match frame.command {
             // It fails where messages are no longer wanted.
@@ -259,12 +259,13 @@ async fn read_all(
             }
             Command::Error => {
                 let why = said(&frame);
-                if let Some(name) = frame.header("receipt-id") {
-                    receipts.answer(name, Err(NoReceipt::Refused(why.clone())));
-                }
-                return format!("the broker says: {why}");
+                let Some(name) = frame.header("receipt-id") else {
+                    return NoReceipt::Unnamed(why);
+                };
+                receipts.answer(name, Err(NoReceipt::Refused(why.clone())));
+                return NoReceipt::Lost(format!("the broker says: {why}"));
             }
-            other => return format!("the broker sends {}", other.name()),
+            other => return NoReceipt::Lost(format!("the broker sends {}", other.name())),
         }
     }
 }
@@ -274,7 +275,7 @@ async fn write_all(
     mut write: WriteHalf<Box<dyn Stream>>,
     mut to_write: mpsc::Receiver<Vec<u8>>,
     beat: Option<Duration>,
-) -> String {
+) -> NoReceipt {
     loop {
         let next = match beat {
             // Something has to have arrived after each interval.
@@ -288,7 +289,7 @@ async fn write_all(
         };
         let Some(bytes) = next else {
             // The link is gone, and this task with it.
-            return "the connection has ended".to_owned();
+            return NoReceipt::Lost("the connection has ended".to_owned());
         };
         let written = async {
             write.write_all(&bytes).await?;
@@ -298,7 +299,7 @@ async fn write_all(
             Ok::<(), std::io::Error>(())
         };
         if let Err(error) = written.await {
-            return error.to_string();
+            return NoReceipt::Lost(error.to_string());
         }
     }
 }

@@ -12,6 +12,9 @@ pub(crate) enum NoReceipt {
     /// The broker refuses this frame, and says why.
     #[error("the broker refuses it: {0}")]
     Refused(String),
+    /// The broker refuses some frame, and does not say which.
+    #[error("the broker refuses it, or what was sent with it: {0}")]
+    Unnamed(String),
     /// The connection has ended.
     #[error("{0}")]
     Lost(String),
@@ -32,7 +35,7 @@ struct Waiting {
     last: u64,
     waiting: HashMap<u64, oneshot::Sender<Result<(), NoReceipt>>>,
     /// Why none comes any more.
-    ended: Option<String>,
+    ended: Option<NoReceipt>,
 }
 
 /// A receipt to wait for.
@@ -52,7 +55,7 @@ impl Receipts {
         let number = waiting.last;
         match &waiting.ended {
             // It fails where nobody waits.
-            Some(why) => drop(sender.send(Err(NoReceipt::Lost(why.clone())))),
+            Some(why) => drop(sender.send(Err(why.clone()))),
             None => drop(waiting.waiting.insert(number, sender)),
         }
         (number, receipt)
@@ -70,11 +73,11 @@ impl Receipts {
     }
 
     /// No receipt comes any more.
-    pub fn end(&self, why: &str) {
+    pub fn end(&self, why: &NoReceipt) {
         let mut waiting = self.lock();
-        waiting.ended.get_or_insert_with(|| why.to_owned());
+        waiting.ended.get_or_insert_with(|| why.clone());
         for (_, sender) in waiting.waiting.drain() {
-            let _ = sender.send(Err(NoReceipt::Lost(why.to_owned())));
+            let _ = sender.send(Err(why.clone()));
         }
     }
 }
@@ -99,8 +102,8 @@ mod tests {
         receipts.answer(&asked[1].0.to_string(), Ok(()));
         receipts.answer(&asked[2].0.to_string(), Err(refused.clone()));
         receipts.answer("unknown", Ok(()));
-        receipts.end("gone");
         let lost = NoReceipt::Lost("gone".to_owned());
+        receipts.end(&lost);
         let later = receipts.ask();
         asked.push(later);
         let answers: Vec<_> = asked.iter_mut().map(|(_, it)| it.try_recv().unwrap()).collect();

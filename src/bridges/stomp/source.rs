@@ -1,6 +1,6 @@
 //! A queue whose messages are commands.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::pin::Pin;
 
 use futures_util::StreamExt;
@@ -52,6 +52,9 @@ pub struct StompSource {
     /// Destinations that the broker refused a reply to, the latest last. It ends the connection
     /// then, so that another attempt would never end.
     refused: VecDeque<String>,
+    /// Destinations of replies that were under way when the broker refused one of them and did not
+    /// say which. The next reply to each of them goes alone.
+    suspects: BTreeSet<String>,
 }
 
 /// What belongs to a message.
@@ -99,6 +102,7 @@ impl StompSource {
             credit: options.credit,
             message_bytes_max: options.message_bytes_max,
             refused: VecDeque::new(),
+            suspects: BTreeSet::new(),
         }
     }
 
@@ -117,7 +121,10 @@ impl StompSource {
         }
     }
 
-    fn refuse(&mut self, destination: String) {
+    /// Sends no more replies there.
+    fn refuse(&mut self, destination: String, why: &str) {
+        tracing::warn!(source = self.name, "no more replies to {destination}: {why}");
+        self.suspects.remove(&destination);
         if self.refused.len() == REFUSED_MAX {
             self.refused.pop_front();
         }
@@ -259,31 +266,44 @@ impl Serving<'_> {
             self.acknowledge(handle.ack, acks);
             return Ok(());
         };
+        let goes_alone = self.source.suspects.contains(&destination);
+        if goes_alone {
+            self.finish().await?;
+        }
         let receipt = self.answers.send(frame).await?;
         let ack = handle.ack;
         self.answering.push(Box::pin(async move {
             Answered { ack, destination, is_reply, receipt: received(receipt).await }
         }));
-        Ok(())
+        if goes_alone { self.finish().await } else { Ok(()) }
     }
 
     async fn answered(&mut self, answered: Answered) -> Result<(), Failure> {
         let Answered { ack, destination, is_reply, receipt } = answered;
         match receipt {
-            Ok(()) => {}
+            Ok(()) => drop(self.source.suspects.remove(&destination)),
             // Whoever asked may be gone, and its queue too.
-            Err(NoReceipt::Refused(why)) if is_reply => {
-                tracing::warn!(
-                    source = self.source.name,
-                    "no more replies to {destination}: {why}"
-                );
-                self.source.refuse(destination);
+            Err(NoReceipt::Refused(why)) if is_reply => self.source.refuse(destination, &why),
+            Err(NoReceipt::Unnamed(why)) if is_reply && self.answering.is_empty() => {
+                self.source.refuse(destination, &why);
             }
+            Err(why @ NoReceipt::Unnamed(_)) => return Err(self.suspect(destination, why).await),
             Err(why) => return Err(Failure::retry(format!("{destination}: {why}"))),
         }
         let mut acks = Vec::new();
         self.acknowledge(ack, &mut acks);
         self.messages.write(acks).await
+    }
+
+    /// Suspects all replies that are under way with the one to `destination`.
+    async fn suspect(&mut self, destination: String, why: NoReceipt) -> Failure {
+        let mut suspects = BTreeSet::from([destination]);
+        // The connection has ended: none of them is waited for.
+        while let Some(answered) = self.answering.next().await {
+            suspects.insert(answered.destination);
+        }
+        self.source.suspects = suspects;
+        Failure::from(why)
     }
 
     fn acknowledge(&mut self, ack: String, acks: &mut Vec<u8>) {

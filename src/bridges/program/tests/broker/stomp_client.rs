@@ -37,6 +37,8 @@ broker!(RabbitMq);
 pub struct Kind {
     pub broker: Box<dyn Broker>,
     prefix: &'static str,
+    /// A destination that it refuses, or that nobody reads.
+    pub nowhere: &'static str,
     send: &'static [(&'static str, &'static str)],
     subscribe: &'static [(&'static str, &'static str)],
 }
@@ -44,19 +46,31 @@ pub struct Kind {
 impl Kind {
     pub fn activemq() -> Option<Kind> {
         let broker = Box::new(or_skip(ActiveMq::start())?);
-        Some(Kind { broker, prefix: "/queue/", send: &[], subscribe: &[] })
+        Some(Kind {
+            broker,
+            prefix: "/queue/",
+            nowhere: "/no such/ place",
+            send: &[],
+            subscribe: &[],
+        })
     }
 
     pub fn artemis() -> Option<Kind> {
         let broker = Box::new(or_skip(Artemis::start())?);
         let send = &[("destination-type", "ANYCAST")];
         let subscribe = &[("subscription-type", "ANYCAST")];
-        Some(Kind { broker, prefix: "", send, subscribe })
+        Some(Kind { broker, prefix: "", nowhere: "/no such/ place", send, subscribe })
     }
 
     pub fn rabbitmq() -> Option<Kind> {
         let broker = Box::new(or_skip(RabbitMq::start())?);
-        Some(Kind { broker, prefix: "/queue/", send: &[], subscribe: &[] })
+        Some(Kind {
+            broker,
+            prefix: "/queue/",
+            nowhere: "/exchange/nowhere/x",
+            send: &[],
+            subscribe: &[],
+        })
     }
 
     pub fn queue(&self, name: &str) -> String {

@@ -18,7 +18,8 @@ use crate::stomp_client::{Address, Client, Kind};
 fn load(address: Address, payments: &str, ended: &AtomicBool) -> u64 {
     let mut number = 0;
     let mut connected: Option<Client> = None;
-    while !ended.load(Ordering::Relaxed) {
+    let mut in_doubt = false;
+    while in_doubt || !ended.load(Ordering::Relaxed) {
         let Some(client) = &mut connected else {
             connected = address.connect().ok();
             if connected.is_none() {
@@ -29,9 +30,9 @@ fn load(address: Address, payments: &str, ended: &AtomicBool) -> u64 {
         let id = 1000 + number;
         let key = format!("payment-{id}");
         match client.send(payments, &[("idempotency-key", &key)], &transfer(id)) {
-            Ok(()) => number += 1,
+            Ok(()) => (number, in_doubt) = (number + 1, false),
             // It may have arrived: the same message is sent again.
-            Err(_) => connected = None,
+            Err(_) => (connected, in_doubt) = (None, true),
         }
     }
     number
