@@ -10,12 +10,17 @@
 //! * Nothing listens on anything but loopback.
 //! * Dropping a broker ends its processes and removes its folder.
 
+mod activemq;
+mod artemis;
+mod java;
 mod mosquitto;
 mod process;
 mod rabbitmq;
 
 use std::net::TcpListener;
 
+pub use activemq::ActiveMq;
+pub use artemis::Artemis;
 pub use mosquitto::Mosquitto;
 pub use rabbitmq::RabbitMq;
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use ringfence_bridge_core::{Context, Failure, Keys, SinkOptions, SourceOptions};
-#[cfg(any(feature = "amqp", feature = "mqtt"))]
+#[cfg(any(feature = "amqp", feature = "mqtt", feature = "stomp"))]
 use ringfence_bridge_core::{run_sink, run_source};
 
 /// A source or a sink that is configured. Runs until it is asked to stop.
@@ -18,6 +18,8 @@ const PROTOCOLS: &[&str] = &[
     "amqp",
     #[cfg(feature = "mqtt")]
     "mqtt",
+    #[cfg(feature = "stomp")]
+    "stomp",
 ];
 
 /// The source that a table describes; `None` where its protocol is not known.
@@ -31,6 +33,11 @@ pub fn source(protocol: &str, options: SourceOptions, mut keys: Keys) -> Option<
         #[cfg(feature = "mqtt")]
         "mqtt" => {
             let source = ringfence_bridge_mqtt::MqttSource::configure(&mut keys, &options);
+            Box::new(move |context| Box::pin(run_source(source, options, context)))
+        }
+        #[cfg(feature = "stomp")]
+        "stomp" => {
+            let source = ringfence_bridge_stomp::StompSource::configure(&mut keys, &options);
             Box::new(move |context| Box::pin(run_source(source, options, context)))
         }
         _ => return unknown(protocol, &options.name, &keys),
@@ -50,6 +57,11 @@ pub fn sink(protocol: &str, mut options: SinkOptions, mut keys: Keys) -> Option<
         #[cfg(feature = "mqtt")]
         "mqtt" => {
             let sink = ringfence_bridge_mqtt::MqttSink::configure(&mut keys, &mut options);
+            Box::new(move |context| Box::pin(run_sink(sink, options, context)))
+        }
+        #[cfg(feature = "stomp")]
+        "stomp" => {
+            let sink = ringfence_bridge_stomp::StompSink::configure(&mut keys, &mut options);
             Box::new(move |context| Box::pin(run_sink(sink, options, context)))
         }
         _ => return unknown(protocol, &options.name, &keys),

@@ -4,3 +4,6 @@ mod amqp;
 mod crash;
 mod house;
 mod mqtt;
+mod stomp;
+mod stomp_client;
+mod stomp_crash;
