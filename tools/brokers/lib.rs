@@ -10,12 +10,14 @@
 //! * Nothing listens on anything but loopback.
 //! * Dropping a broker ends its processes and removes its folder.
 
+mod kafka;
 mod mosquitto;
 mod process;
 mod rabbitmq;
 
 use std::net::TcpListener;
 
+pub use kafka::{KAFKA_USER, Kafka};
 pub use mosquitto::Mosquitto;
 pub use rabbitmq::RabbitMq;
 
