@@ -179,16 +179,7 @@ impl<S: Sink> Running<S> {
     }
 
     fn wish(&self, position: &Position) -> Wish {
-        Wish {
-            name: self.name(),
-            engine: position.engine.clone(),
-            after: position.sequence,
-            events: self.options.events,
-            commands: self.options.commands,
-            only_successes: self.options.only_successes,
-            ledgers: self.options.ledgers.clone(),
-            accounts: self.options.accounts.clone(),
-        }
+        self.options.wish(self.name(), position)
     }
 
     /// One connection to the broker.
@@ -257,6 +248,22 @@ impl<S: Sink> Running<S> {
             self.stored = position.sequence;
         }
         Ok(())
+    }
+}
+
+impl SinkOptions {
+    /// What the sink wants to be told after `position`, under a name of the engine's; 0: none.
+    pub(crate) fn wish(&self, name: u128, position: &Position) -> Wish {
+        Wish {
+            name,
+            engine: position.engine.clone(),
+            after: position.sequence,
+            events: self.events,
+            commands: self.commands,
+            only_successes: self.only_successes,
+            ledgers: self.ledgers.clone(),
+            accounts: self.accounts.clone(),
+        }
     }
 }
 

@@ -7,3 +7,4 @@ mod mqtt;
 mod stomp;
 mod stomp_client;
 mod stomp_crash;
+mod zeromq;
