@@ -17,6 +17,7 @@
 mod array;
 mod error;
 mod hash;
+mod id_time;
 mod index;
 mod prefetch;
 mod retention;
@@ -25,6 +26,7 @@ mod store;
 pub use array::Array;
 pub use error::EngineError;
 pub use hash::IdHasher;
+pub use id_time::IdTimes;
 pub use index::Table;
 pub use prefetch::prefetch;
 pub use retention::Retention;
