@@ -32,7 +32,9 @@ mod timers;
 mod transfers;
 
 use crate::emit::{Emit, Paused};
-use crate::table::{Array, ColdPart, EngineError, HotPart, IdTimes, NO_INDEX};
+use crate::table::{
+    Array, ColdPart, EngineError, Growth, HotPart, IdTimes, NO_INDEX, Table, growth,
+};
 use ringfence_types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, Command, EventBody, EventKind,
     NANOSECONDS_PER_SECOND, PendingStatus, QueueBody, QueueStatus, Rules, SettledBy, Status,
@@ -106,7 +108,7 @@ impl Ledger {
         let policies = EngineError::check_growth("policies", before, capacities.policies)?;
         self.id_times.configure(rules, self.now);
         self.accounts.grow(accounts)?;
-        self.spends.grow("policies", policies, SpendWindow::NONE)?;
+        self.spends.grow(policies)?;
         let transfers = self.transfers.configure(capacities.transfers, rules, self.now)?;
         self.queues.grow(accounts, transfers)?;
         self.gridlock.grow(accounts)?;
@@ -118,6 +120,17 @@ impl Ledger {
     #[inline(always)]
     pub(crate) fn check_id_time(&self, id: u128, own: u64) -> Result<(), Status> {
         self.id_times.check(id, own).map_or(Ok(()), Err)
+    }
+
+    /// Adds what grows with the capacities.
+    pub(crate) fn add_to(&self, growth: &mut Growth) {
+        self.accounts.add_to(growth);
+        self.transfers.add_to(growth, growth::transfers, |rules| {
+            Table::slots_for(rules.capacities.transfers)
+        });
+        self.queues.add_to(growth);
+        self.gridlock.add_to(growth);
+        self.timers.add_to(growth, |rules| Timers::nodes_for(growth::transfers(rules)));
     }
 
     pub(crate) fn bytes(&self) -> u64 {
