@@ -1,0 +1,103 @@
+// The page: what comes from the stream goes to those who show it.
+//
+//   stream ─▶ records ─▶ list, rates, refusals, look-up, order books, queues
+//   metrics of the engine ─▶ stages, tables, disk, latency
+
+import { setToken, whenDenied } from './api.js';
+import { Markets, Queues } from './books.js';
+import { byId, setText } from './dom.js';
+import { Engine } from './engine.js';
+import { grouped } from './format.js';
+import { Live } from './live.js';
+import { LookUp } from './lookup.js';
+import { Names } from './names.js';
+import { Rates } from './rates.js';
+import { Records } from './records.js';
+import { Refusals } from './refusals.js';
+import { rowOf, rowOfEvent, rowOfMissing } from './rows.js';
+import { Stream } from './stream.js';
+
+const names = new Names(() => live.touch());
+const records = new Records({ outcome, event, missing });
+const lookUp = new LookUp(names, () => records.last);
+const show = (kind, id) => lookUp.show(kind, id);
+const live = new Live(names, show);
+const rates = new Rates();
+const refusals = new Refusals(show, () => rates.now());
+const markets = new Markets();
+const queues = new Queues(names, show);
+const engine = new Engine('/v1/engine/metrics', (p50, p99) => rates.latency(p50, p99));
+const stream = new Stream('/v1/events?events=true&commands=true', message, tell);
+
+function message({ data }) {
+  records.take(JSON.parse(data));
+}
+
+function outcome(outcome, command) {
+  if (outcome.op === 'create_account' && outcome.status === 'created' && command) names.learn(command);
+  const row = rowOf(outcome, command);
+  add(row);
+  lookUp.take(outcome, command);
+  markets.take(outcome, command);
+  queues.take(outcome, command);
+}
+
+function event(event) {
+  add(rowOfEvent(event));
+  lookUp.touch();
+  markets.takeEvent(event);
+  queues.takeEvent(event);
+}
+
+function add(row) {
+  live.add(row);
+  if (row.isLookUp) return;
+  rates.count(row.kind, row.timestamp);
+  if (row.kind === 'refused') refusals.add(row);
+}
+
+function missing(first, last) {
+  live.add(rowOfMissing(first, last));
+}
+
+/** Says how the connection is. */
+function tell(state, reason) {
+  const text = {
+    live: 'live',
+    lost: `connecting again: ${reason}`,
+    denied: `a token is needed: ${reason}`,
+  }[state];
+  byId('state').dataset.state = state;
+  setText(byId('state'), text);
+}
+
+setInterval(() => {
+  if (records.last !== null) setText(byId('sequence'), grouped(records.last));
+}, 250);
+
+const dialog = byId('token-dialog');
+byId('access').addEventListener('click', () => dialog.showModal());
+dialog.addEventListener('close', () => {
+  const token = byId('token').value.trim();
+  byId('token').value = '';
+  if (dialog.returnValue === 'use') setToken(token);
+  if (dialog.returnValue === 'forget') setToken('');
+  if (dialog.returnValue === 'use' || dialog.returnValue === 'forget') stream.restart();
+});
+whenDenied(() => {
+  if (!dialog.open) dialog.showModal();
+});
+
+document.addEventListener('keydown', (event) => {
+  const isText = event.target.closest('input[type="text"], input[type="password"], select, dialog');
+  if (isText || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === '/') {
+    byId('lookup-id').focus();
+    event.preventDefault();
+  } else if (event.key === 'p') {
+    live.hold(!live.isHeld);
+  }
+});
+
+stream.run();
+engine.run();
