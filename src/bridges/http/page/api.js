@@ -4,9 +4,11 @@ const TOKEN = 'ringfence-token';
 
 /** The bridge answered with a status that is no success. */
 export class Refused extends Error {
-  constructor(status, message, wait) {
-    super(message);
+  constructor(status, problem, wait) {
+    super(problem.detail ?? `status ${status}`);
     this.status = status;
+    /** What the bridge says of it: an object, empty where it says nothing. */
+    this.problem = problem;
     /** Seconds until it is worth asking again; 0 where the bridge does not say. */
     this.wait = wait;
   }
@@ -39,7 +41,7 @@ export async function ask(path, { headers = {}, signal } = {}) {
   if (response.ok) return response;
   if (response.status === 401 || response.status === 403) onDenied(response.status);
   const wait = Number(response.headers.get('retry-after')) || 0;
-  throw new Refused(response.status, await reason(response), wait);
+  throw new Refused(response.status, await problemOf(response), wait);
 }
 
 /** The value that `path` names. */
@@ -47,12 +49,11 @@ export async function askJson(path) {
   return (await ask(path)).json();
 }
 
-/** Why the bridge refused, in its words. */
-async function reason(response) {
-  const text = await response.text().catch(() => '');
+/** What the bridge says of why it refused. */
+async function problemOf(response) {
   try {
-    return JSON.parse(text).detail ?? `status ${response.status}`;
+    return await response.json();
   } catch {
-    return text.trim().slice(0, 200) || `status ${response.status}`;
+    return {};
   }
 }

@@ -1,21 +1,21 @@
 // The engine's own numbers: stages, tables, disk, latency. The bridge passes them on where its
 // configuration says where the engine shows them.
 
-import { Refused, ask } from './api.js';
+import { askJson } from './api.js';
 import { byId, fillRows, setText } from './dom.js';
 import { bytes, duration, grouped, rate } from './format.js';
 
 const EVERY = 1000;
 /** Readings over which latency and speeds are taken. */
 const READINGS = 10;
+const NOT_THERE = 'No numbers of the engine: [http] engine-metrics names the address of its '
+  + '--metrics, and nothing is named, or nothing answers there.';
 
-/** The numbers of a page in Prometheus' text form: a list of `{ labels, value }` for each name. */
-export function parseMetrics(text) {
+/** Samples by their names with labels, as a list of `{ labels, value }` for each name. */
+export function familiesOf(samples) {
   const families = new Map();
-  for (const line of text.split('\n')) {
-    const found = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/i.exec(line);
-    if (!found) continue;
-    const [, name, inside, value] = found;
+  for (const [key, value] of Object.entries(samples)) {
+    const [, name, inside] = /^([^{]*)(?:\{(.*)\})?$/.exec(key);
     const labels = {};
     for (const [, label, text] of (inside ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) {
       labels[label] = text;
@@ -44,8 +44,7 @@ export function quantile(before, now, share) {
 
 export class Engine {
   /** `onLatency` gets p50 and p99, or `null` for each. */
-  constructor(path, onLatency) {
-    this.path = path;
+  constructor(onLatency) {
     this.onLatency = onLatency;
     this.readings = [];
   }
@@ -60,24 +59,27 @@ export class Engine {
 
   async read() {
     try {
-      const families = parseMetrics(await (await ask(this.path)).text());
+      const { engine_metrics: samples } = await askJson('/v1/stats');
+      if (samples === null) return this.miss(NOT_THERE);
+      const families = familiesOf(samples);
       this.keep(families);
       this.show(families);
       this.say('');
     } catch (error) {
-      this.readings = [];
-      this.onLatency(null, null);
-      const isAbsent = error instanceof Refused && error.status === 404;
-      this.say(isAbsent
-        ? 'not configured: [http] engine-metrics names the address that the engine’s --metrics has'
-        : `not to be had: ${error.message}`, isAbsent);
+      this.miss(`No numbers just now: ${error.message}`);
     }
   }
 
-  say(note, isAbsent = false) {
+  miss(why) {
+    this.readings = [];
+    this.onLatency(null, null);
+    this.say(why);
+  }
+
+  say(note) {
     setText(byId('engine-note'), note);
     byId('engine-numbers').hidden = note !== '';
-    setText(byId('latency-note'), isAbsent ? 'Latency comes from the engine’s metrics, which are not configured.' : '');
+    byId('latency').hidden = note === NOT_THERE;
   }
 
   keep(families) {

@@ -117,6 +117,7 @@ export class Live {
     element.cells[3].title = row.id;
     element.cells[4].title = row.from ?? '';
     element.cells[5].title = row.to ?? '';
+    element.cells[8].title = words(row.status);
   }
 
   choose(event) {

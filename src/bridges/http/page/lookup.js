@@ -6,16 +6,16 @@ import { dayAndTime, grouped, timeOfDay, words } from './format.js';
 import { kindOf } from './records.js';
 
 /** Movements shown, and how far back they are searched for, in commands. */
-const MOVEMENTS = 20;
+const MOVEMENTS = 10;
 const SEARCHED = 100_000;
 /** An account that is shown is asked for again this often at most, in milliseconds. */
 const AGAIN = 1000;
 
 export class LookUp {
-  /** `names` shows accounts; `last()` is the sequence that the page has reached. */
-  constructor(names, last) {
+  /** `names` shows accounts; `range()` is what can be had: `oldest` and `last` sequence. */
+  constructor(names, range) {
     this.names = names;
-    this.last = last;
+    this.range = range;
     /** Id of the account that is shown. */
     this.account = null;
     this.movements = [];
@@ -76,9 +76,9 @@ export class LookUp {
 
   /** Finds movements before the page's own time; returns what to say of it. */
   async search(id, turn) {
-    const last = this.last();
+    const { oldest, last } = this.range();
     if (last === null) return '';
-    const first = Math.max(1, last - SEARCHED);
+    const first = Math.max(1, oldest, last - SEARCHED);
     try {
       const found = await earlierMovements(id, first, last);
       if (turn !== this.turn) return '';
@@ -137,19 +137,19 @@ export class LookUp {
 
 /** Transfers of an account among the outcomes from `first` to `last`, oldest first. */
 async function earlierMovements(id, first, last) {
+  const filter = `account=${id}&op=create_transfer&commands=true&events=false&limit=1000`;
   let found = [];
-  let from = first;
-  while (from <= last) {
-    const filter = `account=${id}&op=create_transfer&commands=true&events=false`;
-    const page = await askJson(`/v1/outcomes?from=${from}&until=${last}&${filter}`);
-    for (const outcome of page.records) {
+  for (let after = first - 1; after < last;) {
+    const page = await askJson(`/v1/outcomes?after=${after}&${filter}`);
+    for (const outcome of page.items) {
       const { command } = outcome;
       const own = [command?.debit_account_id, command?.credit_account_id];
       if (own.includes(id)) found.push({ outcome, command });
     }
     found = found.slice(-MOVEMENTS);
-    if (!page.next || Number(page.next) <= from) break;
-    from = Number(page.next);
+    const next = Number.parseInt(page.next, 10);
+    if (next <= after) break;
+    after = next;
   }
   return found;
 }

@@ -3,7 +3,7 @@
 //   stream ─▶ records ─▶ list, rates, refusals, look-up, order books, queues
 //   metrics of the engine ─▶ stages, tables, disk, latency
 
-import { setToken, whenDenied } from './api.js';
+import { askJson, setToken, whenDenied } from './api.js';
 import { Markets, Queues } from './books.js';
 import { byId, setText } from './dom.js';
 import { Engine } from './engine.js';
@@ -14,23 +14,44 @@ import { Names } from './names.js';
 import { Rates } from './rates.js';
 import { Records } from './records.js';
 import { Refusals } from './refusals.js';
-import { rowOf, rowOfEvent, rowOfMissing } from './rows.js';
+import { rowOf, rowOfEvent, rowOfMissing, rowOfOther } from './rows.js';
 import { Stream } from './stream.js';
+
+/** Commands before the page was opened that it shows. */
+const EARLIER = 200;
 
 const names = new Names(() => live.touch());
 const records = new Records({ outcome, event, missing });
-const lookUp = new LookUp(names, () => records.last);
+const lookUp = new LookUp(names, () => ({ oldest, last: records.last }));
 const show = (kind, id) => lookUp.show(kind, id);
 const live = new Live(names, show);
 const rates = new Rates();
 const refusals = new Refusals(show, () => rates.now());
 const markets = new Markets();
 const queues = new Queues(names, show);
-const engine = new Engine('/v1/engine/metrics', (p50, p99) => rates.latency(p50, p99));
-const stream = new Stream('/v1/events?events=true&commands=true', message, tell);
+const engine = new Engine((p50, p99) => rates.latency(p50, p99));
+const stream = new Stream('/v1/events?commands=true', {
+  begin,
+  take: (data) => records.take(JSON.parse(data)),
+  tell,
+});
 
-function message({ data }) {
-  records.take(JSON.parse(data));
+/** Id of the engine whose events are shown, and its oldest outcome. */
+let engineId = null;
+let oldest = 1;
+
+/** Where the stream goes on that has reached `lastId`. */
+async function begin(lastId) {
+  const { engine: found } = await askJson('/v1/stats');
+  if (found === null) throw new Error('the bridge has not reached the engine yet');
+  const isOther = engineId !== null && engineId !== found.id;
+  if (isOther) live.add(rowOfOther(found.id));
+  engineId = found.id;
+  oldest = Number(found.oldest_sequence);
+  if (lastId !== null && !isOther) return lastId;
+  const after = Math.max(Number(found.last_sequence) - EARLIER, oldest - 1, 0);
+  records.startAfter(after);
+  return String(after);
 }
 
 function outcome(outcome, command) {

@@ -42,17 +42,17 @@ export class Records {
 
   takeOutcome(outcome) {
     const sequence = Number(outcome.sequence);
-    if (this.last !== null && sequence <= this.last) return;
-    if (this.last !== null && sequence > this.last + 1) {
+    if (sequence <= this.last) return;
+    if (sequence > this.last + 1) {
       this.on.missing(this.last + 1, sequence - 1);
     }
     this.last = sequence;
     this.on.outcome(outcome, outcome.command ?? null);
   }
 
-  /** Begins again: the sequences are another engine's. */
-  reset() {
-    this.last = null;
+  /** Begins anew after a sequence, with events of any number. */
+  startAfter(sequence) {
+    this.last = sequence;
     this.lastEvent = 0;
   }
 }

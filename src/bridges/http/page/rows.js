@@ -111,16 +111,26 @@ export function rowOfEvent(event) {
 
 /** The line that says that something did not arrive. */
 export function rowOfMissing(first, last) {
+  const sequence = first === last ? String(first) : `${first}–${last}`;
+  return notice(sequence, 'not received', 'missing');
+}
+
+/** The line that says that what follows is of another engine. */
+export function rowOfOther(id) {
+  return { ...notice('', 'another engine', 'its history begins'), id };
+}
+
+function notice(sequence, op, status) {
   return {
-    sequence: first === last ? String(first) : `${first}–${last}`,
+    sequence,
     timestamp: null,
-    op: 'not received',
+    op,
     id: '',
     from: null,
     to: null,
     amount: '',
     ledger: '',
-    status: 'missing',
+    status,
     kind: 'refused',
     isLookUp: false,
     about: null,

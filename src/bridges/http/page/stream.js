@@ -18,40 +18,41 @@ export class Parser {
     this.rest = '';
   }
 
-  /** The messages that `text` completes: `{ id, type, data }`, comments left out. */
+  /**
+   * The messages that `text` completes: `{ id, data }`, each `null` where it is not there. Comments
+   * are left out.
+   */
   *read(text) {
     const lines = (this.rest + text).replaceAll('\r\n', '\n');
     let start = 0;
     for (let end; (end = lines.indexOf('\n\n', start)) >= 0; start = end + 2) {
-      const message = block(lines.slice(start, end));
-      if (message) yield message;
+      yield block(lines.slice(start, end));
     }
     this.rest = lines.slice(start);
   }
 }
 
 function block(text) {
-  const message = { id: null, type: 'message', data: null };
+  const message = { id: null, data: null };
   for (const line of text.split('\n')) {
     const colon = line.indexOf(':');
-    if (colon <= 0) continue;
-    const field = line.slice(0, colon);
+    const field = line.slice(0, Math.max(colon, 0));
     const value = line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
     if (field === 'id') message.id = value;
-    else if (field === 'event') message.type = value;
-    else if (field === 'data') message.data = message.data === null ? value : `${message.data}\n${value}`;
+    if (field === 'data') message.data = message.data === null ? value : `${message.data}\n${value}`;
   }
-  return message.data === null ? null : message;
+  return message;
 }
 
 /** Follows the bridge's events, and connects again for as long as it runs. */
 export class Stream {
   /**
-   * `take` gets each message once. `tell` gets `connecting`, `live`, `lost` (with the reason) or
-   * `denied`.
+   * `begin` gets the id of the last message, `null` at first, and gives that after which to go on.
+   * `take` gets the data of each message. `tell` gets `live`, `lost` (with the reason) or `denied`.
    */
-  constructor(path, take, tell) {
+  constructor(path, { begin, take, tell }) {
     this.path = path;
+    this.begin = begin;
     this.take = take;
     this.tell = tell;
     this.lastId = null;
@@ -67,6 +68,7 @@ export class Stream {
         await this.follow(() => { wait = WAIT_MIN; });
         throw new Error('the bridge has closed the connection');
       } catch (error) {
+        this.forget(error);
         const isDenied = error instanceof Refused && [401, 403].includes(error.status);
         this.tell(isDenied ? 'denied' : 'lost', error.message);
         // Chance keeps many pages from coming back at one moment.
@@ -76,6 +78,12 @@ export class Stream {
         wait = Math.min(wait * 2, WAIT_MAX);
       }
     }
+  }
+
+  /** Goes on with the oldest that there is, where what comes next is no longer kept. */
+  forget(error) {
+    const oldest = error instanceof Refused ? error.problem.oldest_sequence : undefined;
+    if (oldest !== undefined) this.lastId = String(Number(oldest) - 1);
   }
 
   /** Connects again at once: another token was given. */
@@ -93,6 +101,7 @@ export class Stream {
 
   async follow(onFirst) {
     this.abort = new AbortController();
+    this.lastId = await this.begin(this.lastId);
     const headers = { accept: 'text/event-stream' };
     if (this.lastId !== null) headers['last-event-id'] = this.lastId;
     let timer = this.watch();
@@ -110,7 +119,7 @@ export class Stream {
         timer = this.watch();
         for (const message of parser.read(value)) {
           if (message.id !== null) this.lastId = message.id;
-          this.take(message);
+          if (message.data !== null) this.take(message.data);
         }
         if (performance.now() - turn > TURN_MAX) {
           await nextTurn();
