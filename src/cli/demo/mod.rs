@@ -93,7 +93,11 @@ impl Demo {
         let socket = Address::Unix(place.data_dir().join("ringfence.sock"));
         let metrics = free_address(0)?;
         let engine = start_engine(place.data_dir(), &socket, metrics)?;
-        let shown = self.http.map_or_else(page_address, Ok);
+        let shown = match self.http {
+            Some(address) if address.port() != 0 => Ok(address),
+            Some(_) => free_address(0),
+            None => free_address(PORT).or_else(|_| free_address(0)),
+        };
         let result = connect(&socket, &engine, &stop).and_then(|client| {
             let Some(client) = client else { return Ok(()) };
             let bridge = Bridge::start(&socket, shown?, metrics, Arc::clone(&stop))?;
@@ -121,10 +125,6 @@ fn free_address(port: u16) -> Result<SocketAddr, Failure> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .and_then(|listener| listener.local_addr())
         .map_err(|error| Failure::Operating(format!("a free port: {error}")))
-}
-
-fn page_address() -> Result<SocketAddr, Failure> {
-    free_address(PORT).or_else(|_| free_address(0))
 }
 
 /// `ringfence run` on a thread of its own, with small tables.

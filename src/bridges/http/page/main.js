@@ -88,6 +88,7 @@ function tell(state, reason) {
     lost: `connecting again: ${reason}`,
     denied: `a token is needed: ${reason}`,
   }[state];
+  if (state !== 'live') records.lost();
   byId('state').dataset.state = state;
   setText(byId('state'), text);
 }

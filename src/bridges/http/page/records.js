@@ -14,7 +14,9 @@ export function isLookUp(op) {
 }
 
 /**
- * Drops what came before, and finds what did not come.
+ * Drops what came before, and finds what did not come after a connection was lost. Sequences that
+ * are left out in the course of a connection do not concern this reader: a token may be confined to
+ * ledgers.
  *
  * `on` has `outcome(outcome, command)`, `event(event)` and `missing(first, last)`.
  */
@@ -25,6 +27,13 @@ export class Records {
     this.last = null;
     /** Number of the last event. */
     this.lastEvent = 0;
+    this.isFiltered = false;
+    this.isAfterLoss = false;
+  }
+
+  /** A connection was lost. */
+  lost() {
+    this.isAfterLoss = true;
   }
 
   /** Takes an outcome or an event. */
@@ -43,16 +52,21 @@ export class Records {
   takeOutcome(outcome) {
     const sequence = Number(outcome.sequence);
     if (sequence <= this.last) return;
-    if (sequence > this.last + 1) {
-      this.on.missing(this.last + 1, sequence - 1);
-    }
+    if (sequence > this.last + 1) this.leftOut(sequence);
+    this.isAfterLoss = false;
     this.last = sequence;
     this.on.outcome(outcome, outcome.command ?? null);
+  }
+
+  leftOut(sequence) {
+    if (!this.isAfterLoss) this.isFiltered = true;
+    else if (!this.isFiltered) this.on.missing(this.last + 1, sequence - 1);
   }
 
   /** Begins anew after a sequence, with events of any number. */
   startAfter(sequence) {
     this.last = sequence;
     this.lastEvent = 0;
+    this.isAfterLoss = false;
   }
 }
