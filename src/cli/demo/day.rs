@@ -53,10 +53,9 @@ impl Day {
             745..770 => self.above_limit(),
             770..780 => self.again(),
             780..840 => self.top_up(),
-            840..855 => Command::resolve_queues(ResolveQueues {
-                ledger: EUR,
-                ..ResolveQueues::default()
-            }),
+            840..855 => {
+                Command::resolve_queues(ResolveQueues { ledger: EUR, ..ResolveQueues::default() })
+            }
             _ => self.order(),
         }
     }
@@ -132,13 +131,7 @@ impl Day {
             (TransferFlags::VOID_PENDING_TRANSFER, 0)
         };
         let id = self.id();
-        Command::create_transfer(Transfer {
-            id,
-            pending_id,
-            amount,
-            flags,
-            ..Transfer::default()
-        })
+        Command::create_transfer(Transfer { id, pending_id, amount, flags, ..Transfer::default() })
     }
 
     /// A payment of the shop whose payments wait.

@@ -57,7 +57,7 @@ const TRANSFERS = [
   ['post_pending_transfer', 'post hold'],
   ['void_pending_transfer', 'void hold'],
   ['pending', 'hold'],
-  ['queue', 'queued transfer'],
+  ['queue', 'may wait'],
 ];
 
 function describeTransfer(row, command) {

@@ -61,10 +61,12 @@ fn the_page_goes_on_after_engine_and_bridge_were_killed() {
     pay(&scene, first);
     first += PAYMENTS;
     let browser = &scene.browser;
-    browser.until(&format!("document.querySelector('#rows td.id').textContent === '{}'", first - 1));
+    browser
+        .until(&format!("document.querySelector('#rows td.id').textContent === '{}'", first - 1));
     assert!(browser.is("window.isTheSamePage"));
     let refused = (1000..first).filter(|id| id % 3 == 0).count();
-    let seen = "document.querySelector('#refusal-rows tr').cells[2].textContent.replaceAll(',', '')";
+    let seen =
+        "document.querySelector('#refusal-rows tr').cells[2].textContent.replaceAll(',', '')";
     browser.until(&format!("{seen} === '{refused}'"));
     assert_eq!(browser.text("document.querySelectorAll('#refusal-rows tr').length"), "1");
     // The lines stand one after the other, without a gap.

@@ -67,7 +67,9 @@ fn the_list_is_used_by_keyboard_and_stands_still_meanwhile() {
     browser.press(DOWN);
     assert!(browser.is("document.activeElement.matches('#rows tr:nth-child(4)')"));
     let before = browser.text(&cells("#rows"));
-    client.execute(&[ringfence_types::Command::create_transfer(crate::scene::transfer(30, 1))]).unwrap();
+    client
+        .execute(&[ringfence_types::Command::create_transfer(crate::scene::transfer(30, 1))])
+        .unwrap();
     scene.until_sequence(last + 1);
     browser.until("document.getElementById('live-note').textContent.includes('1 new')");
     assert_eq!(browser.text(&cells("#rows")), before);
@@ -115,5 +117,8 @@ fn nothing_foreign_is_loaded_and_nothing_written_into_the_page_runs() {
                    new URL(it.name).origin !== location.origin).length";
     assert_eq!(browser.number(foreign), 0.0);
     // The script was refused aloud; nothing else is.
-    assert_eq!(browser.complaints(&["Content Security Policy", "TrustedScript"]), [String::new(); 0]);
+    assert_eq!(
+        browser.complaints(&["Content Security Policy", "TrustedScript"]),
+        [String::new(); 0]
+    );
 }

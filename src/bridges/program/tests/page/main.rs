@@ -6,5 +6,6 @@ mod browser;
 mod house;
 mod killed;
 mod look;
+mod parts;
 mod scene;
 mod week;

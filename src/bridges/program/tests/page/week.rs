@@ -23,8 +23,7 @@ fn a_weeks_payments_leave_the_page_as_small_as_it_was() {
     client.execute(&accounts).unwrap();
     let mut last = 0;
     let mut pay = |ids: std::ops::Range<u128>| {
-        let batch: Vec<Command> =
-            ids.map(|id| Command::create_transfer(transfer(id, 1))).collect();
+        let batch: Vec<Command> = ids.map(|id| Command::create_transfer(transfer(id, 1))).collect();
         last = client.execute(&batch).unwrap().last().unwrap().sequence;
         last
     };
