@@ -1,7 +1,8 @@
-//! The protocols that were built in: each a source, a sink, or both.
+//! The protocols that were built in: each a source, a sink, or both; and HTTP.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use ringfence_bridge_core::{Context, Failure, Keys, SinkOptions, SourceOptions};
 #[cfg(feature = "amqp")]
@@ -43,6 +44,21 @@ pub fn sink(protocol: &str, mut options: SinkOptions, mut keys: Keys) -> Option<
     };
     keys.finish();
     Some(runnable)
+}
+
+/// What serves HTTP; `None` where it is not built in.
+pub fn http(keys: Keys, drain: Duration) -> Option<Runnable> {
+    #[cfg(feature = "http")]
+    {
+        let options = ringfence_bridge_http::HttpOptions::configure(keys, drain);
+        Some(Box::new(move |context| Box::pin(ringfence_bridge_http::run_http(options, context))))
+    }
+    #[cfg(not(feature = "http"))]
+    {
+        let _ = drain;
+        keys.mistake("listen", "this build has no HTTP");
+        None
+    }
 }
 
 fn unknown(protocol: &str, name: &str, keys: &Keys) -> Option<Runnable> {
