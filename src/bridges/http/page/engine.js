@@ -1,7 +1,7 @@
 // The engine's own numbers: stages, tables, disk, latency. The bridge passes them on where its
 // configuration says where the engine shows them.
 
-import { askJson } from './api.js';
+import { Refused, askJson } from './api.js';
 import { byId, fillRows, setText } from './dom.js';
 import { bytes, duration, grouped, rate } from './format.js';
 
@@ -10,6 +10,9 @@ const EVERY = 1000;
 const READINGS = 10;
 const NOT_THERE = 'No numbers of the engine: [http] engine-metrics names the address of its '
   + '--metrics, and nothing is named, or nothing answers there.';
+
+/** The order in which data flows. */
+const STAGES = ['journal', 'risk', 'settle', 'publish'];
 
 /** Samples by their names with labels, as a list of `{ labels, value }` for each name. */
 export function familiesOf(samples) {
@@ -43,9 +46,12 @@ export function quantile(before, now, share) {
 }
 
 export class Engine {
-  /** `onLatency` gets p50 and p99, or `null` for each. */
-  constructor(onLatency) {
+  /**
+   * `onLatency` gets p50 and p99, or `null` for each; `onUp` whether the bridge reaches the engine.
+   */
+  constructor(onLatency, onUp) {
     this.onLatency = onLatency;
+    this.onUp = onUp;
     this.readings = [];
   }
 
@@ -59,13 +65,15 @@ export class Engine {
 
   async read() {
     try {
-      const { engine_metrics: samples } = await askJson('/v1/stats');
+      const { engine, engine_metrics: samples } = await askJson('/v1/stats');
+      this.onUp(engine !== null && engine.up);
       if (samples === null) return this.miss(NOT_THERE);
       const families = familiesOf(samples);
       this.keep(families);
       this.show(families);
       this.say('');
     } catch (error) {
+      if (error instanceof Refused && error.status === 503) this.onUp(false);
       this.miss(`No numbers just now: ${error.message}`);
     }
   }
@@ -104,7 +112,9 @@ export class Engine {
   show(families) {
     const all = (name) => families.get(name) ?? [];
     const lags = new Map(all('ringfence_stage_lag_commands').map((it) => [it.labels.stage, it.value]));
-    fillRows(byId('stage-rows'), all('ringfence_stage_sequence').map(({ labels, value }) => [
+    const place = ({ labels }) => STAGES.indexOf(labels.stage);
+    const stages = all('ringfence_stage_sequence').sort((one, other) => place(one) - place(other));
+    fillRows(byId('stage-rows'), stages.map(({ labels, value }) => [
       labels.stage,
       number(grouped(value)),
       number(grouped(lags.get(labels.stage) ?? 0)),

@@ -20,6 +20,10 @@ import { Stream } from './stream.js';
 /** Commands before the page was opened that it shows. */
 const EARLIER = 200;
 
+let streamState = 'connecting';
+let streamReason = '';
+let isEngineUp = true;
+
 const names = new Names(() => live.touch());
 const records = new Records({ outcome, event, missing });
 const lookUp = new LookUp(names, () => ({ oldest, last: records.last }));
@@ -29,7 +33,10 @@ const rates = new Rates();
 const refusals = new Refusals(show, () => rates.now());
 const markets = new Markets();
 const queues = new Queues(names, show);
-const engine = new Engine((p50, p99) => rates.latency(p50, p99));
+const engine = new Engine((p50, p99) => rates.latency(p50, p99), (isUp) => {
+  isEngineUp = isUp;
+  showState();
+});
 const stream = new Stream('/v1/events?commands=true', {
   begin,
   take: (data) => records.take(JSON.parse(data)),
@@ -81,15 +88,24 @@ function missing(first, last) {
   live.add(rowOfMissing(first, last));
 }
 
-/** Says how the connection is. */
+/** Remembers how the stream is, and shows it. */
 function tell(state, reason) {
-  const text = {
-    live: 'live',
-    lost: `connecting again: ${reason}`,
-    denied: `a token is needed: ${reason}`,
-  }[state];
   if (state !== 'live') records.lost();
-  byId('state').dataset.state = state;
+  streamState = state;
+  streamReason = reason;
+  showState();
+}
+
+/** Says how the connection is. The stream lives on while the bridge waits for the engine. */
+function showState() {
+  const isAway = streamState === 'live' && !isEngineUp;
+  const text = {
+    connecting: 'connecting',
+    live: isAway ? 'the engine is away' : 'live',
+    lost: `connecting again: ${streamReason}`,
+    denied: `a token is needed: ${streamReason}`,
+  }[streamState];
+  byId('state').dataset.state = isAway ? 'lost' : streamState;
   setText(byId('state'), text);
 }
 

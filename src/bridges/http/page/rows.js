@@ -82,10 +82,10 @@ function describeOrder(row, command) {
 /** How an event is shown: its operation, and what became of whom. */
 const EVENTS = {
   transfer_settled: { op: 'left the queue', kind: 'settled', about: 'transfers' },
-  transfer_expired: { op: 'expired', kind: 'refused', about: 'transfers' },
+  transfer_expired: { op: 'expired', kind: 'neutral', about: 'transfers' },
   transfer_dropped: { op: 'dropped', kind: 'refused', about: 'transfers' },
   trade: { op: 'trade', kind: 'settled', about: 'orders' },
-  order_cancelled: { op: 'order cancelled', kind: 'refused', about: 'orders' },
+  order_cancelled: { op: 'order cancelled', kind: 'neutral', about: 'orders' },
 };
 
 /** The line of an event. */
