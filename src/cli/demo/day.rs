@@ -39,7 +39,7 @@ impl Day {
     }
 
     /// What happens next.
-    pub(super) fn next(&mut self) -> Command {
+    pub(super) fn next_command(&mut self) -> Command {
         let now = Instant::now();
         if self.holds.front().is_some_and(|(due, _)| *due <= now) {
             let (_, id) = self.holds.pop_front().expect("it was there just now");

@@ -213,7 +213,7 @@ fn live(mut sending: Sending, rate: u32, stop: &AtomicBool) -> Result<(), Failur
     let pause = Duration::from_secs(1) / rate;
     let mut next = Instant::now();
     while !stop.load(Ordering::Relaxed) {
-        let command = sending.day.next();
+        let command = sending.day.next_command();
         match sending.client.execute(&[command]) {
             Ok(_) => {}
             // It takes nothing more in.

@@ -36,7 +36,10 @@ export class LookUp {
     this.account = null;
     byId('movements').hidden = true;
     this.turn += 1;
+    setText(byId('lookup-said'), '');
     const isShown = await this.load(kind, plain);
+    // What changes later is not read out.
+    setText(byId('lookup-said'), byId('found').querySelector('h3, p')?.textContent ?? '');
     byId('found').scrollIntoView({ block: 'nearest' });
     if (isShown && kind === 'accounts') await this.showMovements(plain, this.turn);
   }

@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use ringfence_client::{Address, Session, SessionOptions, session_id};
 use ringfence_types::{AccountFlags, Command};
 
 use crate::scene::{EUR, Scene, account, transfer};
@@ -11,18 +10,15 @@ use crate::scene::{EUR, Scene, account, transfer};
 /// Payments between two kills.
 const PAYMENTS: u128 = 300;
 
-/// Sends payments, each refused one for want of an account, and remembers how many.
+/// Sends payments one by one; each third is refused for want of an account.
 fn pay(scene: &Scene, first: u128) {
-    let address = Address::Unix(scene.house.socket());
-    let session = session_id("page");
-    let mut session =
-        Session::open(&address, SessionOptions { session, ..SessionOptions::default() }).unwrap();
+    let mut client = scene.client();
     for id in first..first + PAYMENTS {
         let mut payment = transfer(id, 1);
         if id % 3 == 0 {
             payment.credit_account_id = 99;
         }
-        let answers = session.execute(&[Command::create_transfer(payment)]).unwrap();
+        let answers = client.execute(&[Command::create_transfer(payment)]).unwrap();
         assert_eq!(answers[0].outcome.status().is_refusal(), id % 3 == 0);
     }
 }

@@ -51,10 +51,17 @@ impl Scene {
         Client::connect(&Address::Unix(self.house.socket())).unwrap()
     }
 
-    /// Waits until the page shows this sequence.
+    /// Waits until the page shows this sequence, for as long as what it shows grows.
     pub fn until_sequence(&self, sequence: u64) {
         let shown = "document.getElementById('sequence').textContent.replaceAll(',', '')";
-        self.browser.until(&format!("{shown} === '{sequence}'"));
+        let mut last = String::new();
+        while last != sequence.to_string() {
+            let before = last.clone();
+            crate::house::eventually(&format!("{shown}: more than {before}"), || {
+                last = self.browser.text(shown);
+                last != before
+            });
+        }
     }
 }
 

@@ -21,20 +21,16 @@ fn a_weeks_payments_leave_the_page_as_small_as_it_was() {
     let accounts =
         [account(1, "", EUR, AccountFlags::NONE), account(2, "", EUR, AccountFlags::NONE)];
     client.execute(&accounts).unwrap();
-    let mut last = 0;
-    let mut pay = |ids: std::ops::Range<u128>| {
+    let mut pay = |first: u128| {
+        let ids = first..first + BATCH;
         let batch: Vec<Command> = ids.map(|id| Command::create_transfer(transfer(id, 1))).collect();
-        last = client.execute(&batch).unwrap().last().unwrap().sequence;
-        last
+        client.execute(&batch).unwrap().last().unwrap().sequence
     };
     // The list is full.
-    scene.until_sequence(pay(1000..1000 + BATCH));
+    scene.until_sequence(pay(1));
     let before = browser.heap_bytes();
-    let mut first = 1000 + BATCH;
-    while first < 1000 + PAYMENTS {
-        last = pay(first..first + BATCH);
-        first += BATCH;
-    }
+    let batches = PAYMENTS.div_ceil(BATCH);
+    let last = (1..batches).map(|batch| pay(1 + batch * BATCH)).last().unwrap();
     scene.until_sequence(last);
     let grown = browser.heap_bytes() - before;
     assert!(grown < GROWTH_BYTES_MAX, "{grown} bytes more");
