@@ -20,7 +20,7 @@ use ringfence_client::{BackOff, session_id};
 use tokio::time::Instant;
 
 use crate::config::{SinkOptions, SinkStart};
-use crate::engine::{Feed, Stretch, Wish};
+use crate::engine::{Feed, Stretch, Wish, place};
 use crate::metrics::{add, count};
 use crate::{Context, EngineId, FIRST_WAIT, Failure, Position, Record, SinkMetrics, ask};
 
@@ -41,6 +41,10 @@ pub trait Sink: Send {
     /// Where a broker can lose what it has confirmed, and the position with it, what it has lost is
     /// sent again then.
     const STORED_GOES_FIRST: bool = false;
+
+    /// Whether its position is stored where the records go. If not, the engine keeps it, under the
+    /// sink's name.
+    const KEEPS_POSITION: bool = true;
 
     /// Connects, and returns the position that is stored there; `None`: none yet.
     ///
@@ -133,7 +137,10 @@ impl<S: Sink> Running<S> {
 
     /// Where to begin: where this program or an earlier one has ended.
     async fn begin(&mut self) -> Result<Position, Failure> {
-        let stored = self.sink.open().await?;
+        let stored = match (self.sink.open().await?, S::KEEPS_POSITION) {
+            (stored, true) => stored,
+            (_, false) => place(&self.context.engine, self.name()).await?,
+        };
         let known = ask(&self.context.engine).await?;
         let latest = match stored {
             Some(stored) if S::STORED_GOES_FIRST => Some(stored),
@@ -163,10 +170,16 @@ impl<S: Sink> Running<S> {
         Ok(position)
     }
 
+    /// The name under which the engine keeps outcomes for it; 0: none.
+    fn name(&self) -> u128 {
+        match self.options.keeps_log {
+            true => session_id(&format!("bridge-sink:{}", self.options.name)),
+            false => 0,
+        }
+    }
+
     fn wish(&self, position: &Position) -> Wish {
-        let keeps = self.options.keeps_log;
-        let name = format!("bridge-sink:{}", self.options.name);
-        self.options.wish(if keeps { session_id(&name) } else { 0 }, position)
+        self.options.wish(self.name(), position)
     }
 
     /// One connection to the broker.
@@ -188,11 +201,11 @@ impl<S: Sink> Running<S> {
                 Some(confirmed) = unconfirmed.next() => {
                     let (sequence, records) = confirmed?;
                     self.confirm(&engine, sequence, records);
-                    feed.acknowledge(self.stored);
                     store_at.get_or_insert_with(|| Instant::now() + STORE_EVERY);
                 }
                 () = tokio::time::sleep_until(store_due), if store_at.is_some() => {
                     self.store().await?;
+                    feed.acknowledge(self.stored);
                     store_at = None;
                 }
                 stretch = feed.next(), if has_room => {
@@ -205,7 +218,9 @@ impl<S: Sink> Running<S> {
             let (sequence, records) = confirmed?;
             self.confirm(&engine, sequence, records);
         }
-        self.store().await
+        self.store().await?;
+        feed.end(self.stored).await;
+        Ok(())
     }
 
     async fn send(&mut self, engine: &EngineId, stretch: Stretch) -> Result<Sending, Failure> {

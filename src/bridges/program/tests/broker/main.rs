@@ -5,4 +5,7 @@ mod configuration;
 mod crash;
 mod house;
 mod mqtt;
+mod stomp;
+mod stomp_client;
+mod stomp_crash;
 mod zeromq;
