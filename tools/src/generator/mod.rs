@@ -22,8 +22,8 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use ringfence::types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, BATCH_COMMANDS_MAX, Command, Frozen, ID_MAX,
-    LedgerPolicy, Lookup, NANOSECONDS_PER_SECOND, Op, Outcome, PairPolicy, PolicyLimits, Rules,
-    SECONDS_PER_DAY, TIMESTAMP_MAX, Transfer, TransferFlags, stamp_batch,
+    IdTime, LedgerPolicy, Lookup, NANOSECONDS_PER_SECOND, Op, Outcome, PairPolicy, PolicyLimits,
+    Rules, SECONDS_PER_DAY, TIMESTAMP_MAX, Transfer, TransferFlags, stamp_batch,
 };
 
 use self::profile::Profile;

@@ -199,7 +199,7 @@ fn no_id_is_ever_executed_twice_and_tables_do_not_grow() {
                         assert!(!is_full.contains(&status), "seed {seed}, step {step}, {name}");
                         if status == Created && command.op() != ringfence::types::Op::CreateAccount
                         {
-                            let id = answer.outcome.id();
+                            let id = answer.outcome.id;
                             *created.entry(id).or_default() += 1;
                             assert_eq!(created[&id], 1, "seed {seed}, {name}: {id:#x} again");
                         }
