@@ -98,7 +98,7 @@ impl Run {
             source.addresses().collect::<Vec<_>>().join(" and "),
             node.placement()
         );
-        let ran = node.run(source, sink);
+        let ran = node.growing().run(source, sink);
         drop(followed);
         end(ran, shown, first_sequence)
     }
