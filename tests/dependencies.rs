@@ -29,9 +29,10 @@ const LICENCES: [&str; 10] = [
 ];
 
 /// Crates that are there in more than one version, and why.
-const IN_TWO_VERSIONS: [(&str, &str); 12] = [
+const IN_TWO_VERSIONS: [(&str, &str); 13] = [
     ("crypto-common", "as digest"),
     ("digest", "version 0.10 for crc-fast, version 0.11 for sha2"),
+    ("flume", "version 0.11 for rumqttc, version 0.12 for lapin"),
     ("getrandom", "version 0.2 for ring"),
     (
         "itertools",
@@ -103,7 +104,7 @@ const ELSEWHERE: [(&str, &str); 51] = [
 ];
 
 /// The crates of this house, and which of them each may use.
-const HOUSE: [(&str, &[&str]); 11] = [
+const HOUSE: [(&str, &[&str]); 14] = [
     ("ringfence-ring", &[]),
     ("ringfence-types", &[]),
     ("ringfence-codec", &["ringfence-types"]),
@@ -134,9 +135,17 @@ const HOUSE: [(&str, &[&str]); 11] = [
     ("ringfence-bridge-core", &["ringfence-types", "ringfence-codec", "ringfence-client"]),
     ("ringfence-bridge-amqp", &["ringfence-bridge-core"]),
     ("ringfence-bridge-stomp", &["ringfence-bridge-core"]),
+    ("ringfence-bridge-mqtt", &["ringfence-bridge-core"]),
+    ("ringfence-bridge-zeromq", &["ringfence-bridge-core"]),
     (
         "ringfence-bridge",
-        &["ringfence-bridge-core", "ringfence-bridge-amqp", "ringfence-bridge-stomp"],
+        &[
+            "ringfence-bridge-core",
+            "ringfence-bridge-amqp",
+            "ringfence-bridge-mqtt",
+            "ringfence-bridge-stomp",
+            "ringfence-bridge-zeromq",
+        ],
     ),
 ];
 

@@ -13,6 +13,7 @@
 mod activemq;
 mod artemis;
 mod java;
+mod kafka;
 mod mosquitto;
 mod process;
 mod rabbitmq;
@@ -21,6 +22,7 @@ use std::net::TcpListener;
 
 pub use activemq::ActiveMq;
 pub use artemis::Artemis;
+pub use kafka::{KAFKA_USER, Kafka};
 pub use mosquitto::Mosquitto;
 pub use rabbitmq::RabbitMq;
 

@@ -37,6 +37,11 @@ const UNCONFIRMED_MAX: usize = 16;
 
 /// Where outcomes and events go.
 pub trait Sink: Send {
+    /// Whether the position that is stored goes before a later one which this program has confirmed.
+    /// Where a broker can lose what it has confirmed, and with it the position, what it has lost is
+    /// sent again then.
+    const STORED_GOES_FIRST: bool = false;
+
     /// Whether its position is stored where the records go. If not, the engine keeps it, under the
     /// sink's name.
     const KEEPS_POSITION: bool = true;
@@ -137,8 +142,13 @@ impl<S: Sink> Running<S> {
             (_, false) => place(&self.context.engine, self.name()).await?,
         };
         let known = ask(&self.context.engine).await?;
-        let latest = [stored, self.confirmed.take()].into_iter().flatten();
-        let latest = latest.max_by_key(|position| position.sequence);
+        let latest = match stored {
+            Some(stored) if S::STORED_GOES_FIRST => Some(stored),
+            stored => {
+                let known = [stored, self.confirmed.take()].into_iter().flatten();
+                known.max_by_key(|position| position.sequence)
+            }
+        };
         let position = match latest {
             Some(position) => {
                 check(&position, &known.id, known.last_sequence)?;
@@ -169,16 +179,7 @@ impl<S: Sink> Running<S> {
     }
 
     fn wish(&self, position: &Position) -> Wish {
-        Wish {
-            name: self.name(),
-            engine: position.engine.clone(),
-            after: position.sequence,
-            events: self.options.events,
-            commands: self.options.commands,
-            only_successes: self.options.only_successes,
-            ledgers: self.options.ledgers.clone(),
-            accounts: self.options.accounts.clone(),
-        }
+        self.options.wish(self.name(), position)
     }
 
     /// One connection to the broker.
@@ -247,6 +248,22 @@ impl<S: Sink> Running<S> {
             self.stored = position.sequence;
         }
         Ok(())
+    }
+}
+
+impl SinkOptions {
+    /// What the sink wants to be told after `position`, under a name of the engine's; 0: none.
+    pub(crate) fn wish(&self, name: u128, position: &Position) -> Wish {
+        Wish {
+            name,
+            engine: position.engine.clone(),
+            after: position.sequence,
+            events: self.events,
+            commands: self.commands,
+            only_successes: self.only_successes,
+            ledgers: self.ledgers.clone(),
+            accounts: self.accounts.clone(),
+        }
     }
 }
 
