@@ -8,7 +8,7 @@ use ringfence::journal::{
     Durability, Files as _, JournalError, Key, Options, Reader, Recovered, SEGMENT_BYTES_MIN,
     Wanted, first_segment, inspect_files, recover_from, replay_place,
 };
-use ringfence::types::Command;
+use ringfence::types::{Command, IdTime};
 
 use super::Report;
 use super::found::{Batches, Found};
@@ -88,6 +88,7 @@ impl World {
             markets: Some(1),
             orders: Some(1),
             retention_ns: Some(rules.retention_ns),
+            id_time: IdTime::from_number(rules.id_time),
             sessions: None,
             session_retention_ns: None,
             withdraws_capacities: false,
