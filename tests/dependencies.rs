@@ -134,6 +134,10 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
     ("ringfence-bridge-core", &["ringfence-types", "ringfence-codec", "ringfence-client"]),
     ("ringfence-bridge-amqp", &["ringfence-bridge-core"]),
+    (
+        "ringfence-bridge-http",
+        &["ringfence-bridge-core", "ringfence-client", "ringfence-codec", "ringfence-types"],
+    ),
     ("ringfence-bridge-stomp", &["ringfence-bridge-core"]),
     ("ringfence-bridge-mqtt", &["ringfence-bridge-core"]),
     ("ringfence-bridge-zeromq", &["ringfence-bridge-core"]),
@@ -142,6 +146,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         &[
             "ringfence-bridge-core",
             "ringfence-bridge-amqp",
+            "ringfence-bridge-http",
             "ringfence-bridge-mqtt",
             "ringfence-bridge-stomp",
             "ringfence-bridge-zeromq",
