@@ -9,14 +9,15 @@
 /// Writes a line to standard error. Where that cannot be written the line is dropped: `eprintln!`
 /// would panic.
 macro_rules! tell {
-    ($($said:tt)*) => {{
-        use std::io::Write as _;
-        drop(writeln!(std::io::stderr(), $($said)*));
-    }};
+    ($($said:tt)*) => {
+        $crate::cli::log::tell(format_args!($($said)*))
+    };
 }
 
 mod access;
 mod apply;
+mod auto_snapshot;
+mod backup;
 mod bench;
 mod config;
 mod connect;
@@ -26,6 +27,7 @@ mod door;
 mod exit;
 mod export;
 mod follow;
+mod grow;
 mod journal;
 mod log;
 mod node;
@@ -36,6 +38,7 @@ mod priority;
 mod progress;
 mod replay;
 mod run;
+mod service;
 mod shown;
 mod signals;
 mod snapshot;
@@ -83,10 +86,16 @@ enum Command {
     Status(status::StatusCommand),
     /// Show what an engine on a data directory does, live on a terminal.
     Top(top::Top),
+    /// Give a running engine larger tables, while commands go on.
+    Grow(grow::Grow),
     /// Rebuild the state from the journal and print a summary of it; changes nothing.
     Replay(replay::Replay),
     /// Write a snapshot, so that a start reads it and only the commands after it.
     Snapshot(snapshot::Snapshot),
+    /// Copy what a journal holds durably to a directory; an engine may be running.
+    Backup(backup::Backup),
+    /// Make a data directory of a backup.
+    Restore(backup::Restore),
     /// Check, sum up, print, export or repair a journal.
     #[command(subcommand)]
     Journal(journal::Journal),
@@ -119,8 +128,11 @@ impl Command {
             Command::Follow(command) => command.execute(),
             Command::Status(command) => command.execute(),
             Command::Top(command) => command.execute(),
+            Command::Grow(command) => command.execute(),
             Command::Replay(command) => command.execute(),
             Command::Snapshot(command) => command.execute(),
+            Command::Backup(command) => command.execute(),
+            Command::Restore(command) => command.execute(),
             Command::Journal(command) => command.execute(),
             Command::Outcomes(command) => command.execute(),
             Command::Access(command) => command.execute(),
