@@ -71,6 +71,21 @@ impl Mosquitto {
         Ok(())
     }
 
+    /// Starts it again without what it kept, as if it were a new one.
+    ///
+    /// # Errors
+    ///
+    /// If it does not start.
+    pub fn start_empty(&mut self) -> Result<(), Missing> {
+        self.kill();
+        match std::fs::remove_file(self.home.path().join("mosquitto.db")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Missing::NotStarted(error.to_string()));
+            }
+            _ => self.start_again(),
+        }
+    }
+
     fn configure(&self, more: &str) -> std::io::Result<()> {
         let folder = self.home.path();
         // As root it would become another user, who cannot write to this folder.

@@ -78,6 +78,27 @@ async fn a_broker_that_is_away_is_waited_for() {
     assert_eq!(seen.body["id"], "2");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_comes_back_empty_is_used_again_from_where_the_bridge_was() {
+    let Some(mut broker) = or_skip(Mosquitto::start()) else { return };
+    let house = House::new();
+    let _engine = house.engine();
+    let takes = || house.said("bridge.log").matches("takes messages").count();
+    let mut outcomes = Client::start(Version::V5, broker.port, "outcomes");
+    outcomes.subscribe("outcomes/#").await;
+    let _bridge = house.bridge(&configuration(&url(broker.port), Version::V5));
+    eventually("the bridge subscribes", || takes() == 1);
+    assert!(outcomes.send("payments/eur", account(1), named("one")).await);
+    assert_eq!(outcomes.next(&house).await.body["id"], "1");
+    broker.start_empty().unwrap();
+    eventually("the bridge subscribes again", || takes() >= 2);
+    assert!(house.said("bridge.log").matches("in a new session").count() >= 2);
+    outcomes.subscribe("outcomes/#").await;
+    assert!(outcomes.send("payments/eur", account(2), named("two")).await);
+    let seen = outcomes.next(&house).await;
+    assert_eq!(seen.body["id"], "2", "nothing is sent from the beginning: {}", seen.text);
+}
+
 #[test]
 fn a_bridge_ends_when_it_is_asked_to_before_there_is_a_broker() {
     let house = House::new();

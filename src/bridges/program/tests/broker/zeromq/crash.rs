@@ -15,7 +15,7 @@ use crate::amqp::{account, transfer};
 use crate::crash::setting;
 
 /// Kills, where nothing else is said.
-const ROUNDS: u64 = 4;
+const ROUNDS: u64 = 3;
 /// Id of the first transfer.
 const FIRST: u64 = 1000;
 
