@@ -9,3 +9,4 @@ mod commands;
 mod crash;
 mod events;
 mod hostile;
+mod node;
