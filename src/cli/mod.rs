@@ -20,6 +20,8 @@ mod apply;
 mod bench;
 mod config;
 mod connect;
+#[cfg(feature = "demo")]
+mod demo;
 mod door;
 mod exit;
 mod export;
@@ -70,6 +72,9 @@ enum Command {
     Apply(apply::Apply),
     /// Run the engine as a server, until SIGINT or SIGTERM.
     Run(Box<run::Run>),
+    /// Show what this is: an engine with a live page and example payments, until SIGINT.
+    #[cfg(feature = "demo")]
+    Demo(demo::Demo),
     /// Send a file of commands to a running engine and print a line for each outcome.
     Submit(submit::Submit),
     /// Print what an engine does, a line for each outcome, as it happens or from any sequence on.
@@ -108,6 +113,8 @@ impl Command {
         match self {
             Command::Apply(command) => command.execute(),
             Command::Run(command) => command.execute(),
+            #[cfg(feature = "demo")]
+            Command::Demo(command) => command.execute(),
             Command::Submit(command) => command.execute(),
             Command::Follow(command) => command.execute(),
             Command::Status(command) => command.execute(),

@@ -102,7 +102,7 @@ impl Node {
             if options.outcome_log {
                 return Err(NodeError::OutcomeLogWithoutJournal);
             }
-            let rules = rules_of_a_new_journal(&wanted);
+            let rules = rules_of_a_new_journal(&wanted)?;
             counters.tables.show_capacities(&rules);
             engine = Engine::new(&rules)?;
             (journal, log, dir, last) = (None, None, None, (0, 0));

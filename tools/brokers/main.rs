@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use brokers::{Missing, Mosquitto, RabbitMq};
+use brokers::{ActiveMq, Artemis, KAFKA_USER, Kafka, Missing, Mosquitto, RabbitMq};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-const USAGE: &str = "usage: brokers rabbitmq|mosquitto\n\
+const USAGE: &str = "usage: brokers activemq|artemis|kafka|kafka-3|mosquitto|rabbitmq\n\
                      Runs the broker in a temporary folder until SIGINT or SIGTERM.";
 
 fn main() -> ExitCode {
@@ -28,6 +28,18 @@ fn main() -> ExitCode {
             println!("ready");
             signals.forever().next();
         }),
+        "activemq" => ActiveMq::start().map(|broker| {
+            println!("STOMP   127.0.0.1:{}", broker.stomp);
+            println!("ready");
+            signals.forever().next();
+        }),
+        "artemis" => Artemis::start().map(|broker| {
+            println!("STOMP   127.0.0.1:{}", broker.stomp);
+            println!("ready");
+            signals.forever().next();
+        }),
+        "kafka" => Kafka::start(1).map(|broker| serve_kafka(&broker, &mut signals)),
+        "kafka-3" => Kafka::start(3).map(|broker| serve_kafka(&broker, &mut signals)),
         "mosquitto" => Mosquitto::start().map(|broker| {
             println!("MQTT    127.0.0.1:{}", broker.port);
             println!("ready");
@@ -45,4 +57,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn serve_kafka(broker: &Kafka, signals: &mut Signals) {
+    let (user, password) = KAFKA_USER;
+    println!("Kafka                          {}", broker.servers());
+    println!("Kafka, as {user}:{password} {}", broker.sasl_servers());
+    println!("ready");
+    signals.forever().next();
 }

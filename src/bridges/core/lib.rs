@@ -36,6 +36,7 @@ mod intake;
 mod message;
 mod metrics;
 mod record;
+mod replay;
 mod sink;
 mod source;
 mod stop;
@@ -51,6 +52,7 @@ pub use intake::{Giver, Port, PortOptions, Replies, Settled, Settlement, open_po
 pub use message::{ContentType, Identity, Malformed, Message, decode_json, decode_records};
 pub use metrics::{Metrics, SinkMetrics, SourceMetrics};
 pub use record::{Fields, Position, Record, RecordKind};
+pub use replay::{Page, Replay};
 pub use sink::{Confirmed, Sink, run_sink};
 pub use source::{Source, run_source};
 pub use stop::{Stop, Stopper};

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use ringfence_bridge_core::{Context, Failure, Keys, SinkOptions, SourceOptions};
-#[cfg(feature = "amqp")]
+#[cfg(any(feature = "amqp", feature = "mqtt", feature = "stomp", feature = "zeromq"))]
 use ringfence_bridge_core::{run_sink, run_source};
 
 /// A source or a sink that is configured. Runs until it is asked to stop.
@@ -16,6 +16,12 @@ pub type Runnable =
 const PROTOCOLS: &[&str] = &[
     #[cfg(feature = "amqp")]
     "amqp",
+    #[cfg(feature = "mqtt")]
+    "mqtt",
+    #[cfg(feature = "stomp")]
+    "stomp",
+    #[cfg(feature = "zeromq")]
+    "zeromq",
 ];
 
 /// The source that a table describes; `None` where its protocol is not known.
@@ -24,6 +30,21 @@ pub fn source(protocol: &str, options: SourceOptions, mut keys: Keys) -> Option<
         #[cfg(feature = "amqp")]
         "amqp" => {
             let source = ringfence_bridge_amqp::AmqpSource::configure(&mut keys, &options);
+            Box::new(move |context| Box::pin(run_source(source, options, context)))
+        }
+        #[cfg(feature = "mqtt")]
+        "mqtt" => {
+            let source = ringfence_bridge_mqtt::MqttSource::configure(&mut keys, &options);
+            Box::new(move |context| Box::pin(run_source(source, options, context)))
+        }
+        #[cfg(feature = "stomp")]
+        "stomp" => {
+            let source = ringfence_bridge_stomp::StompSource::configure(&mut keys, &options);
+            Box::new(move |context| Box::pin(run_source(source, options, context)))
+        }
+        #[cfg(feature = "zeromq")]
+        "zeromq" => {
+            let source = ringfence_bridge_zeromq::ZmqSource::configure(&mut keys, &options);
             Box::new(move |context| Box::pin(run_source(source, options, context)))
         }
         _ => return unknown(protocol, &options.name, &keys),
@@ -39,6 +60,24 @@ pub fn sink(protocol: &str, mut options: SinkOptions, mut keys: Keys) -> Option<
         "amqp" => {
             let sink = ringfence_bridge_amqp::AmqpSink::configure(&mut keys, &mut options);
             Box::new(move |context| Box::pin(run_sink(sink, options, context)))
+        }
+        #[cfg(feature = "mqtt")]
+        "mqtt" => {
+            let sink = ringfence_bridge_mqtt::MqttSink::configure(&mut keys, &mut options);
+            Box::new(move |context| Box::pin(run_sink(sink, options, context)))
+        }
+        #[cfg(feature = "stomp")]
+        "stomp" => {
+            let sink = ringfence_bridge_stomp::StompSink::configure(&mut keys, &mut options);
+            Box::new(move |context| Box::pin(run_sink(sink, options, context)))
+        }
+        #[cfg(feature = "zeromq")]
+        "zeromq" => {
+            let sink = ringfence_bridge_zeromq::ZmqSinkOptions::configure(&mut keys, &mut options);
+            Box::new(move |context| {
+                let sink = sink.sink(&options, &context);
+                Box::pin(run_sink(sink, options, context))
+            })
         }
         _ => return unknown(protocol, &options.name, &keys),
     };

@@ -130,8 +130,18 @@ pub fn repair_files<F: Files>(files: &F, key: Option<Key>) -> Result<Repaired, J
             }
             return Ok(Repaired { cuts, last_sequence, acknowledged_sequence, seals: found.seals });
         };
+        let cuts_before = cuts.len();
         for step in wound.steps(files)? {
-            step.take(files, key.as_ref(), &reason, &mut cuts)?;
+            match step.take(files, key.as_ref(), &reason, &mut cuts) {
+                // Before anything is cut there is another look, at what is there then.
+                Err(error) if error.is_for_room() && cuts.len() == cuts_before => {
+                    match wound.make_room(files)? {
+                        true => break,
+                        false => return Err(error),
+                    }
+                }
+                taken => taken?,
+            }
         }
     }
 }

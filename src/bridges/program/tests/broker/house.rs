@@ -13,7 +13,7 @@ use tempfile::TempDir;
 pub struct Program(Child);
 
 impl Program {
-    fn start(command: &mut Command, log: &Path) -> Program {
+    pub fn start(command: &mut Command, log: &Path) -> Program {
         let open = || File::options().create(true).append(true).open(log).unwrap();
         command.stdin(Stdio::null()).stdout(open()).stderr(open());
         Program(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))

@@ -3,3 +3,8 @@
 mod amqp;
 mod crash;
 mod house;
+mod mqtt;
+mod stomp;
+mod stomp_client;
+mod stomp_crash;
+mod zeromq;

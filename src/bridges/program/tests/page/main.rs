@@ -1,0 +1,11 @@
+//! The live page in a real browser. Skipped with a line where none is installed;
+//! `RINGFENCE_BROWSER=required` makes that a failure.
+
+mod browser;
+#[path = "../broker/house.rs"]
+mod house;
+mod killed;
+mod look;
+mod parts;
+mod scene;
+mod week;
