@@ -326,7 +326,9 @@ fn status_of(answer: &EngineAnswer) -> StatusCode {
 }
 
 fn is_not_found(response: &Answer) -> bool {
-    response.headers().get("ringfence-status").is_some_and(|status| status == "not_found")
+    // `not_found`, `order_not_found` and the like.
+    let status = response.headers().get("ringfence-status");
+    status.is_some_and(|status| status.as_bytes().ends_with(b"not_found"))
 }
 
 /// Where to look up what was created.

@@ -17,6 +17,9 @@ use crate::session::code_of;
 /// Longest time before the second attempt to connect.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
 
+/// How long to wait for an engine that has nothing to tell yet.
+const NO_LOG_WAIT: Duration = Duration::from_millis(200);
+
 /// What is known of the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
@@ -97,6 +100,12 @@ impl Monitor {
                 Ok(failure) => return failure,
                 Err(error) => error,
             };
+            let has_no_log = code_of(&error) == Some(ErrorCode::NoOutcomeLog);
+            if has_no_log && self.engine().is_some() {
+                // It has not executed anything yet: it is there all the same.
+                tokio::time::sleep(NO_LOG_WAIT).await;
+                continue;
+            }
             self.metrics.has_session.store(false, Ordering::Relaxed);
             let was_up = self.engine.send_if_modified(|engine| {
                 engine.as_mut().is_some_and(|engine| std::mem::take(&mut engine.is_up))
