@@ -10,3 +10,4 @@ mod crash;
 mod events;
 mod hostile;
 mod node;
+mod tls;
