@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ringfence_bridge_core::{EngineId, EngineOptions, Failure, SourceMetrics, Stop};
+use ringfence_bridge_core::{EngineId, EngineOptions, Failure, SourceMetrics};
 use ringfence_client::{
     AsyncSubscription, BackOff, ClientError, ErrorCode, Followed, Start, Subscribe,
     SubscriptionOptions, Token,
@@ -16,6 +16,9 @@ use crate::session::code_of;
 
 /// Longest time before the second attempt to connect.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
+
+/// How long to wait for an engine that has nothing to tell yet.
+const NO_LOG_WAIT: Duration = Duration::from_millis(200);
 
 /// What is known of the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Knows nothing yet: [`Monitor::run`] finds out.
+    /// Knows nothing yet: [`Monitor::follow`] finds out.
     pub fn new(metrics: Arc<SourceMetrics>) -> Monitor {
         Monitor { engine: Arc::new(watch::channel(None).0), metrics }
     }
@@ -78,25 +81,21 @@ impl Monitor {
         known.ok().and_then(|engine| engine.as_ref().map(|it| it.last_sequence)).unwrap_or(0)
     }
 
-    /// Follows the engine until it is asked to stop.
-    ///
-    /// # Errors
-    ///
-    /// Why it is of no use to go on: the engine declines, or has another history.
-    pub async fn run(&self, options: &EngineOptions, mut stop: Stop) -> Result<(), Failure> {
-        tokio::select! {
-            failure = self.follow(options) => Err(failure),
-            () = stop.asked() => Ok(()),
-        }
-    }
-
-    async fn follow(&self, options: &EngineOptions) -> Failure {
+    /// Follows the engine. Returns why it is of no use to go on: the engine declines, or has another
+    /// history.
+    pub async fn follow(&self, options: &EngineOptions) -> Failure {
         let mut back_off = BackOff::new(FIRST_WAIT);
         loop {
             let error = match self.connection(options, &mut back_off).await {
                 Ok(failure) => return failure,
                 Err(error) => error,
             };
+            let has_no_log = code_of(&error) == Some(ErrorCode::NoOutcomeLog);
+            if has_no_log && self.engine().is_some() {
+                // It has not executed anything yet: it is there all the same.
+                tokio::time::sleep(NO_LOG_WAIT).await;
+                continue;
+            }
             self.metrics.has_session.store(false, Ordering::Relaxed);
             let was_up = self.engine.send_if_modified(|engine| {
                 engine.as_mut().is_some_and(|engine| std::mem::take(&mut engine.is_up))

@@ -76,6 +76,16 @@ fn listen(http: Http, seen: &AtomicU64, ended: &AtomicBool) {
     }
 }
 
+/// The engine's last sequence, once it is back.
+fn last_sequence(http: Http) -> u64 {
+    let mut page = None;
+    eventually("the engine is back", || {
+        page = http.try_get("/v1/outcomes?from=1&limit=1").ok().filter(|it| it.status == 200);
+        page.is_some()
+    });
+    page.unwrap().json()["last_sequence"].as_str().unwrap().parse().unwrap()
+}
+
 #[test]
 fn nothing_is_lost_or_doubled_however_often_they_are_killed() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -117,8 +127,7 @@ fn nothing_is_lost_or_doubled_however_often_they_are_killed() {
     let transfers: u64 = senders.into_iter().map(|thread| thread.join().unwrap()).sum();
     assert!(transfers > 0);
     assert_eq!(house.account(1).debits_posted, u128::from(transfers) * 5);
-    let page = http.get("/v1/outcomes?from=1&limit=1").json();
-    let last: u64 = page["last_sequence"].as_str().unwrap().parse().unwrap();
+    let last = last_sequence(http);
     eventually("the listener has seen everything", || seen.load(Ordering::Relaxed) >= last);
     heard.store(true, Ordering::Relaxed);
     // Something to hear, so that it looks up.

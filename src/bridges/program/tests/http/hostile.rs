@@ -3,7 +3,7 @@
 use std::io::{BufReader, Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::client::{Http, bridge, create_accounts, read_response, transfer};
+use crate::client::{Http, bridge, configuration, create_accounts, read_response, transfer};
 use crate::house::House;
 
 /// What was sent, and the beginning of what is answered; empty: the connection is closed.
@@ -210,4 +210,14 @@ fn connections_are_limited_and_reused() {
     let mut rest = Vec::new();
     reader.read_to_end(&mut rest).unwrap();
     assert!(rest.is_empty());
+}
+
+#[test]
+fn a_bridge_whose_address_is_taken_ends() {
+    let house = House::new();
+    let _engine = house.engine();
+    let (_bridge, http) = bridge(&house, 0, "");
+    let mut second = house.bridge(&configuration(http.port, ""));
+    assert_eq!(second.end(), Some(1));
+    assert_eq!(http.get("/readyz").status, 200);
 }

@@ -9,3 +9,5 @@ mod commands;
 mod crash;
 mod events;
 mod hostile;
+mod node;
+mod tls;
