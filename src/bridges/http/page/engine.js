@@ -6,6 +6,8 @@ import { byId, fillRows, setText } from './dom.js';
 import { bytes, duration, grouped, rate } from './format.js';
 
 const EVERY = 1000;
+/** How long is waited after the bridge wants another token, in milliseconds. */
+const DENIED = 60_000;
 /** Readings over which latency and speeds are taken. */
 const READINGS = 10;
 const NOT_THERE = 'No numbers of the engine: [http] engine-metrics names the address of its '
@@ -34,10 +36,13 @@ export function familiesOf(samples) {
  * `null` where nothing came.
  */
 export function quantile(before, now, share) {
-  const grown = now.map(({ labels, value }, index) => ({
+  const counts = new Map(before.map(({ labels, value }) => [labels.le, value]));
+  const grown = now.map(({ labels, value }) => ({
     bound: labels.le === '+Inf' ? Infinity : Number(labels.le),
-    count: value - (before[index]?.value ?? 0),
+    count: value - (counts.get(labels.le) ?? 0),
   }));
+  // They come in any order.
+  grown.sort((one, other) => one.bound - other.bound);
   const total = grown.at(-1)?.count ?? 0;
   if (total <= 0) return null;
   const found = grown.find(({ count }) => count >= total * share);
@@ -53,17 +58,28 @@ export class Engine {
     this.onLatency = onLatency;
     this.onUp = onUp;
     this.readings = [];
+    this.wait = EVERY;
+    this.wake = () => {};
   }
 
   /** Reads for as long as the page is there. */
   async run() {
     for (;;) {
       if (!document.hidden) await this.read();
-      await new Promise((resolve) => { setTimeout(resolve, EVERY); });
+      await new Promise((resolve) => {
+        this.wake = resolve;
+        setTimeout(resolve, this.wait);
+      });
     }
   }
 
+  /** Reads at once: another token was given. */
+  restart() {
+    this.wake();
+  }
+
   async read() {
+    this.wait = EVERY;
     try {
       const { engine, engine_metrics: samples } = await askJson('/v1/stats');
       this.onUp(engine !== null && engine.up);
@@ -74,6 +90,7 @@ export class Engine {
       this.say('');
     } catch (error) {
       if (error instanceof Refused && error.status === 503) this.onUp(false);
+      if (error instanceof Refused && [401, 403].includes(error.status)) this.wait = DENIED;
       this.miss(`No numbers just now: ${error.message}`);
     }
   }
@@ -92,9 +109,9 @@ export class Engine {
 
   keep(families) {
     const last = this.readings.at(-1);
-    const sequence = single(families, 'process_start_time_seconds');
+    const start = (families) => single(families, 'process_start_time_seconds');
     // Another process counts from zero.
-    if (last && single(last.families, 'process_start_time_seconds') !== sequence) this.readings = [];
+    if (last && start(last.families) !== start(families)) this.readings = [];
     this.readings.push({ at: performance.now(), families });
     if (this.readings.length > READINGS) this.readings.shift();
     const name = 'ringfence_latency_seconds_bucket';
@@ -106,12 +123,14 @@ export class Engine {
   speed(name) {
     const [first, last] = [this.readings[0], this.readings.at(-1)];
     const seconds = (last.at - first.at) / 1000;
-    return seconds === 0 ? 0 : (single(last.families, name) - single(first.families, name)) / seconds;
+    const grown = single(last.families, name) - single(first.families, name);
+    return seconds === 0 ? 0 : grown / seconds;
   }
 
   show(families) {
     const all = (name) => families.get(name) ?? [];
-    const lags = new Map(all('ringfence_stage_lag_commands').map((it) => [it.labels.stage, it.value]));
+    const by = (label, name) => new Map(all(name).map((it) => [it.labels[label], it.value]));
+    const lags = by('stage', 'ringfence_stage_lag_commands');
     const place = ({ labels }) => STAGES.indexOf(labels.stage);
     const stages = all('ringfence_stage_sequence').sort((one, other) => place(one) - place(other));
     fillRows(byId('stage-rows'), stages.map(({ labels, value }) => [
@@ -119,7 +138,7 @@ export class Engine {
       number(grouped(value)),
       number(grouped(lags.get(labels.stage) ?? 0)),
     ]));
-    const capacities = new Map(all('ringfence_table_capacity').map((it) => [it.labels.table, it.value]));
+    const capacities = by('table', 'ringfence_table_capacity');
     fillRows(byId('table-rows'), all('ringfence_table_used').map(({ labels, value }) => {
       const capacity = capacities.get(labels.table) ?? 0;
       const share = capacity === 0 ? 0 : value / capacity;
@@ -128,7 +147,8 @@ export class Engine {
     }));
     fillRows(byId('process-rows'), this.processRows(families));
     const build = all('ringfence_build_info')[0]?.labels;
-    if (build) setText(byId('build'), ` · version ${build.version}, journal ${build.journal.slice(0, 8)}`);
+    if (!build) return;
+    setText(byId('build'), ` · version ${build.version}, journal ${build.journal.slice(0, 8)}`);
   }
 
   processRows(families) {
