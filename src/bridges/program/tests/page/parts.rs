@@ -60,8 +60,8 @@ fn parts_of_the_page_do_what_they_say() {
         (
             "engine.js",
             "it.quantile([{labels: {le: '0.001'}, value: 5}, {labels: {le: '0.002'}, value: 5}, \
-          {labels: {le: '+Inf'}, value: 5}], [{labels: {le: '0.001'}, value: 5}, \
-          {labels: {le: '0.002'}, value: 8}, {labels: {le: '+Inf'}, value: 9}], 0.5)",
+          {labels: {le: '+Inf'}, value: 5}], [{labels: {le: '+Inf'}, value: 9}, \
+          {labels: {le: '0.002'}, value: 8}, {labels: {le: '0.001'}, value: 5}], 0.5)",
             json!(0.002),
         ),
         ("engine.js", "it.quantile([], [{labels: {le: '+Inf'}, value: 0}], 0.5)", json!(null)),
