@@ -305,6 +305,46 @@ mod tests {
         }
     }
 
+    /// The same for a table that is large enough to be half moved for a while.
+    #[test]
+    fn a_table_answers_as_a_plain_map_does_while_its_entries_move() {
+        for seed in 0..60 {
+            let mut random = Pcg64Mcg::seed_from_u64(seed);
+            let capacity = random.random_range(200..800_u32);
+            // Some share a hash, and some lie so near that they pile up and wrap around.
+            let hash = |id: u32| (id / 3).wrapping_mul(0x9e37_79b9) | 0xfff;
+            let mut table = Table::new("ids", capacity as usize).unwrap();
+            let mut twin = BTreeMap::new();
+            let mut free: Vec<u32> = (0..2 * capacity).rev().collect();
+            let mut ids = vec![u32::MAX; 2 * capacity as usize];
+            let (mut half_moved, mut has_grown) = (0, false);
+            for step in 0..6 * capacity {
+                let id = random.random_range(0..3 * capacity);
+                let found = table.find(hash(id), |index| ids[index as usize] == id);
+                let expected = twin.get(&id).copied().unwrap_or(NO_INDEX);
+                assert_eq!(found, expected, "id {id}, step {step}, seed {seed}");
+                let most = if has_grown { 2 * capacity } else { capacity };
+                if found != NO_INDEX && random.random_range(0..3) == 0 {
+                    table.remove(hash(id), found);
+                    free.push(found);
+                    twin.remove(&id);
+                } else if found == NO_INDEX && twin.len() < most as usize {
+                    let index = free.pop().unwrap();
+                    ids[index as usize] = id;
+                    table.insert(hash(id), index);
+                    twin.insert(id, index);
+                }
+                if !has_grown && step > capacity && twin.len() > capacity as usize * 2 / 3 {
+                    table.grow(2 * capacity as usize).unwrap();
+                    has_grown = true;
+                }
+                half_moved += u32::from(table.old.is_some());
+            }
+            assert!(half_moved > 10, "seed {seed}: it was looked at while entries moved");
+            assert!(table.old.is_none(), "seed {seed}: they all have moved");
+        }
+    }
+
     #[test]
     fn a_table_without_capacity_finds_nothing() {
         let table = Table::new("ids", 0).unwrap();
