@@ -72,21 +72,6 @@ fn distance(slots: &[u64], from: usize, to: usize) -> usize {
 }
 
 #[inline(always)]
-fn find(slots: &[u64], hash: u32, mut matches: impl FnMut(u32) -> bool) -> u32 {
-    let mut position = home(slots, hash);
-    loop {
-        let slot = slots[position];
-        if slot == EMPTY {
-            return NO_INDEX;
-        }
-        if hash_of(slot) == hash && matches(index_of(slot)) {
-            return index_of(slot);
-        }
-        position = after(slots, position);
-    }
-}
-
-#[inline(always)]
 fn insert(slots: &mut [u64], entry: u64) {
     let mut position = home(slots, hash_of(entry));
     while slots[position] != EMPTY {
@@ -181,28 +166,45 @@ impl Table {
     /// Prefetches the slots in which `hash` would be.
     #[inline(always)]
     pub fn prefetch(&self, hash: u32) {
+        // While the table grows, what is in the old slots comes without: to ask would cost always.
         prefetch(&self.slots, home(&self.slots, hash));
-        if let Some(old) = &self.old {
-            prefetch(old, home(old, hash));
-        }
     }
 
     /// The first index under `hash`, which may be another id's, or [`NO_INDEX`]: a guess, to
-    /// prefetch its record.
+    /// prefetch its record. What a growing table has not moved yet is not found.
     #[inline(always)]
     #[must_use]
     pub fn guess(&self, hash: u32) -> u32 {
-        self.find(hash, |_| true)
+        let mut position = home(&self.slots, hash);
+        loop {
+            let slot = self.slots[position];
+            if slot == EMPTY {
+                return NO_INDEX;
+            }
+            if hash_of(slot) == hash {
+                return index_of(slot);
+            }
+            position = after(&self.slots, position);
+        }
     }
 
     /// The index under `hash` for which `matches` is true, or [`NO_INDEX`].
     #[inline(always)]
     #[must_use]
     pub fn find(&self, hash: u32, mut matches: impl FnMut(u32) -> bool) -> u32 {
-        let found = find(&self.slots, hash, &mut matches);
-        match &self.old {
-            Some(old) if found == NO_INDEX => find_apart(old, hash, matches),
-            _ => found,
+        let mut position = home(&self.slots, hash);
+        loop {
+            let slot = self.slots[position];
+            if slot == EMPTY {
+                return match &self.old {
+                    None => NO_INDEX,
+                    Some(old) => find_in_old(old, hash, matches),
+                };
+            }
+            if hash_of(slot) == hash && matches(index_of(slot)) {
+                return index_of(slot);
+            }
+            position = after(&self.slots, position);
         }
     }
 
@@ -252,11 +254,19 @@ impl Table {
     }
 }
 
-/// As [`find`], for slots that are rarely looked at.
+/// As [`Table::find`], in the slots of a growing table that are not all moved yet.
 #[cold]
 #[inline(never)]
-fn find_apart(slots: &[u64], hash: u32, matches: impl FnMut(u32) -> bool) -> u32 {
-    find(slots, hash, matches)
+fn find_in_old(slots: &[u64], hash: u32, mut matches: impl FnMut(u32) -> bool) -> u32 {
+    let mut position = home(slots, hash);
+    while slots[position] != EMPTY {
+        let slot = slots[position];
+        if hash_of(slot) == hash && matches(index_of(slot)) {
+            return index_of(slot);
+        }
+        position = after(slots, position);
+    }
+    NO_INDEX
 }
 
 #[cfg(test)]
