@@ -9,14 +9,15 @@
 /// Writes a line to standard error. Where that cannot be written the line is dropped: `eprintln!`
 /// would panic.
 macro_rules! tell {
-    ($($said:tt)*) => {{
-        use std::io::Write as _;
-        drop(writeln!(std::io::stderr(), $($said)*));
-    }};
+    ($($said:tt)*) => {
+        $crate::cli::log::tell(format_args!($($said)*))
+    };
 }
 
 mod access;
 mod apply;
+mod auto_snapshot;
+mod backup;
 mod bench;
 mod config;
 mod connect;
@@ -37,6 +38,7 @@ mod priority;
 mod progress;
 mod replay;
 mod run;
+mod service;
 mod shown;
 mod signals;
 mod snapshot;
@@ -90,6 +92,10 @@ enum Command {
     Replay(replay::Replay),
     /// Write a snapshot, so that a start reads it and only the commands after it.
     Snapshot(snapshot::Snapshot),
+    /// Copy what a journal holds durably to a directory; an engine may be running.
+    Backup(backup::Backup),
+    /// Make a data directory of a backup.
+    Restore(backup::Restore),
     /// Check, sum up, print, export or repair a journal.
     #[command(subcommand)]
     Journal(journal::Journal),
@@ -125,6 +131,8 @@ impl Command {
             Command::Grow(command) => command.execute(),
             Command::Replay(command) => command.execute(),
             Command::Snapshot(command) => command.execute(),
+            Command::Backup(command) => command.execute(),
+            Command::Restore(command) => command.execute(),
             Command::Journal(command) => command.execute(),
             Command::Outcomes(command) => command.execute(),
             Command::Access(command) => command.execute(),

@@ -19,6 +19,7 @@
 //! | [`replay`] | journal to engine, without a ring |
 //! | [`export`] | a journal as an input for `apply` |
 //! | [`snapshot`] | snapshots, made beside a running engine |
+//! | [`backup`] | copies made beside a running engine, and engines made of them |
 //! | [`follow`] | what happened, from any outcome on, read beside a running engine |
 //!
 //! # Invariants
@@ -26,6 +27,7 @@
 //! * Nothing is printed, and the process is never ended: what a person should know goes to
 //!   [`Options::report`], and what went wrong is a [`NodeError`].
 
+pub mod backup;
 mod clock;
 pub mod counters;
 mod error;

@@ -94,6 +94,31 @@ pub fn repair(dir: &DataDir, key: Option<Key>) -> Result<Repaired, JournalError>
     repair_files(&Directory::new(dir.path(), WriteMode::Buffered), key)
 }
 
+/// Begins an epoch behind all that the journal in `dir` holds: it is a copy that lacks commands
+/// which were acknowledged, up to `acknowledged_sequence`. Whoever has seen them learns of it by the
+/// epoch.
+///
+/// # Errors
+///
+/// As [`repair`].
+///
+/// # Panics
+///
+/// If `dir` was opened only to read.
+pub fn give_up_after(
+    dir: &DataDir,
+    acknowledged_sequence: u64,
+    key: Option<Key>,
+) -> Result<Repaired, JournalError> {
+    assert!(dir.is_locked_by_us(), "only who holds the lock repairs");
+    let files = Directory::new(dir.path(), WriteMode::Buffered);
+    let position = look(&files, key)?.position;
+    // As the original's own witness would say: what is missing was durable.
+    let witness = Witness { sequence: acknowledged_sequence, ..Witness::of(&position) };
+    WitnessFile::open(&files, &witness)?.write_both(&witness)?;
+    repair_files(&files, key)
+}
+
 /// As [`repair`], for files of any kind. The caller makes sure that nobody else writes them, and
 /// that they can be written at any offset.
 ///
