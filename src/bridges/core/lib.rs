@@ -61,3 +61,6 @@ pub use template::{Template, TemplateError};
 
 /// Longest time before the second attempt to connect to a broker.
 const FIRST_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
+/// How long a connection has to last for the next attempt to be a first one again: a broker that lets
+/// everybody in and then refuses what it is sent is not asked again at once, for ever.
+const FIRM_AFTER: std::time::Duration = std::time::Duration::from_secs(5);

@@ -21,7 +21,7 @@ struct Registry {
 pub struct SourceMetrics {
     /// Whether it is connected to its broker.
     pub is_connected: AtomicBool,
-    /// Whether its session with the engine stands.
+    /// Whether its session with the engine has a connection.
     pub has_session: AtomicBool,
     /// Whether it has ended for good.
     pub has_ended: AtomicBool,
@@ -142,7 +142,9 @@ impl Registry {
                 ("source_connected", "gauge", "1 if connected to the broker", |it| {
                     flag(&it.is_connected)
                 }),
-                ("source_session", "gauge", "1 if the session stands", |it| flag(&it.has_session)),
+                ("source_session", "gauge", "1 if the session has a connection", |it| {
+                    flag(&it.has_session)
+                }),
                 ("source_messages_total", "counter", "messages taken in", |it| get(&it.received)),
                 ("source_settled_total", "counter", "messages acknowledged", |it| get(&it.settled)),
                 ("source_repeated_total", "counter", "messages taken in before", |it| {

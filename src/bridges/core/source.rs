@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use ringfence_client::BackOff;
 
 use crate::metrics::count;
-use crate::{Context, FIRST_WAIT, Failure, Port, PortOptions, open_port};
+use crate::{Context, FIRM_AFTER, FIRST_WAIT, Failure, Port, PortOptions, open_port};
 
 /// Where messages come from, and how they are acknowledged there.
 pub trait Source: Send {
@@ -57,12 +58,15 @@ async fn run<S: Source>(
     let mut back_off = BackOff::new(FIRST_WAIT);
     let mut port: Option<Port<S::Handle>> = None;
     while !stop.is_asked() {
+        let start = Instant::now();
         let failure = match attempt(source, &mut port, options, context).await {
             Ok(()) => return Ok(()),
             Err(failure) => failure,
         };
         if metrics.is_connected.swap(false, Ordering::Relaxed) {
             count(&metrics.reconnects);
+        }
+        if start.elapsed() > FIRM_AFTER {
             back_off.reset();
         }
         // Why the session ended says more than what came of it.

@@ -127,6 +127,7 @@ impl<'a> Opening<'a> {
             session: session_id(&self.options.session),
             last_sequence: after,
             token: self.engine.token.clone(),
+            tls: self.engine.tls.clone(),
             give_up_after: FOR_EVER,
             ..SessionOptions::default()
         };

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ringfence_client::types::Command;
@@ -22,6 +23,8 @@ use crate::metrics::{add, count};
 use crate::tags::{Answers, Memory, Seen, tag_of};
 use crate::{Context, EngineId, Failure, SourceMetrics, Stop};
 
+/// How often it is looked whether the session has a connection.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Deliveries and offers that are taken in one turn.
 const TURN_MAX: usize = 1024;
 
@@ -113,6 +116,7 @@ impl<H: Send + 'static> Worker<H> {
     async fn serve(&mut self) -> Result<(), Failure> {
         let mut stop = self.stop.clone();
         let mut deadline: Option<Instant> = None;
+        let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
             if deadline.is_some_and(|end| self.open.is_empty() || Instant::now() >= end) {
                 return Ok(());
@@ -120,6 +124,8 @@ impl<H: Send + 'static> Worker<H> {
             let has_room = self.outgoing.is_empty() && self.open.len() < self.options.credit;
             tokio::select! {
                 biased;
+                // First, and seldom: what comes without end must not hold it back.
+                _ = look.tick() => self.look(),
                 delivered = self.delivered.recv() => {
                     self.deliveries(delivered)?;
                     self.send_outgoing()?;
@@ -135,6 +141,11 @@ impl<H: Send + 'static> Worker<H> {
                 () = tokio::time::sleep(Duration::from_millis(20)), if deadline.is_some() => {}
             }
         }
+    }
+
+    /// Says whether the session has a connection. It is made again without the worker.
+    fn look(&self) {
+        self.metrics.has_session.store(self.sender.is_connected(), Ordering::Relaxed);
     }
 
     /// Takes this delivery, and those that are there already.
