@@ -134,6 +134,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
     ("ringfence-bridge-core", &["ringfence-types", "ringfence-codec", "ringfence-client"]),
     ("ringfence-bridge-amqp", &["ringfence-bridge-core"]),
+    ("ringfence-bridge-stomp", &["ringfence-bridge-core"]),
     ("ringfence-bridge-mqtt", &["ringfence-bridge-core"]),
     ("ringfence-bridge-zeromq", &["ringfence-bridge-core"]),
     (
@@ -142,6 +143,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "ringfence-bridge-core",
             "ringfence-bridge-amqp",
             "ringfence-bridge-mqtt",
+            "ringfence-bridge-stomp",
             "ringfence-bridge-zeromq",
         ],
     ),

@@ -28,6 +28,7 @@ mod door;
 mod exit;
 mod export;
 mod follow;
+mod grow;
 mod journal;
 mod log;
 mod manual;
@@ -87,6 +88,8 @@ enum Command {
     Status(status::StatusCommand),
     /// Show what an engine on a data directory does, live on a terminal.
     Top(top::Top),
+    /// Give a running engine larger tables, while commands go on.
+    Grow(grow::Grow),
     /// Rebuild the state from the journal and print a summary of it; changes nothing.
     Replay(replay::Replay),
     /// Write a snapshot, so that a start reads it and only the commands after it.
@@ -133,6 +136,7 @@ impl Command {
             Command::Follow(command) => command.execute(),
             Command::Status(command) => command.execute(),
             Command::Top(command) => command.execute(),
+            Command::Grow(command) => command.execute(),
             Command::Replay(command) => command.execute(),
             Command::Snapshot(command) => command.execute(),
             Command::Backup(command) => command.execute(),

@@ -197,7 +197,7 @@ pub(super) fn whole<T: TryFrom<u64>>(
     }
 }
 
-fn capacity(text: &str) -> Result<u64, String> {
+pub(super) fn capacity(text: &str) -> Result<u64, String> {
     whole(1, CAPACITY_MAX)(text)
 }
 

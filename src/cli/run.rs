@@ -109,7 +109,7 @@ impl Run {
             node.placement()
         );
         shown.ready();
-        let ran = node.run(source, sink);
+        let ran = node.growing().run(source, sink);
         drop((followed, snapshots));
         end(ran, shown, first_sequence)
     }

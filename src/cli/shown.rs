@@ -218,11 +218,22 @@ impl Warned {
                 let TableReading { name, used, capacity } = table;
                 said.push(format!(
                     "the table of {name} is {percent} % full: {used} of {capacity}; when it is full, \
-                     new ones are refused; --{name} gives it more places at the next start"
+                     new ones are refused; {}",
+                    remedy(name)
                 ));
             }
         }
         said
+    }
+}
+
+/// What gives a table more places.
+fn remedy(name: &str) -> String {
+    match name {
+        "accounts" | "transfers" | "markets" | "orders" => {
+            format!("`ringfence grow --{name} N` gives it more places while the engine runs")
+        }
+        _ => format!("--{name} gives it more places at the next start"),
     }
 }
 

@@ -15,6 +15,7 @@
 //! | [`pipeline`] | the topology; the stages; threads and cores |
 //! | [`publish`] | sinks: where outcomes leave |
 //! | [`notice`] | what the gateway says to publish between two commands |
+//! | [`growth`] | larger tables for an engine that runs |
 //! | [`replay`] | journal to engine, without a ring |
 //! | [`export`] | a journal as an input for `apply` |
 //! | [`snapshot`] | snapshots, made beside a running engine |
@@ -34,6 +35,7 @@ pub mod export;
 pub mod follow;
 pub mod gateway;
 mod gauge;
+pub mod growth;
 mod memory;
 mod node;
 pub mod notice;

@@ -44,7 +44,7 @@ impl Replay {
     ///
     /// # Errors
     ///
-    /// If it is another engine, if it has not come so far, or if it no longer has what is asked for.
+    /// If it is another engine, has not come so far, or no longer has what is asked for.
     pub async fn read(&self, engine: Option<&str>, after: u64) -> Result<Page, Failure> {
         let known = ask(&self.engine).await?;
         if engine.is_some_and(|engine| engine != known.id.text()) {

@@ -37,8 +37,8 @@ const UNCONFIRMED_MAX: usize = 16;
 
 /// Where outcomes and events go.
 pub trait Sink: Send {
-    /// Whether the position that is stored goes before a later one which this program has confirmed.
-    /// Where a broker can lose what it has confirmed, and with it the position, what it has lost is
+    /// Whether the position that is stored goes before a later one that this program has confirmed.
+    /// Where a broker can lose what it has confirmed, and the position with it, what it has lost is
     /// sent again then.
     const STORED_GOES_FIRST: bool = false;
 

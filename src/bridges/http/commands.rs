@@ -113,6 +113,10 @@ impl App {
         deadline: Instant,
     ) -> Result<Asked, Problem> {
         let session = self.principals.session(principal)?;
+        if !self.monitor.is_up() {
+            // What became of a request with a key is known all the same.
+            return session.ask(batch, key)?.map_err(|_| Trouble::Away.into());
+        }
         loop {
             ready(&session, deadline).await?;
             match session.ask(batch, key)? {

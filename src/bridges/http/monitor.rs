@@ -55,6 +55,21 @@ impl Monitor {
         self.engine.borrow().clone()
     }
 
+    /// Returns when the engine is away.
+    pub async fn away(&self) {
+        self.until(|engine| engine.is_some_and(|engine| !engine.is_up)).await;
+    }
+
+    /// Returns when the engine is there.
+    pub async fn up(&self) {
+        self.until(|engine| engine.is_some_and(|engine| engine.is_up)).await;
+    }
+
+    async fn until(&self, is_so: impl Fn(Option<&Engine>) -> bool) {
+        // The sender lives as long as this does.
+        let _ = self.engine.subscribe().wait_for(|engine| is_so(engine.as_ref())).await;
+    }
+
     /// Its last sequence, once it was reached.
     pub async fn last_sequence(&self) -> u64 {
         let mut engine = self.engine.subscribe();

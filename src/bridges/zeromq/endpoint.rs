@@ -39,8 +39,8 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
-    /// Reads the endpoint `key`. Without `trust-network = true` only this machine can reach it: there
-    /// are neither passwords nor encryption.
+    /// Reads the endpoint `key`. Without `trust-network = true` only this machine can reach it:
+    /// there are neither passwords nor encryption.
     pub fn configure(keys: &mut Keys, key: &str) -> Endpoint {
         let nowhere = Endpoint::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
         let endpoint = keys.required_parsed(key).unwrap_or(nowhere);

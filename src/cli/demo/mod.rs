@@ -10,6 +10,8 @@ mod bridge;
 mod day;
 mod town;
 
+use std::ffi::OsString;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,11 +105,11 @@ impl Demo {
             let bridge = Bridge::start(&socket, shown?, metrics, Arc::clone(&stop))?;
             let sending = found(client)?;
             tell(&bridge, &socket, &place);
-            live(sending, self.rate, &stop).and(bridge.end())
+            let lived = live(sending, self.rate, &stop);
+            stop_all(&stop)?;
+            lived.and(bridge.end())
         });
-        // The engine looks at a flag of its own, which a signal sets.
-        signal_hook::low_level::raise(SIGTERM)
-            .map_err(|error| Failure::Operating(format!("ending the engine: {error}")))?;
+        stop_all(&stop)?;
         let ended = engine.join().unwrap_or_else(|_| Err(Failure::Bug("the engine".to_owned())));
         // What the engine says is the cause of what its clients say.
         ended.and_then(|exit| result.map(|()| exit))
@@ -118,6 +120,17 @@ impl Demo {
 struct Sending {
     client: Client,
     day: Day,
+}
+
+/// Asks engine and bridge to end, unless a signal has done so. The engine looks at a flag of its
+/// own, which a signal sets too.
+fn stop_all(stop: &AtomicBool) -> Result<(), Failure> {
+    // Relaxed: the flag carries nothing but itself.
+    if stop.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    signal_hook::low_level::raise(SIGTERM)
+        .map_err(|error| Failure::Operating(format!("ending the engine: {error}")))
 }
 
 /// An address of this machine that is free just now; any port where `port` is 0.
@@ -133,13 +146,12 @@ fn start_engine(
     socket: &Address,
     metrics: SocketAddr,
 ) -> Result<JoinHandle<Result<Exit, Failure>>, Failure> {
-    let mut arguments = vec!["ringfence".into(), "run".into()];
-    let mut option = |name: &str, value: &str| {
-        arguments.extend([format!("--{name}").into(), value.into()]);
-    };
-    option("listen", &socket.to_string());
-    option("metrics", &metrics.to_string());
+    let mut arguments: Vec<OsString> =
+        vec!["ringfence".into(), "run".into(), "--data-dir".into(), data_dir.into()];
+    let (socket, metrics) = (socket.to_string(), metrics.to_string());
     for (name, value) in [
+        ("listen", socket.as_str()),
+        ("metrics", metrics.as_str()),
         ("accounts", "4096"),
         ("transfers", "262144"),
         ("orders", "65536"),
@@ -149,9 +161,9 @@ fn start_engine(
         ("ring-slots", "16384"),
         ("segment-bytes", "2097152"),
     ] {
-        option(name, value);
+        arguments.push(format!("--{name}").into());
+        arguments.push(value.into());
     }
-    arguments.extend(["--data-dir".into(), data_dir.into()]);
     let run = parse(arguments)?.command;
     let named = thread::Builder::new().name("ringfence-demo-engine".to_owned());
     named
@@ -193,7 +205,7 @@ fn found(mut client: Client) -> Result<Sending, Failure> {
 /// Says what there is to see.
 fn tell(bridge: &Bridge, socket: &Address, place: &Place) {
     let page = bridge.address();
-    println!(
+    let text = format!(
         "\nRingfence demo: a payment engine, and what is paid in a small town.\n\
          \n  page    http://{page}/\
          \n  API     http://{page}/openapi.json\
@@ -206,6 +218,8 @@ fn tell(bridge: &Bridge, socket: &Address, place: &Place) {
          \nCtrl-C ends it.",
         data = place.described(),
     );
+    // Where nobody reads it, the page is there all the same.
+    drop(writeln!(std::io::stdout(), "{text}"));
 }
 
 /// Sends what happens in the town, until it is to stop.

@@ -22,7 +22,7 @@ use super::subject::{End, Subject};
 use crate::requests::request_of;
 
 /// How long an open may take before it hangs.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What came of a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,11 +24,11 @@ use hyper::body::Frame;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 use ringfence_bridge_core::{EngineOptions, Stop};
-use ringfence_client::{ClientError, ErrorCode};
+use ringfence_client::{ClientError, ErrorCode, Start, Subscribe};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::answer::{Answer, BodyError, Problem};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, subscribe};
 use crate::options::Limits;
 use crate::principals::Principal;
 use crate::query::{Filter, Query};
@@ -96,6 +96,11 @@ impl Events {
             return Err(Problem::busy("as many listen as may"));
         };
         let share = self.share(principal, &filter).await?;
+        if let From::After(position) = from
+            && position > share.ring().end().1
+        {
+            self.check_reached(principal, position).await?;
+        }
         let heartbeat = self.limits.heartbeat;
         let listener = match from {
             From::Now => Listener::at_end(share, permit, heartbeat),
@@ -116,6 +121,21 @@ impl Events {
     pub async fn check(&self, principal: &Principal) -> Result<(), Problem> {
         let all = Filter::take(&mut Query::parse(None)?)?;
         self.share(principal, &all).await.map(drop)
+    }
+
+    /// Refuses a position that the engine has not reached.
+    async fn check_reached(
+        &self,
+        principal: &Principal,
+        position: Position,
+    ) -> Result<(), Problem> {
+        let wish = Subscribe::outcomes(Start::Now);
+        let asking = subscribe(&self.engine, &principal.token, &wish);
+        match tokio::time::timeout(self.limits.request_time, asking).await {
+            Ok(Ok(asked)) => reached(position, asked.subscribed().last_sequence),
+            Ok(Err(error)) => Err(problem_of(&error)),
+            Err(_) => Err(Trouble::Away.into()),
+        }
     }
 
     /// A listener that is far behind.
@@ -214,6 +234,16 @@ fn from(query: &mut Query, headers: &HeaderMap) -> Result<From, Problem> {
     }
 }
 
+/// Refuses a position after the engine's last sequence: it is of another engine, or of this one
+/// before a backup was restored.
+fn reached(position: Position, last_sequence: u64) -> Result<(), Problem> {
+    if position.sequence <= last_sequence {
+        return Ok(());
+    }
+    let detail = format!("the engine has not reached {position}: its last is {last_sequence}");
+    Err(Problem::bad("sequence_ahead", detail))
+}
+
 /// What an error of a subscription is to those who asked.
 fn problem_of(error: &ClientError) -> Problem {
     let text = text_of(error);
@@ -222,7 +252,6 @@ fn problem_of(error: &ClientError) -> Problem {
             Problem::new(StatusCode::GONE, "too_far_behind", text)
                 .with("oldest_sequence", error.value.to_string())
         }
-        (Some(ErrorCode::SequenceAhead), _) => Problem::bad("sequence_ahead", text),
         (Some(ErrorCode::NoOutcomeLog), _) => {
             Problem::new(StatusCode::NOT_IMPLEMENTED, "no_outcome_log", text)
         }

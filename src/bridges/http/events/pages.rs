@@ -7,7 +7,7 @@ use ringfence_client::ClientError;
 use tokio::time::{Instant, timeout_at};
 
 use super::teller::Teller;
-use super::{Events, From, Position, problem_of};
+use super::{Events, From, Position, problem_of, reached};
 use crate::answer::{Answer, Problem, json};
 use crate::monitor::subscribe;
 use crate::principals::Principal;
@@ -47,6 +47,9 @@ impl Events {
             Ok(page) => page.map_err(|error| problem_of(&error))?,
             Err(_) => return Err(Trouble::Away.into()),
         };
+        if let From::After(position) = from {
+            reached(position, page.last_sequence)?;
+        }
         let mut body = b"{\"items\":[".to_vec();
         body.append(&mut page.items);
         let Page { next, last_sequence, .. } = page;

@@ -6,6 +6,8 @@ import { byId, fillRows, setText } from './dom.js';
 import { bytes, duration, grouped, rate } from './format.js';
 
 const EVERY = 1000;
+/** How long is waited after the bridge wants another token, in milliseconds. */
+const DENIED = 60_000;
 /** Readings over which latency and speeds are taken. */
 const READINGS = 10;
 const NOT_THERE = 'No numbers of the engine: [http] engine-metrics names the address of its '
@@ -53,17 +55,28 @@ export class Engine {
     this.onLatency = onLatency;
     this.onUp = onUp;
     this.readings = [];
+    this.wait = EVERY;
+    this.wake = () => {};
   }
 
   /** Reads for as long as the page is there. */
   async run() {
     for (;;) {
       if (!document.hidden) await this.read();
-      await new Promise((resolve) => { setTimeout(resolve, EVERY); });
+      await new Promise((resolve) => {
+        this.wake = resolve;
+        setTimeout(resolve, this.wait);
+      });
     }
   }
 
+  /** Reads at once: another token was given. */
+  restart() {
+    this.wake();
+  }
+
   async read() {
+    this.wait = EVERY;
     try {
       const { engine, engine_metrics: samples } = await askJson('/v1/stats');
       this.onUp(engine !== null && engine.up);
@@ -74,6 +87,7 @@ export class Engine {
       this.say('');
     } catch (error) {
       if (error instanceof Refused && error.status === 503) this.onUp(false);
+      if (error instanceof Refused && [401, 403].includes(error.status)) this.wait = DENIED;
       this.miss(`No numbers just now: ${error.message}`);
     }
   }

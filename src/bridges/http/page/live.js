@@ -99,7 +99,9 @@ export class Live {
     const isSame = element.row === row && !row.awaitsName;
     if (isSame) return;
     element.row = row;
-    const [from, to] = [this.names.show(row.from), this.names.show(row.to)];
+    // An account that a refused command names may not be there.
+    const asks = row.kind !== 'refused';
+    const [from, to] = [this.names.show(row.from, asks), this.names.show(row.to, asks)];
     row.awaitsName = from.isOpen || to.isOpen;
     const cells = [
       grouped(row.sequence),

@@ -114,16 +114,22 @@ setInterval(() => {
 }, 250);
 
 const dialog = byId('token-dialog');
+/** Whether this token was asked about: whoever has closed the dialog is not asked again. */
+let hasAsked = false;
 byId('access').addEventListener('click', () => dialog.showModal());
 dialog.addEventListener('close', () => {
   const token = byId('token').value.trim();
   byId('token').value = '';
-  if (dialog.returnValue === 'use') setToken(token);
-  if (dialog.returnValue === 'forget') setToken('');
-  if (dialog.returnValue === 'use' || dialog.returnValue === 'forget') stream.restart();
+  const isUsed = dialog.returnValue === 'use';
+  if (!isUsed && dialog.returnValue !== 'forget') return;
+  setToken(isUsed ? token : '');
+  hasAsked = false;
+  stream.restart();
+  engine.restart();
 });
 whenDenied(() => {
-  if (!dialog.open) dialog.showModal();
+  if (!hasAsked && !dialog.open) dialog.showModal();
+  hasAsked = true;
 });
 
 document.addEventListener('keydown', (event) => {

@@ -24,12 +24,15 @@ export class Names {
     setInterval(() => this.askNext(), EVERY);
   }
 
-  /** What to show for an account: `text`, and whether that may still become a name. */
-  show(id) {
+  /**
+   * What to show for an account: `text`, and whether that may still become a name. `asks` lets the
+   * page look it up.
+   */
+  show(id, asks = true) {
     if (id === null || id === undefined) return { text: '', isOpen: false };
     const name = this.known.get(id);
     if (name !== undefined) return { text: name ?? id, isOpen: false };
-    if (!this.asksNoMore() && this.wanted.size < WANTED_MAX) this.wanted.add(id);
+    if (asks && !this.asksNoMore() && this.wanted.size < WANTED_MAX) this.wanted.add(id);
     return { text: id, isOpen: true };
   }
 

@@ -235,13 +235,19 @@ impl Session {
             Trouble::NoSession(_) => SUPERSEDED_FOR,
             _ => REFUSED_FOR,
         };
-        self.phase.send_if_modified(|phase| {
-            if !matches!(phase, Phase::Closed) {
-                *phase = Phase::Refused(trouble.clone(), Instant::now() + until);
-            }
-            true
-        });
+        self.enter(Phase::Refused(trouble.clone(), Instant::now() + until));
         self.lock().give_up(&trouble);
+    }
+
+    /// Enters a phase, unless the session was closed.
+    fn enter(&self, next: Phase) {
+        self.phase.send_if_modified(|phase| {
+            let is_open = !matches!(phase, Phase::Closed);
+            if is_open {
+                *phase = next;
+            }
+            is_open
+        });
     }
 
     async fn open_and_serve(&self) -> Trouble {
@@ -251,16 +257,27 @@ impl Session {
                 Ok(receiver) => receiver,
                 Err(error) => return trouble_of(&error),
             };
-            self.phase.send_replace(Phase::Open);
-            let error = self.serve(&mut receiver).await;
+            self.enter(Phase::Open);
+            let ended = tokio::select! {
+                error = self.serve(&mut receiver) => Some(error),
+                () = self.setting.monitor.away() => None,
+            };
             drop(receiver);
-            if code_of(&error) != Some(ErrorCode::NotAllowed) {
-                tracing::warn!("a session with the engine has ended: {error}");
-                return trouble_of(&error);
-            }
+            let refused = match &ended {
+                None => None,
+                Some(error) if code_of(error) == Some(ErrorCode::NotAllowed) => {
+                    Some(trouble_of(error))
+                }
+                Some(error) => {
+                    tracing::warn!("a session with the engine has ended: {error}");
+                    return trouble_of(error);
+                }
+            };
             self.lock().sender = None;
-            self.phase.send_replace(Phase::Opening);
-            opened = self.open_again(&error).await;
+            self.enter(Phase::Opening);
+            // Its own attempts would be further apart the longer the engine is away.
+            self.setting.monitor.up().await;
+            opened = self.open_again(refused.as_ref()).await;
         }
     }
 

@@ -8,7 +8,7 @@ use ringfence_client::{
 };
 use ringfence_types::Origin;
 
-use super::{Session, code_of, trouble_of};
+use super::{Session, Trouble, code_of};
 
 /// The engine is tried to be reached for as long as the bridge runs.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -49,16 +49,16 @@ impl Session {
         }
     }
 
-    /// Opens the session again after the engine ended it because of a request that is not allowed.
+    /// Opens the session again: the engine was away, or has `refused` a request and ended it.
     pub(super) async fn open_again(
         &self,
-        why: &ClientError,
+        refused: Option<&Trouble>,
     ) -> Result<AsyncSessionReceiver, ClientError> {
         let after = self.lock().last_sequence;
         let (session, hello) = self.greet(after).await?;
         let session = self.read_back(session, hello, after).await?;
         let (sender, receiver) = session.split();
-        self.lock().go_on(sender, hello.last_request, &trouble_of(why));
+        self.lock().go_on(sender, hello.last_request, refused);
         Ok(receiver)
     }
 

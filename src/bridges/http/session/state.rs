@@ -139,13 +139,15 @@ impl State {
         }
     }
 
-    /// Goes on with a new connection, to which `taken` is the last request that the engine has
-    /// taken in: the request after it is the one that is not allowed. The others are sent again.
-    pub fn go_on(&mut self, sender: AsyncSessionSender, taken: u64, why: &Trouble) {
+    /// Goes on with a new connection; `taken` is the last request that the engine has taken in. If
+    /// it has `refused` one, it is the next. The others are sent again.
+    pub fn go_on(&mut self, sender: AsyncSessionSender, taken: u64, refused: Option<&Trouble>) {
         while self.under_way.front().is_some_and(|first| first.number <= taken) {
             self.finish(Done::Lost);
         }
-        if let Some(request) = self.under_way.pop_front() {
+        if let Some(why) = refused
+            && let Some(request) = self.under_way.pop_front()
+        {
             self.refuse(request, why);
         }
         for mut request in std::mem::take(&mut self.under_way) {

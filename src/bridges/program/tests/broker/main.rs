@@ -1,6 +1,7 @@
 //! The bridge between an engine and real brokers, all as programs of their own.
 
 mod amqp;
+mod configuration;
 mod crash;
 mod house;
 mod mqtt;

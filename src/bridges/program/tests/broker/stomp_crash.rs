@@ -46,7 +46,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn kill_and_start_again(&mut self, which: u32) {
+    fn kill_and_start_again(&mut self, which: u32, broker_is_away: Duration) {
         if which & 1 != 0 {
             self.bridge.kill();
         }
@@ -55,6 +55,7 @@ impl Scene {
         }
         if which & 4 != 0 {
             self.kind.broker.kill();
+            std::thread::sleep(broker_is_away);
             self.kind.broker.start_again().unwrap();
         }
         if which & 2 != 0 {
@@ -117,7 +118,8 @@ fn nothing_is_lost_or_doubled(kind: Kind) {
         std::thread::sleep(Duration::from_millis(random.random_range(200..3000)));
         // The first rounds kill each alone, so that a short run has had each.
         let which = if round < 3 { 1 << round } else { random.random_range(1..8) };
-        scene.kill_and_start_again(which);
+        let broker_is_away = Duration::from_millis(random.random_range(0..2000));
+        scene.kill_and_start_again(which, broker_is_away);
     }
     ended.store(true, Ordering::Relaxed);
     let transfers = loading.join().unwrap();

@@ -71,6 +71,10 @@ fn the_page_goes_on_after_engine_and_bridge_were_killed() {
                 row.cells[0].textContent.replaceAll(',', ''))).filter((it, at, all) => \
                 at > 0 && all[at - 1] - it !== 1).length";
     assert_eq!(browser.number(gaps), 0.0);
+    let paid = (1000..first).filter(|id| id % 3 != 0).count();
+    assert_eq!(scene.house.account(1).debits_posted, paid as u128);
     // A browser notes connections that are lost; nothing else went wrong.
     assert_eq!(browser.complaints(&["net::ERR_", "503 (Service"]), [String::new(); 0]);
+    // An open page does not keep the bridge from ending.
+    assert_eq!(scene.bridge.stop(), Some(0));
 }

@@ -1,14 +1,14 @@
 //! An engine, a bridge and a browser that shows its page.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
-use ringfence_client::{Address, Client};
+use ringfence_client::{Address, Client, Options, Token};
 use ringfence_types::{
     Account, AccountFlags, Command, Market, Op, PlaceOrder, Side, Transfer, TransferFlags,
 };
 
 use crate::browser::Browser;
-use crate::house::{House, Program};
+use crate::house::{House, Program, eventually};
 
 pub const EUR: u32 = 978;
 const USD: u32 = 840;
@@ -28,15 +28,26 @@ impl Scene {
         let browser = Browser::start()?;
         let house = House::new();
         let engine = house.engine();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let bridge = house.bridge(&configuration(port));
-        let scene = Scene { browser, bridge, engine, house, port };
-        let is_up = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
-        crate::house::eventually("the bridge answers", is_up);
-        scene.browser.look(1600, 1000, false);
-        scene.browser.open(&scene.url());
+        let scene = Scene::of(browser, bridge, engine, house, port);
         scene.browser.until("document.getElementById('state').textContent === 'live'");
         Some(scene)
+    }
+
+    /// Opens the page of a bridge that was started just now.
+    pub fn of(
+        browser: Browser,
+        bridge: Program,
+        engine: Program,
+        house: House,
+        port: u16,
+    ) -> Scene {
+        let scene = Scene { browser, bridge, engine, house, port };
+        eventually("the bridge answers", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        scene.browser.look(1600, 1000, false);
+        scene.browser.open(&scene.url());
+        scene
     }
 
     pub fn url(&self) -> String {
@@ -51,18 +62,29 @@ impl Scene {
         Client::connect(&Address::Unix(self.house.socket())).unwrap()
     }
 
+    /// A client that shows a token.
+    pub fn client_with(&self, token: &str) -> Client {
+        let options = Options { token: Token::new(token).unwrap(), ..Options::default() };
+        Client::connect_with(&Address::Unix(self.house.socket()), options).unwrap()
+    }
+
     /// Waits until the page shows this sequence, for as long as what it shows grows.
     pub fn until_sequence(&self, sequence: u64) {
         let shown = "document.getElementById('sequence').textContent.replaceAll(',', '')";
         let mut last = String::new();
         while last != sequence.to_string() {
             let before = last.clone();
-            crate::house::eventually(&format!("{shown}: more than {before}"), || {
+            eventually(&format!("{shown}: more than {before}"), || {
                 last = self.browser.text(shown);
                 last != before
             });
         }
     }
+}
+
+/// A port that nobody has just now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A bridge for the page alone; `ENGINE` is the engine's address.

@@ -6,6 +6,7 @@ use rumqttc::mqttbytes::{QoS, v4};
 use rumqttc::v5::mqttbytes::{QoS as QoS5, v5};
 use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::house::House;
 
@@ -64,7 +65,7 @@ pub struct Client {
     seen: mpsc::UnboundedReceiver<Seen>,
     confirmed: mpsc::UnboundedReceiver<()>,
     subscribed: mpsc::UnboundedReceiver<()>,
-    polling: tokio::task::JoinHandle<()>,
+    polling: JoinHandle<()>,
 }
 
 impl Drop for Client {
@@ -78,60 +79,11 @@ impl Client {
         let (tell_seen, seen) = mpsc::unbounded_channel();
         let (tell_confirmed, confirmed) = mpsc::unbounded_channel();
         let (tell_subscribed, subscribed) = mpsc::unbounded_channel();
+        let teller =
+            Teller { seen: tell_seen, confirmed: tell_confirmed, subscribed: tell_subscribed };
         let (handle, polling) = match version {
-            Version::V3 => {
-                let mut options = rumqttc::MqttOptions::new(name, "127.0.0.1", port);
-                let bytes_max = PACKET_BYTES_MAX as usize;
-                options.set_clean_session(false).set_max_packet_size(bytes_max, bytes_max);
-                options.set_credentials("guest", "guest");
-                let (client, mut events) = rumqttc::AsyncClient::new(options, 10);
-                let polling = tokio::spawn(async move {
-                    loop {
-                        // It fails where the test has ended.
-                        let _ = match events.poll().await {
-                            Ok(rumqttc::Event::Incoming(v4::Packet::Publish(it))) => {
-                                tell_seen.send(Seen::new(it.topic, &it.payload, None)).is_ok()
-                            }
-                            Ok(rumqttc::Event::Incoming(v4::Packet::PubAck(_))) => {
-                                tell_confirmed.send(()).is_ok()
-                            }
-                            Ok(rumqttc::Event::Incoming(v4::Packet::SubAck(_))) => {
-                                tell_subscribed.send(()).is_ok()
-                            }
-                            Ok(_) => true,
-                            Err(_) => pause().await,
-                        };
-                    }
-                });
-                (Handle::V3(client), polling)
-            }
-            Version::V5 => {
-                let mut options = rumqttc::v5::MqttOptions::new(name, "127.0.0.1", port);
-                options.set_clean_start(false).set_session_expiry_interval(Some(u32::MAX));
-                options.set_max_packet_size(Some(PACKET_BYTES_MAX));
-                let (client, mut events) = rumqttc::v5::AsyncClient::new(options, 10);
-                let polling = tokio::spawn(async move {
-                    loop {
-                        // It fails where the test has ended.
-                        let _ = match events.poll().await {
-                            Ok(rumqttc::v5::Event::Incoming(v5::Packet::Publish(it))) => {
-                                let topic = String::from_utf8_lossy(&it.topic).into_owned();
-                                let seen = Seen::new(topic, &it.payload, it.properties);
-                                tell_seen.send(seen).is_ok()
-                            }
-                            Ok(rumqttc::v5::Event::Incoming(v5::Packet::PubAck(_))) => {
-                                tell_confirmed.send(()).is_ok()
-                            }
-                            Ok(rumqttc::v5::Event::Incoming(v5::Packet::SubAck(_))) => {
-                                tell_subscribed.send(()).is_ok()
-                            }
-                            Ok(_) => true,
-                            Err(_) => pause().await,
-                        };
-                    }
-                });
-                (Handle::V5(client), polling)
-            }
+            Version::V3 => poll_v3(port, name, teller),
+            Version::V5 => poll_v5(port, name, teller),
         };
         Client { handle, seen, confirmed, subscribed, polling }
     }
@@ -179,6 +131,65 @@ impl Client {
     pub fn try_next(&mut self) -> Option<Seen> {
         self.seen.try_recv().ok()
     }
+}
+
+/// Tells a client what came. It fails where the test has ended.
+struct Teller {
+    seen: mpsc::UnboundedSender<Seen>,
+    confirmed: mpsc::UnboundedSender<()>,
+    subscribed: mpsc::UnboundedSender<()>,
+}
+
+fn poll_v3(port: u16, name: &str, teller: Teller) -> (Handle, JoinHandle<()>) {
+    let mut options = rumqttc::MqttOptions::new(name, "127.0.0.1", port);
+    let bytes_max = PACKET_BYTES_MAX as usize;
+    options.set_clean_session(false).set_max_packet_size(bytes_max, bytes_max);
+    options.set_credentials("guest", "guest");
+    let (client, mut events) = rumqttc::AsyncClient::new(options, 10);
+    let polling = tokio::spawn(async move {
+        loop {
+            let _ = match events.poll().await {
+                Ok(rumqttc::Event::Incoming(v4::Packet::Publish(it))) => {
+                    teller.seen.send(Seen::new(it.topic, &it.payload, None)).is_ok()
+                }
+                Ok(rumqttc::Event::Incoming(v4::Packet::PubAck(_))) => {
+                    teller.confirmed.send(()).is_ok()
+                }
+                Ok(rumqttc::Event::Incoming(v4::Packet::SubAck(_))) => {
+                    teller.subscribed.send(()).is_ok()
+                }
+                Ok(_) => true,
+                Err(_) => pause().await,
+            };
+        }
+    });
+    (Handle::V3(client), polling)
+}
+
+fn poll_v5(port: u16, name: &str, teller: Teller) -> (Handle, JoinHandle<()>) {
+    let mut options = rumqttc::v5::MqttOptions::new(name, "127.0.0.1", port);
+    options.set_clean_start(false).set_session_expiry_interval(Some(u32::MAX));
+    options.set_max_packet_size(Some(PACKET_BYTES_MAX));
+    let (client, mut events) = rumqttc::v5::AsyncClient::new(options, 10);
+    let polling = tokio::spawn(async move {
+        loop {
+            let _ = match events.poll().await {
+                Ok(rumqttc::v5::Event::Incoming(v5::Packet::Publish(it))) => {
+                    let topic = String::from_utf8_lossy(&it.topic).into_owned();
+                    teller.seen.send(Seen::new(topic, &it.payload, it.properties)).is_ok()
+                }
+                Ok(rumqttc::v5::Event::Incoming(v5::Packet::PubAck(_))) => {
+                    teller.confirmed.send(()).is_ok()
+                }
+                Ok(rumqttc::v5::Event::Incoming(v5::Packet::SubAck(_))) => {
+                    teller.subscribed.send(()).is_ok()
+                }
+                Ok(_) => true,
+                Err(_) => pause().await,
+            };
+        }
+    });
+    (Handle::V5(client), polling)
 }
 
 async fn pause() -> bool {

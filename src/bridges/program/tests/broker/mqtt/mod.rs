@@ -123,6 +123,26 @@ async fn payments_come_in_and_outcomes_go_out() {
     assert_eq!(twelve.body["id"], "12", "10 was executed before: {}", twelve.text);
 }
 
+#[tokio::test]
+async fn of_two_bridges_the_later_one_goes_on() {
+    let Some(broker) = or_skip(Mosquitto::start()) else { return };
+    let house = House::new();
+    let _engine = house.engine();
+    let mut outcomes = Client::start(Version::V5, broker.port, "outcomes");
+    outcomes.subscribe("outcomes/#").await;
+    let configuration = configuration(&url(broker.port), Version::V5);
+    let takes = || house.said("bridge.log").matches("takes messages").count();
+    let mut first = house.bridge(configuration.split("[[sink]]").next().unwrap());
+    eventually("the first bridge subscribes", || takes() == 1);
+    assert!(outcomes.send("payments/eur", account(1), named("one")).await);
+    let _second = house.bridge(&configuration);
+    assert_eq!(first.end(), Some(1), "{}", house.said("bridge.log"));
+    eventually("the second bridge subscribes", || takes() >= 2);
+    assert!(outcomes.send("payments/eur", account(2), named("two")).await);
+    assert_eq!(outcomes.next(&house).await.body["id"], "1");
+    assert_eq!(outcomes.next(&house).await.body["id"], "2");
+}
+
 /// Where outcomes of ledger 978 go that were created.
 const OUTCOMES: &str = "outcomes/978/created";
 

@@ -65,5 +65,9 @@ fn producer_and_consumer_of_the_manual_work_with_libzmq() {
     let consumed = || house.said("consumer.log");
     eventually("the consumer has all", || consumed().contains(r#""id":"3""#));
     let lines = consumed();
-    assert_eq!(lines.lines().count(), 4, "each once: {lines}");
+    assert_eq!(
+        lines.lines().filter(|line| line.contains("outcomes/")).count(),
+        4,
+        "each once: {lines}"
+    );
 }
