@@ -80,7 +80,7 @@ impl Mosquitto {
         self.kill();
         match std::fs::remove_file(self.home.path().join("mosquitto.db")) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Missing::NotStarted(error.to_string()));
+                Err(Missing::NotStarted(error.to_string()))
             }
             _ => self.start_again(),
         }

@@ -109,8 +109,9 @@ fn requests_of_other_sites_and_of_other_kinds_are_refused() {
     let here = format!("http://127.0.0.1:{}", http.port);
     let json = ("Content-Type", "application/json");
     let long_key = "k".repeat(256);
-    //  what, headers, status
-    let cases: Vec<(&str, Vec<(&str, &str)>, u16)> = vec![
+    /// What is tried, its headers, the status.
+    type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, u16);
+    let cases: Vec<Case<'_>> = vec![
         ("another site", vec![json, ("Origin", "https://evil.example")], 403),
         ("a sandbox", vec![json, ("Origin", "null")], 403),
         ("another site, by its mark", vec![json, ("Sec-Fetch-Site", "cross-site")], 403),

@@ -74,7 +74,7 @@ fn the_page_goes_on_after_engine_and_bridge_were_killed() {
     let paid = (1000..first).filter(|id| id % 3 != 0).count();
     assert_eq!(scene.house.account(1).debits_posted, paid as u128);
     // A browser notes connections that are lost; nothing else went wrong.
-    assert_eq!(browser.complaints(&["net::ERR_", "503 (Service"]), [String::new(); 0]);
+    assert_eq!(browser.complaints(&["net::ERR_", "503 (Service"]), Vec::<String>::new());
     // An open page does not keep the bridge from ending.
     assert_eq!(scene.bridge.stop(), Some(0));
 }
