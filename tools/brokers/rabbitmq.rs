@@ -39,6 +39,15 @@ impl RabbitMq {
     ///
     /// If it is not installed, or does not start.
     pub fn start() -> Result<RabbitMq, Missing> {
+        RabbitMq::start_with("")
+    }
+
+    /// As [`RabbitMq::start`], with these further lines of its configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`RabbitMq::start`].
+    pub fn start_with(lines: &str) -> Result<RabbitMq, Missing> {
         let program = program()?;
         let home = tempfile::Builder::new()
             .prefix("ringfence-rabbitmq-")
@@ -55,7 +64,7 @@ impl RabbitMq {
             group: None,
             home,
         };
-        broker.configure().map_err(|error| Missing::NotStarted(error.to_string()))?;
+        broker.configure(lines).map_err(|error| Missing::NotStarted(error.to_string()))?;
         broker.run(&program)?;
         Ok(broker)
     }
@@ -110,14 +119,14 @@ impl RabbitMq {
         self.home.path().join(name)
     }
 
-    fn configure(&self) -> std::io::Result<()> {
+    fn configure(&self, lines: &str) -> std::io::Result<()> {
         let configuration = format!(
             "listeners.tcp.1 = 127.0.0.1:{}\n\
              distribution.listener.interface = 127.0.0.1\n\
              mqtt.listeners.tcp.1 = 127.0.0.1:{}\n\
              stomp.listeners.tcp.1 = 127.0.0.1:{}\n\
              stream.listeners.tcp.1 = 127.0.0.1:{}\n\
-             disk_free_limit.absolute = 50MB\n",
+             disk_free_limit.absolute = 50MB\n{lines}",
             self.amqp, self.mqtt, self.stomp, self.stream
         );
         std::fs::write(self.path("rabbitmq.conf"), configuration)?;

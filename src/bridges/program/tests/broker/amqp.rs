@@ -80,22 +80,22 @@ pub fn named(id: &str) -> BasicProperties {
     BasicProperties::default().with_message_id(id.into())
 }
 
-async fn consume(channel: &Channel, queue: &str) -> Consumer {
+pub async fn consume(channel: &Channel, queue: &str) -> Consumer {
     let options = BasicConsumeOptions::default();
     let table = FieldTable::default();
     channel.basic_consume(queue.into(), "".into(), options, table).await.unwrap()
 }
 
-struct Seen {
-    identity: String,
+pub struct Seen {
+    pub identity: String,
     routing_key: String,
     correlation: Option<String>,
     headers: FieldTable,
     text: String,
-    body: Value,
+    pub body: Value,
 }
 
-async fn next(consumer: &mut Consumer, house: &House) -> Seen {
+pub async fn next(consumer: &mut Consumer, house: &House) -> Seen {
     let next = tokio::time::timeout(Duration::from_secs(60), consumer.next()).await;
     let delivery = match next {
         Ok(Some(Ok(delivery))) => delivery,

@@ -70,19 +70,24 @@ impl House {
 
     /// Starts the engine, and waits until it is ready.
     pub fn engine(&self) -> Program {
-        let program = self.start_engine(&[]);
+        self.engine_with(&[])
+    }
+
+    /// As [`House::engine`], with further options.
+    pub fn engine_with(&self, options: &[&str]) -> Program {
+        let program = self.start_engine(options);
         let address = Address::Unix(self.socket());
         eventually("the engine starts", || Client::connect(&address).is_ok());
         program
     }
 
-    /// Starts the engine with more arguments.
-    pub fn start_engine(&self, more: &[&str]) -> Program {
+    /// Starts the engine with further options.
+    pub fn start_engine(&self, options: &[&str]) -> Program {
         let data = self.path("data");
         let mut command = Command::new(engine_program());
         without_settings(&mut command);
         command.args(["run", "--segment-bytes", "2097152", "--ring-slots", "16384"]);
-        command.arg("--data-dir").arg(data).args(more);
+        command.arg("--data-dir").arg(data).args(options);
         Program::start(&mut command, &self.path("engine.log"))
     }
 
@@ -99,10 +104,15 @@ impl House {
 
     /// What the engine knows of an account.
     pub fn account(&self, id: u128) -> Account {
+        self.account_if_any(id).expect("the account is there")
+    }
+
+    /// As [`House::account`]; `None` if there is none yet.
+    pub fn account_if_any(&self, id: u128) -> Option<Account> {
         let mut client = Client::connect(&Address::Unix(self.socket())).unwrap();
         let look_up = EngineCommand::lookup_account(Lookup { id, ..Lookup::default() });
         let answers = client.execute(&[look_up]).unwrap();
-        *answers[0].bodies.first().expect("the account is there").body.account()
+        answers[0].bodies.first().map(|found| *found.body.account())
     }
 }
 

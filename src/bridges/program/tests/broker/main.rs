@@ -8,4 +8,5 @@ mod mqtt;
 mod stomp;
 mod stomp_client;
 mod stomp_crash;
+mod trouble;
 mod zeromq;
