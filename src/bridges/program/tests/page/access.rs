@@ -58,5 +58,8 @@ fn a_token_is_asked_for_and_kept_until_the_tab_is_closed() {
     browser.until(&is("live"));
     assert!(!browser.is("location.href.includes('?') || document.cookie"));
     assert!(browser.is("localStorage.length === 0 && sessionStorage.length === 1"));
-    assert_eq!(browser.complaints(&["401 (Unauthorized)", "403 (Forbidden)"]), Vec::<String>::new());
+    assert_eq!(
+        browser.complaints(&["401 (Unauthorized)", "403 (Forbidden)"]),
+        Vec::<String>::new()
+    );
 }
