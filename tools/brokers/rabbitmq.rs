@@ -10,6 +10,8 @@ use crate::{Missing, free_port};
 
 /// Where Debian's package puts its versions.
 const LIBRARY: &str = "/usr/lib/rabbitmq/lib";
+/// How often one that was killed is started again before that has failed.
+const STARTS_MAX: usize = 3;
 /// Plugins that are enabled.
 const PLUGINS: &str = "[rabbitmq_mqtt,rabbitmq_stomp,rabbitmq_stream].\n";
 
@@ -87,7 +89,16 @@ impl RabbitMq {
     /// If it does not start.
     pub fn start_again(&mut self) -> Result<(), Missing> {
         self.kill();
-        self.run(&program()?)
+        let program = program()?;
+        // Name and ports of the one that was killed may be taken for a moment longer.
+        let mut started = self.run(&program);
+        for _ in 1..STARTS_MAX {
+            if started.is_ok() {
+                break;
+            }
+            started = self.run(&program);
+        }
+        started
     }
 
     /// Starts it again without its files, as if it were a new one.

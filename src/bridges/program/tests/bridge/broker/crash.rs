@@ -34,7 +34,9 @@ pub fn seed() -> u64 {
 async fn load(url: String, mut ended: watch::Receiver<bool>) -> u64 {
     let mut number = 0;
     let mut connected: Option<(Connection, Channel)> = None;
-    while !*ended.borrow_and_update() {
+    // What was sent and not confirmed may have arrived: it is sent until it is.
+    let mut is_sent = false;
+    while is_sent || !*ended.borrow_and_update() {
         let (_, channel) = match &connected {
             Some(connected) => connected,
             None => match channel(&url).await {
@@ -47,10 +49,13 @@ async fn load(url: String, mut ended: watch::Receiver<bool>) -> u64 {
         };
         let id = 1000 + number;
         let body = transfer(id);
+        is_sent = true;
         let sent = send(channel, &body, named(&format!("payment-{id}")));
         match tokio::time::timeout(Duration::from_secs(10), sent).await {
-            Ok(Ok(())) => number += 1,
-            // It may have arrived: the same message is sent again.
+            Ok(Ok(())) => {
+                number += 1;
+                is_sent = false;
+            }
             _ => connected = None,
         }
     }

@@ -25,7 +25,11 @@ async fn outcomes(channel: &Channel, house: &House, ids: std::ops::Range<u64>) {
         if outcome.body["op"] == "create_transfer" {
             assert_eq!(outcome.body["status"], "created", "{}", outcome.body);
             let id: u64 = outcome.body["id"].as_str().unwrap().parse().unwrap();
-            assert!(ids.contains(&id));
+            // One of before may come again, as the position is lost with the broker.
+            if id < ids.start {
+                continue;
+            }
+            assert!(ids.contains(&id), "{id}");
             let identity = outcome.identity;
             assert_eq!(*identities.entry(id).or_insert_with(|| identity.clone()), identity);
         }
