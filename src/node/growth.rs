@@ -238,7 +238,7 @@ impl Grower {
         let (name, wish) = Wish::of_text(&text)?;
         let failed = match self.prepare(wish) {
             Ok(rules) => {
-                self.turns.put_in_force(rules).expect("nothing else is under way");
+                assert!(self.turns.put_in_force(rules), "nothing else is under way");
                 self.asked = Some(Asked { name, rules });
                 return None;
             }
