@@ -137,6 +137,10 @@ fn payments_come_in_and_outcomes_go_out(kind: Kind) {
     for id in ["12", "13"] {
         assert_eq!(scene.outcome().json()["id"], id);
     }
+    // A reply says that the connection stands again, and what came before is acknowledged.
+    scene.send("asks again", &[("reply-to", reply_to.as_str())], &transfer(15));
+    assert_eq!(scene.next(&mut replies).json()["id"], "15");
+    assert_eq!(scene.outcome().json()["id"], "15");
 
     // Everything is acknowledged when it ends, and known when it begins again.
     assert_eq!(bridge.stop(), Some(0), "{}", scene.house.said("bridge.log"));
@@ -150,7 +154,7 @@ fn payments_come_in_and_outcomes_go_out(kind: Kind) {
     scene.send("fourteen", &[], &transfer(14));
     let fourteen = scene.outcome();
     assert_eq!(fourteen.json()["id"], "14", "10 was executed before: {fourteen:?}");
-    assert_eq!(scene.house.account(1).debits_posted, 25);
+    assert_eq!(scene.house.account(1).debits_posted, 30);
 }
 
 #[test]
