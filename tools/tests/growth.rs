@@ -15,6 +15,8 @@ use tools::twin::Answer;
 
 /// Room of a table at first.
 const FIRST: u64 = 8;
+/// From so much room on, it grows only where it has to.
+const FOR_NOTHING_BELOW: u64 = 20_000;
 
 /// An engine that has room for the commands so far and a few more, until it has all its room.
 struct Growing {
@@ -51,7 +53,8 @@ impl Growing {
     /// Grows where `more` commands could need it, and now and then for nothing.
     fn grow(&mut self, more: u64) {
         self.commands += more;
-        if self.commands <= self.room && self.random.random_range(0..50) > 0 {
+        let is_for_nothing = self.room < FOR_NOTHING_BELOW && self.random.random_range(0..50) == 0;
+        if self.commands <= self.room && !is_for_nothing {
             return;
         }
         let factor = self.random.random_range(110..250);

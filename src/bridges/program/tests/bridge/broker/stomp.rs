@@ -91,6 +91,20 @@ impl Scene {
         let letter = self.next(&mut dead);
         assert!(letter.header("ringfence-error").unwrap().contains("text/xml"), "{letter:?}");
     }
+
+    /// A reply that the broker refuses, or that nobody takes, holds nothing up.
+    fn check_lost_reply(&mut self, replies: &mut Client, reply_to: &str) {
+        let nowhere = self.kind.nowhere;
+        self.send("lost", &[("reply-to", nowhere)], &transfer(12));
+        self.send("after", &[], &transfer(13));
+        for id in ["12", "13"] {
+            assert_eq!(self.outcome().json()["id"], id);
+        }
+        // A reply says that the connection stands again, and what came before is acknowledged.
+        self.send("asks again", &[("reply-to", reply_to)], &transfer(15));
+        assert_eq!(self.next(replies).json()["id"], "15");
+        assert_eq!(self.outcome().json()["id"], "15");
+    }
 }
 
 fn payments_come_in_and_outcomes_go_out(kind: Kind) {
@@ -130,13 +144,7 @@ fn payments_come_in_and_outcomes_go_out(kind: Kind) {
 
     scene.check_dead_letters();
 
-    // A reply that the broker refuses, or that nobody takes, holds nothing up.
-    let nowhere = scene.kind.nowhere;
-    scene.send("lost", &[("reply-to", nowhere)], &transfer(12));
-    scene.send("after", &[], &transfer(13));
-    for id in ["12", "13"] {
-        assert_eq!(scene.outcome().json()["id"], id);
-    }
+    scene.check_lost_reply(&mut replies, &reply_to);
 
     // Everything is acknowledged when it ends, and known when it begins again. The last outcome is
     // here before its message is acknowledged.
@@ -152,7 +160,7 @@ fn payments_come_in_and_outcomes_go_out(kind: Kind) {
     scene.send("fourteen", &[], &transfer(14));
     let fourteen = scene.outcome();
     assert_eq!(fourteen.json()["id"], "14", "10 was executed before: {fourteen:?}");
-    assert_eq!(scene.house.account(1).debits_posted, 25);
+    assert_eq!(scene.house.account(1).debits_posted, 30);
 }
 
 #[test]
