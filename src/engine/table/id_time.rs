@@ -38,7 +38,7 @@ impl IdTimes {
     /// Takes over later rules at the time `now`.
     pub fn configure(&mut self, rules: &Rules, now: u64) {
         let later = IdTimes::new(rules);
-        // Of what was forgotten under the shorter retention, nothing was made at this time or later.
+        // Of what was forgotten under the shorter retention, nothing was made this late.
         let first_valid_ns = now.checked_sub(self.valid_ns).map_or(0, |expired_ns| expired_ns + 1);
         let is_longer = later.is_on && later.valid_ns > self.valid_ns;
         let floor_ns = if is_longer { first_valid_ns } else { 0 };
