@@ -126,7 +126,7 @@ pub enum GrowError {
     #[error("no engine that can grow fetched the request within {} s", PATIENCE.as_secs())]
     NotFetched,
     /// The engine ended before it answered.
-    #[error("the engine ended before it answered; `ringfence journal info` shows its capacities")]
+    #[error("the engine ended before it answered; `ringfence journal stat` shows its capacities")]
     Ended,
     /// The engine refused.
     #[error("{0}")]

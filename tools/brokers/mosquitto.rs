@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{Group, listens, wait};
+use crate::process::{Group, listens};
 use crate::{Missing, free_port};
 
 /// Where Debian's package puts it.
@@ -64,9 +64,8 @@ impl Mosquitto {
         let log = folder.join("output");
         let mut command = Command::new(PROGRAM);
         command.arg("-c").arg(folder.join("mosquitto.conf"));
-        let mut group = Group::start(&mut command, &log)?;
         let port = self.port;
-        wait("Mosquitto", &mut group, &log, || listens(port))?;
+        let group = Group::start_ready("Mosquitto", &mut command, &log, || listens(port))?;
         self.group = Some(group);
         Ok(())
     }

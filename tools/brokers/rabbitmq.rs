@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{Group, listens, wait};
+use crate::process::{Group, listens};
 use crate::{Missing, free_port};
 
 /// Where Debian's package puts its versions.
@@ -166,14 +166,13 @@ impl RabbitMq {
     fn run(&mut self, program: &Path) -> Result<(), Missing> {
         let log = self.path("output");
         if self.name_server.is_none() {
-            let mut group = Group::start(&mut self.command(Path::new("epmd")), &log)?;
-            let names = self.names;
-            wait("epmd", &mut group, &log, || listens(names))?;
+            let (names, mut command) = (self.names, self.command(Path::new("epmd")));
+            let group = Group::start_ready("epmd", &mut command, &log, || listens(names))?;
             self.name_server = Some(group);
         }
-        let mut group = Group::start(&mut self.command(program), &log)?;
         let ports = [self.amqp, self.mqtt, self.stomp, self.stream];
-        wait("RabbitMQ", &mut group, &log, || ports.into_iter().all(listens))?;
+        let is_ready = || ports.into_iter().all(listens);
+        let group = Group::start_ready("RabbitMQ", &mut self.command(program), &log, is_ready)?;
         self.group = Some(group);
         Ok(())
     }

@@ -48,7 +48,9 @@ pub use context::{Context, Positions};
 pub use engine::{EngineId, EngineOptions, Known, ask};
 pub use failure::Failure;
 pub use http::serve_http;
-pub use intake::{Giver, Port, PortOptions, Replies, Settled, Settlement, open_port};
+pub use intake::{
+    Giver, Port, PortOptions, Replies, Settled, Settlement, encode_answers, open_port,
+};
 pub use message::{ContentType, Identity, Malformed, Message, decode_json, decode_records};
 pub use metrics::{Metrics, SinkMetrics, SourceMetrics};
 pub use record::{Fields, Position, Record, RecordKind};

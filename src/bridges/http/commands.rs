@@ -5,9 +5,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use hyper::{Request, StatusCode};
-use ringfence_bridge_core::{ContentType, Malformed, decode_json, decode_records};
+use ringfence_bridge_core::{ContentType, Malformed, decode_json, decode_records, encode_answers};
 use ringfence_client::Answer as EngineAnswer;
-use ringfence_codec::text::encode_outcome;
 use ringfence_types::{Command, Lookup, Op, Status};
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
@@ -298,7 +297,9 @@ fn respond(done: Done, is_array: bool) -> Result<Answer, Problem> {
         }
     };
     let status = if is_array { StatusCode::OK } else { status_of(&answers[0]) };
-    let mut response = json(status, body_of(&answers, is_array));
+    let mut body = Vec::with_capacity(128 * answers.len() + 2);
+    encode_answers(&answers, is_array, &mut body);
+    let mut response = json(status, body);
     let first = &answers[0];
     let is_same = answers.iter().all(|it| it.outcome.status() == first.outcome.status());
     let word = if is_same { first.outcome.status().name() } else { "mixed" };
@@ -311,25 +312,6 @@ fn respond(done: Done, is_array: bool) -> Result<Answer, Problem> {
         add_header(&mut response, "location", &location);
     }
     Ok(response)
-}
-
-fn body_of(answers: &[EngineAnswer], is_array: bool) -> Vec<u8> {
-    let mut body = Vec::with_capacity(128 * answers.len() + 2);
-    if is_array {
-        body.push(b'[');
-    }
-    for (at, answer) in answers.iter().enumerate() {
-        if at > 0 {
-            body.push(b',');
-        }
-        encode_outcome(answer.sequence, &answer.outcome, &answer.bodies, &mut body);
-        // The end of the line.
-        body.pop();
-    }
-    if is_array {
-        body.push(b']');
-    }
-    body
 }
 
 /// The status of a single command's response.

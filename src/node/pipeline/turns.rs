@@ -97,8 +97,8 @@ impl Turns {
         }
     }
 
-    /// Asks the gateway to put rules in force, for which all memory is there. False:
-    /// others are under way.
+    /// Asks the gateway to put rules in force, for which all memory is there. False: others are
+    /// under way.
     #[must_use]
     pub(crate) fn put_in_force(&self, rules: Rules) -> bool {
         // Relaxed: this thread is told by `in_force_since` what the gateway did.
