@@ -133,7 +133,11 @@ const HOUSE: [(&str, &[&str]); 11] = [
     ),
     ("ringfence-bridge-core", &["ringfence-types", "ringfence-codec", "ringfence-client"]),
     ("ringfence-bridge-amqp", &["ringfence-bridge-core"]),
-    ("ringfence-bridge", &["ringfence-bridge-core", "ringfence-bridge-amqp"]),
+    ("ringfence-bridge-kafka", &["ringfence-bridge-core"]),
+    (
+        "ringfence-bridge",
+        &["ringfence-bridge-core", "ringfence-bridge-amqp", "ringfence-bridge-kafka"],
+    ),
 ];
 
 fn output(program: &str, arguments: &[&str]) -> String {

@@ -52,7 +52,7 @@ pub use message::{ContentType, Identity, Malformed, Message};
 pub use metrics::{Metrics, SinkMetrics, SourceMetrics};
 pub use record::{Fields, Position, Record, RecordKind};
 pub use sink::{Confirmed, Sink, run_sink};
-pub use source::{Source, run_source};
+pub use source::{Attempts, Source, run_attempts, run_source};
 pub use stop::{Stop, Stopper};
 pub use tags::tag_of;
 pub use template::{Template, TemplateError};

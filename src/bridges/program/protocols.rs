@@ -15,15 +15,24 @@ pub type Runnable =
 const PROTOCOLS: &[&str] = &[
     #[cfg(feature = "amqp")]
     "amqp",
+    #[cfg(feature = "kafka")]
+    "kafka",
 ];
 
 /// The source that a table describes; `None` where its protocol is not known.
-pub fn source(protocol: &str, options: SourceOptions, mut keys: Keys) -> Option<Runnable> {
+pub fn source(protocol: &str, mut options: SourceOptions, mut keys: Keys) -> Option<Runnable> {
     let runnable: Runnable = match protocol {
         #[cfg(feature = "amqp")]
         "amqp" => {
             let source = ringfence_bridge_amqp::AmqpSource::configure(&mut keys, &options);
             Box::new(move |context| Box::pin(run_source(source, options, context)))
+        }
+        #[cfg(feature = "kafka")]
+        "kafka" => {
+            let source = ringfence_bridge_kafka::KafkaSource::configure(&mut keys, &mut options);
+            Box::new(move |context| {
+                Box::pin(ringfence_bridge_kafka::run_kafka_source(source, options, context))
+            })
         }
         _ => return unknown(protocol, &options.name, &keys),
     };
@@ -38,6 +47,13 @@ pub fn sink(protocol: &str, mut options: SinkOptions, mut keys: Keys) -> Option<
         "amqp" => {
             let sink = ringfence_bridge_amqp::AmqpSink::configure(&mut keys, &mut options);
             Box::new(move |context| Box::pin(run_sink(sink, options, context)))
+        }
+        #[cfg(feature = "kafka")]
+        "kafka" => {
+            let sink = ringfence_bridge_kafka::KafkaSink::configure(&mut keys, &mut options);
+            Box::new(move |context| {
+                Box::pin(ringfence_bridge_core::run_sink(sink, options, context))
+            })
         }
         _ => return unknown(protocol, &options.name, &keys),
     };

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use super::worker::Worker;
 use super::{Port, PortOptions};
 use crate::engine::FOR_EVER;
+use crate::metrics::count;
 use crate::tags::Memory;
 use crate::{Context, EngineId, EngineOptions, Failure, Known, ask};
 
@@ -33,7 +34,7 @@ pub async fn open_port<H: Send + 'static>(
     let metrics = context.metrics.source(&options.name);
     let known = ask(&context.engine).await?;
     let opened = Opening::new(&options, &context.engine, &known).run().await?;
-    metrics.has_session.store(true, Ordering::Relaxed);
+    count(&metrics.sessions);
     tracing::info!(
         source = options.name,
         last_request = opened.hello.last_request,
@@ -51,7 +52,7 @@ pub async fn open_port<H: Send + 'static>(
     let metrics_of_task = Arc::clone(&metrics);
     tokio::spawn(async move {
         let result = worker.run().await;
-        metrics_of_task.has_session.store(false, Ordering::Relaxed);
+        metrics_of_task.sessions.fetch_sub(1, Ordering::Relaxed);
         end.send_replace(Some(result));
     });
     Ok(Port { offers, settle, settled, ended, engine, last_request, metrics })
