@@ -74,6 +74,9 @@ pub(super) struct DoorOptions {
     /// How long a client may be silent, or take nothing of what it is owed
     #[arg(long, env = "RINGFENCE_IDLE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = timeout)]
     pub idle_timeout: Duration,
+    /// How long a stop waits for clients to take the outcomes that they are owed
+    #[arg(long, env = "RINGFENCE_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "2s", value_parser = timeout)]
+    pub drain_timeout: Duration,
     /// Most batches of one principal in a second: those above it wait, and a hello above it is refused
     /// [default: any number]
     #[arg(long, env = "RINGFENCE_REQUESTS_PER_SECOND", value_name = "N", value_parser = whole::<u32>(1, 1_000_000_000))]
@@ -122,6 +125,7 @@ impl DoorOptions {
             owed_bytes_in_all: self.owed_bytes_in_all_max,
             hello_timeout: self.hello_timeout,
             idle_timeout: self.idle_timeout,
+            drain_timeout: self.drain_timeout,
             requests_per_second: self.requests_per_second.and_then(NonZeroU32::new),
         }
     }

@@ -63,7 +63,7 @@ impl Failure {
         match self {
             // Where standard error cannot be written there is no other place for it.
             Failure::Arguments(error) => drop(error.print()),
-            other => tell!("ringfence: {other}"),
+            other => super::log::tell_failure(format_args!("ringfence: {other}")),
         }
     }
 }

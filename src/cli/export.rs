@@ -9,7 +9,7 @@ use super::options::{ConfigFile, KeyOption, note_unchecked, whole};
 use super::{Failure, node};
 use ringfence_journal::DataDir;
 use ringfence_node::export::{ExportError, ExportWish, Exported, export};
-use ringfence_types::Rules;
+use ringfence_types::{IdTime, Rules};
 
 /// Arguments of `ringfence journal export`.
 #[derive(Debug, Args)]
@@ -83,8 +83,9 @@ impl Export {
             0 => String::new(),
             nanoseconds => format!(" --retention {nanoseconds}ns"),
         };
+        let id_time = if rules.id_time == IdTime::Ulid as u32 { " --id-time ulid" } else { "" };
         tell!(
-            "ringfence: to be applied to {target} with {clock}--accounts {} --transfers {} --policies {} --markets {} --orders {}{retention}",
+            "ringfence: to be applied to {target} with {clock}--accounts {} --transfers {} --policies {} --markets {} --orders {}{retention}{id_time}",
             capacities.accounts,
             capacities.transfers,
             capacities.policies,

@@ -9,21 +9,25 @@
 /// Writes a line to standard error. Where that cannot be written the line is dropped: `eprintln!`
 /// would panic.
 macro_rules! tell {
-    ($($said:tt)*) => {{
-        use std::io::Write as _;
-        drop(writeln!(std::io::stderr(), $($said)*));
-    }};
+    ($($said:tt)*) => {
+        $crate::cli::log::tell(format_args!($($said)*))
+    };
 }
 
 mod access;
 mod apply;
+mod auto_snapshot;
+mod backup;
 mod bench;
 mod config;
 mod connect;
+#[cfg(feature = "demo")]
+mod demo;
 mod door;
 mod exit;
 mod export;
 mod follow;
+mod grow;
 mod journal;
 mod log;
 mod node;
@@ -34,6 +38,7 @@ mod priority;
 mod progress;
 mod replay;
 mod run;
+mod service;
 mod shown;
 mod signals;
 mod snapshot;
@@ -70,6 +75,9 @@ enum Command {
     Apply(apply::Apply),
     /// Run the engine as a server, until SIGINT or SIGTERM.
     Run(Box<run::Run>),
+    /// Show what this is: an engine with a live page and example payments, until SIGINT.
+    #[cfg(feature = "demo")]
+    Demo(demo::Demo),
     /// Send a file of commands to a running engine and print a line for each outcome.
     Submit(submit::Submit),
     /// Print what an engine does, a line for each outcome, as it happens or from any sequence on.
@@ -78,10 +86,16 @@ enum Command {
     Status(status::StatusCommand),
     /// Show what an engine on a data directory does, live on a terminal.
     Top(top::Top),
+    /// Give a running engine larger tables, while commands go on.
+    Grow(grow::Grow),
     /// Rebuild the state from the journal and print a summary of it; changes nothing.
     Replay(replay::Replay),
     /// Write a snapshot, so that a start reads it and only the commands after it.
     Snapshot(snapshot::Snapshot),
+    /// Copy what a journal holds durably to a directory; an engine may be running.
+    Backup(backup::Backup),
+    /// Make a data directory of a backup.
+    Restore(backup::Restore),
     /// Check, sum up, print, export or repair a journal.
     #[command(subcommand)]
     Journal(journal::Journal),
@@ -108,12 +122,17 @@ impl Command {
         match self {
             Command::Apply(command) => command.execute(),
             Command::Run(command) => command.execute(),
+            #[cfg(feature = "demo")]
+            Command::Demo(command) => command.execute(),
             Command::Submit(command) => command.execute(),
             Command::Follow(command) => command.execute(),
             Command::Status(command) => command.execute(),
             Command::Top(command) => command.execute(),
+            Command::Grow(command) => command.execute(),
             Command::Replay(command) => command.execute(),
             Command::Snapshot(command) => command.execute(),
+            Command::Backup(command) => command.execute(),
+            Command::Restore(command) => command.execute(),
             Command::Journal(command) => command.execute(),
             Command::Outcomes(command) => command.execute(),
             Command::Access(command) => command.execute(),

@@ -11,7 +11,7 @@ use ringfence_journal::{
     Backend, Durability, Key, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, Seals, Wanted,
 };
 use ringfence_node::pipeline::{Cores, Wait};
-use ringfence_types::BATCH_COMMANDS_MAX;
+use ringfence_types::{BATCH_COMMANDS_MAX, IdTime};
 
 /// Options of every command that reads a data directory.
 #[derive(Debug, Args)]
@@ -68,6 +68,17 @@ pub(super) struct JournaledOptions {
     /// How long ids are remembered, such as 36h or 30days [default: as in the journal, for ever in a new one]
     #[arg(long, env = "RINGFENCE_RETENTION", value_name = "DURATION", value_parser = retention)]
     pub retention: Option<Duration>,
+    /// What the ids of transfers and orders say of their time: none, or ulid (the first 48 bits are
+    /// milliseconds since 1970): then a payment is never executed twice, however late it is repeated.
+    /// ulid needs a retention of more than 2m [default: as in the journal, none in a new one]
+    #[arg(
+        long,
+        env = "RINGFENCE_ID_TIME",
+        value_name = "HOW",
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub id_time: Option<IdTimeOption>,
     /// Most sessions with a name, allocated at start [default: as in the journal, 1024 in a new one]
     #[arg(long, env = "RINGFENCE_SESSIONS", value_name = "N", value_parser = capacity)]
     pub sessions: Option<u64>,
@@ -83,6 +94,24 @@ pub(super) struct JournaledOptions {
     /// repeated after that is executed again
     #[arg(long, env = "RINGFENCE_SHORTEN_RETENTION", requires = "retention")]
     pub shorten_retention: bool,
+}
+
+/// `--id-time`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum IdTimeOption {
+    /// Any id may come at any time
+    None,
+    /// As in a ULID
+    Ulid,
+}
+
+impl From<IdTimeOption> for IdTime {
+    fn from(option: IdTimeOption) -> IdTime {
+        match option {
+            IdTimeOption::None => IdTime::None,
+            IdTimeOption::Ulid => IdTime::Ulid,
+        }
+    }
 }
 
 /// How the engine runs. No outcome depends on these.
@@ -168,7 +197,7 @@ pub(super) fn whole<T: TryFrom<u64>>(
     }
 }
 
-fn capacity(text: &str) -> Result<u64, String> {
+pub(super) fn capacity(text: &str) -> Result<u64, String> {
     whole(1, CAPACITY_MAX)(text)
 }
 
@@ -213,6 +242,7 @@ impl JournaledOptions {
             markets: self.markets,
             orders: self.orders,
             retention_ns: self.retention.map(|retention| retention.as_nanos() as u64),
+            id_time: self.id_time.map(IdTime::from),
             sessions: self.sessions,
             session_retention_ns: self.session_retention.map(|it| it.as_nanos() as u64),
             withdraws_capacities: self.withdraw_capacities,

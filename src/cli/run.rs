@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::auto_snapshot::{AutoSnapshot, SnapshotOptions};
 use super::door::DoorOptions;
+use super::log::LogOptions;
 use super::options::{ConfigFile, EngineOptions, JournaledOptions};
+use super::service::Service;
 use super::shown::{Opened, Shown};
 use super::{Exit, Failure, log, node, outcome_log, signals};
 use ringfence_codec::Address;
 use ringfence_node::Clock;
-use ringfence_node::counters::State;
+use ringfence_node::counters::{Counters, State};
 use ringfence_node::publish::LogGauges;
 use ringfence_node::{History, NodeError, Ran};
 use ringfence_server::subscription::{self, Subscriptions};
@@ -43,11 +46,16 @@ pub(super) struct Run {
     engine: EngineOptions,
     #[command(flatten)]
     door: DoorOptions,
+    #[command(flatten)]
+    snapshots: SnapshotOptions,
+    #[command(flatten)]
+    log: LogOptions,
 }
 
 impl Run {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
-        log::begin();
+        log::begin(&self.log);
+        let service = Service::from_environment();
         let listen = match self.listen.as_slice() {
             [] => vec![Address::Unix(self.data_dir.join("ringfence.sock"))],
             given => given.to_vec(),
@@ -58,14 +66,14 @@ impl Run {
         let guard = Guard::new(asked).map_err(Failure::operating)?;
         Door::check(&listen, &guard).map_err(Failure::operating)?;
         tell!("ringfence: {guard}");
-        let counters = Arc::default();
+        let counters: Arc<Counters> = Arc::default();
         let mut shown = Shown::begin(Arc::clone(&counters), self.metrics)?;
         let (node, stop) = node::open(
             Some(&self.data_dir),
             &self.journaled,
             &self.engine,
             self.outcome_log,
-            counters,
+            Arc::clone(&counters),
         )?;
         let door = Door::open(&listen, self.door.socket_mode, limits, guard)
             .map_err(Failure::operating)?;
@@ -76,15 +84,18 @@ impl Run {
             Some(gauges) => Some(self.subscriptions(history, gauges, &limits)?),
             None => None,
         };
+        let key = self.engine.key.journal_key.as_deref();
+        let snapshots = AutoSnapshot::begin(&self.snapshots, &self.data_dir, key, counters)?;
         let opened = Opened {
             history,
             log: node.outcome_log(),
             traffic: door.traffic(),
             connections_max: limits.connections.into(),
             subscriptions: subscriptions.as_ref().map(Arc::downgrade).unwrap_or_default(),
+            snapshots: snapshots.as_ref().map(AutoSnapshot::gauges),
             stop: Arc::clone(&stop),
         };
-        shown.opened(&self.data_dir, opened)?;
+        shown.opened(&self.data_dir, opened, service)?;
         // They end after the last outcome is logged.
         let followed = subscriptions.clone();
         let setup = Setup { history, outcome_log, subscriptions, stop };
@@ -98,8 +109,9 @@ impl Run {
             source.addresses().collect::<Vec<_>>().join(" and "),
             node.placement()
         );
-        let ran = node.run(source, sink);
-        drop(followed);
+        shown.ready();
+        let ran = node.growing().run(source, sink);
+        drop((followed, snapshots));
         end(ran, shown, first_sequence)
     }
 

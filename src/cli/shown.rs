@@ -8,6 +8,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::auto_snapshot::SnapshotGauges;
+use super::service::Service;
 use super::{Failure, node};
 use ringfence_node::Clock;
 use ringfence_node::History;
@@ -30,6 +32,7 @@ pub(super) struct Opened {
     pub traffic: Arc<Traffic>,
     pub connections_max: u64,
     pub subscriptions: Weak<Subscriptions>,
+    pub snapshots: Option<Arc<SnapshotGauges>>,
     /// Set once the engine is to stop.
     pub stop: Arc<AtomicBool>,
 }
@@ -39,6 +42,8 @@ struct Sources {
     counters: Arc<Counters>,
     opened: OnceLock<Opened>,
     started_ns: u64,
+    /// Set once the engine takes commands, until the service manager is told.
+    is_ready: AtomicBool,
 }
 
 /// Shows an engine's numbers until it is dropped.
@@ -58,6 +63,7 @@ impl Shown {
             counters,
             opened: OnceLock::new(),
             started_ns: Clock::System.read_ns(),
+            is_ready: AtomicBool::new(false),
         });
         let looked_at = Arc::clone(&sources);
         let metrics = metrics
@@ -71,7 +77,13 @@ impl Shown {
     }
 
     /// Shows what has been opened too, and writes the counters file in `dir`, which is locked.
-    pub(super) fn opened(&mut self, dir: &Path, opened: Opened) -> Result<(), Failure> {
+    /// `service` is told how the engine is.
+    pub(super) fn opened(
+        &mut self,
+        dir: &Path,
+        opened: Opened,
+        service: Service,
+    ) -> Result<(), Failure> {
         let failed = |error| {
             Failure::Operating(format!("writing the counters in {}: {error}", dir.display()))
         };
@@ -81,9 +93,19 @@ impl Shown {
         let stop = Arc::new(AtomicBool::new(false));
         let (sources, stopped) = (Arc::clone(&self.sources), Arc::clone(&stop));
         let named = thread::Builder::new().name("ringfence-show".to_owned());
-        let thread = named.spawn(move || write(file, &sources, &stopped)).map_err(failed)?;
+        let thread =
+            named.spawn(move || write(file, &sources, service, &stopped)).map_err(failed)?;
         self.writing = Some((stop, thread));
         Ok(())
+    }
+
+    /// Says that the engine takes commands.
+    pub(super) fn ready(&self) {
+        // Relaxed: the flag carries nothing but itself.
+        self.sources.is_ready.store(true, Ordering::Relaxed);
+        if let Some((_, thread)) = &self.writing {
+            thread.thread().unpark();
+        }
     }
 
     /// Shows how the engine has ended.
@@ -131,13 +153,19 @@ impl Sources {
             server.subscriptions = it.subscriptions.upgrade().map_or(0, |all| all.count() as u64);
             server
         });
+        reading.snapshots = opened.and_then(|it| Some(it.snapshots.as_ref()?.reading()));
         (reading.resident_bytes, reading.cpu_ns) = (node::resident_bytes(), cpu_ns());
         reading
     }
 }
 
 /// Writes the file until it is told to stop.
-fn write(mut file: CountersFile, sources: &Sources, stop: &AtomicBool) -> CountersFile {
+fn write(
+    mut file: CountersFile,
+    sources: &Sources,
+    mut service: Service,
+    stop: &AtomicBool,
+) -> CountersFile {
     let mut warned = Warned::default();
     let mut has_failed = false;
     loop {
@@ -146,7 +174,11 @@ fn write(mut file: CountersFile, sources: &Sources, stop: &AtomicBool) -> Counte
         if stop.load(Ordering::Relaxed) {
             return file;
         }
+        if sources.is_ready.swap(false, Ordering::Relaxed) {
+            service.ready();
+        }
         let reading = sources.reading();
+        service.look(reading.state == State::Stopping);
         for text in warned.look(&reading.tables) {
             tracing::warn!("{text}");
         }
@@ -186,11 +218,22 @@ impl Warned {
                 let TableReading { name, used, capacity } = table;
                 said.push(format!(
                     "the table of {name} is {percent} % full: {used} of {capacity}; when it is full, \
-                     new ones are refused; --{name} gives it more places at the next start"
+                     new ones are refused; {}",
+                    remedy(name)
                 ));
             }
         }
         said
+    }
+}
+
+/// What gives a table more places.
+fn remedy(name: &str) -> String {
+    match name {
+        "accounts" | "transfers" | "markets" | "orders" => {
+            format!("`ringfence grow --{name} N` gives it more places while the engine runs")
+        }
+        _ => format!("--{name} gives it more places at the next start"),
     }
 }
 

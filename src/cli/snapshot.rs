@@ -29,7 +29,8 @@ pub(super) struct Snapshot {
     config: ConfigFile,
 }
 
-fn keep(text: &str) -> Result<usize, String> {
+/// `--keep` and its like.
+pub(super) fn keep(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count @ 2..) => Ok(count),
         Ok(_) => Err("at least 2: one to fall back to if the newest is damaged".to_owned()),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Exit, Failure};
 use ringfence_journal::DataDir;
 use ringfence_node::Clock;
-use ringfence_node::counters::{ReadCounters, Reading, State, read_counters};
+use ringfence_node::counters::{ReadCounters, Reading, SnapshotsReading, State, read_counters};
 
 /// An engine that has not shown its numbers for so long hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(2);
@@ -159,8 +159,30 @@ fn page(seen: &Seen) -> String {
             lines.push(format!("refused or ended with {code}: {count}"));
         }
     }
+    if let Some(snapshots) = &reading.snapshots {
+        lines.push(format!("snapshots: {}", snapshots_line(snapshots, reading.read_ns)));
+    }
     lines.push(format!("memory: {} MiB", reading.resident_bytes / (1024 * 1024)));
     lines.join("\n") + "\n"
+}
+
+/// The newest snapshot, and how many failed.
+fn snapshots_line(snapshots: &SnapshotsReading, now_ns: u64) -> String {
+    let mut line = match snapshots.last_sequence {
+        0 => "none yet".to_owned(),
+        sequence => {
+            let age_ns = now_ns.saturating_sub(snapshots.last_made_ns);
+            let age = humantime::format_duration(Duration::from_secs(age_ns / 1_000_000_000));
+            format!("the newest is of sequence {sequence}, made {age} ago")
+        }
+    };
+    if snapshots.is_running {
+        line.push_str("; one is being made");
+    }
+    if snapshots.failed > 0 {
+        line.push_str(&format!("; {} failed", snapshots.failed));
+    }
+    line
 }
 
 /// Quantiles of the latency since the start.

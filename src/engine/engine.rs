@@ -9,7 +9,7 @@ use crate::risk::Risk;
 use crate::sessions::Sessions;
 use crate::settle::Settle;
 use crate::sink::OutcomeSink;
-use crate::table::EngineError;
+use crate::table::{EngineError, Growth};
 use ringfence_types::{
     Account, BATCH_COMMANDS_MAX, Command, ContentsSink, ContentsSource, Request, Rules, Step,
     Verdict, chains_up_to,
@@ -47,6 +47,17 @@ impl Engine {
         self.risk.configure(rules)?;
         self.settle.configure(rules)?;
         self.sessions.configure(rules)
+    }
+
+    /// What another thread prepares the growth of accounts, transfers, markets and orders with,
+    /// while this engine runs: [`Engine::configure`] then waits for no memory and moves nothing at
+    /// once.
+    #[must_use]
+    pub fn growth(&self) -> Growth {
+        let mut growth = Growth::default();
+        self.risk.add_to(&mut growth);
+        self.settle.add_to(&mut growth);
+        growth
     }
 
     /// Its parts, to be run by three stages.

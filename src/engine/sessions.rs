@@ -75,7 +75,7 @@ impl Sessions {
     pub fn configure(&mut self, rules: &Rules) -> Result<(), EngineError> {
         let capacity = EngineError::check_growth(WHAT, self.entries.len(), rules.sessions)?;
         self.ids.grow(capacity)?;
-        self.entries.grow(WHAT, capacity, VACANT)?;
+        self.entries.grow(capacity)?;
         self.retention_ns = rules.session_retention_ns;
         Ok(())
     }

@@ -14,7 +14,7 @@ use super::witness::{LOCK_NAME, WITNESS_NAME, Witness, WitnessFound, read_copy, 
 pub(super) struct Claims {
     pub witness: WitnessFound,
     /// What the lock's file says.
-    pub copy: Option<Witness>,
+    copy: WitnessFound,
     /// Sequence of the newest snapshot that covers more than the chain, 0 if there is none.
     pub snapshot: u64,
 }
@@ -35,11 +35,7 @@ impl Claims {
 
     /// All that the witness and its copy say of this journal.
     pub fn of_journal(&self, journal_id: &[u8; 16]) -> impl Iterator<Item = Witness> {
-        let says = match self.witness {
-            WitnessFound::Says(witness, _) => Some(witness),
-            WitnessFound::Missing | WitnessFound::Unreadable(_) => None,
-        };
-        let both = says.into_iter().chain(self.copy);
+        let both = self.witness.says().into_iter().chain(self.copy.says());
         both.filter(move |witness| witness.journal_id == *journal_id)
     }
 
@@ -55,17 +51,20 @@ impl Claims {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Damaged`]: the segments were exchanged for those of another.
+    /// [`JournalError::Damaged`]: the segments were exchanged for those of another, or the file
+    /// cannot be read and there is no witness in its stead.
     pub fn check_copy<F: Files>(
         &self,
         files: &F,
         segment: &SegmentHeader,
     ) -> Result<(), JournalError> {
-        match &self.copy {
-            Some(copy) if copy.journal_id != segment.journal_id => {
+        match (&self.copy, &self.witness) {
+            (WitnessFound::Says(copy, _), _) if copy.journal_id != segment.journal_id => {
                 Err(foreign(files, LOCK_NAME, segment, copy))
             }
-            _ => Ok(()),
+            (WitnessFound::Says(..), _) | (_, WitnessFound::Says(..)) => Ok(()),
+            (WitnessFound::Unreadable(fault), _) => Err(unwitnessed(files, LOCK_NAME, fault)),
+            (WitnessFound::Missing, _) => Ok(()),
         }
     }
 
@@ -73,7 +72,8 @@ impl Claims {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Damaged`]: the segments were exchanged for those of another.
+    /// [`JournalError::Damaged`]: the segments were exchanged for those of another, or neither the
+    /// witness nor the lock's file can be read, and one of them holds something.
     pub fn check_identity<F: Files>(
         &self,
         files: &F,
@@ -83,9 +83,18 @@ impl Claims {
             WitnessFound::Says(witness, _) if witness.journal_id != segment.journal_id => {
                 Err(foreign(files, WITNESS_NAME, segment, witness))
             }
+            WitnessFound::Unreadable(fault) if self.copy == WitnessFound::Missing => {
+                Err(unwitnessed(files, WITNESS_NAME, fault))
+            }
             _ => self.check_copy(files, segment),
         }
     }
+}
+
+/// The file `name` cannot be read, and nothing else beside the journal says what was durable.
+fn unwitnessed<F: Files>(files: &F, name: &str, fault: &Fault) -> JournalError {
+    let fault = Fault::Unwitnessed { fault: Box::new(fault.clone()) };
+    JournalError::Damaged { path: files.path(name), offset: 0, fault }
 }
 
 /// The file `name` says `witness`, which is of another journal than `segment`.

@@ -20,6 +20,8 @@ use super::witness::{LOCK_NAME, WITNESS_NAME};
 
 /// The file that a process which makes a snapshot holds locked.
 const SNAPSHOT_LOCK_NAME: &str = "snapshot.lock";
+/// The file that says what a backup holds. No engine runs on a directory with it.
+pub const BACKUP_NAME: &str = "backup.json";
 /// The file with which direct I/O is tried out.
 const PROBE_NAME: &str = "probe.new";
 /// The mode's bits by which a group or everybody may write.
@@ -289,6 +291,10 @@ fn check_is_journal(directory: &Directory, may_be_new: bool) -> Result<(), Journ
         Ok(_) => return refuse("it is not a directory".into()),
         Err(error) => return Err(JournalError::io_whole("open", directory.root(), error)),
     }
+    let names = directory.names()?;
+    if may_be_new && names.iter().any(|name| name == BACKUP_NAME) {
+        return refuse("it is a backup: `ringfence restore` makes a data directory of it".into());
+    }
     if !is_new(directory)? {
         return Ok(());
     }
@@ -297,7 +303,7 @@ fn check_is_journal(directory: &Directory, may_be_new: bool) -> Result<(), Journ
     }
     // What a start that was cut short can have left.
     let is_ours = |name: &str| name == LOCK_NAME || name.ends_with(".new");
-    match directory.names()?.iter().find(|name| !is_ours(name)) {
+    match names.iter().find(|name| !is_ours(name)) {
         Some(name) if name == WITNESS_NAME => {
             refuse(format!("all its segments are gone, but `{name}` says that there were some"))
         }

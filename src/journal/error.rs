@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ringfence_types::ID_TIME_RETENTION_NS_ABOVE;
+
 pub use super::fault::{Fault, Source};
 
 /// Why a journal, a snapshot or an outcome log cannot be opened, read or written.
@@ -113,6 +115,16 @@ pub enum JournalError {
     NotBegun {
         /// The data directory.
         path: PathBuf,
+    },
+    /// Ids are to carry their time, and the retention is too short for that.
+    #[error(
+        "ids that carry their time need a retention of more than {}, not {}",
+        retention_of(ID_TIME_RETENTION_NS_ABOVE),
+        retention_of(*wanted)
+    )]
+    RetentionTooShort {
+        /// Nanoseconds that hold now.
+        wanted: u64,
     },
     /// The start asks for a shorter retention than the journal was written with, and does not say
     /// that this is meant.

@@ -133,6 +133,11 @@ pub enum Fault {
         /// Where it ended there, in bytes.
         offset: u64,
     },
+    /// Neither the witness nor its copy can be read. No crash does that to both.
+    Unwitnessed {
+        /// What is wrong with one of them.
+        fault: Box<Fault>,
+    },
     /// More stands behind the last good frame than can have been under way.
     TooLong {
         /// What stands where the journal ends.
@@ -232,6 +237,11 @@ impl fmt::Display for Fault {
                 f,
                 "{fault}; the witness proves that the journal was whole up to byte {offset} of \
                  segment {segment}; a repair would give up no command"
+            ),
+            Fault::Unwitnessed { fault } => write!(
+                f,
+                "{fault}; neither `witness` nor `lock` can be read, and nothing else tells whether \
+                 the last commands are missing; whoever goes on without them removes both"
             ),
             Fault::TooLong { fault, bytes, bytes_max } => write!(
                 f,

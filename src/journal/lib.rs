@@ -77,7 +77,7 @@ mod writer;
 
 pub use blocking::Blocking;
 pub use buffer::Buffer;
-pub use data_dir::{Backend, DataDir, SnapshotLock};
+pub use data_dir::{BACKUP_NAME, Backend, DataDir, SnapshotLock};
 pub use directory::{Directory, DiskFile, WriteMode};
 pub use disk::Disk;
 pub use entry::{Entry, Tail};
@@ -90,10 +90,10 @@ pub use options::{Durability, Options, check_segment_bytes};
 pub use place::{Anchor, Position};
 pub use reader::Reader;
 pub use recover::{Rebuild, Recovered, recover, recover_after, recover_files, recover_from};
-pub use repair::{Cut, Repaired, repair, repair_files};
+pub use repair::{Cut, Repaired, give_up_after, repair, repair_files};
 pub use retire::{Archive, Retired, Taken, TakenOut, retire, retire_files};
 pub use seal::{KEY_FILE_BYTES_MAX, Key, Seals};
-pub use segments::{first_segment, is_new, make_segment};
+pub use segments::{first_segment, is_new, make_segment, segment_name, segment_of_name};
 pub use shortage::{RoomNews, Shortage};
 pub use snapshot::{
     SNAPSHOT_VERSION, Snapshot, SnapshotError, SnapshotHeader, SnapshotSource, SnapshotWriter,

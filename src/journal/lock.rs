@@ -10,7 +10,7 @@ use super::directory::{Directory, Held, open_regular, private};
 use super::error::JournalError;
 use super::files::Files;
 use super::segments::first_segment;
-use super::witness::{LOCK_NAME, read_copy};
+use super::witness::{LOCK_NAME, Witness, WitnessFound, read_copy};
 
 /// What keeps a second engine out of the directory.
 #[derive(Debug)]
@@ -50,20 +50,33 @@ impl Lock {
 /// Refuses a directory in which a journal was begun whose segments are gone, or those of another
 /// now.
 pub(super) fn check_begun(directory: &Directory) -> Result<(), JournalError> {
-    let Some(begun) = read_copy(directory)? else { return Ok(()) };
-    let what = match first_segment(directory) {
-        Ok(first) if first.journal_id != begun.journal_id => "they are those of another",
-        Err(JournalError::NotAJournal { .. }) => "they are all gone",
+    let (begun, first) = (read_copy(directory)?, first_segment(directory));
+    let reason = match (begun, first) {
+        (WitnessFound::Says(begun, _), Ok(first)) if first.journal_id != begun.journal_id => {
+            not_there(&begun, "they are those of another")
+        }
+        (WitnessFound::Says(begun, _), Err(JournalError::NotAJournal { .. })) => {
+            not_there(&begun, "they are all gone")
+        }
+        // It is written only once there are segments.
+        (WitnessFound::Unreadable(fault), Err(JournalError::NotAJournal { .. })) => format!(
+            "it holds no segment, but `{LOCK_NAME}` was written when there were some, and cannot \
+             be read ({fault}); whoever begins a new journal there removes `{LOCK_NAME}`"
+        ),
         // What else is wrong is found where it can be said better.
         _ => return Ok(()),
     };
-    let reason = format!(
+    Err(JournalError::NotAJournal { path: directory.path(""), reason })
+}
+
+/// Of a journal that was begun and whose segments are not there.
+fn not_there(begun: &Witness, what: &str) -> String {
+    format!(
         "`{LOCK_NAME}` says that the journal {:032x} was begun there and held {} commands, and its \
          segments are not there: {what}; whoever means that removes `{LOCK_NAME}`",
         u128::from_be_bytes(begun.journal_id),
         begun.sequence,
-    );
-    Err(JournalError::NotAJournal { path: directory.path(""), reason })
+    )
 }
 
 /// Opens a file to lock it; makes it if there is none.

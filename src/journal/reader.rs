@@ -18,6 +18,7 @@ pub struct Reader<F: Files = Directory> {
     limit: u64,
     is_over: bool,
     batches: u64,
+    end: (u32, u64),
 }
 
 impl Reader {
@@ -115,7 +116,8 @@ impl<F: Files> Reader<F> {
             u64::MAX
         };
         cursor.map_sealed()?;
-        Ok(Reader { cursor, limit, is_over: false, batches: 0 })
+        let end = (cursor.segment().segment, cursor.position().offset);
+        Ok(Reader { cursor, limit, is_over: false, batches: 0, end })
     }
 
     /// How many batches were given out.
@@ -134,6 +136,13 @@ impl<F: Files> Reader<F> {
     #[must_use]
     pub fn anchor(&self) -> Option<&Anchor> {
         self.cursor.anchor()
+    }
+
+    /// Where the last batch that was given out ends, or where the reader was opened: the segment by
+    /// its number, and the offset in it, in bytes.
+    #[must_use]
+    pub fn end(&self) -> (u32, u64) {
+        self.end
     }
 
     /// The next entry, `None` at the end.
@@ -157,7 +166,10 @@ impl<F: Files> Reader<F> {
                 self.is_over = true;
                 return Ok(None);
             }
-            self.batches += u64::from(kind.has_commands());
+            if kind.has_commands() {
+                self.batches += 1;
+                self.end = (self.cursor.segment().segment, self.cursor.position().offset);
+            }
             if kind != FrameKind::End {
                 break;
             }

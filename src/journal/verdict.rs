@@ -84,15 +84,18 @@ pub(super) fn judge(next_sequence: u64, found: Found, evidence: &Evidence) -> Ve
         return damage(Fault::EndsEarly { fault, segment, offset });
     }
     let Some(first_nonzero) = evidence.first_nonzero else { return Verdict::End };
+    let (segment, offset, fault) = match fault {
+        // The journal ends in zeros, and somewhere behind them stands something.
+        Fault::Empty if first_nonzero != (segment, offset) => {
+            (first_nonzero.0, first_nonzero.1, Fault::NotZero)
+        }
+        fault => (segment, offset, fault),
+    };
     if evidence.tail_bytes > evidence.tail_bytes_max {
         let (fault, bytes, bytes_max) =
             (Box::new(fault), evidence.tail_bytes, evidence.tail_bytes_max);
-        return damage(Fault::TooLong { fault, bytes, bytes_max });
-    }
-    // The journal ends in zeros, and somewhere behind them stands something.
-    if fault == Fault::Empty && first_nonzero != (segment, offset) {
-        let (segment, offset) = first_nonzero;
-        return Verdict::Tail(Found { segment, offset, fault: Fault::NotZero });
+        let fault = Fault::TooLong { fault, bytes, bytes_max };
+        return Verdict::Damage(Found { segment, offset, fault });
     }
     Verdict::Tail(Found { segment, offset, fault })
 }
@@ -247,10 +250,18 @@ mod tests {
             frames: 10,
             ..Evidence::default()
         };
-        let too_long = Fault::TooLong { fault: Box::new(sum()), bytes: 101, bytes_max: 100 };
+        let too_long =
+            |fault| Fault::TooLong { fault: Box::new(fault), bytes: 101, bytes_max: 100 };
+        let (too_long, further_on) = (too_long(sum()), too_long(Fault::NotZero));
         check(vec![
             ("as long as can be", sum(), tail(100), Verdict::Tail(here(sum()))),
             ("longer", sum(), tail(101), Verdict::Damage(here(too_long))),
+            (
+                "longer, with zeros before it",
+                Fault::Empty,
+                Evidence { first_nonzero: Some((4, 4096)), ..tail(101) },
+                Verdict::Damage(at(4, 4096, further_on)),
+            ),
         ]);
     }
 

@@ -2,7 +2,7 @@
 
 use super::error::JournalError;
 use super::files::Files;
-use ringfence_types::{Capacities, RULES_VERSION, Rules};
+use ringfence_types::{Capacities, ID_TIME_RETENTION_NS_ABOVE, IdTime, Rules};
 
 /// What a start asks for of all that decides outcomes. `None`: as in the journal, and for a new
 /// journal the default.
@@ -20,6 +20,8 @@ pub struct Wanted {
     pub orders: Option<u64>,
     /// How long ids are remembered, in nanoseconds; 0: for ever.
     pub retention_ns: Option<u64>,
+    /// Whether the ids of transfers and orders carry their time.
+    pub id_time: Option<IdTime>,
     /// Most sessions with a name.
     pub sessions: Option<u64>,
     /// How long a session may be silent before it gives its place to a new one, in nanoseconds.
@@ -35,17 +37,20 @@ pub struct Wanted {
 /// The rules of a journal that begins now, or of an engine that keeps none: the defaults, with what
 /// the start asks for, and a key drawn by chance.
 ///
+/// # Errors
+///
+/// [`JournalError::RetentionTooShort`].
+///
 /// # Panics
 ///
 /// If the system has no random numbers.
-#[must_use]
-pub fn rules_of_a_new_journal(wanted: &Wanted) -> Rules {
+pub fn rules_of_a_new_journal(wanted: &Wanted) -> Result<Rules, JournalError> {
     let mut key = [0; 16];
     getrandom::fill(&mut key).expect("the system has random numbers");
     new_rules(wanted, &key)
 }
 
-fn new_rules(wanted: &Wanted, key: &[u8; 16]) -> Rules {
+fn new_rules(wanted: &Wanted, key: &[u8; 16]) -> Result<Rules, JournalError> {
     let (low, high) = key.split_at(8);
     let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
     let mut rules = Rules::new(Capacities::default(), [word(low), word(high)]);
@@ -54,7 +59,18 @@ fn new_rules(wanted: &Wanted, key: &[u8; 16]) -> Rules {
     }
     rules.retention_ns = wanted.retention_ns.unwrap_or(0);
     rules.session_retention_ns = wanted.session_retention_ns.unwrap_or(rules.session_retention_ns);
-    rules
+    with_id_time(rules, wanted)
+}
+
+/// The rules with ids that carry their time or not, as the start asks for.
+fn with_id_time(rules: Rules, wanted: &Wanted) -> Result<Rules, JournalError> {
+    let before = IdTime::from_number(rules.id_time).unwrap_or_default();
+    let rules = rules.with_id_time(wanted.id_time.unwrap_or(before));
+    let is_short = (1..=ID_TIME_RETENTION_NS_ABOVE).contains(&rules.retention_ns);
+    if rules.id_time != IdTime::None as u32 && is_short {
+        return Err(JournalError::RetentionTooShort { wanted: rules.retention_ns });
+    }
+    Ok(rules)
 }
 
 /// Each table's option, its capacity, and what the start asks for.
@@ -84,8 +100,8 @@ pub(super) fn wanted_rules<F: Files>(
     let path = files.path("");
     let mut rules = match journaled {
         // Commands under other rules were refused: there are none, or a snapshot covers them.
-        Some(rules) => Rules { version: RULES_VERSION, ..*rules },
-        None => return Ok(new_rules(wanted, &files.draw_id())),
+        Some(rules) => *rules,
+        None => return new_rules(wanted, &files.draw_id()),
     };
     if wanted.withdraws_capacities {
         let mut open = used.copied().unwrap_or(Rules::new(Capacities::default(), rules.hash_key));
@@ -116,7 +132,7 @@ pub(super) fn wanted_rules<F: Files>(
     // May be shorter without being asked twice: a client whose session was given up is told so when
     // it resumes, where a repeated id that was forgotten would be executed again in silence.
     rules.session_retention_ns = wanted.session_retention_ns.unwrap_or(rules.session_retention_ns);
-    Ok(rules)
+    with_id_time(rules, wanted)
 }
 
 /// Whether ids are forgotten sooner under the retention `new` than under `old`, in nanoseconds; 0
@@ -127,10 +143,10 @@ fn is_shorter(new: u64, old: u64) -> bool {
 
 /// Refuses commands that were taken in under other rules than this program has.
 pub(super) fn check_rules_version<F: Files>(files: &F, rules: &Rules) -> Result<(), JournalError> {
-    if rules.version == RULES_VERSION {
+    if rules.is_known() {
         return Ok(());
     }
-    let (path, journaled, program) = (files.path(""), rules.version, RULES_VERSION);
+    let (path, journaled, program) = (files.path(""), rules.version, rules.known_version());
     Err(JournalError::RulesVersion { path, journaled, program })
 }
 

@@ -18,6 +18,7 @@ use super::error::{Fault, JournalError};
 use super::files::{Access, Files, OpenFile};
 use super::format::BLOCK_BYTES;
 use super::place::Position;
+use super::survey::is_zero;
 
 /// The name of the witness in the data directory.
 pub const WITNESS_NAME: &str = "witness";
@@ -134,6 +135,16 @@ pub enum WitnessFound {
     Says(Witness, u64),
 }
 
+impl WitnessFound {
+    /// What it says, if it says something.
+    pub(super) fn says(&self) -> Option<Witness> {
+        match self {
+            WitnessFound::Says(witness, _) => Some(*witness),
+            WitnessFound::Missing | WitnessFound::Unreadable(_) => None,
+        }
+    }
+}
+
 /// Reads the witness of the directory.
 ///
 /// # Errors
@@ -160,19 +171,27 @@ pub fn read_witness<F: Files>(files: &F) -> Result<WitnessFound, JournalError> {
     })
 }
 
-/// Reads what the lock's file says of the journal, if it does.
+/// Reads what the lock's file says of the journal. One that is empty, or all zeros, is missing: a
+/// first start may have been cut short before it was written, or while it was.
 ///
 /// # Errors
 ///
 /// [`JournalError::Io`].
-pub(super) fn read_copy<F: Files>(files: &F) -> Result<Option<Witness>, JournalError> {
+pub(super) fn read_copy<F: Files>(files: &F) -> Result<WitnessFound, JournalError> {
     if !files.names()?.iter().any(|name| name == LOCK_NAME) {
-        return Ok(None);
+        return Ok(WitnessFound::Missing);
     }
     let file = files.open(LOCK_NAME, Access::Read)?;
     let mut block = Buffer::new(SLOT_BYTES);
-    let filled = file.read_at(0, block.bytes_mut())?;
-    Ok(Slot::read(&block.bytes()[..filled]).ok().map(|(_, witness)| witness))
+    file.read_at(0, block.bytes_mut())?;
+    // Where the file is shorter there are zeros, as in what was to come: no crash leaves a slot
+    // that cannot be read.
+    let block = block.bytes();
+    Ok(match Slot::read(block) {
+        _ if is_zero(block) => WitnessFound::Missing,
+        Ok((written, witness)) => WitnessFound::Says(witness, written),
+        Err(fault) => WitnessFound::Unreadable(fault),
+    })
 }
 
 /// Writes the same into the lock's file, where there is one.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::backup::BackupError;
 use crate::pipeline::Stopped;
 use crate::replay::ReplayError;
 use ringfence_engine::{Digest, EngineError};
@@ -47,6 +48,9 @@ pub enum NodeError {
         /// What it gives.
         restored: Digest,
     },
+    /// A backup cannot be made or restored.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The system refuses a thread.
     #[error("starting a thread: {0}")]
     Thread(#[source] io::Error),

@@ -162,7 +162,8 @@ pub fn export(
 
 /// Whether outcomes can depend on which of the two holds.
 fn differ(one: &Rules, other: &Rules) -> bool {
-    one.capacities != other.capacities || one.retention_ns != other.retention_ns
+    let decides = |rules: &Rules| (rules.capacities, rules.retention_ns, rules.id_time);
+    decides(one) != decides(other)
 }
 
 impl ExportWish {

@@ -15,9 +15,11 @@
 //! | [`pipeline`] | the topology; the stages; threads and cores |
 //! | [`publish`] | sinks: where outcomes leave |
 //! | [`notice`] | what the gateway says to publish between two commands |
+//! | [`growth`] | larger tables for an engine that runs |
 //! | [`replay`] | journal to engine, without a ring |
 //! | [`export`] | a journal as an input for `apply` |
 //! | [`snapshot`] | snapshots, made beside a running engine |
+//! | [`backup`] | copies made beside a running engine, and engines made of them |
 //! | [`follow`] | what happened, from any outcome on, read beside a running engine |
 //!
 //! # Invariants
@@ -25,6 +27,7 @@
 //! * Nothing is printed, and the process is never ended: what a person should know goes to
 //!   [`Options::report`], and what went wrong is a [`NodeError`].
 
+pub mod backup;
 mod clock;
 pub mod counters;
 mod error;
@@ -32,6 +35,7 @@ pub mod export;
 pub mod follow;
 pub mod gateway;
 mod gauge;
+pub mod growth;
 mod memory;
 mod node;
 pub mod notice;

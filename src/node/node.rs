@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::Clock;
 use crate::counters::Counters;
 use crate::gateway::Source;
+use crate::growth::Grower;
 use crate::memory::Memory;
 use crate::options::{Message, Options, Report};
-use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Wait};
+use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Turns, Wait};
 use crate::publish::{self, Front, LogGauges, Logged, Sink};
 use crate::room::RoomNotes;
 use crate::{NodeError, recover};
@@ -15,7 +16,7 @@ use ringfence_engine::Engine;
 use ringfence_journal::outcomes::Log;
 use ringfence_journal::{DataDir, Disk, rules_of_a_new_journal};
 use ringfence_ring::WaitStrategy;
-use ringfence_types::OutcomeCounts;
+use ringfence_types::{OutcomeCounts, Rules};
 
 /// One engine: its state, its journal, and how it runs.
 pub struct Node {
@@ -32,6 +33,10 @@ pub struct Node {
     dir: Option<DataDir>,
     settings: Settings,
     report: Report,
+    /// The rules that are in force.
+    rules: Rules,
+    /// Whether its tables grow at request.
+    grows: bool,
 }
 
 /// Which history an engine has: sequences mean the same only within one.
@@ -76,7 +81,7 @@ impl Node {
         let Options { wanted, durability, cores, mut report, counters, .. } = options;
         let mut history = History::default();
         let mut placement = Placement::resolve(&cores).map_err(NodeError::Cores)?;
-        let (engine, journal, log, dir, last);
+        let (engine, journal, log, dir, last, rules);
         if let Some(path) = &options.data_dir {
             let opened = recover::open_dir(path, options.journal_io, &mut report)?;
             let mut written = ringfence_journal::Options {
@@ -97,12 +102,12 @@ impl Node {
             counters.tables.show_capacities(&kept.rules);
             last = (kept.recovered.last_sequence, kept.recovered.last_timestamp);
             history = History { journal_id: position.journal_id, epoch: position.epoch };
-            (engine, log, dir) = (kept.engine, kept.log, Some(opened));
+            (engine, log, dir, rules) = (kept.engine, kept.log, Some(opened), kept.rules);
         } else {
             if options.outcome_log {
                 return Err(NodeError::OutcomeLogWithoutJournal);
             }
-            let rules = rules_of_a_new_journal(&wanted);
+            rules = rules_of_a_new_journal(&wanted)?;
             counters.tables.show_capacities(&rules);
             engine = Engine::new(&rules)?;
             (journal, log, dir, last) = (None, None, None, (0, 0));
@@ -131,7 +136,16 @@ impl Node {
             dir,
             settings,
             report,
+            rules,
+            grows: false,
         })
+    }
+
+    /// The same node; while it runs, its tables grow at the request of [`crate::growth::grow`], where it has
+    /// a data directory. Not for a source that has a clock of its own.
+    #[must_use]
+    pub fn growing(self) -> Node {
+        Node { grows: true, ..self }
     }
 
     /// Runs all that `source` has through the pipeline, and returns once every outcome has been
@@ -151,7 +165,13 @@ impl Node {
         K: Sink<Notice = S::Notice>,
     {
         let Node { engine, journal, last_sequence, last_timestamp, log, .. } = self;
-        let Node { gauges, history, dir, settings, mut report, .. } = self;
+        let Node { gauges, history, dir, settings, mut report, rules, grows, .. } = self;
+        let turns = Turns::new(journal.is_some());
+        let mut grower = dir.as_ref().filter(|_| grows).map(|dir| {
+            let counters = Arc::clone(&settings.counters);
+            Grower::new(dir.path(), engine.growth(), rules, turns.clone(), counters)
+        });
+        let mut grow = |sequence| grower.as_mut().and_then(|grower| grower.look(sequence));
         let published = |sequence: u64| Message::Published(sequence.saturating_sub(last_sequence));
         let room = RoomNotes::new(journal.as_ref().map(|journal| journal.writer.room_news()));
         let (finished, log) = match log {
@@ -159,15 +179,15 @@ impl Node {
                 let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
                 let tick = |sequence| {
                     report(published(sequence));
-                    room.look().for_each(|note| report(Message::Note(note)));
+                    room.look().chain(grow(sequence)).for_each(|note| report(Message::Note(note)));
                 };
-                (pipeline::run(parts, &settings, tick)?, None)
+                (pipeline::run_growing(parts, &settings, turns, tick)?, None)
             }
             Some(log) => {
                 let mut front = Front::new(gauges.clone());
                 let tick = |sequence| {
                     report(published(sequence));
-                    room.look().for_each(|note| report(Message::Note(note)));
+                    room.look().chain(grow(sequence)).for_each(|note| report(Message::Note(note)));
                     front.look().into_iter().for_each(|note| report(Message::Note(note)));
                 };
                 let logged = Logged::new(
@@ -179,7 +199,7 @@ impl Node {
                 );
                 let sink = logged.map_err(NodeError::Thread)?;
                 let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
-                let finished = pipeline::run(parts, &settings, tick)?;
+                let finished = pipeline::run_growing(parts, &settings, turns, tick)?;
                 let (finished, log) = finished.split_sink(Logged::finish);
                 front.look().into_iter().for_each(|note| report(Message::Note(note)));
                 match log {
@@ -206,6 +226,8 @@ impl Node {
             dir,
             settings,
             report,
+            rules: grower.map_or(rules, |grower| *grower.rules()),
+            grows,
         };
         Ok(Ran { node, source, sink, counts })
     }

@@ -10,7 +10,7 @@ pub enum WaitStrategy {
     Yield,
     /// Sleeps at once; the publisher wakes it. Uses least processor time, reacts slowest.
     Park,
-    /// Spins 100 times, then yields 100 times, then sleeps.
+    /// Spins 100 times, then yields 400 times, then sleeps.
     #[default]
     Phased,
 }

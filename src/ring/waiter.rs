@@ -20,8 +20,9 @@ pub const PARK_LIMIT: Duration = Duration::from_millis(100);
 
 /// Spins before the first yield of [`WaitStrategy::Yield`] and [`WaitStrategy::Phased`].
 const SPINS: u32 = 100;
-/// Yields of [`WaitStrategy::Phased`] before it sleeps.
-const YIELDS: u32 = 100;
+/// Yields of [`WaitStrategy::Phased`] before it sleeps: longer than a durable write to a fast disk,
+/// so that who waits for it alone need not be woken.
+const YIELDS: u32 = 400;
 #[cfg(feature = "std")]
 /// Spins between two readings of the clock, which take longer than a look.
 const WAITS_PER_CLOCK: u32 = 64;

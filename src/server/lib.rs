@@ -60,7 +60,8 @@ pub struct Setup {
     pub outcome_log: Option<PathBuf>,
     /// Serves connections that want to follow what happens; `None`: they are refused.
     pub subscriptions: Option<Arc<Subscriptions>>,
-    /// Once it is set, clients that do not read are waited for no longer than two seconds.
+    /// Once it is set, clients that do not read are waited for no longer than
+    /// [`Limits::drain_timeout`].
     pub stop: Arc<AtomicBool>,
 }
 

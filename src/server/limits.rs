@@ -29,6 +29,8 @@ pub struct Limits {
     pub hello_timeout: Duration,
     /// How long a client may be silent, or take nothing of what it is owed.
     pub idle_timeout: Duration,
+    /// How long an engine that stops waits for clients to take what they are owed.
+    pub drain_timeout: Duration,
     /// Most hellos and batches of one principal in a second; `None`: any number.
     pub requests_per_second: Option<NonZeroU32>,
 }
@@ -43,6 +45,7 @@ impl Default for Limits {
             owed_bytes_in_all: 1024 * 1024 * 1024,
             hello_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(2),
             requests_per_second: None,
         }
     }

@@ -54,7 +54,10 @@ pub use queues::{
 };
 pub use records::{AMOUNT_MAX, Account, Transfer};
 pub use request::{Origin, Request, SessionRecord};
-pub use rules::{Capacities, RULES_VERSION, Rules};
+pub use rules::{
+    Capacities, ID_TIME_RETENTION_NS_ABOVE, ID_TIME_SLACK_NS, IdTime, RULES_VERSION, Rules,
+    ulid_time_ns,
+};
 pub use status::Status;
 pub use time::{NANOSECONDS_PER_SECOND, SECONDS_PER_DAY, TIMESTAMP_MAX, stamp_batch};
 pub use verdict::{NewMarketIndices, OrderIndices, TransferIndices, Verdict};

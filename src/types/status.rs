@@ -180,6 +180,9 @@ statuses! {
     OrderAlreadyCancelled = 274 "order_already_cancelled",
     NothingToAmend = 275 "nothing_to_amend",
     QuantityMustBeLower = 276 "quantity_must_be_lower",
+    // Of ids that carry their time.
+    IdExpired = 288 "id_expired",
+    IdNotYetValid = 289 "id_not_yet_valid",
 }
 
 impl Status {

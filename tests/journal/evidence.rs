@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_pcg::Pcg64;
+use ringfence::journal::format::SegmentHeader;
 use ringfence::journal::{
-    DataDir, Durability, Fault, JournalError, Key, Options, WITNESS_NAME, Wanted, inspect, recover,
+    DataDir, Durability, Fault, JournalError, Key, Options, WITNESS_NAME, Wanted, first_segment,
+    inspect, make_segment, recover, repair,
 };
 
 use crate::forge::{self, BLOCK};
@@ -228,6 +230,33 @@ fn a_tail_longer_than_what_can_be_under_way_is_damage() {
     let summary = inspect(&DataDir::open_to_read(path).unwrap(), None, |_| ()).unwrap();
     assert_eq!(summary.last_sequence, 10);
     assert_eq!(summary.tail.unwrap().bytes, segment_bytes - end as u64);
+}
+
+#[test]
+fn what_is_too_far_behind_the_end_is_named_and_repaired_where_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let options = Options { durability: Durability::Async, ..OPTIONS };
+    let (dir, _, mut contents, mut writer) = open_with(path, &Wanted::default(), options).unwrap();
+    for length in [8192, 8192, 5] {
+        append(&mut writer, &mut contents, length);
+    }
+    writer.close().unwrap();
+    let first = first_segment(dir.files()).unwrap();
+    // The journal ends in the second segment. A power cut can leave more of them than one ahead.
+    assert!(!segment(path, 4).exists());
+    make_segment(dir.files(), SegmentHeader::new(first.journal_id, 4, first.segment_bytes, None))
+        .unwrap();
+    drop(dir);
+    edit(path, 4, |bytes| *bytes.last_mut().unwrap() = 1);
+    let error = refused(path, &options, "a byte in the last segment");
+    let step = first.segment_bytes - 64;
+    assert!(error.to_string().contains(&format!("4.journal at byte {step}")), "{error}");
+    assert!(matches!(fault_of(error), Fault::TooLong { .. }));
+    let repaired = repair(&DataDir::open(path).unwrap(), None).unwrap();
+    assert_eq!(repaired.last_sequence, contents.last_sequence(), "{repaired:?}");
+    assert!(path.join("0000000004.journal.cut").exists(), "{repaired:?}");
+    assert_eq!(read(path).unwrap().batches, contents.batches);
 }
 
 #[test]

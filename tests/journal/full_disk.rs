@@ -318,9 +318,12 @@ fn a_repair_that_finds_no_room_leaves_nothing_behind_and_says_the_same_when_it_i
     let contents = closed_journal(&journal);
     let acknowledged = contents.last_sequence();
     journal.damage("0000000001.journal", |bytes| bytes[4096 + 4096] ^= 1);
-    let whole = repair_files(&journal.copy().buffered(), None).unwrap();
+    let disk = journal.copy();
+    let whole = repair_files(&disk.buffered(), None).unwrap();
+    let repaired = disk.bytes("0000000001.journal");
     assert_eq!(whole.acknowledged_sequence, acknowledged);
-    let mut refused = 0;
+    let says = |it: &Repaired| (it.last_sequence, it.acknowledged_sequence);
+    let (mut refused, mut written_over) = (0, 0);
     for call in 1.. {
         let disk = journal.copy();
         disk.plan(no_room_at(call));
@@ -330,13 +333,19 @@ fn a_repair_that_finds_no_room_leaves_nothing_behind_and_says_the_same_when_it_i
         }
         disk.plan(Plan::default());
         assert_eq!(unfinished(&disk), [""; 0], "call {call}");
-        let Err(error) = first else { continue };
+        let Err(error) = first else {
+            // There was no room beside the segment, and so it was written over.
+            written_over += 1;
+            assert_eq!(says(&first.unwrap()), says(&whole), "call {call}");
+            assert!(disk.bytes("0000000001.journal") == repaired, "call {call}");
+            continue;
+        };
         refused += 1;
         assert!(error.is_for_room(), "call {call}: {error}");
         let again = repair_files(&disk.buffered(), None);
         let again = again.unwrap_or_else(|error| panic!("call {call}: {error}"));
-        let says = |it: &Repaired| (it.last_sequence, it.acknowledged_sequence);
         assert_eq!(says(&again), says(&whole), "call {call}");
     }
     assert!(refused > 20, "{refused}");
+    assert!(written_over > 3, "{written_over}");
 }

@@ -165,6 +165,73 @@ fn what_the_lock_says_counts_where_the_witness_is_gone_too() {
 }
 
 #[test]
+fn where_neither_witness_nor_lock_can_be_read_that_is_damage_and_where_both_are_gone_it_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let contents = write_journal(path, &[5, 50]);
+    let (witness, lock) = (path.join(WITNESS_NAME), path.join("lock"));
+    let (good_witness, good_lock) = (fs::read(&witness).unwrap(), fs::read(&lock).unwrap());
+    let noise = || Some(vec![3; 2 * BLOCK]);
+    let zeros = Some(vec![0; BLOCK]);
+    let short = Some(good_lock[..512].to_vec());
+    //  the witness, the lock, what is refused
+    let cases = [
+        (noise(), noise(), Some("lock at byte 0")),
+        (None, noise(), Some("lock at byte 0")),
+        (noise(), None, Some("witness at byte 0")),
+        (noise(), zeros.clone(), Some("witness at byte 0")),
+        (Some(good_witness), noise(), None),
+        (noise(), Some(good_lock), None),
+        // What a first start can leave that was cut short.
+        (None, zeros, None),
+        (None, short, None),
+        (None, None, None),
+    ];
+    for (index, (of_witness, of_lock, place)) in cases.into_iter().enumerate() {
+        for (path, bytes) in [(&witness, of_witness), (&lock, of_lock)] {
+            let _ = fs::remove_file(path);
+            if let Some(bytes) = bytes {
+                fs::write(path, bytes).unwrap();
+            }
+        }
+        if let Some(place) = place {
+            let error = refused(path, &OPTIONS, place).to_string();
+            assert!(error.contains(place), "case {index}: {error}");
+            assert!(error.contains("removes both"), "case {index}: {error}");
+            // Whoever goes on without them does that, or has a repair set the witness aside.
+            if place.starts_with("witness") {
+                let repaired = repair(&DataDir::open(path).unwrap(), None).unwrap();
+                assert!(repaired.cuts[0].to_string().contains("witness.cut"), "{repaired:?}");
+            } else {
+                fs::remove_file(&witness).ok();
+                fs::remove_file(&lock).unwrap();
+            }
+        }
+        let (_dir, _, found, writer) = open(path).unwrap();
+        assert_eq!(found.batches, contents.batches, "case {index}");
+        writer.close().unwrap();
+    }
+}
+
+#[test]
+fn a_lock_that_cannot_be_read_says_that_there_were_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for (noise, is_refused) in [(vec![7; 100], true), (vec![0; 4096], false), (vec![], false)] {
+        fs::write(path.join("lock"), noise).unwrap();
+        match DataDir::open(path) {
+            Err(error) => {
+                let error = error.to_string();
+                assert!(is_refused, "{error}");
+                assert!(error.contains("removes `lock`"), "{error}");
+                assert_eq!(fs::read_dir(path).unwrap().count(), 1, "nothing was made");
+            }
+            Ok(_) => assert!(!is_refused, "the start went on"),
+        }
+    }
+}
+
+#[test]
 fn segments_of_another_journal_are_damage() {
     let folder = tempfile::tempdir().unwrap();
     let (path, other) = (folder.path().join("one"), folder.path().join("other"));

@@ -85,6 +85,13 @@ fn every_transfer_is_answered_by_the_engine_and_by_the_echo_server() {
 }
 
 #[test]
+fn a_subscriber_beside_the_load_gets_all_of_it() {
+    let report = wire(&["--transfers", "20001", "--batch", "100", "--subscriber"]);
+    let latency = |key: &str| report["subscriber_latency_ns"][key].as_u64().unwrap();
+    assert!(0 < latency("p50") && latency("p50") <= latency("max"), "{report}");
+}
+
+#[test]
 fn a_planned_load_takes_as_long_as_planned() {
     let report =
         wire(&["--transfers", "1000", "--batch", "1", "--rate", "2000", "--window", "100"]);

@@ -10,6 +10,9 @@
 //! * Nothing listens on anything but loopback.
 //! * Dropping a broker ends its processes and removes its folder.
 
+mod activemq;
+mod artemis;
+mod java;
 mod kafka;
 mod mosquitto;
 mod process;
@@ -17,6 +20,8 @@ mod rabbitmq;
 
 use std::net::TcpListener;
 
+pub use activemq::ActiveMq;
+pub use artemis::Artemis;
 pub use kafka::{KAFKA_USER, Kafka};
 pub use mosquitto::Mosquitto;
 pub use rabbitmq::RabbitMq;

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use brokers::{KAFKA_USER, Kafka, Missing, Mosquitto, RabbitMq};
+use brokers::{ActiveMq, Artemis, KAFKA_USER, Kafka, Missing, Mosquitto, RabbitMq};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-const USAGE: &str = "usage: brokers rabbitmq|mosquitto|kafka|kafka-3\n\
+const USAGE: &str = "usage: brokers activemq|artemis|kafka|kafka-3|mosquitto|rabbitmq\n\
                      Runs the broker in a temporary folder until SIGINT or SIGTERM.";
 
 fn main() -> ExitCode {
@@ -25,6 +25,16 @@ fn main() -> ExitCode {
             println!("MQTT    127.0.0.1:{}", broker.mqtt);
             println!("STOMP   127.0.0.1:{}", broker.stomp);
             println!("streams 127.0.0.1:{}", broker.stream);
+            println!("ready");
+            signals.forever().next();
+        }),
+        "activemq" => ActiveMq::start().map(|broker| {
+            println!("STOMP   127.0.0.1:{}", broker.stomp);
+            println!("ready");
+            signals.forever().next();
+        }),
+        "artemis" => Artemis::start().map(|broker| {
+            println!("STOMP   127.0.0.1:{}", broker.stomp);
             println!("ready");
             signals.forever().next();
         }),

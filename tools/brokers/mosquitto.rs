@@ -27,6 +27,15 @@ impl Mosquitto {
     ///
     /// If it is not installed, or does not start.
     pub fn start() -> Result<Mosquitto, Missing> {
+        Mosquitto::start_with("")
+    }
+
+    /// Starts it with `more` lines at the end of its configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mosquitto::start`].
+    pub fn start_with(more: &str) -> Result<Mosquitto, Missing> {
         if !Path::new(PROGRAM).exists() {
             let install = "apt-get install mosquitto";
             return Err(Missing::NotInstalled { broker: "Mosquitto", install });
@@ -34,7 +43,7 @@ impl Mosquitto {
         let failed = |error: std::io::Error| Missing::NotStarted(error.to_string());
         let home = tempfile::Builder::new().prefix("ringfence-mosquitto-").tempdir();
         let mut broker = Mosquitto { port: free_port(), group: None, home: home.map_err(failed)? };
-        broker.configure().map_err(failed)?;
+        broker.configure(more).map_err(failed)?;
         broker.start_again()?;
         Ok(broker)
     }
@@ -62,13 +71,14 @@ impl Mosquitto {
         Ok(())
     }
 
-    fn configure(&self) -> std::io::Result<()> {
+    fn configure(&self, more: &str) -> std::io::Result<()> {
         let folder = self.home.path();
         // As root it would become another user, who cannot write to this folder.
         let user = if rustix::process::geteuid().is_root() { "user root\n" } else { "" };
         let configuration = format!(
             "listener {} 127.0.0.1\nallow_anonymous true\npersistence true\n\
-             persistence_location {}/\nautosave_interval 1\nautosave_on_changes true\n{user}",
+             persistence_location {}/\nautosave_interval 1\nautosave_on_changes true\n\
+             max_queued_messages 0\n{user}{more}",
             self.port,
             folder.display()
         );

@@ -18,7 +18,7 @@ use ringfence::node::pipeline::{self, Journal, LateBell, Parts, Placement, Setti
 use ringfence::node::publish::Sink;
 use ringfence::node::replay::{Discard, Replayer};
 use ringfence::ring::{Bell, WaitStrategy};
-use ringfence::types::{Event, Origin, Outcome, Request, Rules};
+use ringfence::types::{Event, IdTime, Origin, Outcome, Request, Rules};
 
 use crate::generator::Generator;
 use crate::requests::{TwinSessions, origins_of, requests_of, with_few_sessions};
@@ -337,6 +337,7 @@ fn new_journal(
         markets: Some(capacities.markets),
         orders: Some(capacities.orders),
         retention_ns: Some(rules.retention_ns),
+        id_time: IdTime::from_number(rules.id_time),
         sessions: Some(rules.sessions),
         session_retention_ns: Some(rules.session_retention_ns),
         withdraws_capacities: false,

@@ -8,8 +8,8 @@
 use std::fmt::Write as _;
 
 use ringfence::types::{
-    Account, AccountPolicy, CancelReason, Command, Event, EventKind, Frozen, LedgerPolicy, Market,
-    Op, PairPolicy, PlaceOrder, PolicyLimits, Rules, SettledBy, Side, Status, TimeInForce,
+    Account, AccountPolicy, CancelReason, Command, Event, EventKind, Frozen, IdTime, LedgerPolicy,
+    Market, Op, PairPolicy, PlaceOrder, PolicyLimits, Rules, SettledBy, Side, Status, TimeInForce,
     Transfer, stamp_batch,
 };
 
@@ -251,6 +251,9 @@ pub fn lines_of(rules: &Rules, batches: &[Batch]) -> String {
     );
     if rules.retention_ns > 0 {
         let _ = write!(text, " --retention {}ns", rules.retention_ns);
+    }
+    if rules.id_time == IdTime::Ulid as u32 {
+        text.push_str(" --id-time ulid");
     }
     text.push('\n');
     let mut previous = 0;

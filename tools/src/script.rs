@@ -12,9 +12,9 @@
 use std::collections::BTreeMap;
 
 use ringfence::types::{
-    Account, AccountFlags, AccountPolicy, Capacities, Command, EventKind, LedgerPolicy, Lookup,
-    NANOSECONDS_PER_SECOND, Op, OrderStatus, PairPolicy, PendingStatus, QueueStatus, Rules, Status,
-    Transfer, TransferBody, TransferFlags, stamp_batch,
+    Account, AccountFlags, AccountPolicy, Capacities, Command, EventKind, IdTime, LedgerPolicy,
+    Lookup, NANOSECONDS_PER_SECOND, Op, OrderStatus, PairPolicy, PendingStatus, QueueStatus, Rules,
+    Status, Transfer, TransferBody, TransferFlags, stamp_batch,
 };
 
 use crate::scenario::{Batch, Subject, line_of, lines_of, tell};
@@ -184,6 +184,13 @@ impl Script {
     #[must_use]
     pub fn with_retention_ns(mut self, retention_ns: u64) -> Script {
         self.rules.retention_ns = retention_ns;
+        self
+    }
+
+    /// The same with ids that carry their time.
+    #[must_use]
+    pub fn with_id_time(mut self) -> Script {
+        self.rules = self.rules.with_id_time(IdTime::Ulid);
         self
     }
 

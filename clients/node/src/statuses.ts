@@ -135,6 +135,8 @@ export const STATUSES = {
   order_already_cancelled: 274,
   nothing_to_amend: 275,
   quantity_must_be_lower: 276,
+  id_expired: 288,
+  id_not_yet_valid: 289,
 } as const;
 
 /** What became of a command: `created`, `exceeds_credits`, … */

@@ -22,6 +22,8 @@ pub(super) struct Measured {
     pub(super) seconds: f64,
     pub(super) latency_ns: Histogram<u64>,
     pub(super) counts: OutcomeCounts,
+    /// How late each outcome came to the subscriber, if there was one.
+    pub(super) arrival_ns: Option<Histogram<u64>>,
 }
 
 /// Sends the transfers of `load` to `address`.
@@ -57,7 +59,7 @@ pub(super) fn run(
     })?;
     let seconds = driver.start.elapsed().as_secs_f64();
     let Tally { counts, latency_ns, .. } = driver.tally;
-    Ok(Measured { seconds, latency_ns, counts })
+    Ok(Measured { seconds, latency_ns, counts, arrival_ns: None })
 }
 
 enum Failed {

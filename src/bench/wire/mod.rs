@@ -14,6 +14,7 @@ mod echo;
 mod engine;
 mod report;
 mod socket;
+mod subscriber;
 
 pub use connection::ConnectionError;
 pub use engine::ServedError;
@@ -32,6 +33,7 @@ use ringfence_codec::Address;
 use ringfence_journal::{Durability, JournalError};
 use ringfence_node::{Node, Options};
 use ringfence_types::{BATCH_COMMANDS_MAX, Command};
+use subscriber::Subscriber;
 
 /// How a load goes over sockets.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,6 +46,8 @@ pub struct WireLoad {
     pub rate: Option<f64>,
     /// Each connection has a session with a name, and numbers its requests.
     pub session: bool,
+    /// A subscriber takes everything while the load runs.
+    pub subscriber: bool,
 }
 
 /// What the load is sent to.
@@ -68,6 +72,9 @@ pub enum WireError {
     /// The accounts cannot be created.
     #[error("creating the accounts: {0}")]
     Client(#[from] ClientError),
+    /// The subscriber did not get everything.
+    #[error("the subscriber: {0}")]
+    Subscriber(#[source] ClientError),
     /// A connection of the load.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
@@ -165,7 +172,14 @@ fn measure_engine(load: &Load, wire: &WireLoad, address: &Address) -> Result<Mea
         client.execute(accounts)?;
     }
     drop(client);
-    Ok(driver::run(load, wire, address)?)
+    let outcomes = load.transfers.len() as u64;
+    let subscriber = wire.subscriber.then(|| Subscriber::start(address, outcomes)).transpose();
+    let subscriber = subscriber.map_err(WireError::Subscriber)?;
+    let mut measured = driver::run(load, wire, address)?;
+    if let Some(subscriber) = subscriber {
+        measured.arrival_ns = Some(subscriber.join().map_err(WireError::Subscriber)?);
+    }
+    Ok(measured)
 }
 
 /// What is said of every load, without what only one's own engine tells.

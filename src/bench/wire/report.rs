@@ -24,6 +24,10 @@ pub struct WireReport {
     pub rate: Option<f64>,
     /// Whether the connections had sessions with names.
     pub session: bool,
+    /// From when a command was taken in to when its outcome arrived at a subscriber that took
+    /// everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscriber_latency_ns: Option<LatencyNs>,
     /// The same load to a server that answers without an engine.
     pub echo: EchoReport,
     /// Transfers a second, as a part of those of the echo server.
@@ -73,6 +77,7 @@ impl WireReport {
             window: wire.window,
             rate: wire.rate,
             session: wire.session,
+            subscriber_latency_ns: engine.arrival_ns.as_ref().map(LatencyNs::from),
             of_echo: report.transfers_per_second / echo.transfers_per_second,
             echo,
             series,
@@ -88,6 +93,10 @@ impl fmt::Display for WireReport {
         let named = if *session { ", sessions with names" } else { "" };
         writeln!(f, "{clients} clients, {window} batches under way in each{rate}{named}")?;
         writeln!(f, "{report}")?;
+        if let Some(latency_ns) = self.subscriber_latency_ns {
+            let p50 = latency_ns.p50();
+            writeln!(f, "  subscriber: p50 {p50} ns from taken in to arrived")?;
+        }
         write!(
             f,
             "  echo server: {:.0} transfers a second, p50 {} ns; the engine does {of_echo:.2} of that",

@@ -135,22 +135,35 @@ pub(crate) fn decode(
     content_type: ContentType,
 ) -> Result<Vec<Vec<Command>>, Malformed> {
     match content_type {
-        ContentType::Json => {
-            let mut batch = Vec::new();
-            // A value may stand on several lines: an end of line is white space to JSON.
-            match json(body, &mut batch)? {
-                true => Ok(vec![batch]),
-                false => Err(Malformed::of("empty", "the body is empty")),
-            }
-        }
+        // A value may stand on several lines: an end of line is white space to JSON.
+        ContentType::Json => decode_json(body, None).map(|batch| vec![batch]),
         ContentType::JsonLines => lines(body),
-        ContentType::Records => records(body).map(|batch| vec![batch]),
+        ContentType::Records => decode_records(body).map(|batch| vec![batch]),
+    }
+}
+
+/// The batch of a JSON value whose objects may leave out `op` where one is `implied`. A value may
+/// stand on several lines.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn decode_json(body: &[u8], implied: Option<Op>) -> Result<Vec<Command>, Malformed> {
+    let decoder = Decoder::new(Clock::System);
+    let decoder = match implied {
+        Some(op) => decoder.with_op(op),
+        None => decoder,
+    };
+    let mut batch = Vec::new();
+    match json(&decoder, body, &mut batch)? {
+        true => Ok(batch),
+        false => Err(Malformed::of("empty", "the body is empty")),
     }
 }
 
 /// Whether there is a batch in `text`.
-fn json(text: &[u8], batch: &mut Vec<Command>) -> Result<bool, Malformed> {
-    match Decoder::new(Clock::System).decode(text, batch) {
+fn json(decoder: &Decoder, text: &[u8], batch: &mut Vec<Command>) -> Result<bool, Malformed> {
+    match decoder.decode(text, batch) {
         Ok(Input::Batch) => Ok(true),
         Ok(Input::Blank) => Ok(false),
         Ok(Input::AdvanceClock { .. }) => unreachable!("the clock is not manual"),
@@ -190,7 +203,7 @@ fn lines(body: &[u8]) -> Result<Vec<Vec<Command>>, Malformed> {
     for (number, line) in (1..).zip(body.split(|byte| *byte == b'\n')) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let mut batch = Vec::new();
-        match json(line, &mut batch) {
+        match json(&Decoder::new(Clock::System), line, &mut batch) {
             Ok(true) => batches.push(batch),
             Ok(false) => {}
             Err(malformed) => return Err(Malformed { line: Some(number), ..malformed }),
@@ -202,7 +215,12 @@ fn lines(body: &[u8]) -> Result<Vec<Vec<Command>>, Malformed> {
     Ok(batches)
 }
 
-fn records(body: &[u8]) -> Result<Vec<Command>, Malformed> {
+/// The batch of a body of records of 144 bytes.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn decode_records(body: &[u8]) -> Result<Vec<Command>, Malformed> {
     let wrong = |reason: String| Malformed::of("malformed", reason);
     if body.is_empty() {
         return Err(Malformed::of("empty", "the body is empty"));

@@ -20,7 +20,7 @@ use ringfence_client::{BackOff, session_id};
 use tokio::time::Instant;
 
 use crate::config::{SinkOptions, SinkStart};
-use crate::engine::{Feed, Stretch, Wish};
+use crate::engine::{Feed, Stretch, Wish, place};
 use crate::metrics::{add, count};
 use crate::{Context, EngineId, FIRST_WAIT, Failure, Position, Record, SinkMetrics, ask};
 
@@ -37,6 +37,15 @@ const UNCONFIRMED_MAX: usize = 16;
 
 /// Where outcomes and events go.
 pub trait Sink: Send {
+    /// Whether the position that is stored goes before a later one that this program has confirmed.
+    /// Where a broker can lose what it has confirmed, and the position with it, what it has lost is
+    /// sent again then.
+    const STORED_GOES_FIRST: bool = false;
+
+    /// Whether its position is stored where the records go. If not, the engine keeps it, under the
+    /// sink's name.
+    const KEEPS_POSITION: bool = true;
+
     /// Connects, and returns the position that is stored there; `None`: none yet.
     ///
     /// # Errors
@@ -134,10 +143,18 @@ impl<S: Sink> Running<S> {
 
     /// Where to begin: where this program or an earlier one has ended.
     async fn begin(&mut self) -> Result<Position, Failure> {
-        let stored = self.sink.open().await?;
+        let stored = match (self.sink.open().await?, S::KEEPS_POSITION) {
+            (stored, true) => stored,
+            (_, false) => place(&self.context.engine, self.name()).await?,
+        };
         let known = ask(&self.context.engine).await?;
-        let latest = [stored, self.confirmed.take()].into_iter().flatten();
-        let latest = latest.max_by_key(|position| position.sequence);
+        let latest = match stored {
+            Some(stored) if S::STORED_GOES_FIRST => Some(stored),
+            stored => {
+                let known = [stored, self.confirmed.take()].into_iter().flatten();
+                known.max_by_key(|position| position.sequence)
+            }
+        };
         let position = match latest {
             Some(position) => {
                 check(&position, &known.id, known.last_sequence)?;
@@ -159,19 +176,16 @@ impl<S: Sink> Running<S> {
         Ok(position)
     }
 
-    fn wish(&self, position: &Position) -> Wish {
-        let keeps = self.options.keeps_log;
-        let name = format!("bridge-sink:{}", self.options.name);
-        Wish {
-            name: if keeps { session_id(&name) } else { 0 },
-            engine: position.engine.clone(),
-            after: position.sequence,
-            events: self.options.events,
-            commands: self.options.commands,
-            only_successes: self.options.only_successes,
-            ledgers: self.options.ledgers.clone(),
-            accounts: self.options.accounts.clone(),
+    /// The name under which the engine keeps outcomes for it; 0: none.
+    fn name(&self) -> u128 {
+        match self.options.keeps_log {
+            true => session_id(&format!("bridge-sink:{}", self.options.name)),
+            false => 0,
         }
+    }
+
+    fn wish(&self, position: &Position) -> Wish {
+        self.options.wish(self.name(), position)
     }
 
     /// One connection to the broker.
@@ -193,11 +207,11 @@ impl<S: Sink> Running<S> {
                 Some(confirmed) = unconfirmed.next() => {
                     let (sequence, records) = confirmed?;
                     self.confirm(&engine, sequence, records);
-                    feed.acknowledge(self.stored);
                     store_at.get_or_insert_with(|| Instant::now() + STORE_EVERY);
                 }
                 () = tokio::time::sleep_until(store_due), if store_at.is_some() => {
                     self.store().await?;
+                    feed.acknowledge(self.stored);
                     store_at = None;
                 }
                 stretch = feed.next(), if has_room => {
@@ -210,7 +224,9 @@ impl<S: Sink> Running<S> {
             let (sequence, records) = confirmed?;
             self.confirm(&engine, sequence, records);
         }
-        self.store().await
+        self.store().await?;
+        feed.end(self.stored).await;
+        Ok(())
     }
 
     async fn send(&mut self, engine: &EngineId, stretch: Stretch) -> Result<Sending, Failure> {
@@ -238,6 +254,22 @@ impl<S: Sink> Running<S> {
             self.stored = position.sequence;
         }
         Ok(())
+    }
+}
+
+impl SinkOptions {
+    /// What the sink wants to be told after `position`, under a name of the engine's; 0: none.
+    pub(crate) fn wish(&self, name: u128, position: &Position) -> Wish {
+        Wish {
+            name,
+            engine: position.engine.clone(),
+            after: position.sequence,
+            events: self.events,
+            commands: self.commands,
+            only_successes: self.only_successes,
+            ledgers: self.ledgers.clone(),
+            accounts: self.accounts.clone(),
+        }
     }
 }
 

@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         }
     };
     if let Some(Command::Check) = arguments.command {
-        println!("{}: {} sources and sinks, no mistake", path.display(), parts.len());
+        println!("{}: {} sources, sinks and servers, no mistake", path.display(), parts.len());
         return ExitCode::SUCCESS;
     }
     log();
@@ -86,6 +86,7 @@ fn read(path: &Path) -> Result<(Config, Vec<Runnable>), String> {
         .chain(
             sinks.filter_map(|(protocol, options, keys)| protocols::sink(&protocol, options, keys)),
         )
+        .chain(config.http.take().and_then(|keys| protocols::http(keys, config.drain)))
         .collect();
     config.finish(&shown).map_err(|mistakes| mistakes.to_string())?;
     Ok((config, parts))

@@ -41,6 +41,9 @@ pub(in super::super) struct WireBench {
     /// Give each client a session with a name
     #[arg(long)]
     session: bool,
+    /// Have a subscriber take everything meanwhile, and say how late it comes to it
+    #[arg(long)]
+    subscriber: bool,
     /// Write the engine's latencies to this file, by percentile, in the text format of HdrHistogram
     #[arg(long, value_name = "FILE")]
     hgrm: Option<PathBuf>,
@@ -80,6 +83,7 @@ impl WireBench {
             window: self.window as usize,
             rate: self.rate,
             session: self.session,
+            subscriber: self.subscriber,
         };
         let (target, folder) = self.target(&load)?;
         let report = wire(&load, self.load.seed, &shape, target).map_err(failure)?;

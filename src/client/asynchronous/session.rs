@@ -81,8 +81,18 @@ impl AsyncSession {
         Ok(session)
     }
 
-    /// As [`AsyncSession::open`], also without a name.
-    pub(super) async fn start(
+    /// As [`AsyncSession::open`], also without a name; with what the engine said of itself and of
+    /// the session. Where an earlier life of the session had sent something, receive until what is
+    /// [replayed](Delivered::Replayed) reaches [`EngineHello::last_sequence`].
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncSession::open`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub async fn start(
         address: &Address,
         options: &SessionOptions,
     ) -> Result<(AsyncSession, EngineHello), ClientError> {

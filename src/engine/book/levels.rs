@@ -20,7 +20,7 @@
 //! * A level's `quantity` and `orders` are those of the orders in its queue.
 
 use super::orders::Order;
-use crate::table::{Array, EngineError, NO_INDEX, prefetch};
+use crate::table::{Array, EngineError, Growth, NO_INDEX, growth, prefetch};
 use ringfence_types::Side;
 
 /// All orders of one side of one market at one price.
@@ -121,9 +121,16 @@ impl Levels {
     }
 
     pub(super) fn grow(&mut self, markets: usize, orders: usize) -> Result<(), EngineError> {
-        self.levels.grow(WHAT, orders, NO_LEVEL)?;
-        self.nodes.grow(WHAT, orders, NO_NODE)?;
-        self.halves.grow("markets", markets * 2, EMPTY)
+        self.levels.grow(orders)?;
+        self.nodes.grow(orders)?;
+        self.halves.grow(markets * 2)
+    }
+
+    /// Adds what grows with the capacities.
+    pub(super) fn add_to(&self, growth: &mut Growth) {
+        growth.add(self.levels.room().clone(), growth::orders);
+        growth.add(self.nodes.room().clone(), growth::orders);
+        growth.add(self.halves.room().clone(), |rules| growth::markets(rules) * 2);
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -23,7 +23,7 @@ mod tests;
 
 use alloc::vec::Vec;
 
-use crate::table::{EngineError, NO_INDEX, prefetch};
+use crate::table::{EngineError, Growth, NO_INDEX, Table, growth, prefetch};
 use ringfence_types::{Rules, Side};
 
 pub(crate) use levels::Level;
@@ -54,6 +54,13 @@ impl Books {
         self.markets = EngineError::check_growth("markets", self.markets, asked)?;
         let orders = self.orders.configure(rules.capacities.orders, rules, now)?;
         self.levels.grow(self.markets, orders)
+    }
+
+    /// Adds what grows with the capacities.
+    pub(crate) fn add_to(&self, growth: &mut Growth) {
+        self.orders
+            .add_to(growth, growth::orders, |rules| Table::slots_for(rules.capacities.orders));
+        self.levels.add_to(growth);
     }
 
     pub(crate) fn bytes(&self) -> u64 {

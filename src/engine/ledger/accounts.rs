@@ -1,6 +1,6 @@
 //! Accounts as settle holds them: balances apart from the rest, a cache line each.
 
-use crate::table::{Array, EngineError, prefetch};
+use crate::table::{Array, EngineError, Growth, growth, prefetch};
 use ringfence_types::{Account, AccountFlags, Misfit, Section};
 
 /// The four balances of an account, in minor units.
@@ -54,9 +54,16 @@ impl Accounts {
     }
 
     pub(super) fn grow(&mut self, capacity: usize) -> Result<(), EngineError> {
-        self.balances.grow(WHAT, capacity, Balances::default())?;
-        self.attributes.grow(WHAT, capacity, Attributes::default())?;
-        self.closed.grow(WHAT, capacity.div_ceil(64), 0)
+        self.balances.grow(capacity)?;
+        self.attributes.grow(capacity)?;
+        self.closed.grow(capacity.div_ceil(64))
+    }
+
+    /// Adds what grows with the capacities.
+    pub(super) fn add_to(&self, growth: &mut Growth) {
+        growth.add(self.balances.room().clone(), growth::accounts);
+        growth.add(self.attributes.room().clone(), growth::accounts);
+        growth.add(self.closed.room().clone(), |rules| growth::accounts(rules).div_ceil(64));
     }
 
     pub(super) fn capacity(&self) -> usize {

@@ -51,7 +51,10 @@ struct QueuedRecord {
 #[repr(C)]
 struct LedgerRecord {
     last_timestamp: u64,
-    reserved: [u64; 7],
+    /// Ids whose time is not after this are expired, whatever the retention; where ids never
+    /// carried their time, 0.
+    id_floor_ns: u64,
+    reserved: [u64; 6],
 }
 
 impl Ledger {
@@ -81,8 +84,8 @@ impl Ledger {
             })
             .collect();
         sink.section(Section::QueuedTransfers, queued.into_iter());
-        let last_timestamp = self.last_timestamp;
-        let besides = LedgerRecord { last_timestamp, ..LedgerRecord::default() };
+        let (last_timestamp, id_floor_ns) = (self.last_timestamp, self.id_times.floor_ns());
+        let besides = LedgerRecord { last_timestamp, id_floor_ns, reserved: [0; 6] };
         sink.section(Section::Ledger, core::iter::once(besides));
     }
 
@@ -132,6 +135,7 @@ impl Ledger {
         })?;
         source.section(Section::Ledger, |_, records: &[LedgerRecord]| {
             self.last_timestamp = records[0].last_timestamp;
+            self.id_times.restore(records[0].id_floor_ns);
             Ok(())
         })
     }

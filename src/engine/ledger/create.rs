@@ -46,6 +46,12 @@ impl Ledger {
         }
         let posts_or_voids =
             TransferFlags::POST_PENDING_TRANSFER.with(TransferFlags::VOID_PENDING_TRANSFER);
+        // The order of imported transfers keeps them from being executed twice.
+        if let Err(status) = self.check_id_time(transfer.id, own)
+            && !transfer.flags.has(TransferFlags::IMPORTED)
+        {
+            return (status, own);
+        }
         let result = match verdict.refusal() {
             Some(status) => Err(status),
             None if transfer.flags.has(posts_or_voids.with(TransferFlags::QUEUE)) => {

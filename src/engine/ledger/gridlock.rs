@@ -99,7 +99,12 @@ impl Gridlock {
     }
 
     pub(super) fn grow(&mut self, accounts: usize) -> Result<(), EngineError> {
-        self.sketches.grow(WHAT, accounts, BLANK)
+        self.sketches.grow(accounts)
+    }
+
+    /// Adds what grows with the capacities.
+    pub(super) fn add_to(&self, growth: &mut Growth) {
+        growth.add(self.sketches.room().clone(), growth::accounts);
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -32,7 +32,9 @@ mod timers;
 mod transfers;
 
 use crate::emit::{Emit, Paused};
-use crate::table::{Array, ColdPart, EngineError, HotPart, NO_INDEX};
+use crate::table::{
+    Array, ColdPart, EngineError, Growth, HotPart, IdTimes, NO_INDEX, Table, growth,
+};
 use ringfence_types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, Command, EventBody, EventKind,
     NANOSECONDS_PER_SECOND, PendingStatus, QueueBody, QueueStatus, Rules, SettledBy, Status,
@@ -55,6 +57,7 @@ use transfers::{Cold, Hot, State, Transfers};
 pub(crate) struct Ledger {
     accounts: Accounts,
     transfers: Transfers,
+    id_times: IdTimes,
     timers: Timers,
     queues: Queues,
     gridlock: Gridlock,
@@ -87,6 +90,7 @@ impl Ledger {
             queues: Queues::new(accounts, transfers.capacity())?,
             gridlock: Gridlock::new(accounts)?,
             transfers,
+            id_times: IdTimes::new(rules),
             spends: Array::new("policies", policies, SpendWindow::NONE)?,
             spend_count: 0,
             notes: Notes::new()?,
@@ -102,12 +106,31 @@ impl Ledger {
         let accounts = EngineError::check_growth("accounts", before, capacities.accounts)?;
         let before = self.spends.len();
         let policies = EngineError::check_growth("policies", before, capacities.policies)?;
+        self.id_times.configure(rules, self.now);
         self.accounts.grow(accounts)?;
-        self.spends.grow("policies", policies, SpendWindow::NONE)?;
+        self.spends.grow(policies)?;
         let transfers = self.transfers.configure(capacities.transfers, rules, self.now)?;
         self.queues.grow(accounts, transfers)?;
         self.gridlock.grow(accounts)?;
         self.timers.grow(transfers)
+    }
+
+    /// Why an id that is not remembered cannot be that of a new transfer or order at the timestamp
+    /// `own`, if ids carry their time.
+    #[inline(always)]
+    pub(crate) fn check_id_time(&self, id: u128, own: u64) -> Result<(), Status> {
+        self.id_times.check(id, own).map_or(Ok(()), Err)
+    }
+
+    /// Adds what grows with the capacities.
+    pub(crate) fn add_to(&self, growth: &mut Growth) {
+        self.accounts.add_to(growth);
+        self.transfers.add_to(growth, growth::transfers, |rules| {
+            Table::slots_for(rules.capacities.transfers)
+        });
+        self.queues.add_to(growth);
+        self.gridlock.add_to(growth);
+        self.timers.add_to(growth, |rules| Timers::nodes_for(growth::transfers(rules)));
     }
 
     pub(crate) fn bytes(&self) -> u64 {

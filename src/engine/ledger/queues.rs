@@ -14,7 +14,7 @@
 //! * Joining, leaving and changing the kind are O(1): they touch neighbours alone.
 //! * Only accounts whose debits must not exceed their credits have a queue.
 
-use crate::table::{Array, EngineError, NO_INDEX};
+use crate::table::{Array, EngineError, Growth, NO_INDEX, growth};
 
 /// The queue of one account.
 #[derive(Debug, Clone, Copy)]
@@ -94,9 +94,16 @@ impl Queues {
     }
 
     pub(super) fn grow(&mut self, accounts: usize, transfers: usize) -> Result<(), EngineError> {
-        self.queues.grow(WHAT, accounts, EMPTY)?;
-        self.links.grow(WHAT, transfers, ALONE)?;
-        self.marks.grow(WHAT, transfers, 0)
+        self.queues.grow(accounts)?;
+        self.links.grow(transfers)?;
+        self.marks.grow(transfers)
+    }
+
+    /// Adds what grows with the capacities.
+    pub(super) fn add_to(&self, growth: &mut Growth) {
+        growth.add(self.queues.room().clone(), growth::accounts);
+        growth.add(self.links.room().clone(), growth::transfers);
+        growth.add(self.marks.room().clone(), growth::transfers);
     }
 
     pub(super) fn bytes(&self) -> u64 {

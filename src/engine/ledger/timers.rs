@@ -21,7 +21,7 @@
 
 use alloc::boxed::Box;
 
-use crate::table::{Array, EngineError};
+use crate::table::{Array, EngineError, Growth, growth::LengthOf};
 use ringfence_types::NANOSECONDS_PER_SECOND;
 
 /// Widths of the digits in bits, the nanosecond first.
@@ -79,7 +79,7 @@ const WHAT: &str = "timers";
 
 impl Timers {
     pub(crate) fn new(capacity: usize) -> Result<Timers, EngineError> {
-        let mut nodes = Array::new(WHAT, LISTS + capacity, Node::default())?;
+        let mut nodes = Array::new(WHAT, Timers::nodes_for(capacity), Node::default())?;
         for (list, node) in (0..).zip(&mut nodes[..LISTS]) {
             (node.before, node.after) = (list, list);
         }
@@ -93,7 +93,17 @@ impl Timers {
     }
 
     pub(crate) fn grow(&mut self, capacity: usize) -> Result<(), EngineError> {
-        self.nodes.grow(WHAT, LISTS + capacity, Node::default())
+        self.nodes.grow(Timers::nodes_for(capacity))
+    }
+
+    /// Adds its nodes; `nodes` says how many there are then.
+    pub(crate) fn add_to(&self, growth: &mut Growth, nodes: LengthOf) {
+        growth.add(self.nodes.room().clone(), nodes);
+    }
+
+    /// Nodes for so many timers.
+    pub(crate) const fn nodes_for(capacity: usize) -> usize {
+        LISTS + capacity
     }
 
     pub(crate) fn bytes(&self) -> u64 {

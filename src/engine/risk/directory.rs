@@ -1,6 +1,6 @@
 //! The account directory: id → dense index, and what risk needs to know of an account.
 
-use crate::table::{Array, EngineError, IdHasher, NO_INDEX, Table, prefetch};
+use crate::table::{Array, EngineError, Growth, IdHasher, NO_INDEX, Table, growth, prefetch};
 use ringfence_types::{Account, AccountFlags, Misfit, Rules, Section};
 
 const WHAT: &str = "accounts";
@@ -57,7 +57,13 @@ impl Directory {
         let before = self.entries.len();
         let capacity = EngineError::check_growth(WHAT, before, rules.capacities.accounts)?;
         self.ids.grow(capacity)?;
-        self.entries.grow(WHAT, capacity, VACANT)
+        self.entries.grow(capacity)
+    }
+
+    /// Adds what grows with the capacities.
+    pub(super) fn add_to(&self, growth: &mut Growth) {
+        growth.add(self.ids.room().clone(), |rules| Table::slots_for(rules.capacities.accounts));
+        growth.add(self.entries.room().clone(), growth::accounts);
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! Markets: id → dense index, and what risk needs to know of them.
 
-use crate::table::{Array, EngineError, IdHasher, NO_INDEX, Table};
+use crate::table::{Array, EngineError, Growth, IdHasher, NO_INDEX, Table, growth};
 use ringfence_types::{ContentsSource, Market, MarketRecord, Misfit, Rules, Section, Status};
 
 const WHAT: &str = "markets";
@@ -81,7 +81,13 @@ impl Markets {
         let before = self.entries.len();
         let capacity = EngineError::check_growth(WHAT, before, rules.capacities.markets)?;
         self.ids.grow(capacity)?;
-        self.entries.grow(WHAT, capacity, VACANT)
+        self.entries.grow(capacity)
+    }
+
+    /// Adds what grows with the capacities.
+    pub(super) fn add_to(&self, growth: &mut Growth) {
+        growth.add(self.ids.room().clone(), |rules| Table::slots_for(rules.capacities.markets));
+        growth.add(self.entries.room().clone(), growth::markets);
     }
 
     pub(super) fn bytes(&self) -> u64 {

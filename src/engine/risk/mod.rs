@@ -21,7 +21,7 @@ mod orders;
 mod policies;
 mod shape;
 
-use crate::table::{EngineError, NO_INDEX};
+use crate::table::{EngineError, Growth, NO_INDEX};
 use ringfence_types::{
     Account, AccountFlags, Command, ContentsSink, ContentsSource, Op, Rules, Section, Status,
     Transfer, TransferFlags, TransferIndices, Verdict, Window,
@@ -86,6 +86,12 @@ impl Risk {
         self.directory.configure(rules)?;
         self.policies.configure(rules)?;
         self.markets.configure(rules)
+    }
+
+    /// Adds what grows with the capacities.
+    pub(crate) fn add_to(&self, growth: &mut Growth) {
+        self.directory.add_to(growth);
+        self.markets.add_to(growth);
     }
 
     /// How much memory it takes, in bytes.

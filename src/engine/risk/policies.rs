@@ -146,10 +146,10 @@ impl Policies {
     pub(super) fn configure(&mut self, rules: &Rules) -> Result<(), EngineError> {
         let asked = rules.capacities.policies;
         let capacity = EngineError::check_growth(WHAT, self.capacity, asked)?;
-        self.accounts.grow(WHAT, capacity, OfAccount::default())?;
-        self.ledgers.grow(WHAT, capacity, OfLedger::default())?;
+        self.accounts.grow(capacity)?;
+        self.ledgers.grow(capacity)?;
         self.ledger_table.grow(capacity)?;
-        self.pairs.grow(WHAT, capacity, OfPair::default())?;
+        self.pairs.grow(capacity)?;
         self.pair_table.grow(capacity)?;
         for places in [&mut self.account_places, &mut self.ledger_places, &mut self.pair_places] {
             places.free.reserve_exact(capacity - places.free.len());

@@ -34,7 +34,7 @@ use alloc::vec;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::ledger::Ledger;
-use crate::table::EngineError;
+use crate::table::{EngineError, Growth};
 use exchange::Exchange;
 use prefetch::Hashes;
 use ringfence_types::{
@@ -91,6 +91,12 @@ impl Settle {
     pub fn configure(&mut self, rules: &Rules) -> Result<(), EngineError> {
         self.ledger.configure(rules)?;
         self.exchange.configure(rules, self.ledger.event_timestamp())
+    }
+
+    /// Adds what grows with the capacities.
+    pub(crate) fn add_to(&self, growth: &mut Growth) {
+        self.ledger.add_to(growth);
+        self.exchange.add_to(growth);
     }
 
     /// How much memory it takes, in bytes.

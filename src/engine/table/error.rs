@@ -34,6 +34,12 @@ pub enum EngineError {
         /// How many were asked for.
         asked: u64,
     },
+    /// It grew before, and what it held is not all moved yet.
+    #[error("{what} still move to the room of the last growth")]
+    StillGrowing {
+        /// What moves.
+        what: &'static str,
+    },
 }
 
 /// Which capacities decide how much memory `what` takes: the end of the error, or nothing where it

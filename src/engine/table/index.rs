@@ -3,6 +3,7 @@
 //! ```text
 //!   slots  [ . | f i | f i | . | f i | . | . | f i ]      f: 32 bits of the hash, i: index + 1
 //!                ▲ home of a hash: hash × slots / 2^32, then one by one to the right
+//!   old    [ . . . . . . | f i | . | f i ]                while it grows: what is not moved yet
 //! ```
 //!
 //! # Invariants
@@ -10,8 +11,14 @@
 //! * At most half of the slots are taken ([`Table::SLOTS_PER_ENTRY`]), so an empty one ends every
 //!   search after a few steps.
 //! * Between an entry and its home no slot is empty. Removal moves the entries behind it up, so
-//!   there are no tombstones and nothing is ever rehashed.
+//!   there are no tombstones.
+//! * A table that grows is rehashed piece by piece: each change moves a few entries from the old
+//!   slots to the larger ones. An entry is in one of the two, a new one in the larger. What the
+//!   table answers does not depend on how far that has come.
 
+use alloc::sync::Arc;
+
+use super::spare::Spare;
 use super::{Array, EngineError, NO_INDEX, prefetch};
 
 /// Leads from hashes to indices. The records themselves, and with them the full ids, are the
@@ -19,10 +26,17 @@ use super::{Array, EngineError, NO_INDEX, prefetch};
 #[derive(Debug)]
 pub struct Table {
     slots: Array<u64>,
+    /// The slots before the table grew, while entries are left in them.
+    old: Option<Array<u64>>,
+    /// Old slots before this one are empty.
+    moved: usize,
+    spare: Arc<Spare<u64>>,
     what: &'static str,
 }
 
 const EMPTY: u64 = 0;
+/// Old slots that each change of a growing table looks at: the entries in them are moved.
+const MOVED_PER_CHANGE: usize = 32;
 
 #[inline(always)]
 const fn slot_of(hash: u32, index: u32) -> u64 {
@@ -39,9 +53,90 @@ const fn index_of(slot: u64) -> u32 {
     (slot as u32).wrapping_sub(1)
 }
 
+/// Where the search for a hash begins.
+#[inline(always)]
+fn home(slots: &[u64], hash: u32) -> usize {
+    ((u64::from(hash) * slots.len() as u64) >> 32) as usize
+}
+
+#[inline(always)]
+fn after(slots: &[u64], position: usize) -> usize {
+    let next = position + 1;
+    if next == slots.len() { 0 } else { next }
+}
+
+/// Steps from `from` to `to`, around the end.
+#[inline(always)]
+fn distance(slots: &[u64], from: usize, to: usize) -> usize {
+    if to >= from { to - from } else { to + slots.len() - from }
+}
+
+#[inline(always)]
+fn find(slots: &[u64], hash: u32, mut matches: impl FnMut(u32) -> bool) -> u32 {
+    let mut position = home(slots, hash);
+    loop {
+        let slot = slots[position];
+        if slot == EMPTY {
+            return NO_INDEX;
+        }
+        if hash_of(slot) == hash && matches(index_of(slot)) {
+            return index_of(slot);
+        }
+        position = after(slots, position);
+    }
+}
+
+#[inline(always)]
+fn insert(slots: &mut [u64], entry: u64) {
+    let mut position = home(slots, hash_of(entry));
+    while slots[position] != EMPTY {
+        position = after(slots, position);
+    }
+    slots[position] = entry;
+}
+
+/// Removes an entry. False: it is not there.
+#[inline(always)]
+fn remove(slots: &mut [u64], entry: u64) -> bool {
+    let mut hole = home(slots, hash_of(entry));
+    while slots[hole] != entry {
+        if slots[hole] == EMPTY {
+            return false;
+        }
+        hole = after(slots, hole);
+    }
+    close(slots, hole);
+    true
+}
+
+/// Backward-shift deletion: entries that were displaced move up into the hole.
+#[inline(always)]
+fn close(slots: &mut [u64], mut hole: usize) {
+    let mut position = hole;
+    loop {
+        position = after(slots, position);
+        let slot = slots[position];
+        if slot == EMPTY {
+            break;
+        }
+        let home = home(slots, hash_of(slot));
+        if distance(slots, home, position) >= distance(slots, hole, position) {
+            slots[hole] = slot;
+            hole = position;
+        }
+    }
+    slots[hole] = EMPTY;
+}
+
 impl Table {
     /// Slots for each entry of the capacity: a load of one half when full.
     pub const SLOTS_PER_ENTRY: usize = 2;
+
+    /// Slots for `capacity` entries. One slot more than entries at least: a search has to meet an
+    /// empty one.
+    pub const fn slots_for(capacity: u64) -> usize {
+        capacity as usize * Table::SLOTS_PER_ENTRY + 2
+    }
 
     /// A table for up to `capacity` entries. `what` names it in an error.
     ///
@@ -49,48 +144,47 @@ impl Table {
     ///
     /// [`EngineError::OutOfMemory`].
     pub fn new(what: &'static str, capacity: usize) -> Result<Table, EngineError> {
-        // One slot more than entries at least: a search has to meet an empty one.
-        let slots = Array::new(what, capacity * Table::SLOTS_PER_ENTRY + 2, EMPTY)?;
-        Ok(Table { slots, what })
+        let length = Table::slots_for(capacity as u64);
+        let slots = Array::new(what, length, EMPTY)?;
+        Ok(Table { slots, old: None, moved: 0, spare: Spare::new(what, length, EMPTY), what })
     }
 
-    /// Makes room for `capacity` entries; the entries stay.
+    /// Makes room for `capacity` entries; the entries stay, and are moved by later changes.
     ///
     /// # Errors
     ///
     /// [`EngineError::OutOfMemory`]; the table is then as before.
     pub fn grow(&mut self, capacity: usize) -> Result<(), EngineError> {
-        let mut larger = Table::new(self.what, capacity)?;
-        if larger.slots.len() > self.slots.len() {
-            for &slot in self.slots.iter().filter(|&&slot| slot != EMPTY) {
-                larger.insert(hash_of(slot), index_of(slot));
+        let length = Table::slots_for(capacity as u64);
+        if length > self.slots.len() {
+            while self.old.is_some() {
+                self.move_some();
             }
-            *self = larger;
+            let larger = self.spare.take(length)?;
+            self.old = Some(core::mem::replace(&mut self.slots, larger));
+            self.moved = 0;
         }
         Ok(())
+    }
+
+    /// What another thread prepares the growth of the table with.
+    pub fn room(&self) -> &Arc<Spare<u64>> {
+        &self.spare
     }
 
     /// How much memory it takes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.slots.bytes()
-    }
-
-    #[inline(always)]
-    fn home(&self, hash: u32) -> usize {
-        ((u64::from(hash) * self.slots.len() as u64) >> 32) as usize
-    }
-
-    #[inline(always)]
-    fn after(&self, position: usize) -> usize {
-        let next = position + 1;
-        if next == self.slots.len() { 0 } else { next }
+        self.slots.bytes() + self.old.as_ref().map_or(0, Array::bytes)
     }
 
     /// Prefetches the slots in which `hash` would be.
     #[inline(always)]
     pub fn prefetch(&self, hash: u32) {
-        prefetch(&self.slots, self.home(hash));
+        prefetch(&self.slots, home(&self.slots, hash));
+        if let Some(old) = &self.old {
+            prefetch(old, home(old, hash));
+        }
     }
 
     /// The first index under `hash`, which may be another id's, or [`NO_INDEX`]: a guess, to
@@ -98,44 +192,27 @@ impl Table {
     #[inline(always)]
     #[must_use]
     pub fn guess(&self, hash: u32) -> u32 {
-        let mut position = self.home(hash);
-        loop {
-            let slot = self.slots[position];
-            if slot == EMPTY {
-                return NO_INDEX;
-            }
-            if hash_of(slot) == hash {
-                return index_of(slot);
-            }
-            position = self.after(position);
-        }
+        self.find(hash, |_| true)
     }
 
     /// The index under `hash` for which `matches` is true, or [`NO_INDEX`].
     #[inline(always)]
     #[must_use]
     pub fn find(&self, hash: u32, mut matches: impl FnMut(u32) -> bool) -> u32 {
-        let mut position = self.home(hash);
-        loop {
-            let slot = self.slots[position];
-            if slot == EMPTY {
-                return NO_INDEX;
-            }
-            if hash_of(slot) == hash && matches(index_of(slot)) {
-                return index_of(slot);
-            }
-            position = self.after(position);
+        let found = find(&self.slots, hash, &mut matches);
+        match &self.old {
+            Some(old) if found == NO_INDEX => find_apart(old, hash, matches),
+            _ => found,
         }
     }
 
     /// Adds an entry. The caller keeps their number within the capacity.
     #[inline]
     pub fn insert(&mut self, hash: u32, index: u32) {
-        let mut position = self.home(hash);
-        while self.slots[position] != EMPTY {
-            position = self.after(position);
+        if self.old.is_some() {
+            self.move_some();
         }
-        self.slots[position] = slot_of(hash, index);
+        insert(&mut self.slots, slot_of(hash, index));
     }
 
     /// Removes the entry that was inserted with this hash and index.
@@ -144,34 +221,42 @@ impl Table {
     ///
     /// If there is none.
     pub fn remove(&mut self, hash: u32, index: u32) {
-        let gone = slot_of(hash, index);
-        let mut hole = self.home(hash);
-        while self.slots[hole] != gone {
-            assert!(self.slots[hole] != EMPTY, "an entry is removed from {} once", self.what);
-            hole = self.after(hole);
+        let entry = slot_of(hash, index);
+        let is_removed = remove(&mut self.slots, entry)
+            || self.old.as_mut().is_some_and(|old| remove(old, entry));
+        assert!(is_removed, "an entry is removed from {} once", self.what);
+        if self.old.is_some() {
+            self.move_some();
         }
-        // Backward-shift deletion: entries that were displaced move up.
-        let mut position = hole;
-        loop {
-            position = self.after(position);
-            let slot = self.slots[position];
-            if slot == EMPTY {
-                break;
-            }
-            let home = self.home(hash_of(slot));
-            if self.distance(home, position) >= self.distance(hole, position) {
-                self.slots[hole] = slot;
-                hole = position;
-            }
-        }
-        self.slots[hole] = EMPTY;
     }
 
-    /// Steps from `from` to `to`, around the end.
-    #[inline(always)]
-    fn distance(&self, from: usize, to: usize) -> usize {
-        if to >= from { to - from } else { to + self.slots.len() - from }
+    /// Moves a few entries to the larger slots.
+    #[cold]
+    #[inline(never)]
+    fn move_some(&mut self) {
+        let Some(old) = &mut self.old else { return };
+        for _ in 0..MOVED_PER_CHANGE {
+            let Some(&entry) = old.get(self.moved) else {
+                self.spare.give_back(self.old.take().expect("it is there"));
+                return;
+            };
+            if entry == EMPTY {
+                self.moved += 1;
+            } else {
+                insert(&mut self.slots, entry);
+                // Another entry may move up into this slot. None moves into an earlier one: they
+                // are empty, and so end every run of entries.
+                close(old, self.moved);
+            }
+        }
     }
+}
+
+/// As [`find`], for slots that are rarely looked at.
+#[cold]
+#[inline(never)]
+fn find_apart(slots: &[u64], hash: u32, matches: impl FnMut(u32) -> bool) -> u32 {
+    find(slots, hash, matches)
 }
 
 #[cfg(test)]
@@ -214,7 +299,8 @@ mod tests {
                     table.grow(capacity + random.random_range(0..40)).unwrap();
                 }
             }
-            let entries = table.slots.iter().filter(|&&slot| slot != EMPTY).count();
+            let old = table.old.as_deref().unwrap_or_default();
+            let entries = table.slots.iter().chain(old).filter(|&&slot| slot != EMPTY).count();
             assert_eq!(entries, twin.len(), "seed {seed}");
         }
     }

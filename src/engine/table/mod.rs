@@ -10,21 +10,28 @@
 //!
 //! # Invariants
 //!
-//! * Nothing here allocates but to be made and to grow.
+//! * Nothing here allocates but to be made and to grow; and what another thread prepared (see
+//!   [`Growth`]) grows without.
 //! * Every page is written to when it is allocated, so that no run meets a page fault.
 //! * What a table answers never depends on its key, its size or the order of insertions.
 
 mod array;
 mod error;
+pub mod growth;
 mod hash;
+mod id_time;
 mod index;
+mod pages;
 mod prefetch;
 mod retention;
+mod spare;
 mod store;
 
 pub use array::Array;
 pub use error::EngineError;
+pub use growth::{Growth, Prepare};
 pub use hash::IdHasher;
+pub use id_time::IdTimes;
 pub use index::Table;
 pub use prefetch::prefetch;
 pub use retention::Retention;

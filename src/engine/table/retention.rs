@@ -9,9 +9,14 @@
 //!
 //! * Slots come in order of the time at which they were settled, so what is to be forgotten stands
 //!   in front.
+//! * A queue that grows is moved piece by piece, with each change: what stood in it comes before
+//!   what was added since, wherever it lies.
 //! * Nothing is due before [`Retention::is_due`] says so, and nothing ever where ids are remembered
 //!   for ever.
 
+use alloc::sync::Arc;
+
+use super::spare::Spare;
 use super::{Array, EngineError};
 
 /// The queue, and for how long what stands in it is remembered. When each slot was settled is the
@@ -21,11 +26,25 @@ pub struct Retention {
     slots: Array<u32>,
     first: usize,
     count: usize,
+    /// What stood in the queue when it grew, as far as it is not moved: before all others.
+    old: Option<Old>,
+    spare: Arc<Spare<u32>>,
     /// Nanoseconds; 0: for ever.
     retention_ns: u64,
     /// Nothing in the queue is forgotten before this time.
     due: u64,
 }
+
+/// The queue before it grew.
+#[derive(Debug)]
+struct Old {
+    slots: Array<u32>,
+    first: usize,
+    count: usize,
+}
+
+/// Slots that each change of a growing queue moves.
+const MOVED_PER_CHANGE: usize = 16;
 
 impl Retention {
     /// An empty queue for up to `capacity` slots of `what`, remembered for `retention_ns`
@@ -40,7 +59,8 @@ impl Retention {
         retention_ns: u64,
     ) -> Result<Retention, EngineError> {
         let slots = Array::new(what, capacity, 0)?;
-        Ok(Retention { slots, first: 0, count: 0, retention_ns, due: u64::MAX })
+        let spare = Spare::new(what, capacity, 0);
+        Ok(Retention { slots, first: 0, count: 0, old: None, spare, retention_ns, due: u64::MAX })
     }
 
     /// Makes room for `capacity` slots and takes over another retention; what is due under the one
@@ -51,24 +71,33 @@ impl Retention {
     /// [`EngineError::OutOfMemory`]; the queue is then as before.
     pub fn configure(
         &mut self,
-        what: &'static str,
         capacity: usize,
         retention_ns: u64,
         settled_at: impl Fn(u32) -> u64,
     ) -> Result<(), EngineError> {
-        let mut slots = Array::new(what, capacity, 0)?;
-        for (place, slot) in self.iter().enumerate() {
-            slots[place] = slot;
+        if capacity > self.slots.len() {
+            while self.old.is_some() {
+                self.move_some();
+            }
+            let larger = self.spare.take(capacity)?;
+            let slots = core::mem::replace(&mut self.slots, larger);
+            self.old = Some(Old { slots, first: self.first, count: self.count });
+            (self.first, self.count) = (0, 0);
         }
-        *self = Retention { slots, first: 0, count: self.count, retention_ns, due: u64::MAX };
+        self.retention_ns = retention_ns;
         self.look_at_first(settled_at);
         Ok(())
+    }
+
+    /// What another thread prepares the growth of the queue with.
+    pub fn room(&self) -> &Arc<Spare<u32>> {
+        &self.spare
     }
 
     /// How much memory it takes, in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.slots.bytes()
+        self.slots.bytes() + self.old.as_ref().map_or(0, |old| old.slots.bytes())
     }
 
     /// True if what was settled at `settled_at` is forgotten at `now`.
@@ -76,6 +105,12 @@ impl Retention {
     #[must_use]
     pub fn is_over(&self, settled_at: u64, now: u64) -> bool {
         self.retention_ns != 0 && settled_at.saturating_add(self.retention_ns) <= now
+    }
+
+    /// For how long settled records are remembered, in nanoseconds; 0: for ever.
+    #[must_use]
+    pub fn retention_ns(&self) -> u64 {
+        self.retention_ns
     }
 
     /// True if the slot in front is forgotten at `now`.
@@ -89,12 +124,29 @@ impl Retention {
     #[inline(always)]
     #[must_use]
     pub fn ahead(&self, place: usize) -> Option<u32> {
-        (place < self.count).then(|| self.slots[self.position(place)])
+        match &self.old {
+            Some(old) => self.ahead_while_moving(old, place),
+            None => (place < self.count).then(|| self.slots[self.position(place)]),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn ahead_while_moving(&self, old: &Old, place: usize) -> Option<u32> {
+        match place.checked_sub(old.count) {
+            None => Some(old.slots[around(&old.slots, old.first + place)]),
+            Some(place) => (place < self.count).then(|| self.slots[self.position(place)]),
+        }
+    }
+
+    /// How many slots stand in the queue.
+    fn len(&self) -> usize {
+        self.count + self.old.as_ref().map_or(0, |old| old.count)
     }
 
     /// All slots, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
-        (0..self.count).map(|place| self.slots[self.position(place)])
+        (0..self.len()).map(|place| self.ahead(place).expect("it is one of them"))
     }
 
     /// Adds a slot that was settled just now, at a time not before that of any other.
@@ -107,6 +159,9 @@ impl Retention {
         let last = self.position(self.count);
         self.slots[last] = slot;
         self.count += 1;
+        if self.old.is_some() {
+            self.move_some();
+        }
         if self.retention_ns != 0 && self.count == 1 {
             self.look_at_first(settled_at);
         }
@@ -114,8 +169,11 @@ impl Retention {
 
     /// Takes back the slot that was added last.
     pub fn unpush(&mut self) {
-        self.count -= 1;
-        if self.count == 0 {
+        match &mut self.old {
+            Some(old) if self.count == 0 => old.count -= 1,
+            _ => self.count -= 1,
+        }
+        if self.len() == 0 {
             self.due = u64::MAX;
         }
     }
@@ -123,16 +181,46 @@ impl Retention {
     /// Takes the slot in front out.
     #[inline(always)]
     pub fn pop(&mut self, settled_at: impl Fn(u32) -> u64) {
-        self.first = self.position(1);
-        self.count -= 1;
+        match &mut self.old {
+            Some(old) if old.count > 0 => {
+                old.first = around(&old.slots, old.first + 1);
+                old.count -= 1;
+            }
+            _ => {
+                self.first = self.position(1);
+                self.count -= 1;
+            }
+        }
         self.look_at_first(settled_at);
+    }
+
+    /// Moves a few slots from behind in the old queue to the front of the larger one.
+    #[cold]
+    #[inline(never)]
+    fn move_some(&mut self) {
+        let Some(old) = &mut self.old else { return };
+        for _ in 0..MOVED_PER_CHANGE {
+            if old.count == 0 {
+                break;
+            }
+            old.count -= 1;
+            let slot = old.slots[around(&old.slots, old.first + old.count)];
+            self.first = self.first.checked_sub(1).unwrap_or(self.slots.len() - 1);
+            self.slots[self.first] = slot;
+            self.count += 1;
+        }
+        if old.count == 0 {
+            let old = self.old.take().expect("it is there");
+            self.spare.give_back(old.slots);
+        }
     }
 
     #[inline(always)]
     fn look_at_first(&mut self, settled_at: impl Fn(u32) -> u64) {
         self.due = u64::MAX;
-        if self.retention_ns != 0 && self.count != 0 {
-            let first = self.slots[self.first];
+        if self.retention_ns != 0
+            && let Some(first) = self.ahead(0)
+        {
             self.due = settled_at(first).saturating_add(self.retention_ns);
         }
     }
@@ -140,9 +228,14 @@ impl Retention {
     /// Where the entry number `place` is.
     #[inline(always)]
     fn position(&self, place: usize) -> usize {
-        let position = self.first + place;
-        if position >= self.slots.len() { position - self.slots.len() } else { position }
+        around(&self.slots, self.first + place)
     }
+}
+
+/// The position, around the end.
+#[inline(always)]
+fn around(slots: &[u32], position: usize) -> usize {
+    if position >= slots.len() { position - slots.len() } else { position }
 }
 
 #[cfg(test)]
@@ -167,7 +260,7 @@ mod tests {
         assert_eq!(queue.iter().collect::<Vec<_>>(), [2, 3, 4]);
         assert_eq!((queue.ahead(2), queue.ahead(3)), (Some(4), None));
 
-        queue.configure("slots", 5, 200, settled_at).unwrap();
+        queue.configure(5, 200, settled_at).unwrap();
         assert_eq!(queue.iter().collect::<Vec<_>>(), [2, 3, 4]);
         assert!(!queue.is_due(219) && queue.is_due(220));
         assert!(!queue.is_over(21, 220) && queue.is_over(20, 220));

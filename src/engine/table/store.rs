@@ -17,7 +17,8 @@
 
 use alloc::vec::Vec;
 
-use super::{Array, EngineError, IdHasher, NO_INDEX, Retention, Table, prefetch};
+use super::growth::LengthOf;
+use super::{Array, EngineError, Growth, IdHasher, NO_INDEX, Retention, Table, prefetch};
 use ringfence_types::Rules;
 
 /// The part of a record that the hot path reads.
@@ -119,13 +120,27 @@ impl<H: HotPart, C: ColdPart> Store<H, C> {
     pub fn configure(&mut self, asked: u64, rules: &Rules, now: u64) -> Result<usize, EngineError> {
         let what = self.names.records;
         let capacity = EngineError::check_growth(what, self.hot.len(), asked)?;
-        while self.forget_first(now) {}
+        if rules.retention_ns != self.retention.retention_ns() {
+            while self.forget_first(now) {}
+        }
         self.ids.grow(capacity)?;
-        self.hot.grow(what, capacity, H::VACANT)?;
-        self.cold.grow(what, capacity, C::VACANT)?;
+        self.hot.grow(capacity)?;
+        self.cold.grow(capacity)?;
         let settled_at = |slot: u32| self.cold[slot as usize].settled_at();
-        self.retention.configure(what, capacity, rules.retention_ns, settled_at)?;
+        self.retention.configure(capacity, rules.retention_ns, settled_at)?;
         Ok(capacity)
+    }
+
+    /// Adds what grows with the records; `slots` says how many slots of the table there are then.
+    pub fn add_to(&self, growth: &mut Growth, records: LengthOf, slots: LengthOf)
+    where
+        H: Send + Sync + 'static,
+        C: Send + Sync + 'static,
+    {
+        growth.add(self.ids.room().clone(), slots);
+        growth.add(self.hot.room().clone(), records);
+        growth.add(self.cold.room().clone(), records);
+        growth.add(self.retention.room().clone(), records);
     }
 
     /// How many records fit.

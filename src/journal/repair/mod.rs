@@ -94,6 +94,31 @@ pub fn repair(dir: &DataDir, key: Option<Key>) -> Result<Repaired, JournalError>
     repair_files(&Directory::new(dir.path(), WriteMode::Buffered), key)
 }
 
+/// Begins an epoch behind all that the journal in `dir` holds: it is a copy that lacks commands
+/// which were acknowledged, up to `acknowledged_sequence`. Whoever has seen them learns of it by the
+/// epoch.
+///
+/// # Errors
+///
+/// As [`repair`].
+///
+/// # Panics
+///
+/// If `dir` was opened only to read.
+pub fn give_up_after(
+    dir: &DataDir,
+    acknowledged_sequence: u64,
+    key: Option<Key>,
+) -> Result<Repaired, JournalError> {
+    assert!(dir.is_locked_by_us(), "only who holds the lock repairs");
+    let files = Directory::new(dir.path(), WriteMode::Buffered);
+    let position = look(&files, key)?.position;
+    // As the original's own witness would say: what is missing was durable.
+    let witness = Witness { sequence: acknowledged_sequence, ..Witness::of(&position) };
+    WitnessFile::open(&files, &witness)?.write_both(&witness)?;
+    repair_files(&files, key)
+}
+
 /// As [`repair`], for files of any kind. The caller makes sure that nobody else writes them, and
 /// that they can be written at any offset.
 ///
@@ -130,8 +155,18 @@ pub fn repair_files<F: Files>(files: &F, key: Option<Key>) -> Result<Repaired, J
             }
             return Ok(Repaired { cuts, last_sequence, acknowledged_sequence, seals: found.seals });
         };
+        let cuts_before = cuts.len();
         for step in wound.steps(files)? {
-            step.take(files, key.as_ref(), &reason, &mut cuts)?;
+            match step.take(files, key.as_ref(), &reason, &mut cuts) {
+                // Before anything is cut there is another look, at what is there then.
+                Err(error) if error.is_for_room() && cuts.len() == cuts_before => {
+                    match wound.make_room(files)? {
+                        true => break,
+                        false => return Err(error),
+                    }
+                }
+                taken => taken?,
+            }
         }
     }
 }

@@ -118,6 +118,7 @@ pub(super) fn set_snapshots_aside<F: Files>(
 }
 
 /// Puts in place of a segment one of its proper length that holds what is kept, `more`, and zeros.
+/// Where there is no room for it beside the segment, it is written over it.
 fn rewrite<F: Files>(
     files: &F,
     segment: u32,
@@ -136,7 +137,32 @@ fn rewrite<F: Files>(
         files.rename(&temporary, &name)?;
         files.sync_dir()
     });
-    rewritten.map_err(|error| not_made(files, &temporary, segment_bytes, error))
+    match rewritten.map_err(|error| not_made(files, &temporary, segment_bytes, error)) {
+        Err(error) if error.is_for_room() && old.length_bytes()? <= segment_bytes => {
+            write_over(files, segment, segment_bytes, kept_bytes, more)
+        }
+        rewritten => rewritten,
+    }
+}
+
+/// Has a segment hold what is kept, `more`, and zeros.
+///
+/// What is kept is written again as it is, so however the write ends, it is there. `more` comes
+/// last: until it is there, nothing good stands behind what is kept.
+fn write_over<F: Files>(
+    files: &F,
+    segment: u32,
+    segment_bytes: u64,
+    kept_bytes: u64,
+    more: &[u8],
+) -> Result<(), JournalError> {
+    let name = segment_name(segment);
+    let (old, new) = (files.open(&name, Access::Read)?, files.open(&name, Access::Write)?);
+    copy(&old, 0, kept_bytes, &new)?;
+    fill_with_zeros(&new, kept_bytes + more.len() as u64, segment_bytes)?;
+    new.sync()?;
+    new.write_at(kept_bytes, more, false)?;
+    new.sync()
 }
 
 fn fill_with_zeros<F: OpenFile>(file: &F, from: u64, to: u64) -> Result<(), JournalError> {

@@ -96,6 +96,22 @@ impl Wound {
         Ok(self.steps_for(&edge, &Extent { file_bytes, is_touched }))
     }
 
+    /// Removes the last segment if it was made ahead and nothing was ever written to it: the next
+    /// start makes it again. Whether there was one.
+    pub fn make_room<F: Files>(&self, files: &F) -> Result<bool, JournalError> {
+        // Where the journal goes on behind the wound, a frame may say that the segment is there.
+        let (Wound::Tail { .. } | Wound::Damage { .. }, Some(edge)) = (self, self.edge()) else {
+            return Ok(false);
+        };
+        let last = segment_numbers(files)?.last().copied().unwrap_or(0);
+        if last <= edge.segment || !is_empty(files, last)? {
+            return Ok(false);
+        }
+        files.remove(&segment_name(last))?;
+        files.sync_dir()?;
+        Ok(true)
+    }
+
     fn steps_for(&self, edge: &Edge, extent: &Extent) -> Vec<Step> {
         let &Edge { segment, segment_bytes, kept_bytes } = edge;
         let mut steps = Vec::new();
@@ -203,8 +219,9 @@ fn wound_of<F: Files>(
     if *path == here && *fault == Fault::NotZero {
         return Ok((Wound::Overwritten { edge: Edge::at(&cursor.position()) }, reason));
     }
-    // Where the next segment is bad, the frame that promises it goes.
-    let is_elsewhere = *path != here;
+    // Where the next segment is bad, the frame that promises it goes. What is too long for a tail
+    // follows on the good frames, in whichever segment it stands.
+    let is_elsewhere = *path != here && !matches!(fault, Fault::TooLong { .. });
     let position = match cursor.before_end() {
         Some(before) if is_elsewhere => *before,
         _ => with_room(cursor),

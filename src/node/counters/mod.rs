@@ -15,6 +15,7 @@
 mod file;
 mod latency;
 mod reading;
+mod snapshots;
 mod tables;
 
 pub use file::{COUNTERS_FILE, CountersFile, ReadCounters, read_counters};
@@ -23,6 +24,7 @@ pub use reading::{
     LatencyReading, LogReading, OutcomeReading, Reading, RingReading, ServerReading, StageReading,
     State, TableReading,
 };
+pub use snapshots::SnapshotsReading;
 pub(crate) use tables::Tables;
 
 use std::sync::OnceLock;
@@ -79,6 +81,13 @@ impl Counters {
     #[inline]
     pub(crate) fn add_latency(&self, nanoseconds: u64, count: u64) {
         self.latency.add(nanoseconds, count);
+    }
+
+    /// Sequence of the last command that is taken in; 0 before the pipeline runs.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        let monitors = self.monitors.get();
+        monitors.map_or(0, |[commands, ..]| commands.published().saturating_sub(1))
     }
 
     /// The rings whose stages are to be shown; those of the first run stay.

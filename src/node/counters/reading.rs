@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Counters;
+use super::{Counters, SnapshotsReading};
 use crate::Clock;
 use crate::History;
 
@@ -55,6 +55,9 @@ pub struct Reading {
     pub outcome_log: Option<LogReading>,
     /// Connections, if there is a door.
     pub server: Option<ServerReading>,
+    /// Snapshots that the engine has made by itself, if it does.
+    #[serde(default)]
+    pub snapshots: Option<SnapshotsReading>,
     /// Memory of the process that is in RAM, in bytes.
     pub resident_bytes: u64,
     /// Time on a processor, in nanoseconds.
@@ -189,7 +192,7 @@ impl Counters {
             state,
             started_ns: 0,
             read_ns: Clock::System.read_ns(),
-            sequence: monitors.map_or(0, |[commands, ..]| commands.published().saturating_sub(1)),
+            sequence: self.sequence(),
             stages: stages.into_iter().map(stage).collect(),
             rings: names.into_iter().zip(rings).map(ring).collect(),
             outcomes: self.outcomes(),
@@ -197,6 +200,7 @@ impl Counters {
             tables: self.tables.reading(),
             outcome_log: log,
             server: None,
+            snapshots: None,
             resident_bytes: 0,
             cpu_ns: 0,
         }

@@ -62,7 +62,9 @@ impl<'a, 'b> Lanes<'a, 'b> {
 }
 
 impl Outbox for Lanes<'_, '_> {
-    #[inline]
+    // A call would pass the outcome by memory: read again at once, in wider pieces than it was
+    // written in, it waits until all earlier stores have reached the cache.
+    #[inline(always)]
     fn set_outcome(&mut self, index: usize, outcome: Outcome) {
         self.outcomes.set(index, outcome);
     }

@@ -25,9 +25,12 @@ mod settings;
 mod stages;
 mod threads;
 mod topology;
+mod turns;
 
 pub use bells::LateBell;
 pub use error::{PipelineError, Stopped};
 pub use placement::{Cores, CoresError, Placement, Role, ThreadPlan};
+pub(crate) use run::run_growing;
 pub use run::{Finished, Journal, Parts, run};
 pub use settings::{Settings, Wait};
+pub(crate) use turns::Turns;

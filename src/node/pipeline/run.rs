@@ -10,6 +10,7 @@ use super::stages::{
 };
 use super::threads::{Run, drive};
 use super::topology::Topology;
+use super::turns::Turns;
 use super::{PipelineError, Role, Settings, Stopped};
 use crate::Gauge;
 use crate::gateway::{Intake, Source};
@@ -91,6 +92,17 @@ impl<S, K, J: Storage> Finished<S, K, J> {
 pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
     parts: Parts<S, K, J>,
     settings: &Settings,
+    tick: impl FnMut(u64),
+) -> Result<Finished<S, K, J>, Stopped> {
+    let turns = Turns::new(parts.journal.is_some());
+    run_growing(parts, settings, turns, tick)
+}
+
+/// As [`run`], with larger capacities that come on the way `turns`.
+pub(crate) fn run_growing<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
+    parts: Parts<S, K, J>,
+    settings: &Settings,
+    turns: Turns,
     mut tick: impl FnMut(u64),
 ) -> Result<Finished<S, K, J>, Stopped> {
     let Parts { engine, mut source, mut sink, journal, last_sequence, last_timestamp } = parts;
@@ -120,6 +132,7 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
         source,
         intake: Some(intake),
         stop: settings.stop.clone(),
+        turns: turns.clone(),
         last: (last_sequence, last_timestamp),
         sessions: None,
         counters: Arc::clone(counters),
@@ -129,16 +142,23 @@ pub fn run<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send>(
         journal.bell.set(bells.of(Role::Journal).clone());
         let writer = journal.writer;
         let stop = settings.stop.clone();
-        let stage = JournalStage::new(commands, origins, writer, last_sequence, stop);
+        let turn = turns.journal.clone().unwrap_or_default();
+        let stage = JournalStage::new(commands, origins, writer, last_sequence, stop, turn);
         (stage, journal.bell)
     });
     counters.tables.show_risk(&risk);
     counters.tables.show_settle(&settle);
-    let mut risk = RiskStage { commands: lanes.risk, risk, counters: Arc::clone(counters) };
+    let mut risk = RiskStage {
+        commands: lanes.risk,
+        risk,
+        turn: turns.risk.clone(),
+        counters: Arc::clone(counters),
+    };
     let mut settle = SettleStage {
         judged: lanes.settle,
         events: Some(lanes.events),
         settle,
+        turn: turns.settle.clone(),
         due,
         is_due_stale: true,
         quiet_since: None,

@@ -3,7 +3,7 @@
 use super::{ReplayError, Restored};
 use ringfence_engine::{Engine, OutcomeSink};
 use ringfence_journal::Entry;
-use ringfence_types::{Command, Event, Origin, Outcome, RULES_VERSION, Rules};
+use ringfence_types::{Command, Event, Origin, Outcome, Rules};
 
 /// Forgets outcomes and events: who recovers wants the state alone.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,8 +24,8 @@ pub struct Replayer<S> {
     /// Later rules, put in force by the first command under them: those that no command follows may
     /// ask for more memory than there is, and were perhaps taken back.
     next_rules: Option<Rules>,
-    /// Version of the rules that hold now.
-    rules_version: u32,
+    /// The rules that hold now, where this program does not have them.
+    unknown_rules: Option<Rules>,
     /// What outcomes and events go to.
     pub sink: S,
     until: u64,
@@ -43,7 +43,7 @@ impl<S: OutcomeSink> Replayer<S> {
             engine: None,
             rules: None,
             next_rules: None,
-            rules_version: RULES_VERSION,
+            unknown_rules: None,
             sink,
             until,
             commands: 0,
@@ -60,7 +60,7 @@ impl<S: OutcomeSink> Replayer<S> {
         Replayer {
             engine: Some(engine),
             rules: Some(anchor.rules),
-            rules_version: anchor.rules.version,
+            unknown_rules: unless_known(&anchor.rules),
             last_sequence: anchor.last_sequence,
             last_timestamp: anchor.last_timestamp,
             is_done: anchor.last_sequence >= until,
@@ -85,11 +85,11 @@ impl<S: OutcomeSink> Replayer<S> {
                     None => self.put_in_force(rules)?,
                     Some(_) => self.next_rules = Some(*rules),
                 }
-                self.rules_version = rules.version;
+                self.unknown_rules = unless_known(rules);
             }
             Entry::Batch { request, first_sequence, commands, .. } => {
-                if self.rules_version != RULES_VERSION {
-                    let (journaled, program) = (self.rules_version, RULES_VERSION);
+                if let Some(rules) = &self.unknown_rules {
+                    let (journaled, program) = (rules.version, rules.known_version());
                     let sequence = *first_sequence;
                     return Err(ReplayError::RulesVersion { sequence, journaled, program });
                 }
@@ -184,4 +184,9 @@ impl<S: OutcomeSink> Replayer<S> {
     pub fn into_parts(self) -> (Option<Engine>, S) {
         (self.engine, self.sink)
     }
+}
+
+/// The rules, if this program does not have them.
+fn unless_known(rules: &Rules) -> Option<Rules> {
+    (!rules.is_known()).then_some(*rules)
 }

@@ -178,7 +178,8 @@ impl Keeper {
             match code {
                 0 => tracing::debug!("{peer}: the connection has ended"),
                 code if self.refusals.lets_pass(now) => {
-                    tracing::warn!("{peer}: the connection was ended with error {code}");
+                    let name = name_of(code);
+                    tracing::warn!("{peer}: the connection was ended with error {code} ({name})");
                 }
                 _ => {}
             }
@@ -358,10 +359,16 @@ impl Keeper {
         self.shared.traffic.add_refused(refused.code as u16);
         if self.refusals.lets_pass(now) {
             let (name, code) = (&waiting.peer.name, refused.code as u16);
-            tracing::warn!("{name}: refused with error {code}: {}", refused.text);
+            let of_code = refused.code.name();
+            tracing::warn!("{name}: refused with error {code} ({of_code}): {}", refused.text);
         }
         waiting.refuse(refused);
     }
+}
+
+/// The name of an error's code.
+fn name_of(code: u16) -> &'static str {
+    ErrorCode::ALL.iter().find(|it| **it as u16 == code).map_or("unknown", |it| it.name())
 }
 
 /// Whether accepting failed because of the one connection that was to be accepted.

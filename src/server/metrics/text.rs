@@ -13,6 +13,7 @@ pub fn metrics_text(reading: &Reading) -> String {
     outcomes(&mut page, reading);
     tables(&mut page, reading);
     server(&mut page, reading);
+    snapshots(&mut page, reading);
     page.into_text() + &process(reading)
 }
 
@@ -96,6 +97,26 @@ fn server(page: &mut MetricsPage, reading: &Reading) {
     for (code, count) in &server.refused {
         page.sample(&[("code", code)], count);
     }
+}
+
+fn snapshots(page: &mut MetricsPage, reading: &Reading) {
+    let Some(snapshots) = &reading.snapshots else { return };
+    let help = "1 while the engine has a snapshot made.";
+    page.single("snapshot_running", "gauge", help, u8::from(snapshots.is_running));
+    let help = "Snapshots that the engine has had made since the start, by how they ended.";
+    page.family("snapshots_total", "counter", help);
+    let (made, nothing_new, failed) = (snapshots.made, snapshots.nothing_new, snapshots.failed);
+    for (result, count) in [("made", made), ("nothing_new", nothing_new), ("failed", failed)] {
+        page.sample(&[("result", result)], count);
+    }
+    let help = "Last sequence that the newest snapshot covers.";
+    page.single("snapshot_last_sequence", "gauge", help, snapshots.last_sequence);
+    let help = "Length of the newest snapshot.";
+    page.single("snapshot_last_bytes", "gauge", help, snapshots.last_bytes);
+    let help = "How long the newest snapshot took.";
+    page.single("snapshot_last_took_seconds", "gauge", help, seconds(snapshots.last_took_ns));
+    let help = "When the newest snapshot was made, since the Unix epoch.";
+    page.single("snapshot_last_made_seconds", "gauge", help, seconds(snapshots.last_made_ns));
 }
 
 /// Numbers that every program shows under these names.

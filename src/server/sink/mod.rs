@@ -15,7 +15,7 @@ mod writing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::limits::Limits;
 use crate::notice::{Opened, SLICES, SessionNotice};
@@ -31,8 +31,6 @@ const GATHERED_BYTES: usize = 32 * 1024;
 /// Turns of publish after which everybody is written to, though there is more to publish: a busy
 /// client does not delay the others' answers.
 const TURNS_MAX: u32 = 8;
-/// How long a stopping engine waits for clients to take what they are owed.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Sends outcomes to connections.
 pub struct SocketSink {
@@ -52,7 +50,7 @@ pub struct SocketSink {
 
 impl SocketSink {
     /// A sink without connections; once `stop` is set, clients that do not read are waited for no
-    /// longer than two seconds.
+    /// longer than the limits say.
     pub(crate) fn new(
         limits: Limits,
         resume: Option<Resumer>,
@@ -132,7 +130,7 @@ impl SocketSink {
         if self.list.is_empty() || !self.stop.load(Ordering::Relaxed) {
             return false;
         }
-        self.stopped.get_or_insert_with(Instant::now).elapsed() > FAREWELL
+        self.stopped.get_or_insert_with(Instant::now).elapsed() > self.limits.drain_timeout
     }
 }
 

@@ -12,6 +12,9 @@ const fn settle(status: Status) -> Check {
     Check { status, by: CheckedBy::Settle, only: None }
 }
 
+/// The commands that the time of their id is checked of: with `--id-time`, and not imported.
+const TIMED_IDS: &str = "`--id-time`";
+
 /// `create_account`.
 pub const ACCOUNT: Part = Part {
     name: "account",
@@ -75,6 +78,8 @@ pub const TRANSFER: Part = Part {
         settle(S::ExistsWithDifferentCode),
         settle(S::Exists),
         settle(S::IdAlreadyFailed),
+        settle(S::IdExpired).only(TIMED_IDS),
+        settle(S::IdNotYetValid).only(TIMED_IDS),
     ],
 };
 
@@ -254,6 +259,8 @@ pub const ORDER: Part = Part {
         settle(S::ExistsWithDifferentFields),
         settle(S::Exists),
         settle(S::IdAlreadyFailed),
+        settle(S::IdExpired).only(TIMED_IDS),
+        settle(S::IdNotYetValid).only(TIMED_IDS),
         risk(S::MarketNotFound),
         risk(S::QuantityMustNotBeZero),
         risk(S::PriceMustNotBeZero).only("all but `fok_budget`"),

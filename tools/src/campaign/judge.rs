@@ -13,16 +13,16 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use ringfence::journal::outcomes::{LogEntry, LogReader, Scan};
-use ringfence::journal::{Backend, DataDir, Key, inspect, retire};
+use ringfence::journal::{Backend, DataDir, Key, WITNESS_NAME, inspect, retire};
 use ringfence::node::pipeline::Cores;
 use ringfence::node::{Message, Node, NodeError, Options, replay};
 
-use super::image::{Image, VICTIM, VICTIM_BYTES, temporary_folder};
+use super::image::{Entry, Image, VICTIM, VICTIM_BYTES, temporary_folder};
 use super::subject::{End, Subject};
 use crate::requests::request_of;
 
 /// How long an open may take before it hangs.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What came of a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,8 @@ pub enum Verdict {
     Caught(String),
     /// All that was acknowledged is there.
     Harmless,
-    /// After a kill: what is gone had been acknowledged, but nothing that is left said so.
+    /// What is gone had been acknowledged, but nothing that is left said so: after a kill, or where
+    /// the witness, the lock and the log were all taken away.
     Window,
     /// What must not happen did: what it was.
     Lost(String),
@@ -98,9 +99,10 @@ fn open(subject: &Subject, image: &Image, path: &Path, retires: bool) -> Verdict
     }
     if last < subject.acknowledged {
         let lost = format!("{last} of {} are left: {notes}", subject.acknowledged);
-        return match subject.end {
-            End::Killed if last >= subject.known(image) => Verdict::Window,
-            _ => Verdict::Lost(lost),
+        let may_be_unknown = subject.end == End::Killed || leaves_no_evidence(image);
+        return match may_be_unknown && last >= subject.known(image) {
+            true => Verdict::Window,
+            false => Verdict::Lost(lost),
         };
     }
     if !subject.digests.contains_key(&last) {
@@ -110,6 +112,17 @@ fn open(subject: &Subject, image: &Image, path: &Path, retires: bool) -> Verdict
         Some(Err(reason)) => Verdict::Lost(reason),
         _ => Verdict::Harmless,
     }
+}
+
+/// Whether nothing beside the segments and the snapshots says what was durable, or shows that it
+/// once did: there is no witness, no outcome log, and no lock, or one that is empty or all zeros.
+fn leaves_no_evidence(image: &Image) -> bool {
+    let says_nothing = |name: &str| match image.entries.get(name) {
+        None => true,
+        Some(Entry::File(bytes)) => name == "lock" && bytes.iter().all(|&byte| byte == 0),
+        Some(Entry::Directory | Entry::Pipe | Entry::Link) => false,
+    };
+    says_nothing(WITNESS_NAME) && says_nothing("lock") && image.names(".outcomes").is_empty()
 }
 
 /// Opens the node in `path` as a start does; `note` is told what it has to say.

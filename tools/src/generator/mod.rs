@@ -22,8 +22,8 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use ringfence::types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, BATCH_COMMANDS_MAX, Command, Frozen, ID_MAX,
-    LedgerPolicy, Lookup, NANOSECONDS_PER_SECOND, Op, Outcome, PairPolicy, PolicyLimits, Rules,
-    SECONDS_PER_DAY, TIMESTAMP_MAX, Transfer, TransferFlags, stamp_batch,
+    IdTime, LedgerPolicy, Lookup, NANOSECONDS_PER_SECOND, Op, Outcome, PairPolicy, PolicyLimits,
+    Rules, SECONDS_PER_DAY, TIMESTAMP_MAX, Transfer, TransferFlags, stamp_batch,
 };
 
 use self::profile::Profile;
@@ -228,6 +228,28 @@ impl Generator {
     /// The timestamp that the next batch begins with.
     fn now(&self) -> u64 {
         self.clock_ns.max(self.previous_timestamp + 1)
+    }
+
+    /// The next id that no transfer or order had yet; where ids carry their time, mostly with one
+    /// at which the id is new, and often enough at the edges of that.
+    fn fresh_id(&mut self) -> u128 {
+        self.fresh_id += 1;
+        if self.rules.id_time == IdTime::None as u32 {
+            return self.fresh_id;
+        }
+        let (now_ms, minute_ms) = (self.now() / 1_000_000, 60_000);
+        let early_ms = self.rules.retention_ns / 1_000_000 - minute_ms;
+        let time_ms = match self.dice.below(20) {
+            0 => now_ms + minute_ms,
+            1 => now_ms + minute_ms + 1 + self.dice.up_to_bits(20),
+            2 => now_ms.saturating_sub(early_ms),
+            3 => (now_ms + 1).saturating_sub(early_ms),
+            4 => now_ms.saturating_sub(early_ms + self.dice.up_to_bits(20)),
+            5..8 => now_ms.saturating_sub(self.dice.below(early_ms)),
+            8..11 => now_ms + self.dice.below(minute_ms),
+            _ => now_ms,
+        };
+        u128::from(time_ms) << 80 | self.fresh_id
     }
 
     fn account_id(&mut self) -> u128 {

@@ -1,6 +1,8 @@
 //! What kind of world a seed makes.
 
-use ringfence::types::{Capacities, NANOSECONDS_PER_SECOND, Rules, TIMESTAMP_MAX};
+use ringfence::types::{
+    Capacities, ID_TIME_RETENTION_NS_ABOVE, IdTime, NANOSECONDS_PER_SECOND, Rules, TIMESTAMP_MAX,
+};
 
 use super::Dice;
 
@@ -124,6 +126,11 @@ impl Profile {
         if forgets {
             // Long enough to matter, short enough that time reaches it.
             rules.retention_ns = 1 + dice.up_to_bits(self.step_bits + 6);
+            if rules.hash_key[0].is_multiple_of(4) {
+                // Time moves fast enough there that ids are forgotten all the same.
+                rules.retention_ns += ID_TIME_RETENTION_NS_ABOVE;
+                rules = rules.with_id_time(IdTime::Ulid);
+            }
         }
         rules
     }

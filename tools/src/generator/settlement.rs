@@ -176,7 +176,7 @@ impl Generator {
             TimeInForce::Fok,
             TimeInForce::FokBudget,
         ]);
-        self.fresh_id += 1;
+        let id = self.fresh_id();
         let is_gtc = time_in_force == TimeInForce::Gtc;
         let is_budget = time_in_force == TimeInForce::FokBudget;
         let is_edge = self.dice.chance(self.profile.edge_percent / 2);
@@ -202,7 +202,7 @@ impl Generator {
             }
         };
         PlaceOrder {
-            id: self.fresh_id,
+            id,
             market: market.id,
             side: side as u8,
             time_in_force: time_in_force as u8,
@@ -309,9 +309,8 @@ impl Generator {
         let mut batch = Vec::new();
         for (index, &debit_account_id) in accounts.iter().enumerate() {
             for _ in 0..2 {
-                self.fresh_id += 1;
                 batch.push(Command::create_transfer(Transfer {
-                    id: self.fresh_id,
+                    id: self.fresh_id(),
                     debit_account_id,
                     credit_account_id: accounts[(index + 1) % accounts.len()],
                     amount: AMOUNT_MAX / 2 + 1,

@@ -96,9 +96,9 @@ impl Generator {
     }
 
     fn fresh_transfer_id(&mut self) -> u128 {
-        self.fresh_id += 1;
+        let id = self.fresh_id();
         // Now and then one out of order, which something later will meet.
-        if self.dice.chance(3) { self.fresh_id + 7 } else { self.fresh_id }
+        if self.dice.chance(3) { id + 7 } else { id }
     }
 
     fn fresh_transfer(&mut self, style: BatchStyle) -> Transfer {

@@ -58,14 +58,20 @@ impl World {
     }
 
     /// Does to the witness what a disk may do: loses its last writes, tears a slot, loses it all.
-    /// No start may be refused for it, and nothing is lost by it.
+    /// No start may be refused for it, and nothing is lost by it. Until a start has written it
+    /// again nothing more is done to it: one that is gone, beside a copy that cannot be read, is
+    /// damage.
     pub(super) fn spoil_witness(&mut self) {
+        if self.is_witness_spoilt {
+            return;
+        }
         let name = if self.random.random_range(0..4) == 0 { LOCK_NAME } else { WITNESS_NAME };
         let disk = &self.disk.disk;
         let Some(bytes) = disk.bytes(name) else { return };
         let spoilt = spoil(disk, name, bytes.clone(), &mut self.random, &self.witnesses);
         if let Some(what) = spoilt {
             self.report.witnesses_spoilt += 1;
+            self.is_witness_spoilt = true;
             self.history.push(format!("{name}: {what}"));
         }
         if name == WITNESS_NAME {

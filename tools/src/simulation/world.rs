@@ -8,7 +8,7 @@ use ringfence::journal::{
     Durability, Files as _, JournalError, Key, Options, Reader, Recovered, SEGMENT_BYTES_MIN,
     Wanted, first_segment, inspect_files, recover_from, replay_place,
 };
-use ringfence::types::Command;
+use ringfence::types::{Command, IdTime};
 
 use super::Report;
 use super::found::{Batches, Found};
@@ -66,6 +66,8 @@ pub(super) struct World {
     pub(super) report: Report,
     /// Whether something was damaged that nobody has mended yet: a start may be refused.
     pub(super) is_wounded: bool,
+    /// Whether the witness or its copy was spoilt since an engine last started.
+    pub(super) is_witness_spoilt: bool,
     /// Whether a snapshot was damaged since the directory was last made new.
     pub(super) has_bad_snapshots: bool,
     /// What was damaged and repaired so far, for people.
@@ -86,6 +88,7 @@ impl World {
             markets: Some(1),
             orders: Some(1),
             retention_ns: Some(rules.retention_ns),
+            id_time: IdTime::from_number(rules.id_time),
             sessions: None,
             session_retention_ns: None,
             withdraws_capacities: false,
@@ -117,6 +120,7 @@ impl World {
             last_timestamp: 0,
             released: 0,
             is_wounded: false,
+            is_witness_spoilt: false,
             has_bad_snapshots: false,
             history: Vec::new(),
             witnesses: Vec::new(),
@@ -242,6 +246,7 @@ impl World {
                 found.take_in(&entry);
             });
         let compared = recovered.map_err(Cut::from).and_then(|recovered| {
+            self.is_witness_spoilt = false;
             let cuts = recovered.notes.iter().filter(|note| note.starts_with("cut "));
             self.report.tails += cuts.count() as u64;
             let engine = self.compare(&recovered, found)?;

@@ -199,6 +199,7 @@ impl Twin {
             Some(KnownOrder::Spent { .. }) => return Err(Status::IdAlreadyFailed.into()),
             None => {}
         }
+        self.check_id_time(placed.id, now)?;
         let mut result = self.try_place(&placed, now);
         if let Err(status) = result
             && spends_order_id(status)

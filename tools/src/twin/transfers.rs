@@ -2,8 +2,8 @@
 //! single-phase and pending transfers. What resolves a pending transfer is in `resolve`.
 
 use ringfence::types::{
-    AMOUNT_MAX, AccountFlags, Command, ID_MAX, NANOSECONDS_PER_SECOND, PendingStatus, QueueStatus,
-    Status, TIMESTAMP_MAX, Transfer, TransferFlags,
+    AMOUNT_MAX, AccountFlags, Command, ID_MAX, IdTime, NANOSECONDS_PER_SECOND, PendingStatus,
+    QueueStatus, Status, TIMESTAMP_MAX, Transfer, TransferFlags,
 };
 
 use super::state::{Executed, Known};
@@ -80,8 +80,11 @@ impl Twin {
             Some(Known::Spent { .. }) => return Err(Status::IdAlreadyFailed.into()),
             None => {}
         }
-        let stamped = Transfer { timestamp, ..transfer };
         let now = command.header.timestamp;
+        if !flags.has(TransferFlags::IMPORTED) {
+            self.check_id_time(transfer.id, now)?;
+        }
+        let stamped = Transfer { timestamp, ..transfer };
         if flags.has(QUEUE) {
             ensure(
                 flags.has(WAITS) && flags.without(QUEUE).0 == 0 && !is_in_chain,
@@ -102,6 +105,18 @@ impl Twin {
         }
         result?;
         Ok(timestamp)
+    }
+
+    /// What is wrong with the time that a new id carries, if ids carry one.
+    pub(super) fn check_id_time(&self, id: u128, now: u64) -> Result<(), Status> {
+        if self.rules.id_time != IdTime::Ulid as u32 {
+            return Ok(());
+        }
+        let minute = 60 * u128::from(NANOSECONDS_PER_SECOND);
+        let (made, now) = ((id >> 80) * 1_000_000, u128::from(now));
+        let retention = u128::from(self.rules.retention_ns);
+        ensure(retention == 0 || made + retention - minute > now, Status::IdExpired)?;
+        ensure(made <= now + minute, Status::IdNotYetValid)
     }
 
     /// Whether no further id can be remembered.

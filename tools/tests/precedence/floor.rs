@@ -16,7 +16,7 @@ use ringfence::types::{
 };
 use tools::script::{account, transfer};
 
-use super::scene::Prologue;
+use super::scene::{IdCheck, Prologue};
 
 pub(crate) const LOT: u128 = 10;
 pub(crate) const TICK: u128 = 2;
@@ -52,6 +52,7 @@ pub(crate) struct Floor {
     /// Of both of the owner's accounts.
     pub(crate) frozen: u8,
     pub(crate) is_end_of_time: bool,
+    pub(crate) id_check: IdCheck,
 }
 
 /// An order to sell a lot for 10 steps.
@@ -192,7 +193,7 @@ impl Floor {
             prologue.says(policy, Status::Ok);
         }
         let late = TIMESTAMP_MAX - NANOSECONDS_PER_SECOND;
-        let now = if self.is_end_of_time { late } else { 1_000_000 };
+        let now = self.id_check.now(if self.is_end_of_time { late } else { 1_000_000 });
         let mut hours = LedgerPolicy { ledger: 1, ..LedgerPolicy::default() };
         hours.halted = u8::from(self.is_ledger_halted);
         if self.is_ledger_closed {

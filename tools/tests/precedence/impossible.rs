@@ -48,8 +48,22 @@ pub(crate) const REPEATS: &[Status] = &[
 
 /// Of every operation.
 pub(crate) const ALWAYS: &[Impossible] = &[
-    Impossible::among("an id has one value", &[S::IdMustNotBeZero, S::IdMustNotBeIntMax]),
+    Impossible::among(
+        "an id has one value",
+        &[S::IdMustNotBeZero, S::IdMustNotBeIntMax, S::IdExpired, S::IdNotYetValid],
+    ),
     Impossible::between("an id is taken or spent", REPEATS, &[S::IdAlreadyFailed]),
+    Impossible::between("the time of a known id has come", REPEATS, &[S::IdNotYetValid]),
+    Impossible::between(
+        "the time of a known id has come",
+        &[S::IdAlreadyFailed],
+        &[S::IdNotYetValid],
+    ),
+    Impossible::between(
+        "the time of an imported event's id is not looked at",
+        IMPORTED,
+        &[S::IdExpired, S::IdNotYetValid],
+    ),
     Impossible::between(
         "an event is imported or not",
         &[S::ImportedEventExpected, S::TimestampMustBeZero],

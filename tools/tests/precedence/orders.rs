@@ -6,7 +6,7 @@ use ringfence::types::{
 };
 
 use super::floor::{Floor, HIGH_PRICE, NEARLY_ALL, TOO_MUCH, held, sell};
-use super::scene::{Prologue, SMALL, rules_of};
+use super::scene::{FAR_FUTURE, IdCheck, Prologue, SMALL, rules_of};
 use super::{Aspects, Condition, Impossible, Play, Scene, check, condition};
 
 struct OrderScene {
@@ -14,6 +14,7 @@ struct OrderScene {
     original: PlaceOrder,
     has_original: bool,
     is_id_spent: bool,
+    id_check: IdCheck,
     floor: Floor,
     is_full: bool,
 }
@@ -25,6 +26,7 @@ impl Default for OrderScene {
             original: sell(9, 1),
             has_original: false,
             is_id_spent: false,
+            id_check: IdCheck::None,
             floor: Floor::default(),
             is_full: false,
         }
@@ -56,7 +58,7 @@ impl Scene for OrderScene {
     fn play(&self) -> Play {
         let mut prologue = Prologue::default();
         let held = if self.has_original { held(&self.original) } else { [0, 0] };
-        let floor = self.floor.beside(held);
+        let floor = Floor { id_check: self.id_check, ..self.floor.beside(held) };
         floor.open(&mut prologue, held);
         Floor::fill_book(&mut prologue);
         if self.has_original {
@@ -69,7 +71,7 @@ impl Scene for OrderScene {
         floor.prepare(&mut prologue);
         let orders = if self.is_full { prologue.order_count } else { SMALL.orders };
         Play {
-            rules: rules_of(Capacities { orders, ..SMALL }),
+            rules: self.id_check.rules(rules_of(Capacities { orders, ..SMALL })),
             is_alone: true,
             last: prologue.stamp(vec![Command::place_order(self.event)]),
             prologue: prologue.batches,
@@ -100,6 +102,18 @@ fn conditions_of_ids() -> Vec<Condition<OrderScene>> {
         condition(Status::IdAlreadyFailed, &[("id is known", "spent")], &[], |scene| {
             scene.is_id_spent = true;
         }),
+        condition(Status::IdExpired, &[("id", "old")], &[], |scene| {
+            scene.id_check = IdCheck::Expired;
+        }),
+        condition(
+            Status::IdNotYetValid,
+            &[("id", "of the future"), ("id is known", "no")],
+            &[],
+            |scene| {
+                scene.id_check = IdCheck::NotYetValid;
+                scene.event.id |= FAR_FUTURE;
+            },
+        ),
     ]
 }
 

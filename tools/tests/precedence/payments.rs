@@ -8,7 +8,7 @@ use ringfence::types::{
 use tools::script::{Say, account, transfer};
 
 use super::impossible::{self, REPEATS};
-use super::scene::{Prologue, rules};
+use super::scene::{FAR_FUTURE, IdCheck, Prologue, rules};
 use super::{Aspects, Condition, Impossible, Play, Scene, check, condition};
 use ringfence::types::precedence::Precedence;
 
@@ -49,6 +49,7 @@ pub(crate) struct PaymentScene {
     has_original: bool,
     original_amount_differs: bool,
     is_id_spent: bool,
+    id_check: IdCheck,
     is_in_broken_chain: bool,
     /// Whether it is the last of a chain that was in order so far.
     pub(crate) is_in_chain: bool,
@@ -72,6 +73,7 @@ impl Default for PaymentScene {
             has_original: false,
             original_amount_differs: false,
             is_id_spent: false,
+            id_check: IdCheck::None,
             is_in_broken_chain: false,
             is_in_chain: false,
             first: None,
@@ -227,6 +229,7 @@ impl Scene for PaymentScene {
         }
         let now =
             if self.is_end_of_time { TIMESTAMP_MAX - NANOSECONDS_PER_SECOND } else { 1_000_000 };
+        let now = self.id_check.now(now);
         self.set_policies(&mut prologue, now);
         prologue.at_ns(now);
         let mut last = Vec::new();
@@ -236,7 +239,11 @@ impl Scene for PaymentScene {
         }
         if self.is_in_chain {
             // On a ledger of its own, where no policy refuses it.
-            let accounts = Transfer { debit_account_id: 7, credit_account_id: 12, ..aside(102) };
+            let accounts = Transfer {
+                debit_account_id: 7,
+                credit_account_id: 12,
+                ..aside(self.id_check.good_id(102))
+            };
             last.push(Transfer { ledger: 2, ..accounts }.linked());
         }
         let mut event = self.event;
@@ -247,7 +254,7 @@ impl Scene for PaymentScene {
         let before_it = u64::from(self.first.is_some()) + u64::from(self.is_in_chain);
         let count = prologue.known_count + before_it;
         Play {
-            rules: rules(16, if self.is_full { count } else { 64 }),
+            rules: self.id_check.rules(rules(16, if self.is_full { count } else { 64 })),
             is_alone: before_it == 0,
             last: prologue.stamp(last),
             prologue: prologue.batches,
@@ -407,6 +414,17 @@ pub(crate) fn conditions_of_ids() -> Vec<Condition<PaymentScene>> {
         fixes(Status::IdAlreadyFailed, &[("id is known", "spent")], |scene| {
             scene.is_id_spent = true;
         }),
+        fixes(Status::IdExpired, &[("id", "old"), ("event", "not imported")], |scene| {
+            scene.id_check = IdCheck::Expired;
+        }),
+        fixes(
+            Status::IdNotYetValid,
+            &[("id", "of the future"), ("id is known", "no"), ("event", "not imported")],
+            |scene| {
+                scene.id_check = IdCheck::NotYetValid;
+                scene.event.id |= FAR_FUTURE;
+            },
+        ),
     ]
 }
 

@@ -6,7 +6,7 @@ use ringfence::types::{
 use tools::script::{Say, account, pending, post, transfer, void};
 
 use super::impossible::REPEATS;
-use super::scene::{Prologue, rules};
+use super::scene::{FAR_FUTURE, IdCheck, Prologue, rules};
 use super::{Aspects, Condition, Impossible, Play, Scene, check, condition};
 use ringfence::types::precedence::Precedence;
 
@@ -31,6 +31,7 @@ struct PostVoidScene {
     /// Whether the original was a post, whatever the event is.
     is_original_a_post: bool,
     is_id_spent: bool,
+    id_check: IdCheck,
     is_in_broken_chain: bool,
     first: Option<Transfer>,
     fate: Fate,
@@ -53,6 +54,7 @@ impl Default for PostVoidScene {
             has_original: false,
             is_original_a_post: false,
             is_id_spent: false,
+            id_check: IdCheck::None,
             is_in_broken_chain: false,
             first: None,
             fate: Fate::Pending,
@@ -139,7 +141,8 @@ impl Scene for PostVoidScene {
         prologue.at_ns(400_000);
         prologue.says(account(8), Status::Created);
         let is_expired = self.fate == Fate::Expired;
-        prologue.at_ns(if is_expired { 2 * NANOSECONDS_PER_SECOND } else { 1_000_000 });
+        let now = if is_expired { 2 * NANOSECONDS_PER_SECOND } else { 1_000_000 };
+        prologue.at_ns(self.id_check.now(now));
         let mut last = Vec::new();
         last.extend(self.first.map(Say::command));
         if self.is_in_broken_chain {
@@ -148,7 +151,7 @@ impl Scene for PostVoidScene {
         last.push(self.event.command());
         let count = prologue.known_count + u64::from(self.first.is_some());
         Play {
-            rules: rules(16, if self.is_full { count } else { 64 }),
+            rules: self.id_check.rules(rules(16, if self.is_full { count } else { 64 })),
             // Time passes for the pending transfer as well.
             is_alone: self.first.is_none() && !is_expired,
             last: prologue.stamp(last),
@@ -288,6 +291,18 @@ fn conditions_of_ids() -> Vec<Condition<PostVoidScene>> {
         condition(Status::IdAlreadyFailed, &[("id is known", "spent")], &[], |scene| {
             scene.is_id_spent = true;
         }),
+        condition(Status::IdExpired, &[("id", "old"), ("event", "not imported")], &[], |scene| {
+            scene.id_check = IdCheck::Expired;
+        }),
+        condition(
+            Status::IdNotYetValid,
+            &[("id", "of the future"), ("id is known", "no"), ("event", "not imported")],
+            &[],
+            |scene| {
+                scene.id_check = IdCheck::NotYetValid;
+                scene.event.id |= FAR_FUTURE;
+            },
+        ),
     ]
 }
 

@@ -1,6 +1,8 @@
 //! How a prologue is written down: command by command, each with the status that it must get.
 
-use ringfence::types::{Capacities, Command, Op, Rules, Status, stamp_batch};
+use ringfence::types::{
+    Capacities, Command, IdTime, NANOSECONDS_PER_SECOND, Op, Rules, Status, stamp_batch,
+};
 use tools::scenario::Batch;
 use tools::script::Say;
 
@@ -57,4 +59,45 @@ pub(crate) fn rules_of(capacities: Capacities) -> Rules {
 /// Rules with room for so much.
 pub(crate) fn rules(accounts: u64, transfers: u64) -> Rules {
     rules_of(Capacities { accounts, transfers, ..SMALL })
+}
+
+/// Whether ids carry their time, and what is wrong with that of the event.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) enum IdCheck {
+    #[default]
+    None,
+    /// Small ids are from 1970, and by now expired.
+    Expired,
+    /// The event's id is from the far future.
+    NotYetValid,
+}
+
+/// The time bits of an id of which no timestamp is late enough.
+pub(crate) const FAR_FUTURE: u128 = ((1 << 48) - 1) << 80;
+/// When ids of 1970 are expired, but what was created then is remembered.
+const EXPIRED_NS: u64 = 150 * NANOSECONDS_PER_SECOND;
+
+impl IdCheck {
+    /// The rules with this check.
+    pub(crate) fn rules(self, rules: Rules) -> Rules {
+        match self {
+            IdCheck::None => rules,
+            IdCheck::NotYetValid => rules.with_id_time(IdTime::Ulid),
+            IdCheck::Expired => {
+                let retention_ns = 200 * NANOSECONDS_PER_SECOND;
+                Rules { retention_ns, ..rules }.with_id_time(IdTime::Ulid)
+            }
+        }
+    }
+
+    /// When the event happens, where it would be at `now` otherwise.
+    pub(crate) fn now(self, now: u64) -> u64 {
+        if self == IdCheck::Expired { now.max(EXPIRED_NS) } else { now }
+    }
+
+    /// The id of another event of the same batch: nothing is wrong with it.
+    pub(crate) fn good_id(self, id: u128) -> u128 {
+        let now_ms = u128::from(self.now(0) / 1_000_000);
+        now_ms << 80 | id
+    }
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod chains;
+mod id_times;
 mod imports;
 mod orders;
 mod queues;

@@ -160,6 +160,8 @@ class Status(IntEnum):
     ORDER_ALREADY_CANCELLED = 274
     NOTHING_TO_AMEND = 275
     QUANTITY_MUST_BE_LOWER = 276
+    ID_EXPIRED = 288
+    ID_NOT_YET_VALID = 289
 
     @property
     def is_success(self) -> bool:

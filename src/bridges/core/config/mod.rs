@@ -1,8 +1,9 @@
-//! The configuration: one TOML file with the engine, any number of sources and of sinks.
+//! The configuration: one TOML file with the engine, any number of sources and of sinks, and HTTP.
 //!
 //! ```text
 //!   text ──▶ Config: engine, metrics ─┬─ sources ─▶ SourceOptions, Keys of the protocol
-//!                                     └─ sinks ───▶ SinkOptions, Keys of the protocol
+//!                                     ├─ sinks ───▶ SinkOptions, Keys of the protocol
+//!                                     └─ [http] ──▶ Keys
 //! ```
 //!
 //! Every mistake in the file is reported at once, with its line and its key.
@@ -35,6 +36,8 @@ pub struct Config {
     pub sources: Vec<(String, SourceOptions, Keys)>,
     /// The same of each sink.
     pub sinks: Vec<(String, SinkOptions, Keys)>,
+    /// The table `[http]`.
+    pub http: Option<Keys>,
     mistakes: Rc<RefCell<Vec<Mistake>>>,
 }
 
@@ -101,11 +104,12 @@ impl Config {
         let names: Vec<String> = sinks.iter().map(|(_, sink, _)| sink.name.clone()).collect();
         let read = |keys| source(keys, &names, drain);
         let sources: Vec<_> = root.tables("source").into_iter().map(read).collect();
-        if sources.is_empty() && sinks.is_empty() {
-            root.mistake("source", "there is neither a [[source]] nor a [[sink]]");
+        let http = root.table("http");
+        if sources.is_empty() && sinks.is_empty() && http.is_none() {
+            root.mistake("source", "there is neither a [[source]] nor a [[sink]] nor [http]");
         }
         root.finish();
-        let config = Config { engine, metrics, drain, sources, sinks, mistakes };
+        let config = Config { engine, metrics, drain, sources, sinks, http, mistakes };
         config.check_names();
         Ok(config)
     }

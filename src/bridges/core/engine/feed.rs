@@ -30,6 +30,8 @@ const RECORDS_MAX: usize = 1024;
 const STRETCHES_MAX: usize = 4;
 /// How long the thread listens before it looks if it is still wanted.
 const LISTEN: Duration = Duration::from_millis(250);
+/// How long the thread may take to end in order.
+const END_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What a sink wants to be told.
 #[derive(Debug, Clone)]
@@ -97,6 +99,16 @@ impl Feed {
         // Relaxed: a number of its own, which the thread reads when it comes to it.
         self.acknowledged.store(sequence, Ordering::Relaxed);
     }
+
+    /// Everything up to `sequence` is dealt with, and nothing more is wanted. Returns when the engine
+    /// has been told, unless that takes too long.
+    pub async fn end(mut self, sequence: u64) {
+        self.acknowledge(sequence);
+        // Relaxed: the thread reads what is acknowledged when it comes to it.
+        self.ended.store(true, Ordering::Relaxed);
+        let ended = async { while self.stretches.recv().await.is_some() {} };
+        let _ = tokio::time::timeout(END_TIME_MAX, ended).await;
+    }
 }
 
 impl Drop for Feed {
@@ -158,6 +170,7 @@ impl Thread {
             self.hand_over(&mut gathering);
             self.pass_on(&mut subscription, &mut acknowledged);
         }
+        self.pass_on(&mut subscription, &mut acknowledged);
         Ok(())
     }
 

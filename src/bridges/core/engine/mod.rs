@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringfence_client::{
-    Address, EngineHello, Start, Subscribe, Subscription, SubscriptionOptions, Token,
+    Address, ClientError, EngineHello, ErrorCode, Start, Subscribe, Subscription,
+    SubscriptionOptions, Token,
 };
 use ringfence_types::Op;
 
-use crate::Failure;
+use crate::{Failure, Position};
 
 pub(crate) use feed::{Feed, Stretch, Wish};
 
@@ -112,6 +113,38 @@ pub async fn ask(options: &EngineOptions) -> Result<Known, Failure> {
     let options = options.clone();
     let asked = tokio::task::spawn_blocking(move || ask_and_wait(&options));
     asked.await.map_err(Failure::retry)?
+}
+
+/// What was acknowledged last under the name of a subscription; `None` if nothing was.
+///
+/// # Errors
+///
+/// If the engine cannot be reached, or declines.
+pub(crate) async fn place(
+    options: &EngineOptions,
+    name: u128,
+) -> Result<Option<Position>, Failure> {
+    let options = options.clone();
+    let asked = tokio::task::spawn_blocking(move || place_and_wait(&options, name));
+    asked.await.map_err(Failure::retry)?
+}
+
+fn place_and_wait(options: &EngineOptions, name: u128) -> Result<Option<Position>, Failure> {
+    let only_progress = 1 << Op::Pulse as u8;
+    let wish =
+        Subscribe { name, operations: only_progress, ..Subscribe::outcomes(Start::Acknowledged) };
+    match Subscription::open_with(&options.address, &options.follows(), &wish) {
+        Ok(subscription) => Ok(Some(Position {
+            engine: EngineId::from(&subscription.hello()),
+            sequence: subscription.subscribed().after_sequence,
+        })),
+        Err(ClientError::Refused { error, .. })
+            if ErrorCode::from_number(error.code) == Some(ErrorCode::UnknownSubscription) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn ask_and_wait(options: &EngineOptions) -> Result<Known, Failure> {

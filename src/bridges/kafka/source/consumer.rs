@@ -20,6 +20,10 @@ const QUEUED_KILOBYTES_MAX: &str = "8192";
 /// the first message of a fetch whatever its length.
 const FETCH_BYTES_MAX: &str = "4194304";
 
+/// How long a member may be silent before its partitions go to others: the least that brokers allow
+/// unless they are told otherwise.
+const SESSION_MILLISECONDS: &str = "6000";
+
 /// The client of a source.
 pub(super) type Member = StreamConsumer<MemberContext>;
 
@@ -99,6 +103,8 @@ impl KafkaSource {
             ("group.id", &self.group),
             // All partitions are given back before others come.
             ("partition.assignment.strategy", "range"),
+            ("session.timeout.ms", SESSION_MILLISECONDS),
+            ("heartbeat.interval.ms", "2000"),
             ("isolation.level", "read_committed"),
             ("auto.offset.reset", "error"),
             ("enable.auto.offset.store", "false"),

@@ -56,13 +56,21 @@ pub enum Input {
 #[derive(Debug, Clone)]
 pub struct Decoder {
     clock: Clock,
+    /// Of objects that name none.
+    op: Option<Op>,
 }
 
 impl Decoder {
     /// A decoder for an engine with this clock.
     #[must_use]
     pub fn new(clock: Clock) -> Decoder {
-        Decoder { clock }
+        Decoder { clock, op: None }
+    }
+
+    /// As this one, for objects that may leave out `op`: then it is this.
+    #[must_use]
+    pub fn with_op(self, op: Op) -> Decoder {
+        Decoder { op: Some(op), ..self }
     }
 
     /// Reads `line`, which has no line end, and puts its commands into `batch`, which is cleared
@@ -80,7 +88,7 @@ impl Decoder {
         };
         let input = match line.as_bytes()[start] {
             b'{' => self.object(line, start, batch),
-            b'[' => array(line, start, batch),
+            b'[' => array(line, start, self.op, batch),
             _ => Err(neither(line, start)),
         };
         if input.is_err() {
@@ -102,7 +110,7 @@ impl Decoder {
                 .take_malformed()
                 .unwrap_or_else(|| Malformed::not_json(line, &error)));
         }
-        match operation(&fields, start)? {
+        match operation(&fields, start, self.op)? {
             Operation::Command(op) => {
                 batch.push(command(op, &fields, start)?);
                 Ok(Input::Batch)
@@ -152,9 +160,14 @@ enum Operation {
     Pulse,
 }
 
-/// The operation of an object that starts at byte `start`.
-fn operation(fields: &Fields, start: usize) -> Result<Operation, Malformed> {
-    let Some(value) = fields.value(Name::Op) else { return Err(fields.missing(start, Name::Op)) };
+/// The operation of an object that starts at byte `start`; `implied` where it names none.
+fn operation(fields: &Fields, start: usize, implied: Option<Op>) -> Result<Operation, Malformed> {
+    let Some(value) = fields.value(Name::Op) else {
+        return match implied {
+            Some(op) => Ok(Operation::Command(op)),
+            None => Err(fields.missing(start, Name::Op)),
+        };
+    };
     let Some(text) = value.string() else { return Err(value.must_be("a name")) };
     if text == "advance_clock" {
         return Ok(Operation::AdvanceClock);
@@ -178,10 +191,15 @@ fn neither(line: &str, start: usize) -> Malformed {
     }
 }
 
-fn array(line: &str, start: usize, batch: &mut Vec<Command>) -> Result<Input, Malformed> {
+fn array(
+    line: &str,
+    start: usize,
+    implied: Option<Op>,
+    batch: &mut Vec<Command>,
+) -> Result<Input, Malformed> {
     let mut fields = Fields::new(line, start + 1);
     let mut parser = serde_json::Deserializer::from_str(line);
-    let elements = Elements { fields: &mut fields, batch };
+    let elements = Elements { fields: &mut fields, implied, batch };
     match parser.deserialize_seq(elements).and_then(|()| parser.end()) {
         Err(error) => Err(match fields.take_malformed() {
             Some(malformed) => malformed,
@@ -201,6 +219,7 @@ fn array(line: &str, start: usize, batch: &mut Vec<Command>) -> Result<Input, Ma
 /// The elements of an array, each read and decoded before the next.
 struct Elements<'b, 'a> {
     fields: &'b mut Fields<'a>,
+    implied: Option<Op>,
     batch: &'b mut Vec<Command>,
 }
 
@@ -212,7 +231,7 @@ impl<'de> Visitor<'de> for Elements<'_, 'de> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Elements { fields, batch } = self;
+        let Elements { fields, implied, batch } = self;
         let mut batch_op = None;
         loop {
             fields.clear();
@@ -220,7 +239,7 @@ impl<'de> Visitor<'de> for Elements<'_, 'de> {
             if seq.next_element_seed(&mut *fields)?.is_none() {
                 return Ok(());
             }
-            match element(fields, start, &mut batch_op, batch.len()) {
+            match element(fields, start, implied, &mut batch_op, batch.len()) {
                 Ok(command) => batch.push(command),
                 Err(malformed) => return Err(fields.set_malformed(malformed)),
             }
@@ -232,6 +251,7 @@ impl<'de> Visitor<'de> for Elements<'_, 'de> {
 fn element(
     fields: &Fields,
     start: usize,
+    implied: Option<Op>,
     batch_op: &mut Option<Op>,
     index: usize,
 ) -> Result<Command, Malformed> {
@@ -239,15 +259,19 @@ fn element(
         let what = format!("batch of more than {BATCH_COMMANDS_MAX} commands");
         return Err(Malformed::at_byte(fields.line(), start, what));
     }
-    let op_value = || fields.value(Name::Op).expect("it was read");
-    let Operation::Command(op) = operation(fields, start)? else {
-        let text = op_value().string().unwrap_or_default();
-        return Err(op_value().malformed(format!("`{text}` must stand alone")));
+    let op_value = fields.value(Name::Op);
+    // Without a value the object itself is wrong.
+    let wrong = |what: String| match op_value {
+        Some(value) => value.malformed(what),
+        None => Malformed::at_byte(fields.line(), start, what),
+    };
+    let Operation::Command(op) = operation(fields, start, implied)? else {
+        let text = op_value.and_then(|value| value.string()).unwrap_or_default();
+        return Err(wrong(format!("`{text}` must stand alone")));
     };
     let first = *batch_op.get_or_insert(op);
     if op != first {
-        let what = format!("batch mixes `{}` with `{}`", first.name(), op.name());
-        return Err(op_value().malformed(what));
+        return Err(wrong(format!("batch mixes `{}` with `{}`", first.name(), op.name())));
     }
     command(op, fields, start)
 }

@@ -28,7 +28,7 @@ mod show;
 use crate::book::{Books, Order, State};
 use crate::emit::{Emit, Paused};
 use crate::ledger::{Hold, Ledger, Timers, TradeAccounts};
-use crate::table::{Array, EngineError, NO_INDEX};
+use crate::table::{Array, EngineError, Growth, NO_INDEX, growth};
 use ringfence_types::{
     CancelReason, EventBody, EventKind, Market as MarketFields, NANOSECONDS_PER_SECOND,
     NewMarketIndices, OrderCancelled, OrderStatus, Rules, Side, Status, TimeInForce, Verdict,
@@ -155,7 +155,14 @@ impl Exchange {
         self.books.configure(rules, now)?;
         self.timers.grow(self.books.capacity())?;
         let markets = EngineError::check_capacity("markets", rules.capacities.markets)?;
-        self.markets.grow("markets", markets, Market::NONE)
+        self.markets.grow(markets)
+    }
+
+    /// Adds what grows with the capacities.
+    pub(super) fn add_to(&self, growth: &mut Growth) {
+        self.books.add_to(growth);
+        self.timers.add_to(growth, |rules| Timers::nodes_for(growth::orders(rules)));
+        growth.add(self.markets.room().clone(), growth::markets);
     }
 
     pub(super) fn bytes(&self) -> u64 {

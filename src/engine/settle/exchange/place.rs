@@ -25,9 +25,9 @@ impl Exchange {
         if slot != NO_INDEX {
             return Some(self.repeat(order, verdict, slot, own));
         }
-        let refused = match verdict.refusal() {
-            Some(status) => Err(status),
-            None => self.try_place(ledger, order, verdict, hash, own),
+        let refused = match (ledger.check_id_time(order.id, own), verdict.refusal()) {
+            (Err(status), _) | (Ok(()), Some(status)) => Err(status),
+            (Ok(()), None) => self.try_place(ledger, order, verdict, hash, own),
         };
         let mut status = refused.err()?;
         if status.spends_id() {

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::threads::Run;
-use super::super::{PipelineError, Role};
+
+use super::super::{PipelineError, Role, Turns};
+use crate::Clock;
 use crate::counters::Counters;
 use crate::gateway::{Intake, Progress, Source};
 use ringfence_engine::Sessions;
+use ringfence_types::{Command, Op, Request};
 
 /// Takes commands in.
 pub(in crate::pipeline) struct GatewayStage<S: Source> {
@@ -15,6 +18,7 @@ pub(in crate::pipeline) struct GatewayStage<S: Source> {
     /// Gone once the source has ended: that closes the ring.
     pub(in crate::pipeline) intake: Option<Intake<S::Notice>>,
     pub(in crate::pipeline) stop: Arc<AtomicBool>,
+    pub(in crate::pipeline) turns: Turns,
     /// Sequence and timestamp of the last command, once the source has ended.
     pub(in crate::pipeline) last: (u64, u64),
     /// The sessions that are known, once the source has ended.
@@ -32,6 +36,14 @@ impl<S: Source> Run for GatewayStage<S> {
         // Relaxed: the flag carries nothing but itself.
         if self.stop.load(Ordering::Relaxed) {
             self.source.stop();
+        }
+        if self.turns.is_wanted() && self.turns.send(intake.last_sequence() + 1) {
+            // So that they hold from now on, though no client sends anything. Where the ring is
+            // full, something comes anyway.
+            let (clock_ns, pulse) = (Clock::System.read_ns(), Command::pulse());
+            if intake.has_time_for(clock_ns, 1) {
+                intake.submit(Op::Pulse, 0, &Request::NONE, clock_ns, 1, |_| &pulse.body)?;
+            }
         }
         let progress = self.source.step(intake)?;
         if progress == Progress::Worked {

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::super::lanes::LaneWindow;
 use super::super::threads::Run;
+use super::super::turns::Turn;
 use super::super::{PipelineError, Role};
 use super::Origins;
 use crate::gateway::Progress;
 use ringfence_journal::{Shortage, Storage, Writer};
 use ringfence_ring::{Poll, Stage};
-use ringfence_types::{Command, Origin, Request, Window};
+use ringfence_types::{Command, Origin, Request, Rules, Window};
 
 /// How long the journal has nothing to do before it writes a closing frame: a client that sends one
 /// command at a time does not wait behind it.
@@ -27,6 +28,9 @@ pub(in crate::pipeline) struct JournalStage<J: Storage> {
     pub(in crate::pipeline) writer: Writer<J>,
     /// Sequence of the last command that was released: it is durable, and may be answered.
     durable: u64,
+    turn: Turn,
+    /// Rules for which there was no room yet: they come before the next batch.
+    rules: Option<Rules>,
     /// Since when there was nothing to do.
     idle_since: Option<Instant>,
     /// Set from outside: take nothing more in, finish what was begun.
@@ -44,12 +48,15 @@ impl<J: Storage> JournalStage<J> {
         writer: Writer<J>,
         last_sequence: u64,
         stop: Arc<AtomicBool>,
+        turn: Turn,
     ) -> JournalStage<J> {
         JournalStage {
             commands,
             origins: Origins::new(origins),
             writer,
             durable: last_sequence,
+            turn,
+            rules: None,
             idle_since: None,
             stop,
             stuck_since: None,
@@ -95,6 +102,13 @@ impl<J: Storage + Send> Run for JournalStage<J> {
                         }
                         let whole = commands.part(taken, length);
                         let sequence = first_sequence + taken as u64;
+                        self.rules = self.rules.or_else(|| self.turn.take(sequence));
+                        if let Some(rules) = &self.rules {
+                            if !self.writer.append_rules(rules)? {
+                                break;
+                            }
+                            self.rules = None;
+                        }
                         let request = match first.has_request {
                             0 => Request::NONE,
                             _ => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::lanes::LaneWindow;
 use super::super::threads::Run;
+use super::super::turns::Turn;
 use super::super::{PipelineError, Role};
 use super::STEP_COMMANDS;
 use crate::counters::Counters;
@@ -16,6 +17,7 @@ use ringfence_types::{BATCH_COMMANDS_MAX, Command, Verdict, chains_up_to};
 pub(in crate::pipeline) struct RiskStage {
     pub(in crate::pipeline) commands: Stage<(Command,), Verdict>,
     pub(in crate::pipeline) risk: Risk,
+    pub(in crate::pipeline) turn: Turn,
     pub(in crate::pipeline) counters: Arc<Counters>,
 }
 
@@ -33,8 +35,13 @@ impl Run for RiskStage {
                 Poll::Ended => return Ok(Progress::Ended),
                 Poll::Empty => break,
                 Poll::Ready(mut batch) => {
+                    let first_sequence = batch.first_sequence();
+                    if let Some(rules) = self.turn.take(first_sequence) {
+                        self.risk.configure(&rules).expect("the memory was prepared");
+                    }
                     let ((commands,), mut verdicts) = batch.parts();
-                    let commands = LaneWindow::all(commands);
+                    let before = self.turn.before(first_sequence, commands.len());
+                    let commands = LaneWindow::all(commands).part(0, before);
                     let length = chains_up_to(&commands, STEP_COMMANDS);
                     let commands = commands.part(0, length);
                     self.risk.step(&commands, |index, verdict| verdicts.set(index, verdict));

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::super::lanes::{LaneWindow, Lanes};
 use super::super::threads::Run;
+use super::super::turns::Turn;
 use super::super::{PipelineError, Role};
 use super::STEP_COMMANDS;
 use crate::Gauge;
@@ -19,6 +20,7 @@ pub(in crate::pipeline) struct SettleStage {
     pub(in crate::pipeline) judged: Stage<(Command, Verdict), Outcome>,
     pub(in crate::pipeline) events: Option<Producer<Event>>,
     pub(in crate::pipeline) settle: Settle,
+    pub(in crate::pipeline) turn: Turn,
     /// When there is something to do next, for the gateway to see; shown only when it is quiet.
     pub(in crate::pipeline) due: Gauge,
     /// Commands were settled since it was shown.
@@ -67,8 +69,12 @@ impl Run for SettleStage {
                 }
                 self.quiet_since = None;
                 let first_sequence = batch.first_sequence();
+                if let Some(rules) = self.turn.take(first_sequence) {
+                    self.settle.configure(&rules).expect("the memory was prepared");
+                }
                 let ((commands, verdicts), mut outcomes) = batch.parts();
-                let commands = LaneWindow::all(commands);
+                let before = self.turn.before(first_sequence, commands.len());
+                let commands = LaneWindow::all(commands).part(0, before);
                 let length = chains_up_to(&commands, STEP_COMMANDS);
                 let commands = commands.part(0, length);
                 let verdicts = LaneWindow::all(verdicts).part(0, length);

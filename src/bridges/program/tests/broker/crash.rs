@@ -18,10 +18,16 @@ use crate::amqp::{account, channel, configuration, named, send, transfer};
 use crate::house::{House, Program, eventually};
 
 /// Kills, where nothing else is said.
-const ROUNDS: u64 = 3;
+pub const ROUNDS: u64 = 3;
 
-fn setting(name: &str, default: u64) -> u64 {
+pub fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("it is a number"))
+}
+
+/// What a run's kills are drawn from.
+pub fn seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    setting("RINGFENCE_BRIDGE_SEED", u64::from(now.subsec_nanos()))
 }
 
 /// Sends numbered transfers until it is told to end, each until it is confirmed. Returns how many.
@@ -66,7 +72,7 @@ async fn seen(channel: &Channel) -> Vec<(String, Value)> {
 }
 
 /// Checks that `transfers` have each one outcome, in order.
-fn check(seen: &[(String, Value)], transfers: u64, context: &str) {
+pub fn check(seen: &[(String, Value)], transfers: u64, context: &str) {
     let mut by_identity: BTreeMap<&str, &Value> = BTreeMap::new();
     let mut first_sequence = 0;
     let mut ids = Vec::new();
@@ -120,8 +126,7 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_however_often_they_are_killed() {
     let Some(broker) = or_skip(RabbitMq::start()) else { return };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = setting("RINGFENCE_BRIDGE_SEED", u64::from(now.subsec_nanos()));
+    let seed = seed();
     let context = format!("RINGFENCE_BRIDGE_SEED={seed}");
     println!("{context}");
     let mut random = Pcg64::seed_from_u64(seed);

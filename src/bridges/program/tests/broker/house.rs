@@ -13,7 +13,7 @@ use tempfile::TempDir;
 pub struct Program(Child);
 
 impl Program {
-    fn start(command: &mut Command, log: &Path) -> Program {
+    pub fn start(command: &mut Command, log: &Path) -> Program {
         let open = || File::options().create(true).append(true).open(log).unwrap();
         command.stdin(Stdio::null()).stdout(open()).stderr(open());
         Program(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
@@ -70,15 +70,20 @@ impl House {
 
     /// Starts the engine, and waits until it is ready.
     pub fn engine(&self) -> Program {
+        let program = self.start_engine(&[]);
+        let address = Address::Unix(self.socket());
+        eventually("the engine starts", || Client::connect(&address).is_ok());
+        program
+    }
+
+    /// Starts the engine with more arguments.
+    pub fn start_engine(&self, more: &[&str]) -> Program {
         let data = self.path("data");
         let mut command = Command::new(engine_program());
         without_settings(&mut command);
         command.args(["run", "--segment-bytes", "2097152", "--ring-slots", "16384"]);
-        command.arg("--data-dir").arg(data);
-        let program = Program::start(&mut command, &self.path("engine.log"));
-        let address = Address::Unix(self.socket());
-        eventually("the engine starts", || Client::connect(&address).is_ok());
-        program
+        command.arg("--data-dir").arg(data).args(more);
+        Program::start(&mut command, &self.path("engine.log"))
     }
 
     /// Starts a bridge with this configuration, in which `ENGINE` is the engine's address.

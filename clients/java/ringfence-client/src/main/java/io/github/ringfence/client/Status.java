@@ -273,7 +273,11 @@ public enum Status implements Numbered {
     /** Neither a new price nor a new quantity. */
     NOTHING_TO_AMEND(275),
     /** The new quantity is not below the remaining one. */
-    QUANTITY_MUST_BE_LOWER(276);
+    QUANTITY_MUST_BE_LOWER(276),
+    /** The time that the id carries lies so far back that the id may have been forgotten. */
+    ID_EXPIRED(288),
+    /** The time that the id carries lies more than a minute ahead of the engine's. */
+    ID_NOT_YET_VALID(289);
 
     private static final Numbers<Status> NUMBERS = new Numbers<>("status", values());
 

@@ -34,7 +34,6 @@ final class EventMapper {
                 : ofEvent((Event) happening);
     }
 
-
     private Optional<RingfenceEvent> ofOutcome(Outcome outcome) {
         Transfer transfer = transfers.remove(outcome.sequence());
         if (transfer == null || outcome.status() == Status.EXISTS) {

@@ -11,19 +11,4 @@ import io.github.ringfence.client.UInt128;
  * @param id of the payment
  * @param status why it could not
  */
-public record PaymentDropped(Event event, UInt128 id, Status status) implements RingfenceEvent {
-    @Override
-    public long sequence() {
-        return event.sequence();
-    }
-
-    @Override
-    public long timestamp() {
-        return event.timestamp();
-    }
-
-    @Override
-    public long number() {
-        return event.number();
-    }
-}
+public record PaymentDropped(Event event, UInt128 id, Status status) implements NumberedEvent {}

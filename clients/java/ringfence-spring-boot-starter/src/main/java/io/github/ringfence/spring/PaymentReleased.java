@@ -11,19 +11,4 @@ import io.github.ringfence.client.UInt128;
  * @param id of the payment
  * @param by why it settled
  */
-public record PaymentReleased(Event event, UInt128 id, SettledBy by) implements RingfenceEvent {
-    @Override
-    public long sequence() {
-        return event.sequence();
-    }
-
-    @Override
-    public long timestamp() {
-        return event.timestamp();
-    }
-
-    @Override
-    public long number() {
-        return event.number();
-    }
-}
+public record PaymentReleased(Event event, UInt128 id, SettledBy by) implements NumberedEvent {}

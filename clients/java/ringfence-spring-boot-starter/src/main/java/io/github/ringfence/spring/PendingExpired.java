@@ -9,19 +9,4 @@ import io.github.ringfence.client.UInt128;
  * @param event the event
  * @param id of the transfer
  */
-public record PendingExpired(Event event, UInt128 id) implements RingfenceEvent {
-    @Override
-    public long sequence() {
-        return event.sequence();
-    }
-
-    @Override
-    public long timestamp() {
-        return event.timestamp();
-    }
-
-    @Override
-    public long number() {
-        return event.number();
-    }
-}
+public record PendingExpired(Event event, UInt128 id) implements NumberedEvent {}

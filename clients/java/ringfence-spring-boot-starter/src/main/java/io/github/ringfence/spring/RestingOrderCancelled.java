@@ -9,19 +9,4 @@ import io.github.ringfence.client.OrderCancelled;
  * @param event the event
  * @param cancelled the order, and why
  */
-public record RestingOrderCancelled(Event event, OrderCancelled cancelled) implements RingfenceEvent {
-    @Override
-    public long sequence() {
-        return event.sequence();
-    }
-
-    @Override
-    public long timestamp() {
-        return event.timestamp();
-    }
-
-    @Override
-    public long number() {
-        return event.number();
-    }
-}
+public record RestingOrderCancelled(Event event, OrderCancelled cancelled) implements NumberedEvent {}

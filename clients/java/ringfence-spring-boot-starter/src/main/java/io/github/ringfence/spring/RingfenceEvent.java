@@ -6,10 +6,7 @@ package io.github.ringfence.spring;
  * <p>Each is told at least once, in the order in which it happened: a listener that throws, and an
  * application that is killed, gets it again. Sequence and number together say which one it is.
  */
-public sealed interface RingfenceEvent
-        permits TransferSettled, TransferReserved, PendingVoided, PaymentQueued,
-                TransferRefused, PendingExpired, PaymentReleased, PaymentDropped,
-                TradeExecuted, RestingOrderCancelled {
+public sealed interface RingfenceEvent permits OutcomeEvent, NumberedEvent {
     /**
      * The place of the command in the engine's journal.
      *

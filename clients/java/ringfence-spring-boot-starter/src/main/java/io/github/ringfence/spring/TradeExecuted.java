@@ -9,19 +9,4 @@ import io.github.ringfence.client.Trade;
  * @param event the event
  * @param trade the trade
  */
-public record TradeExecuted(Event event, Trade trade) implements RingfenceEvent {
-    @Override
-    public long sequence() {
-        return event.sequence();
-    }
-
-    @Override
-    public long timestamp() {
-        return event.timestamp();
-    }
-
-    @Override
-    public long number() {
-        return event.number();
-    }
-}
+public record TradeExecuted(Event event, Trade trade) implements NumberedEvent {}

@@ -9,19 +9,4 @@ import io.github.ringfence.client.Transfer;
  * @param outcome the outcome
  * @param transfer the transfer
  */
-public record TransferSettled(Outcome outcome, Transfer transfer) implements RingfenceEvent {
-    @Override
-    public long sequence() {
-        return outcome.sequence();
-    }
-
-    @Override
-    public long timestamp() {
-        return outcome.timestamp();
-    }
-
-    @Override
-    public long number() {
-        return 0;
-    }
-}
+public record TransferSettled(Outcome outcome, Transfer transfer) implements OutcomeEvent {}

@@ -1,16 +1,19 @@
 //! What a running engine shows: metrics, the counters file, `ringfence status`.
 
+mod backups;
+mod engine;
+mod service;
+mod snapshots;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{SMALL, ringfence, run, run_on, text};
+use engine::Engine;
+use support::{run, text};
 use tempfile::tempdir;
 
 const INPUT: &str = r#"[{"op":"create_account","id":"1","ledger":1,"code":1},{"op":"create_account","id":"2","ledger":1,"code":1},{"op":"create_account","id":"2","ledger":1,"code":1}]
@@ -18,53 +21,6 @@ const INPUT: &str = r#"[{"op":"create_account","id":"1","ledger":1,"code":1},{"o
 [{"op":"create_transfer","id":"6","debit_account_id":"1","credit_account_id":"9","amount":"7","ledger":1,"code":1}]
 [{"op":"lookup_account","id":"1"}]
 "#;
-
-struct Engine {
-    child: Child,
-    metrics: String,
-}
-
-impl Engine {
-    /// An engine on `dir`, ready, and where its metrics are.
-    fn start(dir: &Path) -> Engine {
-        let mut child = ringfence(&["run", "--data-dir", text(dir), "--metrics", "127.0.0.1:0"])
-            .args(SMALL)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let address = |line: String| {
-            let (_, rest) = line.split_once("http://")?;
-            Some(rest.strip_suffix("/metrics")?.to_owned())
-        };
-        let metrics = lines.by_ref().find_map(address).expect("it says where its metrics are");
-        assert!(lines.any(|line| line.contains("ready on")));
-        thread::spawn(move || lines.for_each(drop));
-        Engine { child, metrics }
-    }
-
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.metrics).unwrap();
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    fn signal(&self, name: &str) {
-        let arguments = [format!("-{name}"), self.child.id().to_string()];
-        assert!(Command::new("kill").args(arguments).status().unwrap().success());
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        // It may have ended already.
-        drop(self.child.kill());
-        self.child.wait().unwrap();
-    }
-}
 
 /// The status, once `is_it` holds of it.
 fn status_once(dir: &Path, is_it: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
@@ -86,8 +42,7 @@ fn metrics_and_status_agree_with_what_was_sent_to_the_command() {
     let folder = tempdir().unwrap();
     let dir = folder.path().join("data");
     let engine = Engine::start(&dir);
-    let address = format!("unix:{}", text(&dir.join("ringfence.sock")));
-    let sent = run_on(&["submit", "-", "--connect", &address], INPUT);
+    let sent = engine.submit(INPUT);
     assert_eq!(sent.lines().len(), 6, "{}", sent.stderr);
     let page = engine.get("/metrics");
     for line in [
@@ -134,8 +89,7 @@ fn status_tells_an_engine_that_runs_from_one_that_hangs_was_killed_or_was_stoppe
     status_once(&dir, life("died"));
     let mut engine = Engine::start(&dir);
     status_once(&dir, life("runs"));
-    engine.signal("TERM");
-    assert!(engine.child.wait().unwrap().success());
+    engine.stop();
     let ended = status_once(&dir, life("ended"));
     assert_eq!(ended["state"], "stopped");
     let nothing = run(&["status", "--data-dir", text(folder.path())]);

@@ -1,0 +1,342 @@
+//! Commands by `POST`, look-ups by `GET`, and what became of a request with a key.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use hyper::{Request, StatusCode};
+use ringfence_bridge_core::{ContentType, Malformed, decode_json, decode_records};
+use ringfence_client::Answer as EngineAnswer;
+use ringfence_codec::text::encode_outcome;
+use ringfence_types::{Command, Lookup, Op, Status};
+use tokio::time::{Instant, timeout_at};
+
+use crate::App;
+use crate::answer::{Answer, Problem, add_header, json};
+use crate::principals::Principal;
+use crate::session::{Asked, Done, KeyHash, Known, Pending, Trouble};
+
+/// Longest `Idempotency-Key`, in bytes.
+const KEY_BYTES_MAX: usize = 255;
+
+impl App {
+    /// Answers a `POST` of commands; `implied` is the operation of the address.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the request, or why it has no outcome.
+    pub async fn execute(
+        &self,
+        principal: &Principal,
+        implied: Option<Op>,
+        request: Request<Incoming>,
+    ) -> Result<Answer, Problem> {
+        let deadline = Instant::now() + self.options.limits.request_time;
+        let headers = request.headers();
+        let content_type = content_type(headers)?;
+        let key = key(headers)?;
+        let is_async = wants_async(headers);
+        if is_async && key.is_none() {
+            let detail = "`Prefer: respond-async` needs an Idempotency-Key";
+            return Err(Problem::bad("key_missing", detail));
+        }
+        let body = self.body(request).await?;
+        let batch = decode(&body, content_type, implied)?;
+        let is_array =
+            content_type == ContentType::Records || body.trim_ascii_start().first() == Some(&b'[');
+        let key_hash = key.as_ref().map(|key| principal.key(key.as_bytes()));
+        let asked = self.ask(principal, batch, key_hash, deadline).await?;
+        let is_repeat = asked.is_repeat;
+        let mut response = match (asked.outcome, key) {
+            (Pending::Comes(_), Some(key)) if is_async => accepted(&key),
+            (outcome, _) => respond(wait(outcome, deadline).await?, is_array)?,
+        };
+        if is_repeat {
+            add_header(&mut response, "idempotent-replayed", "true");
+        }
+        Ok(response)
+    }
+
+    /// Answers a look-up.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::execute`].
+    pub async fn look_up(
+        &self,
+        principal: &Principal,
+        op: Op,
+        id: u128,
+    ) -> Result<Answer, Problem> {
+        let deadline = Instant::now() + self.options.limits.request_time;
+        let mut command = Command::lookup_account(Lookup { id, ..Lookup::default() });
+        command.header.op = op as u8;
+        let asked = self.ask(principal, vec![command], None, deadline).await?;
+        let done = wait(asked.outcome, deadline).await?;
+        let mut response = respond(done, false)?;
+        if response.status() == StatusCode::UNPROCESSABLE_ENTITY && is_not_found(&response) {
+            *response.status_mut() = StatusCode::NOT_FOUND;
+        }
+        Ok(response)
+    }
+
+    /// Answers what became of a request with a key.
+    ///
+    /// # Errors
+    ///
+    /// If the key is not known.
+    pub async fn request(&self, principal: &Principal, key: &str) -> Result<Answer, Problem> {
+        let deadline = Instant::now() + self.options.limits.request_time;
+        let session = self.principals.session(principal)?;
+        ready(&session, deadline).await?;
+        match session.look_up(principal.key(key.as_bytes())) {
+            Some(Known::Answered(done)) => {
+                let is_array = matches!(&done, Done::Answers(answers) if answers.len() > 1);
+                let mut response = respond(done, is_array)?;
+                *response.status_mut() = StatusCode::OK;
+                Ok(response)
+            }
+            Some(Known::UnderWay(_)) => Ok(accepted(key)),
+            None => Err(Problem::new(
+                StatusCode::NOT_FOUND,
+                "unknown_key",
+                "no request with this key is known: it was not executed, or too long ago",
+            )),
+        }
+    }
+
+    async fn ask(
+        &self,
+        principal: &Principal,
+        mut batch: Vec<Command>,
+        key: Option<KeyHash>,
+        deadline: Instant,
+    ) -> Result<Asked, Problem> {
+        let session = self.principals.session(principal)?;
+        if !self.monitor.is_up() {
+            // What became of a request with a key is known all the same.
+            return session.ask(batch, key)?.map_err(|_| Trouble::Away.into());
+        }
+        loop {
+            ready(&session, deadline).await?;
+            match session.ask(batch, key)? {
+                Ok(asked) => return Ok(asked),
+                Err(back) => batch = back,
+            }
+        }
+    }
+
+    /// The whole body.
+    async fn body(&self, request: Request<Incoming>) -> Result<Bytes, Problem> {
+        let bytes_max = self.options.limits.body_bytes;
+        let too_long = || {
+            let detail = format!("the body has more than {bytes_max} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_long", detail)
+        };
+        if request.body().size_hint().lower() > bytes_max as u64 {
+            return Err(too_long());
+        }
+        let collecting = Limited::new(request.into_body(), bytes_max).collect();
+        match tokio::time::timeout(self.options.limits.body_time, collecting).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
+            Ok(Err(error)) => {
+                Err(Problem::bad("bad_body", format!("the body ends early: {error}")))
+            }
+            Err(_) => Err(Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                "the body takes too long",
+            )),
+        }
+    }
+}
+
+/// Waits until requests can be sent.
+async fn ready(session: &crate::session::Session, deadline: Instant) -> Result<(), Problem> {
+    match timeout_at(deadline, session.ready()).await {
+        Ok(ready) => Ok(ready?),
+        Err(_) => Err(Trouble::Away.into()),
+    }
+}
+
+/// Waits for the outcome.
+async fn wait(outcome: Pending, deadline: Instant) -> Result<Done, Problem> {
+    let comes = match outcome {
+        Pending::Here(done) => return Ok(done),
+        Pending::Comes(comes) => comes,
+    };
+    match timeout_at(deadline, comes).await {
+        Ok(Ok(done)) => Ok(done?),
+        Ok(Err(_)) => Err(Trouble::NoSession("the session was closed".to_owned()).into()),
+        Err(_) => Err(Problem::unavailable(
+            "no_outcome_yet",
+            "the request is under way and has no outcome yet; repeat it with its Idempotency-Key",
+        )),
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> Result<ContentType, Problem> {
+    let wrong =
+        |detail: String| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", detail);
+    let is_encoded = headers.get(CONTENT_ENCODING).is_some_and(|it| it != "identity");
+    if is_encoded {
+        return Err(wrong("a body with a Content-Encoding is not read".to_owned()));
+    }
+    let mut given = headers.get_all(CONTENT_TYPE).iter();
+    let text = given.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name = text.split(';').next().unwrap_or_default().trim();
+    let is_read = ["application/json", "application/vnd.ringfence.commands"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known));
+    if !is_read || given.next().is_some() {
+        return Err(wrong(
+            "what is read is application/json and application/vnd.ringfence.commands".to_owned(),
+        ));
+    }
+    ContentType::parse(Some(name)).map_err(|malformed| wrong(malformed.reason))
+}
+
+/// The key of a request: one of letters, digits and signs.
+fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut given = headers.get_all("idempotency-key").iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    let text = value.to_str().ok().filter(|text| !text.is_empty() && text.len() <= KEY_BYTES_MAX);
+    match text {
+        Some(text) if given.next().is_none() => Ok(Some(text.to_owned())),
+        _ => {
+            let detail = format!("an Idempotency-Key is 1 to {KEY_BYTES_MAX} characters of ASCII");
+            Err(Problem::bad("bad_key", detail))
+        }
+    }
+}
+
+fn wants_async(headers: &HeaderMap) -> bool {
+    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let mut words = values.flat_map(|value| value.split(','));
+    words.any(|word| word.trim().eq_ignore_ascii_case("respond-async"))
+}
+
+fn decode(
+    body: &[u8],
+    content_type: ContentType,
+    implied: Option<Op>,
+) -> Result<Vec<Command>, Problem> {
+    let batch = match content_type {
+        ContentType::Records => decode_records(body),
+        ContentType::Json | ContentType::JsonLines => decode_json(body, implied),
+    };
+    let batch = batch.map_err(problem_of)?;
+    let op = Op::from_number(batch[0].header.op).expect("it was decoded");
+    match implied.filter(|implied| *implied != op) {
+        Some(implied) => Err(Problem::bad(
+            "other_op",
+            format!("this address takes {}; /v1/commands takes {}", implied.name(), op.name()),
+        )
+        .with("field", "op")),
+        None => Ok(batch),
+    }
+}
+
+fn problem_of(malformed: Malformed) -> Problem {
+    let Malformed { reason, line, column, field, .. } = malformed;
+    let mut problem = Problem::bad("malformed", reason);
+    if let Some(line) = line {
+        problem = problem.with("line", line);
+    }
+    if let Some(column) = column {
+        problem = problem.with("column", column);
+    }
+    if let Some(field) = field {
+        problem = problem.with("field", field);
+    }
+    problem
+}
+
+/// It is under way.
+fn accepted(key: &str) -> Answer {
+    let mut response = json(StatusCode::ACCEPTED, "{\"status\":\"under_way\"}");
+    let escaped: String = key
+        .bytes()
+        .map(|byte| match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    add_header(&mut response, "location", &format!("/v1/requests/{escaped}"));
+    response
+}
+
+/// The outcome of a command, or the outcomes of a batch.
+fn respond(done: Done, is_array: bool) -> Result<Answer, Problem> {
+    let answers = match done {
+        Done::Answers(answers) => answers,
+        Done::Lost => {
+            return Err(Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "outcome_lost",
+                "it was executed, but its outcome is no longer kept: look it up",
+            ));
+        }
+    };
+    let status = if is_array { StatusCode::OK } else { status_of(&answers[0]) };
+    let mut response = json(status, body_of(&answers, is_array));
+    let first = &answers[0];
+    let is_same = answers.iter().all(|it| it.outcome.status() == first.outcome.status());
+    let word = if is_same { first.outcome.status().name() } else { "mixed" };
+    add_header(&mut response, "ringfence-sequence", &first.sequence.to_string());
+    add_header(&mut response, "ringfence-op", first.outcome.op().name());
+    add_header(&mut response, "ringfence-status", word);
+    if status == StatusCode::CREATED
+        && let Some(location) = location_of(first)
+    {
+        add_header(&mut response, "location", &location);
+    }
+    Ok(response)
+}
+
+fn body_of(answers: &[EngineAnswer], is_array: bool) -> Vec<u8> {
+    let mut body = Vec::with_capacity(128 * answers.len() + 2);
+    if is_array {
+        body.push(b'[');
+    }
+    for (at, answer) in answers.iter().enumerate() {
+        if at > 0 {
+            body.push(b',');
+        }
+        encode_outcome(answer.sequence, &answer.outcome, &answer.bodies, &mut body);
+        // The end of the line.
+        body.pop();
+    }
+    if is_array {
+        body.push(b']');
+    }
+    body
+}
+
+/// The status of a single command's response.
+fn status_of(answer: &EngineAnswer) -> StatusCode {
+    match answer.outcome.status() {
+        Status::Created | Status::Queued => StatusCode::CREATED,
+        status if status.is_success() => StatusCode::OK,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+fn is_not_found(response: &Answer) -> bool {
+    response.headers().get("ringfence-status").is_some_and(|status| status == "not_found")
+}
+
+/// Where to look up what was created.
+fn location_of(answer: &EngineAnswer) -> Option<String> {
+    let place = match answer.outcome.op() {
+        Op::CreateAccount => "accounts",
+        Op::CreateTransfer => "transfers",
+        Op::CreateMarket => "markets",
+        Op::PlaceOrder => "orders",
+        _ => return None,
+    };
+    Some(format!("/v1/{place}/{}", answer.outcome.id))
+}

@@ -1,0 +1,13 @@
+//! The live page in a real browser. Skipped with a line where none is installed;
+//! `RINGFENCE_BROWSER=required` makes that a failure.
+
+mod access;
+mod browser;
+#[allow(dead_code, reason = "each test uses its own part")]
+#[path = "../broker/house.rs"]
+mod house;
+mod killed;
+mod look;
+mod parts;
+mod scene;
+mod week;

@@ -1,0 +1,82 @@
+//! How a larger array comes to who grows into it, and how the smaller one goes back.
+//!
+//! ```text
+//!   another thread ── prepare ──▶ [ larger ]  ── take ──────▶ who grows, and moves a few entries
+//!                  ◀── dropped ── [ smaller ] ◀─ give_back ── with each change
+//! ```
+//!
+//! So nothing is allocated, and no memory given back, where commands are executed.
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use crossbeam_queue::ArrayQueue;
+
+use super::{Array, EngineError, Prepare};
+
+/// The place where the two arrays change hands.
+#[derive(Debug)]
+pub struct Spare<T> {
+    what: &'static str,
+    fill: T,
+    /// Length of the array in use.
+    length: AtomicUsize,
+    /// 1 while entries are moved from the smaller array to the larger one.
+    moving: AtomicUsize,
+    larger: ArrayQueue<Array<T>>,
+    smaller: ArrayQueue<Array<T>>,
+}
+
+impl<T: Copy> Spare<T> {
+    /// Of an array of `what`, `length` elements long, in which `fill` stands for nothing.
+    pub fn new(what: &'static str, length: usize, fill: T) -> Arc<Spare<T>> {
+        Arc::new(Spare {
+            what,
+            fill,
+            length: AtomicUsize::new(length),
+            moving: AtomicUsize::new(0),
+            larger: ArrayQueue::new(1),
+            smaller: ArrayQueue::new(1),
+        })
+    }
+
+    /// The array of `length` elements that was prepared, or else one made now. From here on entries
+    /// are being moved.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::OutOfMemory`].
+    pub fn take(&self, length: usize) -> Result<Array<T>, EngineError> {
+        let prepared = self.larger.pop().filter(|larger| larger.len() == length);
+        let larger = prepared.map_or_else(|| Array::new(self.what, length, self.fill), Ok)?;
+        // Relaxed, in both: the queues order what else there is to see.
+        self.length.store(length, Ordering::Relaxed);
+        self.moving.store(1, Ordering::Relaxed);
+        Ok(larger)
+    }
+
+    /// Gives back the array from which everything was moved.
+    pub fn give_back(&self, smaller: Array<T>) {
+        // Where nobody fetched the one before, this drops it.
+        drop(self.smaller.force_push(smaller));
+        // Release: pairs with the Acquire in `prepare`, which then finds the array.
+        self.moving.store(0, Ordering::Release);
+    }
+}
+
+impl<T: Copy + Send + Sync> Prepare for Spare<T> {
+    fn prepare(&self, length: usize) -> Result<(), EngineError> {
+        let is_moving = self.moving.load(Ordering::Acquire) == 1;
+        drop(self.smaller.pop());
+        // Relaxed: the one who grows has said so before it answered the last request.
+        if length <= self.length.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if is_moving {
+            return Err(EngineError::StillGrowing { what: self.what });
+        }
+        let larger = Array::new(self.what, length, self.fill)?;
+        drop(self.larger.force_push(larger));
+        Ok(())
+    }
+}
