@@ -80,6 +80,8 @@ enum Attempt {
     Opened(SessionSender, mpsc::UnboundedReceiver<Delivered>, EngineHello),
     /// The engine does not know the session.
     Unknown,
+    /// The session's last command is this one, before the sequence to begin after.
+    Ahead(u64),
 }
 
 impl<'a> Opening<'a> {
@@ -92,10 +94,20 @@ impl<'a> Opening<'a> {
     async fn run(mut self) -> Result<Opened, Failure> {
         let last = self.known.last_sequence;
         let mut window = 4 * self.options.remember as u64;
-        let mut after = if self.options.by_offset { last } else { last.saturating_sub(window) };
+        let back = |last: u64, window: u64| match self.options.by_offset {
+            true => last,
+            false => last.saturating_sub(window),
+        };
+        let mut after = back(last, window);
         loop {
             match self.attempt(after).await? {
                 Attempt::Unknown if after > 0 => after = 0,
+                // Others have sent the commands since.
+                Attempt::Ahead(last) if last < after => after = back(last, window),
+                Attempt::Ahead(last) => {
+                    let said = format!("the engine refuses to begin after {after}, at {last}");
+                    return Err(Failure::last(said));
+                }
                 Attempt::Unknown => return Err(Failure::last("the engine refuses a new session")),
                 Attempt::Opened(sender, delivered, hello) => {
                     if self.is_enough(&hello, after, window) {
@@ -150,13 +162,9 @@ impl<'a> Opening<'a> {
                         return Ok(Attempt::Opened(sender, delivered, hello));
                     }
                 }
-                Some(Delivered::Ended(error)) if is_unknown(&error) => {
-                    close(sender);
-                    return Ok(Attempt::Unknown);
-                }
                 Some(Delivered::Ended(error)) => {
                     close(sender);
-                    return Err(error.into());
+                    return refused(&error).ok_or_else(|| error.into());
                 }
                 Some(_) => {}
                 None => return Err(Failure::retry("the session with the engine has ended")),
@@ -181,9 +189,14 @@ impl<'a> Opening<'a> {
     }
 }
 
-fn is_unknown(error: &ClientError) -> bool {
-    let ClientError::Refused { error, .. } = error else { return false };
-    ErrorCode::from_number(error.code) == Some(ErrorCode::UnknownSession)
+/// What an attempt has come to that the engine refused with a code that says how to go on.
+fn refused(error: &ClientError) -> Option<Attempt> {
+    let ClientError::Refused { error, .. } = error else { return None };
+    match ErrorCode::from_number(error.code) {
+        Some(ErrorCode::UnknownSession) => Some(Attempt::Unknown),
+        Some(ErrorCode::SequenceAhead) => Some(Attempt::Ahead(error.value)),
+        _ => None,
+    }
 }
 
 /// Ends a session. Its thread is waited for elsewhere.
