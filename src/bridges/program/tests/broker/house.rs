@@ -97,12 +97,22 @@ impl House {
         Program::start(&mut command, &self.path("bridge.log"))
     }
 
+    /// As [`eventually`]; where it does not come true, the test says what the bridge said.
+    pub fn eventually(&self, what: &str, is_so: impl FnMut() -> bool) {
+        assert!(comes_true(is_so), "{what}\n{}", self.said("bridge.log"));
+    }
+
     /// What the engine knows of an account.
     pub fn account(&self, id: u128) -> Account {
+        self.find_account(id).expect("the account is there")
+    }
+
+    /// The same of an account that may not be there.
+    pub fn find_account(&self, id: u128) -> Option<Account> {
         let mut client = Client::connect(&Address::Unix(self.socket())).unwrap();
         let look_up = EngineCommand::lookup_account(Lookup { id, ..Lookup::default() });
         let answers = client.execute(&[look_up]).unwrap();
-        *answers[0].bodies.first().expect("the account is there").body.account()
+        answers[0].bodies.first().map(|found| *found.body.account())
     }
 }
 
@@ -120,10 +130,18 @@ fn engine_program() -> PathBuf {
 }
 
 /// Waits until `is_so`, for a minute.
-pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn eventually(what: &str, is_so: impl FnMut() -> bool) {
+    assert!(comes_true(is_so), "{what}");
+}
+
+/// Whether `is_so` within a minute.
+fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
+        if start.elapsed() > Duration::from_secs(60) {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
+    true
 }

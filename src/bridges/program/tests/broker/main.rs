@@ -4,6 +4,7 @@ mod amqp;
 mod configuration;
 mod crash;
 mod house;
+mod kafka;
 mod mqtt;
 mod stomp;
 mod stomp_client;
