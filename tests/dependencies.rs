@@ -29,7 +29,11 @@ const LICENCES: [&str; 10] = [
 ];
 
 /// Crates that are there in more than one version, and why.
-const IN_TWO_VERSIONS: [(&str, &str); 13] = [
+const IN_TWO_VERSIONS: [(&str, &str); 18] = [
+    ("base64", "version 0.22 for others than p12-keystore of lapin"),
+    ("block-buffer", "as digest"),
+    ("core-foundation", "version 0.10 for security-framework, on Apple's systems alone"),
+    ("cpufeatures", "as digest"),
     ("crypto-common", "as digest"),
     ("digest", "version 0.10 for crc-fast, version 0.11 for sha2"),
     ("flume", "version 0.11 for rumqttc, version 0.12 for lapin"),
@@ -39,6 +43,7 @@ const IN_TWO_VERSIONS: [(&str, &str); 13] = [
         "version 0.13 for criterion, which only the benches use, version 0.14 for ratatui",
     ),
     ("nom", "version 7 for x509-parser, version 8 for amq-protocol"),
+    ("sha2", "version 0.10 for p12-keystore of lapin"),
     ("signal-hook", "version 0.3 for crossterm of ratatui"),
     ("spin", "version 0.9 for flume of lapin, version 0.10 for crc-fast"),
     ("syn", "version 2 for zerocopy-derive and thiserror 1, version 3 for serde_derive and others"),
@@ -49,7 +54,7 @@ const IN_TWO_VERSIONS: [(&str, &str); 13] = [
 ];
 
 /// Crates that are built on other platforms or for models alone, with their licences.
-const ELSEWHERE: [(&str, &str); 51] = [
+const ELSEWHERE: [(&str, &str); 54] = [
     ("anstyle-wincon", "MIT OR Apache-2.0"),
     ("bumpalo", "MIT OR Apache-2.0"),
     ("combine", "MIT"),
@@ -71,7 +76,10 @@ const ELSEWHERE: [(&str, &str); 51] = [
     ("r-efi", "MIT OR Apache-2.0 OR LGPL-2.1-or-later"),
     ("redox_syscall", "MIT"),
     ("rustversion", "MIT OR Apache-2.0"),
+    ("schannel", "MIT"),
     ("scoped-tls", "MIT/Apache-2.0"),
+    ("security-framework", "MIT OR Apache-2.0"),
+    ("security-framework-sys", "MIT OR Apache-2.0"),
     ("simd_cesu8", "Apache-2.0 OR MIT"),
     ("simdutf8", "MIT OR Apache-2.0"),
     ("system-configuration", "MIT OR Apache-2.0"),
@@ -134,6 +142,10 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
     ("ringfence-bridge-core", &["ringfence-types", "ringfence-codec", "ringfence-client"]),
     ("ringfence-bridge-amqp", &["ringfence-bridge-core"]),
+    (
+        "ringfence-bridge-http",
+        &["ringfence-bridge-core", "ringfence-client", "ringfence-codec", "ringfence-types"],
+    ),
     ("ringfence-bridge-kafka", &["ringfence-bridge-core"]),
     ("ringfence-bridge-stomp", &["ringfence-bridge-core"]),
     ("ringfence-bridge-mqtt", &["ringfence-bridge-core"]),
@@ -143,6 +155,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         &[
             "ringfence-bridge-core",
             "ringfence-bridge-amqp",
+            "ringfence-bridge-http",
             "ringfence-bridge-kafka",
             "ringfence-bridge-mqtt",
             "ringfence-bridge-stomp",

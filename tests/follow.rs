@@ -217,9 +217,10 @@ fn a_place_that_the_next_start_makes_again_is_waited_for() {
     thread::sleep(Duration::from_millis(100));
     assert!(child.try_wait().unwrap().is_none(), "it did not wait");
     apply(folder.path(), &LOG, "");
-    assert_eq!(lines.next().as_deref(), Some(last));
+    let next = lines.next();
     child.kill().unwrap();
-    child.wait().unwrap();
+    let said = child.wait_with_output().unwrap().stderr;
+    assert_eq!(next.as_deref(), Some(last), "{}", String::from_utf8_lossy(&said));
 }
 
 fn signal(child: &Child, signal: i32) {

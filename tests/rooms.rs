@@ -24,6 +24,7 @@ const CRATES: &[(&str, &[Room])] = &[
     (
         "src/node",
         &[
+            ("backup", &[]),
             ("clock", &[]),
             ("gauge", &[]),
             ("counters", &["clock", "gauge"]),
@@ -39,7 +40,7 @@ const CRATES: &[(&str, &[Room])] = &[
             ("pipeline", &["clock", "gauge", "counters", "poller", "notice", "gateway", "publish"]),
             ("options", &["counters", "pipeline"]),
             ("memory", &["gateway", "pipeline"]),
-            ("error", &["pipeline", "replay"]),
+            ("error", &["backup", "pipeline", "replay"]),
             ("recover", &["options", "pipeline", "replay"]),
             (
                 "node",

@@ -45,8 +45,8 @@ pub(super) struct SnapshotOptions {
     /// covers [default: keep all]
     #[arg(long, env = "RINGFENCE_SNAPSHOT_KEEP", value_name = "N", requires = "snapshot_every", value_parser = keep)]
     snapshot_keep: Option<usize>,
-    /// Move to this directory, which must exist, what --snapshot-keep would delete; nothing there is
-    /// replaced
+    /// Move to this directory, which must exist, what --snapshot-keep would delete; nothing there
+    /// is replaced
     #[arg(long, env = "RINGFENCE_ARCHIVE", value_name = "DIR", requires = "snapshot_keep")]
     archive: Option<PathBuf>,
 }

@@ -1,4 +1,5 @@
-//! `ringfence backup` and `ringfence restore`: copies of a journal, and data directories made of them.
+//! `ringfence backup` and `ringfence restore`: copies of a journal, and data directories made of
+//! them.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -25,8 +26,8 @@ pub(super) struct Backup {
     /// of which only what is new is copied
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// Delete from the backup all but the newest N snapshots (at least 2), and the segments that the
-    /// second-newest covers
+    /// Delete from the backup all but the newest N snapshots (at least 2), and the segments that
+    /// the second-newest covers
     #[arg(long, value_name = "N", value_parser = keep)]
     keep: Option<usize>,
     #[command(flatten)]
@@ -44,8 +45,8 @@ pub(super) struct Restore {
     /// Directory that becomes that of the journal: an empty one, or one that does not exist
     #[arg(long, env = "RINGFENCE_DATA_DIR", value_name = "DIR")]
     data_dir: PathBuf,
-    /// The engine was stopped before the backup was made, and has not run since: no epoch begins, and
-    /// consumers go on where they were
+    /// The engine was stopped before the backup was made, and has not run since: no epoch begins,
+    /// and consumers go on where they were
     #[arg(long, conflicts_with = "acknowledged")]
     nothing_lost: bool,
     /// Highest sequence that the engine is known to have acknowledged

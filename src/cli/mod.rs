@@ -19,6 +19,7 @@ mod apply;
 mod auto_snapshot;
 mod backup;
 mod bench;
+mod check;
 mod config;
 mod connect;
 #[cfg(feature = "demo")]
@@ -30,6 +31,7 @@ mod follow;
 mod grow;
 mod journal;
 mod log;
+mod manual;
 mod node;
 mod options;
 mod outcome_log;
@@ -108,6 +110,12 @@ enum Command {
     /// Measure throughput and latency.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Look at a machine before production: cores, memory, disk, clock, limits.
+    Check(check::Check),
+    /// Print what a shell needs to complete commands and options.
+    Completions(manual::Completions),
+    /// Print the manual page, or write the pages of all commands.
+    Man(manual::Manual),
 }
 
 impl Command {
@@ -137,6 +145,9 @@ impl Command {
             Command::Outcomes(command) => command.execute(),
             Command::Access(command) => command.execute(),
             Command::Bench(command) => command.execute(),
+            Command::Check(command) => command.execute(),
+            Command::Completions(command) => command.execute(Cli::command()),
+            Command::Man(command) => command.execute(Cli::command()),
         }
     }
 }

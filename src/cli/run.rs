@@ -55,7 +55,6 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn execute(self) -> Result<Exit, Failure> {
         log::begin(&self.log);
-        let service = Service::from_environment();
         let listen = match self.listen.as_slice() {
             [] => vec![Address::Unix(self.data_dir.join("ringfence.sock"))],
             given => given.to_vec(),
@@ -95,7 +94,7 @@ impl Run {
             snapshots: snapshots.as_ref().map(AutoSnapshot::gauges),
             stop: Arc::clone(&stop),
         };
-        shown.opened(&self.data_dir, opened, service)?;
+        shown.opened(&self.data_dir, opened, Service::from_environment())?;
         // They end after the last outcome is logged.
         let followed = subscriptions.clone();
         let setup = Setup { history, outcome_log, subscriptions, stop };

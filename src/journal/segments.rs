@@ -113,13 +113,8 @@ fn fill_segment<F: Files>(files: &F, header: SegmentHeader) -> Result<F::File, J
     let (name, temporary) = (segment_name(header.segment), temporary_name(header.segment));
     let mut buffer = Buffer::new(ZERO_BYTES);
     let file = files.create(&temporary)?;
-    let mut offset = SEGMENT_HEADER_BYTES as u64;
     file.reserve(header.segment_bytes)?;
-    while offset < header.segment_bytes {
-        let bytes = (header.segment_bytes - offset).min(ZERO_BYTES as u64);
-        file.write_at(offset, &buffer.bytes()[..bytes as usize], false)?;
-        offset += bytes;
-    }
+    fill_with_zeros(&file, buffer.bytes(), SEGMENT_HEADER_BYTES as u64, header.segment_bytes)?;
     let block = &mut buffer.bytes_mut()[..SEGMENT_HEADER_BYTES];
     header.write(block);
     file.write_at(0, block, false)?;
@@ -127,6 +122,22 @@ fn fill_segment<F: Files>(files: &F, header: SegmentHeader) -> Result<F::File, J
     files.rename(&temporary, &name)?;
     files.sync_dir()?;
     Ok(file)
+}
+
+/// Writes `zeros`, again and again, from one offset of a file to another.
+pub(super) fn fill_with_zeros<F: OpenFile>(
+    file: &F,
+    zeros: &[u8],
+    from: u64,
+    to: u64,
+) -> Result<(), JournalError> {
+    let mut offset = from;
+    while offset < to {
+        let bytes = (to - offset).min(zeros.len() as u64);
+        file.write_at(offset, &zeros[..bytes as usize], false)?;
+        offset += bytes;
+    }
+    Ok(())
 }
 
 /// The header of the first segment that is there.

@@ -126,7 +126,7 @@ pub enum GrowError {
     #[error("no engine that can grow fetched the request within {} s", PATIENCE.as_secs())]
     NotFetched,
     /// The engine ended before it answered.
-    #[error("the engine ended before it answered; `ringfence journal info` shows its capacities")]
+    #[error("the engine ended before it answered; `ringfence journal stat` shows its capacities")]
     Ended,
     /// The engine refused.
     #[error("{0}")]
@@ -238,7 +238,7 @@ impl Grower {
         let (name, wish) = Wish::of_text(&text)?;
         let failed = match self.prepare(wish) {
             Ok(rules) => {
-                self.turns.put_in_force(rules).expect("nothing else is under way");
+                assert!(self.turns.put_in_force(rules), "nothing else is under way");
                 self.asked = Some(Asked { name, rules });
                 return None;
             }

@@ -141,8 +141,8 @@ impl Node {
         })
     }
 
-    /// The same node; while it runs, its tables grow at the request of [`crate::growth::grow`], where it has
-    /// a data directory. Not for a source that has a clock of its own.
+    /// The same node; while it runs, its tables grow at the request of [`crate::growth::grow`], where
+    /// it has a data directory. Not for a source that has a clock of its own.
     #[must_use]
     pub fn growing(self) -> Node {
         Node { grows: true, ..self }
@@ -174,22 +174,19 @@ impl Node {
         let mut grow = |sequence| grower.as_mut().and_then(|grower| grower.look(sequence));
         let published = |sequence: u64| Message::Published(sequence.saturating_sub(last_sequence));
         let room = RoomNotes::new(journal.as_ref().map(|journal| journal.writer.room_news()));
+        let mut front = log.as_ref().map(|_| Front::new(gauges.clone()));
+        let tick = |sequence| {
+            report(published(sequence));
+            let logged = front.iter_mut().flat_map(Front::look);
+            let notes = room.look().chain(grow(sequence)).chain(logged);
+            notes.for_each(|note| report(Message::Note(note)));
+        };
         let (finished, log) = match log {
             None => {
                 let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
-                let tick = |sequence| {
-                    report(published(sequence));
-                    room.look().chain(grow(sequence)).for_each(|note| report(Message::Note(note)));
-                };
                 (pipeline::run_growing(parts, &settings, turns, tick)?, None)
             }
             Some(log) => {
-                let mut front = Front::new(gauges.clone());
-                let tick = |sequence| {
-                    report(published(sequence));
-                    room.look().chain(grow(sequence)).for_each(|note| report(Message::Note(note)));
-                    front.look().into_iter().for_each(|note| report(Message::Note(note)));
-                };
                 let logged = Logged::new(
                     sink,
                     log,
@@ -201,7 +198,8 @@ impl Node {
                 let parts = Parts { engine, source, sink, journal, last_sequence, last_timestamp };
                 let finished = pipeline::run_growing(parts, &settings, turns, tick)?;
                 let (finished, log) = finished.split_sink(Logged::finish);
-                front.look().into_iter().for_each(|note| report(Message::Note(note)));
+                let notes = front.iter_mut().flat_map(Front::look);
+                notes.for_each(|note| report(Message::Note(note)));
                 match log {
                     Ok(log) => (finished, Some(log)),
                     Err(error) => {

@@ -101,9 +101,6 @@ fn a_backup_under_load_restores_to_the_exact_state_of_an_acknowledged_sequence()
     engine.submit(&transfers(next..next + 100));
     engine.stop();
     assert_eq!(run(&["journal", "verify", "--data-dir", text(&restored)]).status, 0);
-    // It is another history now: the backup of the original takes nothing of it.
-    let refused = backup(&restored, &to);
-    assert!(refused.status == 0 || refused.stderr.contains("does not go on"), "{refused:?}");
 }
 
 #[test]
@@ -177,13 +174,24 @@ fn damage_to_a_backup_is_named_and_nothing_is_begun_with_it() {
     let (dir, to) = (folder.path().join("data"), folder.path().join("backup"));
     fs::create_dir(&to).unwrap();
     let mut engine = Engine::start(&dir);
-    engine.submit(&(ACCOUNTS.to_owned() + &transfers(1..5_000)));
+    for first in (1..5_000).step_by(500) {
+        let accounts = if first == 1 { ACCOUNTS } else { "" };
+        engine.submit(&(accounts.to_owned() + &transfers(first..first + 500)));
+    }
     engine.stop();
     printed(&backup(&dir, &to), "last_sequence");
     let segment = to.join("0000000001.journal");
-    let mut bytes = fs::read(&segment).unwrap();
-    bytes[100_000] ^= 1;
-    fs::write(&segment, bytes).unwrap();
-    let ran = restore(&to, &folder.path().join("restored"), &[]);
+    let whole = fs::read(&segment).unwrap();
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    // In the middle; in the last frame, which reads like one that was being written.
+    for place in [end / 2, end] {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1;
+        fs::write(&segment, bytes).unwrap();
+        let ran = restore(&to, &folder.path().join(format!("restored-{place}")), &[]);
+        assert!(ran.status == 1 && ran.stderr.contains("0000000001.journal at byte"), "{ran:?}");
+    }
+    fs::write(&segment, &whole[..end / 2]).unwrap();
+    let ran = restore(&to, &folder.path().join("cut"), &[]);
     assert!(ran.status == 1 && ran.stderr.contains("0000000001.journal at byte"), "{ran:?}");
 }

@@ -2,6 +2,7 @@
 
 mod backups;
 mod engine;
+mod packaging;
 mod service;
 mod snapshots;
 #[path = "../support/mod.rs"]

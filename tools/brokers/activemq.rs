@@ -5,7 +5,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::java::java;
-use crate::process::{Group, listens, wait};
+use crate::process::{Group, listens};
 use crate::{Missing, free_port};
 
 /// Where Debian's package puts it.
@@ -63,9 +63,8 @@ impl ActiveMq {
             .arg(program())
             .arg("start")
             .arg(format!("xbean:file:{}/broker.xml", home.display()));
-        let mut group = Group::start(&mut command, &log)?;
         let stomp = self.stomp;
-        wait("ActiveMQ Classic", &mut group, &log, || listens(stomp))?;
+        let group = Group::start_ready("ActiveMQ Classic", &mut command, &log, || listens(stomp))?;
         self.group = Some(group);
         Ok(())
     }

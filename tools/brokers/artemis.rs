@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::java::{INSTALL_JAVA, is_java_there, java};
-use crate::process::{Group, listens, wait};
+use crate::process::{Group, listens};
 use crate::{Missing, free_port};
 
 /// Fetches the jars and compiles the program that runs the broker.
@@ -59,9 +59,8 @@ impl Artemis {
         let classes = format!("{0}/classes:{0}/jars/*", files.display());
         let mut command: Command = java();
         command.arg("-cp").arg(classes).arg("Artemis").arg(home).arg(self.stomp.to_string());
-        let mut group = Group::start(&mut command, &log)?;
         let stomp = self.stomp;
-        wait("Artemis", &mut group, &log, || listens(stomp))?;
+        let group = Group::start_ready("Artemis", &mut command, &log, || listens(stomp))?;
         self.group = Some(group);
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{Group, listens, wait};
+use crate::process::{Group, listens};
 use crate::{Missing, free_port};
 
 /// Where Debian's package puts it.
@@ -64,11 +64,25 @@ impl Mosquitto {
         let log = folder.join("output");
         let mut command = Command::new(PROGRAM);
         command.arg("-c").arg(folder.join("mosquitto.conf"));
-        let mut group = Group::start(&mut command, &log)?;
         let port = self.port;
-        wait("Mosquitto", &mut group, &log, || listens(port))?;
+        let group = Group::start_ready("Mosquitto", &mut command, &log, || listens(port))?;
         self.group = Some(group);
         Ok(())
+    }
+
+    /// Starts it again without what it kept, as if it were a new one.
+    ///
+    /// # Errors
+    ///
+    /// If it does not start.
+    pub fn start_empty(&mut self) -> Result<(), Missing> {
+        self.kill();
+        match std::fs::remove_file(self.home.path().join("mosquitto.db")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Missing::NotStarted(error.to_string()))
+            }
+            _ => self.start_again(),
+        }
     }
 
     fn configure(&self, more: &str) -> std::io::Result<()> {

@@ -36,6 +36,18 @@ impl Group {
         Ok(Group { child })
     }
 
+    /// As [`Group::start`], and waits until the broker is ready.
+    pub fn start_ready(
+        name: &str,
+        command: &mut Command,
+        log: &Path,
+        is_ready: impl FnMut() -> bool,
+    ) -> Result<Group, Missing> {
+        let mut group = Group::start(command, log)?;
+        wait(name, &mut group, log, is_ready)?;
+        Ok(group)
+    }
+
     /// Ends all of them at once, as a loss of power would.
     pub fn kill(&mut self) {
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);

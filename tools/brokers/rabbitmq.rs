@@ -5,11 +5,13 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{Group, listens, wait};
+use crate::process::{Group, listens};
 use crate::{Missing, free_port};
 
 /// Where Debian's package puts its versions.
 const LIBRARY: &str = "/usr/lib/rabbitmq/lib";
+/// How often one that was killed is started again before that has failed.
+const STARTS_MAX: usize = 3;
 /// Plugins that are enabled.
 const PLUGINS: &str = "[rabbitmq_mqtt,rabbitmq_stomp,rabbitmq_stream].\n";
 
@@ -39,6 +41,15 @@ impl RabbitMq {
     ///
     /// If it is not installed, or does not start.
     pub fn start() -> Result<RabbitMq, Missing> {
+        RabbitMq::start_with("")
+    }
+
+    /// As [`RabbitMq::start`], with these further lines of its configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`RabbitMq::start`].
+    pub fn start_with(lines: &str) -> Result<RabbitMq, Missing> {
         let program = program()?;
         let home = tempfile::Builder::new()
             .prefix("ringfence-rabbitmq-")
@@ -55,7 +66,7 @@ impl RabbitMq {
             group: None,
             home,
         };
-        broker.configure().map_err(|error| Missing::NotStarted(error.to_string()))?;
+        broker.configure(lines).map_err(|error| Missing::NotStarted(error.to_string()))?;
         broker.run(&program)?;
         Ok(broker)
     }
@@ -78,7 +89,16 @@ impl RabbitMq {
     /// If it does not start.
     pub fn start_again(&mut self) -> Result<(), Missing> {
         self.kill();
-        self.run(&program()?)
+        let program = program()?;
+        // Name and ports of the one that was killed may be taken for a moment longer.
+        let mut started = self.run(&program);
+        for _ in 1..STARTS_MAX {
+            if started.is_ok() {
+                break;
+            }
+            started = self.run(&program);
+        }
+        started
     }
 
     /// Starts it again without its files, as if it were a new one.
@@ -110,14 +130,14 @@ impl RabbitMq {
         self.home.path().join(name)
     }
 
-    fn configure(&self) -> std::io::Result<()> {
+    fn configure(&self, lines: &str) -> std::io::Result<()> {
         let configuration = format!(
             "listeners.tcp.1 = 127.0.0.1:{}\n\
              distribution.listener.interface = 127.0.0.1\n\
              mqtt.listeners.tcp.1 = 127.0.0.1:{}\n\
              stomp.listeners.tcp.1 = 127.0.0.1:{}\n\
              stream.listeners.tcp.1 = 127.0.0.1:{}\n\
-             disk_free_limit.absolute = 50MB\n",
+             disk_free_limit.absolute = 50MB\n{lines}",
             self.amqp, self.mqtt, self.stomp, self.stream
         );
         std::fs::write(self.path("rabbitmq.conf"), configuration)?;
@@ -146,14 +166,13 @@ impl RabbitMq {
     fn run(&mut self, program: &Path) -> Result<(), Missing> {
         let log = self.path("output");
         if self.name_server.is_none() {
-            let mut group = Group::start(&mut self.command(Path::new("epmd")), &log)?;
-            let names = self.names;
-            wait("epmd", &mut group, &log, || listens(names))?;
+            let (names, mut command) = (self.names, self.command(Path::new("epmd")));
+            let group = Group::start_ready("epmd", &mut command, &log, || listens(names))?;
             self.name_server = Some(group);
         }
-        let mut group = Group::start(&mut self.command(program), &log)?;
         let ports = [self.amqp, self.mqtt, self.stomp, self.stream];
-        wait("RabbitMQ", &mut group, &log, || ports.into_iter().all(listens))?;
+        let is_ready = || ports.into_iter().all(listens);
+        let group = Group::start_ready("RabbitMQ", &mut self.command(program), &log, is_ready)?;
         self.group = Some(group);
         Ok(())
     }

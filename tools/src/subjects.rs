@@ -53,6 +53,12 @@ impl EngineSubject {
         self.engine = engine;
     }
 
+    /// Goes on with another engine, and gives the one before.
+    #[must_use]
+    pub fn exchange(&mut self, engine: Engine) -> Engine {
+        std::mem::replace(&mut self.engine, engine)
+    }
+
     /// Takes in what the batch said of itself that was applied last, and ended at `last_timestamp`.
     pub fn take_in(&mut self, request: &Request, last_timestamp: u64) {
         self.engine.take_in(request, self.next_sequence - 1, last_timestamp);

@@ -9,10 +9,13 @@ use std::time::Duration;
 use ringfence_codec::Address;
 use ringfence_node::{Node, NodeError};
 use ringfence_server::session::SocketError;
+use ringfence_server::subscription::{self, SubscriptionError, Subscriptions};
 use ringfence_server::{Asked, Door, Guard, GuardError, Limits, Setup};
 
 /// Rights of the socket: only for who started it.
 const SOCKET_MODE: u32 = 0o600;
+/// The bench has one subscriber at most.
+const SUBSCRIPTIONS_MAX: usize = 1;
 /// As `ringfence run` has it.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -28,6 +31,9 @@ pub enum ServedError {
     /// Its door.
     #[error(transparent)]
     Guard(#[from] GuardError),
+    /// Its subscriptions.
+    #[error(transparent)]
+    Subscription(#[from] SubscriptionError),
     /// Its thread.
     #[error("starting a thread for the engine: {0}")]
     Thread(std::io::Error),
@@ -64,12 +70,22 @@ impl Served {
         let listen = [address.clone()];
         Door::check(&listen, &guard)?;
         let door = Door::open(&listen, SOCKET_MODE, limits, guard)?;
-        let setup = Setup {
-            history: node.history(),
-            outcome_log: node.outcome_log().map(|_| data_dir.to_owned()),
-            subscriptions: None,
-            stop: Arc::clone(&stop),
-        };
+        let (history, log) = (node.history(), node.outcome_log());
+        let outcome_log = log.as_ref().map(|_| data_dir.to_owned());
+        let subscriptions = log.map(|gauges| {
+            let settings = subscription::Settings {
+                data_dir: data_dir.to_owned(),
+                key: None,
+                history,
+                gauges,
+                subscriptions: SUBSCRIPTIONS_MAX,
+                idle_timeout: limits.idle_timeout,
+            };
+            Subscriptions::open(settings).map(Arc::new)
+        });
+        let subscriptions = subscriptions.transpose()?;
+        let stop_asked = Arc::clone(&stop);
+        let setup = Setup { history, outcome_log, subscriptions, stop: stop_asked };
         let (source, sink) = ringfence_server::open(door, setup)?;
         let named = thread::Builder::new().name("ringfence-engine".to_owned());
         let run = move || node.run(source, sink).map(|ran| ran.node);

@@ -48,9 +48,11 @@ pub use context::{Context, Positions};
 pub use engine::{EngineId, EngineOptions, Known, ask};
 pub use failure::Failure;
 pub use http::serve_http;
-pub use intake::{Giver, Port, PortOptions, Replies, Settled, Settlement, open_port};
+pub use intake::{
+    Giver, Port, PortOptions, Replies, Settled, Settlement, encode_answers, open_port,
+};
 pub use message::{ContentType, Identity, Malformed, Message, decode_json, decode_records};
-pub use metrics::{Metrics, SinkMetrics, SourceMetrics};
+pub use metrics::{CountedSession, Metrics, SinkMetrics, SourceMetrics};
 pub use record::{Fields, Position, Record, RecordKind};
 pub use replay::{Page, Replay};
 pub use sink::{Confirmed, Sink, run_sink};
@@ -61,3 +63,6 @@ pub use template::{Template, TemplateError};
 
 /// Longest time before the second attempt to connect to a broker.
 const FIRST_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
+/// How long a connection has to last for the next attempt to be a first one again: a broker that lets
+/// everybody in and then refuses what it is sent is not asked again at once, for ever.
+const FIRM_AFTER: std::time::Duration = std::time::Duration::from_secs(5);

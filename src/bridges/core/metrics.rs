@@ -21,8 +21,9 @@ struct Registry {
 pub struct SourceMetrics {
     /// Whether it is connected to its broker.
     pub is_connected: AtomicBool,
-    /// How many of its sessions with the engine stand: a source with partitions has one for each.
-    pub sessions: AtomicU64,
+    /// How many of its sessions with the engine have a connection: a source with partitions has a
+    /// session for each.
+    sessions: AtomicU64,
     /// Whether it has ended for good.
     pub has_ended: AtomicBool,
     /// Messages taken in.
@@ -87,6 +88,36 @@ impl SourceMetrics {
     pub fn forget_partitions(&self) {
         self.partition_lags.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// A session of a source, which counts while it has a connection.
+#[derive(Debug)]
+pub struct CountedSession {
+    metrics: Arc<SourceMetrics>,
+    is_connected: bool,
+}
+
+impl CountedSession {
+    /// A session that has no connection yet.
+    #[must_use]
+    pub fn new(metrics: Arc<SourceMetrics>) -> CountedSession {
+        CountedSession { metrics, is_connected: false }
+    }
+
+    /// Says whether it has a connection.
+    pub fn set_connected(&mut self, is_connected: bool) {
+        match (std::mem::replace(&mut self.is_connected, is_connected), is_connected) {
+            (false, true) => self.metrics.sessions.fetch_add(1, Ordering::Relaxed),
+            (true, false) => self.metrics.sessions.fetch_sub(1, Ordering::Relaxed),
+            _ => 0,
+        };
+    }
+}
+
+impl Drop for CountedSession {
+    fn drop(&mut self) {
+        self.set_connected(false);
     }
 }
 
@@ -163,25 +194,27 @@ impl Metrics {
 impl Registry {
     fn print_sources(&self, page: &mut MetricsPage) {
         type Read = fn(&SourceMetrics) -> u64;
-        let read: [(&'static str, &str, &str, Read); 8] =
-            [
-                ("source_connected", "gauge", "1 if connected to the broker", |it| {
-                    flag(&it.is_connected)
-                }),
-                ("source_session", "gauge", "sessions that stand", |it| get(&it.sessions)),
-                ("source_messages_total", "counter", "messages taken in", |it| get(&it.received)),
-                ("source_settled_total", "counter", "messages acknowledged", |it| get(&it.settled)),
-                ("source_repeated_total", "counter", "messages taken in before", |it| {
-                    get(&it.repeated)
-                }),
-                ("source_commands_total", "counter", "commands sent to the engine", |it| {
-                    get(&it.commands)
-                }),
-                ("source_lost_total", "counter", "messages without outcomes", |it| get(&it.lost)),
-                ("source_reconnects_total", "counter", "connections that ended", |it| {
-                    get(&it.reconnects)
-                }),
-            ];
+        let read: [(&'static str, &str, &str, Read); 8] = [
+            ("source_connected", "gauge", "1 if connected to the broker", |it| {
+                flag(&it.is_connected)
+            }),
+            ("source_session", "gauge", "sessions that have a connection", |it| get(&it.sessions)),
+            ("source_messages_total", "counter", "messages taken in", |it| get(&it.received)),
+            ("source_settled_total", "counter", "messages acknowledged", |it| get(&it.settled)),
+            (
+                "source_repeated_total",
+                "counter",
+                "messages taken in before",
+                |it| get(&it.repeated),
+            ),
+            ("source_commands_total", "counter", "commands sent to the engine", |it| {
+                get(&it.commands)
+            }),
+            ("source_lost_total", "counter", "messages without outcomes", |it| get(&it.lost)),
+            ("source_reconnects_total", "counter", "connections that ended", |it| {
+                get(&it.reconnects)
+            }),
+        ];
         for (name, kind, help, read) in read {
             page.family(name, kind, help);
             for (source, metrics) in &self.sources {
@@ -279,9 +312,15 @@ mod tests {
         let metrics = Metrics::default();
         let source = metrics.source("payments");
         assert_eq!(metrics.complaints(), ["source payments: no session with the engine"]);
-        count(&source.sessions);
         source.is_connected.store(true, Ordering::Relaxed);
-        assert!(metrics.complaints().is_empty());
+        let mut sessions = [(); 2].map(|()| CountedSession::new(Arc::clone(&source)));
+        for session in &mut sessions {
+            session.set_connected(true);
+        }
+        sessions[0].set_connected(false);
+        assert!(metrics.complaints().is_empty(), "one of them has a connection");
+        drop(sessions);
+        assert_eq!(metrics.complaints(), ["source payments: no session with the engine"]);
         source.has_ended.store(true, Ordering::Relaxed);
         assert_eq!(metrics.complaints(), ["source payments: it has ended"]);
     }

@@ -22,7 +22,9 @@ use tokio::time::Instant;
 use crate::config::{SinkOptions, SinkStart};
 use crate::engine::{Feed, Stretch, Wish, place};
 use crate::metrics::{add, count};
-use crate::{Context, EngineId, FIRST_WAIT, Failure, Position, Record, SinkMetrics, ask};
+use crate::{
+    Context, EngineId, FIRM_AFTER, FIRST_WAIT, Failure, Position, Record, SinkMetrics, ask,
+};
 
 /// Ends when everything of one [`Sink::send`] is confirmed.
 pub type Confirmed = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
@@ -124,6 +126,7 @@ impl<S: Sink> Running<S> {
         let mut stop = self.context.stop.clone();
         let mut back_off = BackOff::new(FIRST_WAIT);
         while !stop.is_asked() {
+            let start = Instant::now();
             let failure = match self.connection().await {
                 Ok(()) => return Ok(()),
                 Err(failure) if failure.is_final() => return Err(failure),
@@ -131,6 +134,8 @@ impl<S: Sink> Running<S> {
             };
             if self.metrics.is_connected.swap(false, Ordering::Relaxed) {
                 count(&self.metrics.reconnects);
+            }
+            if start.elapsed() > FIRM_AFTER {
                 back_off.reset();
             }
             tracing::warn!(sink = self.options.name, "{failure}");

@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use ringfence_client::BackOff;
 
 use crate::metrics::count;
-use crate::{Context, FIRST_WAIT, Failure, Port, PortOptions, open_port};
+use crate::{Context, FIRM_AFTER, FIRST_WAIT, Failure, Port, PortOptions, open_port};
 
 /// Where messages come from, and how they are acknowledged there.
 pub trait Source: Send {
@@ -81,12 +82,15 @@ async fn again_and_again(
     let mut stop = context.stop.clone();
     let mut back_off = BackOff::new(FIRST_WAIT);
     while !stop.is_asked() {
+        let start = Instant::now();
         let failure = match attempts.attempt().await {
             Ok(()) => return Ok(()),
             Err(failure) => failure,
         };
         if metrics.is_connected.swap(false, Ordering::Relaxed) {
             count(&metrics.reconnects);
+        }
+        if start.elapsed() > FIRM_AFTER {
             back_off.reset();
         }
         if failure.is_final() {

@@ -5,10 +5,10 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use hyper::{Request, StatusCode};
-use ringfence_bridge_core::{ContentType, Malformed, decode_json, decode_records};
+use ringfence_bridge_core::{ContentType, Malformed, decode_json, decode_records, encode_answers};
 use ringfence_client::Answer as EngineAnswer;
-use ringfence_codec::text::encode_outcome;
 use ringfence_types::{Command, Lookup, Op, Status};
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use crate::App;
@@ -40,11 +40,18 @@ impl App {
             let detail = "`Prefer: respond-async` needs an Idempotency-Key";
             return Err(Problem::bad("key_missing", detail));
         }
+        if self.monitor.is_up() {
+            // One whom the engine does not know is not listened to any further.
+            let session = self.principals.session(principal)?;
+            ready(&session, deadline).await?;
+        }
+        let room = self.room(&request)?;
         let body = self.body(request).await?;
         let batch = decode(&body, content_type, implied)?;
         let is_array =
             content_type == ContentType::Records || body.trim_ascii_start().first() == Some(&b'[');
         let key_hash = key.as_ref().map(|key| principal.key(key.as_bytes()));
+        drop((body, room));
         let asked = self.ask(principal, batch, key_hash, deadline).await?;
         let is_repeat = asked.is_repeat;
         let mut response = match (asked.outcome, key) {
@@ -124,6 +131,14 @@ impl App {
                 Err(back) => batch = back,
             }
         }
+    }
+
+    /// Room for the body, as far as its length is known before.
+    fn room(&self, request: &Request<Incoming>) -> Result<SemaphorePermit<'_>, Problem> {
+        let bytes_max = self.options.limits.body_bytes as u64;
+        let bytes = request.body().size_hint().exact().unwrap_or(bytes_max).min(bytes_max);
+        let room = self.bodies.try_acquire_many(bytes.div_ceil(1024) as u32);
+        room.map_err(|_| Problem::busy("too many long bodies come at the same time"))
     }
 
     /// The whole body.
@@ -282,7 +297,9 @@ fn respond(done: Done, is_array: bool) -> Result<Answer, Problem> {
         }
     };
     let status = if is_array { StatusCode::OK } else { status_of(&answers[0]) };
-    let mut response = json(status, body_of(&answers, is_array));
+    let mut body = Vec::with_capacity(128 * answers.len() + 2);
+    encode_answers(&answers, is_array, &mut body);
+    let mut response = json(status, body);
     let first = &answers[0];
     let is_same = answers.iter().all(|it| it.outcome.status() == first.outcome.status());
     let word = if is_same { first.outcome.status().name() } else { "mixed" };
@@ -297,25 +314,6 @@ fn respond(done: Done, is_array: bool) -> Result<Answer, Problem> {
     Ok(response)
 }
 
-fn body_of(answers: &[EngineAnswer], is_array: bool) -> Vec<u8> {
-    let mut body = Vec::with_capacity(128 * answers.len() + 2);
-    if is_array {
-        body.push(b'[');
-    }
-    for (at, answer) in answers.iter().enumerate() {
-        if at > 0 {
-            body.push(b',');
-        }
-        encode_outcome(answer.sequence, &answer.outcome, &answer.bodies, &mut body);
-        // The end of the line.
-        body.pop();
-    }
-    if is_array {
-        body.push(b']');
-    }
-    body
-}
-
 /// The status of a single command's response.
 fn status_of(answer: &EngineAnswer) -> StatusCode {
     match answer.outcome.status() {
@@ -326,7 +324,9 @@ fn status_of(answer: &EngineAnswer) -> StatusCode {
 }
 
 fn is_not_found(response: &Answer) -> bool {
-    response.headers().get("ringfence-status").is_some_and(|status| status == "not_found")
+    // `not_found`, `order_not_found` and the like.
+    let status = response.headers().get("ringfence-status");
+    status.is_some_and(|status| status.as_bytes().ends_with(b"not_found"))
 }
 
 /// Where to look up what was created.

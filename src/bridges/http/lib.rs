@@ -39,6 +39,8 @@ use hyper::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Method, Request, StatusCode, Version};
 use ringfence_bridge_core::{Context, Failure, Metrics, SourceMetrics, Stop};
 
+use tokio::sync::Semaphore;
+
 use answer::{Answer, Problem, answer};
 use counters::Counters;
 use events::Events;
@@ -57,6 +59,9 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 /// What a response that is no page may do, should a browser show it: nothing.
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
+/// All bodies that are being read at a time, in KiB.
+const BODIES_KIB_MAX: usize = 256 * 1024;
+
 /// What all connections share.
 struct App {
     options: HttpOptions,
@@ -65,6 +70,8 @@ struct App {
     principals: Principals,
     events: Events,
     counters: Counters,
+    /// A permit for each KiB of the bodies that are being read.
+    bodies: Semaphore,
     stop: Stop,
 }
 
@@ -76,7 +83,6 @@ struct App {
 pub async fn run_http(options: HttpOptions, context: Context) -> Result<(), Failure> {
     let metrics = context.metrics.source(&options.name);
     let result = run(options, context, &metrics).await;
-    metrics.has_session.store(false, Ordering::Relaxed);
     metrics.has_ended.store(true, Ordering::Relaxed);
     if let Err(failure) = &result {
         tracing::error!("http: it has ended: {failure}");
@@ -106,7 +112,8 @@ async fn run(
         events: Events::new(context.engine.clone(), monitor.clone(), &options.limits, stop.clone()),
         counters: Counters::default(),
         monitor: monitor.clone(),
-        stop: stop.clone(),
+        bodies: Semaphore::new(BODIES_KIB_MAX),
+        stop,
         context: context.clone(),
         options,
     });
@@ -114,10 +121,9 @@ async fn run(
     let scheme = if app.options.certificate.is_some() { "https" } else { "http" };
     tracing::info!("listens on {scheme}://{address}");
     tokio::select! {
-        ended = monitor.run(&context.engine, stop) => ended?,
-        () = server::serve(listener, Arc::clone(&app)) => return Ok(()),
+        failure = monitor.follow(&context.engine) => Err(failure),
+        () = server::serve(listener, Arc::clone(&app)) => Ok(()),
     }
-    Ok(())
 }
 
 impl App {

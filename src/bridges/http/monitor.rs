@@ -1,10 +1,9 @@
 //! Whether the engine is there, which one it is, and how far it is.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ringfence_bridge_core::{EngineId, EngineOptions, Failure, SourceMetrics, Stop};
+use ringfence_bridge_core::{CountedSession, EngineId, EngineOptions, Failure, SourceMetrics};
 use ringfence_client::{
     AsyncSubscription, BackOff, ClientError, ErrorCode, Followed, Start, Subscribe,
     SubscriptionOptions, Token,
@@ -16,6 +15,9 @@ use crate::session::code_of;
 
 /// Longest time before the second attempt to connect.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
+
+/// How long to wait for an engine that has nothing to tell yet.
+const NO_LOG_WAIT: Duration = Duration::from_millis(200);
 
 /// What is known of the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +42,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Knows nothing yet: [`Monitor::run`] finds out.
+    /// Knows nothing yet: [`Monitor::follow`] finds out.
     pub fn new(metrics: Arc<SourceMetrics>) -> Monitor {
         Monitor { engine: Arc::new(watch::channel(None).0), metrics }
     }
@@ -78,26 +80,23 @@ impl Monitor {
         known.ok().and_then(|engine| engine.as_ref().map(|it| it.last_sequence)).unwrap_or(0)
     }
 
-    /// Follows the engine until it is asked to stop.
-    ///
-    /// # Errors
-    ///
-    /// Why it is of no use to go on: the engine declines, or has another history.
-    pub async fn run(&self, options: &EngineOptions, mut stop: Stop) -> Result<(), Failure> {
-        tokio::select! {
-            failure = self.follow(options) => Err(failure),
-            () = stop.asked() => Ok(()),
-        }
-    }
-
-    async fn follow(&self, options: &EngineOptions) -> Failure {
+    /// Follows the engine. Returns why it is of no use to go on: the engine declines, or has another
+    /// history.
+    pub async fn follow(&self, options: &EngineOptions) -> Failure {
         let mut back_off = BackOff::new(FIRST_WAIT);
+        let mut session = CountedSession::new(Arc::clone(&self.metrics));
         loop {
-            let error = match self.connection(options, &mut back_off).await {
+            let error = match self.connection(options, &mut back_off, &mut session).await {
                 Ok(failure) => return failure,
                 Err(error) => error,
             };
-            self.metrics.has_session.store(false, Ordering::Relaxed);
+            let has_no_log = code_of(&error) == Some(ErrorCode::NoOutcomeLog);
+            if has_no_log && self.engine().is_some() {
+                // It has not executed anything yet: it is there all the same.
+                tokio::time::sleep(NO_LOG_WAIT).await;
+                continue;
+            }
+            session.set_connected(false);
             let was_up = self.engine.send_if_modified(|engine| {
                 engine.as_mut().is_some_and(|engine| std::mem::take(&mut engine.is_up))
             });
@@ -118,6 +117,7 @@ impl Monitor {
         &self,
         options: &EngineOptions,
         back_off: &mut BackOff,
+        session: &mut CountedSession,
     ) -> Result<Failure, ClientError> {
         // To nothing but progress.
         let wish =
@@ -134,7 +134,7 @@ impl Monitor {
         let subscribed = subscription.subscribed();
         tracing::info!(checks_tokens, "follows engine {id}");
         back_off.reset();
-        self.metrics.has_session.store(true, Ordering::Relaxed);
+        session.set_connected(true);
         self.engine.send_replace(Some(Engine {
             id,
             is_up: true,

@@ -13,6 +13,7 @@
 //! * Outcomes and the position up to which they reach are in one transaction: a reader that asks
 //!   for `read_committed` sees each outcome once.
 
+mod reach;
 mod server;
 mod sink;
 mod source;

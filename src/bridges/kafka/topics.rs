@@ -23,7 +23,7 @@ pub(crate) struct Topic<'a> {
 
 impl KafkaServer {
     /// Makes those topics that are missing, where that is allowed.
-    pub(crate) async fn with_topics(&self, topics: &[Topic<'_>]) -> Result<(), Failure> {
+    pub(crate) async fn make_topics(&self, topics: &[Topic<'_>]) -> Result<(), Failure> {
         if !self.declares {
             return Ok(());
         }

@@ -102,8 +102,9 @@ impl Demo {
         };
         let result = connect(&socket, &engine, &stop).and_then(|client| {
             let Some(client) = client else { return Ok(()) };
-            let bridge = Bridge::start(&socket, shown?, metrics, Arc::clone(&stop))?;
+            // First: a bridge cannot follow an engine that has logged nothing yet.
             let sending = found(client)?;
+            let bridge = Bridge::start(&socket, shown?, metrics, Arc::clone(&stop))?;
             tell(&bridge, &socket, &place);
             let lived = live(sending, self.rate, &stop);
             stop_all(&stop)?;

@@ -66,6 +66,10 @@ impl Shared {
         }
     }
 
+    pub fn is_connected(&self) -> bool {
+        self.lock().is_connected
+    }
+
     pub fn under_way(&self) -> usize {
         self.lock().state.under_way()
     }

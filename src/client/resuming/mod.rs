@@ -295,6 +295,12 @@ impl SessionSender {
         self.shared.push(batch, None, tag, false)
     }
 
+    /// Whether there is a connection just now, and the engine has answered its hello.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.shared.is_connected()
+    }
+
     /// How many commands are under way.
     #[must_use]
     pub fn under_way(&self) -> usize {

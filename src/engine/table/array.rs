@@ -96,10 +96,11 @@ fn prepare<T: Copy>(room: &Room<T>, length: usize) -> Result<(), EngineError> {
         length <= filled || room.pages.commit(filled * size_of::<T>(), length * size_of::<T>());
     if has_memory {
         for index in filled..length {
-            // SAFETY: the element lies within the reserved range, whose pages were just made
-            // writable. It is behind the length of the array, which therefore does not reach it, and
-            // the flag keeps other threads from filling it.
-            unsafe { room.start().add(index).write(room.fill) };
+            // SAFETY: the element lies within the reserved range.
+            let element = unsafe { room.start().add(index) };
+            // SAFETY: its pages were just made writable. It is behind the length of the array, which
+            // therefore does not reach it, and the flag keeps other threads from filling it.
+            unsafe { element.write(room.fill) };
         }
         room.filled.store(filled.max(length), Ordering::Relaxed);
     }

@@ -20,7 +20,7 @@ pub struct IdTimes {
     is_on: bool,
     /// For how long after its time an id may be new; 2^64 − 1: for ever.
     valid_ns: u64,
-    /// Ids whose time is not after this are expired.
+    /// Ids whose time is before this are expired.
     floor_ns: u64,
 }
 
@@ -38,14 +38,14 @@ impl IdTimes {
     /// Takes over later rules at the time `now`.
     pub fn configure(&mut self, rules: &Rules, now: u64) {
         let later = IdTimes::new(rules);
-        // Of what was forgotten under the shorter retention, nothing was made after this.
-        let expired_ns = now.saturating_sub(self.valid_ns);
+        // Of what was forgotten under the shorter retention, nothing was made this late.
+        let first_valid_ns = now.checked_sub(self.valid_ns).map_or(0, |expired_ns| expired_ns + 1);
         let is_longer = later.is_on && later.valid_ns > self.valid_ns;
-        let floor_ns = if is_longer { expired_ns } else { 0 };
+        let floor_ns = if is_longer { first_valid_ns } else { 0 };
         *self = IdTimes { floor_ns: self.floor_ns.max(floor_ns), ..later };
     }
 
-    /// Ids whose time is not after this are expired whatever the retention; part of the contents.
+    /// Ids whose time is before this are expired whatever the retention; part of the contents.
     pub fn floor_ns(&self) -> u64 {
         self.floor_ns
     }
@@ -62,7 +62,7 @@ impl IdTimes {
     }
 
     fn check_time(&self, id_ns: u64, own: u64) -> Option<Status> {
-        if id_ns.saturating_add(self.valid_ns) <= own || id_ns <= self.floor_ns {
+        if id_ns.saturating_add(self.valid_ns) <= own || id_ns < self.floor_ns {
             Some(Status::IdExpired)
         } else if id_ns > own.saturating_add(ID_TIME_SLACK_NS) {
             Some(Status::IdNotYetValid)

@@ -72,21 +72,6 @@ fn distance(slots: &[u64], from: usize, to: usize) -> usize {
 }
 
 #[inline(always)]
-fn find(slots: &[u64], hash: u32, mut matches: impl FnMut(u32) -> bool) -> u32 {
-    let mut position = home(slots, hash);
-    loop {
-        let slot = slots[position];
-        if slot == EMPTY {
-            return NO_INDEX;
-        }
-        if hash_of(slot) == hash && matches(index_of(slot)) {
-            return index_of(slot);
-        }
-        position = after(slots, position);
-    }
-}
-
-#[inline(always)]
 fn insert(slots: &mut [u64], entry: u64) {
     let mut position = home(slots, hash_of(entry));
     while slots[position] != EMPTY {
@@ -181,28 +166,45 @@ impl Table {
     /// Prefetches the slots in which `hash` would be.
     #[inline(always)]
     pub fn prefetch(&self, hash: u32) {
+        // While the table grows, what is in the old slots comes without: to ask would cost always.
         prefetch(&self.slots, home(&self.slots, hash));
-        if let Some(old) = &self.old {
-            prefetch(old, home(old, hash));
-        }
     }
 
     /// The first index under `hash`, which may be another id's, or [`NO_INDEX`]: a guess, to
-    /// prefetch its record.
+    /// prefetch its record. What a growing table has not moved yet is not found.
     #[inline(always)]
     #[must_use]
     pub fn guess(&self, hash: u32) -> u32 {
-        self.find(hash, |_| true)
+        let mut position = home(&self.slots, hash);
+        loop {
+            let slot = self.slots[position];
+            if slot == EMPTY {
+                return NO_INDEX;
+            }
+            if hash_of(slot) == hash {
+                return index_of(slot);
+            }
+            position = after(&self.slots, position);
+        }
     }
 
     /// The index under `hash` for which `matches` is true, or [`NO_INDEX`].
     #[inline(always)]
     #[must_use]
     pub fn find(&self, hash: u32, mut matches: impl FnMut(u32) -> bool) -> u32 {
-        let found = find(&self.slots, hash, &mut matches);
-        match &self.old {
-            Some(old) if found == NO_INDEX => find_apart(old, hash, matches),
-            _ => found,
+        let mut position = home(&self.slots, hash);
+        loop {
+            let slot = self.slots[position];
+            if slot == EMPTY {
+                return match &self.old {
+                    None => NO_INDEX,
+                    Some(old) => find_in_old(old, hash, matches),
+                };
+            }
+            if hash_of(slot) == hash && matches(index_of(slot)) {
+                return index_of(slot);
+            }
+            position = after(&self.slots, position);
         }
     }
 
@@ -252,11 +254,19 @@ impl Table {
     }
 }
 
-/// As [`find`], for slots that are rarely looked at.
+/// As [`Table::find`], in the slots of a growing table that are not all moved yet.
 #[cold]
 #[inline(never)]
-fn find_apart(slots: &[u64], hash: u32, matches: impl FnMut(u32) -> bool) -> u32 {
-    find(slots, hash, matches)
+fn find_in_old(slots: &[u64], hash: u32, mut matches: impl FnMut(u32) -> bool) -> u32 {
+    let mut position = home(slots, hash);
+    while slots[position] != EMPTY {
+        let slot = slots[position];
+        if hash_of(slot) == hash && matches(index_of(slot)) {
+            return index_of(slot);
+        }
+        position = after(slots, position);
+    }
+    NO_INDEX
 }
 
 #[cfg(test)]
@@ -302,6 +312,46 @@ mod tests {
             let old = table.old.as_deref().unwrap_or_default();
             let entries = table.slots.iter().chain(old).filter(|&&slot| slot != EMPTY).count();
             assert_eq!(entries, twin.len(), "seed {seed}");
+        }
+    }
+
+    /// The same for a table that is large enough to be half moved for a while.
+    #[test]
+    fn a_table_answers_as_a_plain_map_does_while_its_entries_move() {
+        for seed in 0..60 {
+            let mut random = Pcg64Mcg::seed_from_u64(seed);
+            let capacity = random.random_range(200..800_u32);
+            // Some share a hash, and some lie so near that they pile up and wrap around.
+            let hash = |id: u32| (id / 3).wrapping_mul(0x9e37_79b9) | 0xfff;
+            let mut table = Table::new("ids", capacity as usize).unwrap();
+            let mut twin = BTreeMap::new();
+            let mut free: Vec<u32> = (0..2 * capacity).rev().collect();
+            let mut ids = vec![u32::MAX; 2 * capacity as usize];
+            let (mut half_moved, mut has_grown) = (0, false);
+            for step in 0..6 * capacity {
+                let id = random.random_range(0..3 * capacity);
+                let found = table.find(hash(id), |index| ids[index as usize] == id);
+                let expected = twin.get(&id).copied().unwrap_or(NO_INDEX);
+                assert_eq!(found, expected, "id {id}, step {step}, seed {seed}");
+                let most = if has_grown { 2 * capacity } else { capacity };
+                if found != NO_INDEX && random.random_range(0..3) == 0 {
+                    table.remove(hash(id), found);
+                    free.push(found);
+                    twin.remove(&id);
+                } else if found == NO_INDEX && twin.len() < most as usize {
+                    let index = free.pop().unwrap();
+                    ids[index as usize] = id;
+                    table.insert(hash(id), index);
+                    twin.insert(id, index);
+                }
+                if !has_grown && step > capacity && twin.len() > capacity as usize * 2 / 3 {
+                    table.grow(2 * capacity as usize).unwrap();
+                    has_grown = true;
+                }
+                half_moved += u32::from(table.old.is_some());
+            }
+            assert!(half_moved > 10, "seed {seed}: it was looked at while entries moved");
+            assert!(table.old.is_none(), "seed {seed}: they all have moved");
         }
     }
 

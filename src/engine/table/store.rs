@@ -455,9 +455,11 @@ mod tests {
     const RETENTION_NS: u64 = 50;
 
     fn store(capacity: u64) -> Store<Plain, SettledAt> {
-        let rules =
-            Rules { retention_ns: RETENTION_NS, ..Rules::new(Capacities::default(), [1, 2]) };
-        Store::new(NAMES, capacity, &rules).unwrap()
+        Store::new(NAMES, capacity, &rules()).unwrap()
+    }
+
+    fn rules() -> Rules {
+        Rules { retention_ns: RETENTION_NS, ..Rules::new(Capacities::default(), [1, 2]) }
     }
 
     /// A store beside a plain map from ids to the time of their settlement, `None` of open ones.
@@ -465,7 +467,7 @@ mod tests {
     fn a_store_answers_as_a_plain_map_does() {
         for seed in 0..100 {
             let mut random = Pcg64Mcg::seed_from_u64(seed);
-            let capacity = random.random_range(1..40_u64);
+            let mut capacity = random.random_range(1..40_u64);
             let mut store = store(capacity);
             let mut twin: BTreeMap<u128, Option<u64>> = BTreeMap::new();
             for now in 1..600 {
@@ -475,7 +477,11 @@ mod tests {
                 if random.random_range(0..3) > 0 {
                     store.forget_some(now);
                 }
-                let id = random.random_range(0..60_u128);
+                if random.random_range(0..60) == 0 {
+                    capacity += random.random_range(0..30);
+                    store.configure(capacity, &rules(), now).unwrap();
+                }
+                let id = random.random_range(0..20 + 2 * u128::from(capacity));
                 let hash = store.hash(id);
                 let slot = store.find(hash, id, now);
                 assert_eq!(slot != NO_INDEX, twin.contains_key(&id), "seed {seed}, {id} at {now}");

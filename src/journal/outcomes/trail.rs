@@ -104,18 +104,28 @@ impl LogTrail {
         let dir = dir.to_path_buf();
         let last_sequence = after;
         let mut trail = LogTrail { dir, journal_id, current, offset, last_sequence, payload };
-        let names = file_sequences(&trail.dir)?;
-        if let Some(&first) = names.iter().rfind(|&&first| first <= after.max(1))
-            && trail.enter(first)?
-        {
-            trail.last_sequence = first - 1;
-            let is_there = trail.go_to(after)?;
-            // Behind a hole that ends here.
-            if !is_there && names.contains(&(after + 1)) && trail.enter(after + 1)? {
-                trail.last_sequence = after;
-            }
-        }
+        trail.find_place()?;
         Ok(trail)
+    }
+
+    /// Without a file yet: opens the one that holds the last outcome before the present place, or
+    /// begins behind it; whether there is one.
+    fn find_place(&mut self) -> Result<bool, JournalError> {
+        let after = self.last_sequence;
+        let names = file_sequences(&self.dir)?;
+        let Some(&first) = names.iter().rfind(|&&first| first <= after.max(1)) else {
+            return self.enter(after + 1);
+        };
+        if !self.enter(first)? {
+            return Ok(false);
+        }
+        self.last_sequence = first - 1;
+        let is_there = self.go_to(after)?;
+        // Behind a hole that ends here.
+        if !is_there && names.contains(&(after + 1)) && self.enter(after + 1)? {
+            self.last_sequence = after;
+        }
+        Ok(true)
     }
 
     /// Sequence of the last outcome before the present place.
@@ -260,10 +270,12 @@ impl LogTrail {
     /// Goes on in the file behind the present one, if it is there.
     fn enter_next(&mut self) -> Result<bool, JournalError> {
         let next = self.last_sequence + 1;
-        // Nothing stands in a file whose first outcome is still to come.
         match &self.current {
+            // A start may set a damaged log aside and make it again, from its first outcome on.
+            None => self.find_place(),
+            // Nothing stands in a file whose first outcome is still to come.
             Some(current) if current.first_sequence == next => Ok(false),
-            _ => self.enter(next),
+            Some(_) => self.enter(next),
         }
     }
 

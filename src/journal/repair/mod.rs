@@ -95,8 +95,8 @@ pub fn repair(dir: &DataDir, key: Option<Key>) -> Result<Repaired, JournalError>
 }
 
 /// Begins an epoch behind all that the journal in `dir` holds: it is a copy that lacks commands
-/// which were acknowledged, up to `acknowledged_sequence`. Whoever has seen them learns of it by the
-/// epoch.
+/// which were acknowledged, up to `acknowledged_sequence`. Whoever has seen them learns of it by
+/// the epoch.
 ///
 /// # Errors
 ///

@@ -11,10 +11,13 @@ use crate::files::{Access, Files, OpenFile};
 use crate::format::BLOCK_BYTES;
 use crate::place::Position;
 use crate::seal::Key;
-use crate::segments::{not_made, segment_name, temporary_name};
+use crate::segments::{fill_with_zeros, not_made, segment_name, temporary_name};
 use crate::snapshot::{snapshot_name, snapshots};
 use crate::trim::put_mark;
 use crate::witness::{Witness, WitnessFile};
+
+/// Bytes that are zeroed at once.
+const ZERO_BYTES: usize = 256 * BLOCK_BYTES;
 
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +135,12 @@ fn rewrite<F: Files>(
         new.reserve(segment_bytes)?;
         copy(&old, 0, kept_bytes, &new)?;
         new.write_at(kept_bytes, more, false)?;
-        fill_with_zeros(&new, kept_bytes + more.len() as u64, segment_bytes)?;
+        fill_with_zeros(
+            &new,
+            Buffer::new(ZERO_BYTES).bytes(),
+            kept_bytes + more.len() as u64,
+            segment_bytes,
+        )?;
         new.sync()?;
         files.rename(&temporary, &name)?;
         files.sync_dir()
@@ -159,19 +167,13 @@ fn write_over<F: Files>(
     let name = segment_name(segment);
     let (old, new) = (files.open(&name, Access::Read)?, files.open(&name, Access::Write)?);
     copy(&old, 0, kept_bytes, &new)?;
-    fill_with_zeros(&new, kept_bytes + more.len() as u64, segment_bytes)?;
+    fill_with_zeros(
+        &new,
+        Buffer::new(ZERO_BYTES).bytes(),
+        kept_bytes + more.len() as u64,
+        segment_bytes,
+    )?;
     new.sync()?;
     new.write_at(kept_bytes, more, false)?;
     new.sync()
-}
-
-fn fill_with_zeros<F: OpenFile>(file: &F, from: u64, to: u64) -> Result<(), JournalError> {
-    let zeros = Buffer::new(256 * BLOCK_BYTES);
-    let mut offset = from;
-    while offset < to {
-        let bytes = (to - offset).min(zeros.bytes().len() as u64);
-        file.write_at(offset, &zeros.bytes()[..bytes as usize], false)?;
-        offset += bytes;
-    }
-    Ok(())
 }

@@ -19,7 +19,7 @@ pub(super) enum Part {
     UpTo(u64),
 }
 
-/// Copies `part` of `from` to the new file `to`, durably, and reads it back. The length of the copy.
+/// Copies `part` of `from` to the new file `to`, durably, and reads it back. Gives its length.
 pub(super) fn copy(from: &Path, to: &Path, part: Part) -> Result<u64, BackupError> {
     let written = write_copy(from, to, part)?;
     let read = checksum(to)?;
@@ -73,7 +73,7 @@ fn checksum(path: &Path) -> Result<(u32, u64), BackupError> {
 #[cfg(target_os = "linux")]
 fn forget(file: &File) {
     // Where it is kept all the same, less is found by reading it back.
-    drop(rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed));
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 
 /// Other systems read what they keep.

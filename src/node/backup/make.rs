@@ -82,8 +82,8 @@ pub fn make(
     Ok(Some(made))
 }
 
-/// A place that does not exist is not made: a name that was mistyped, or a disk that is not mounted,
-/// must not pass for one.
+/// A place that does not exist is not made: a name that was mistyped, or a disk that is not
+/// mounted, must not pass for one.
 fn check_place(dir: &DataDir, to: &Path) -> Result<(), BackupError> {
     let refused = |reason: String| Err(BackupError::NoPlace { path: to.to_owned(), reason });
     match fs::canonicalize(to) {

@@ -10,8 +10,8 @@
 //!
 //! # Invariants
 //!
-//! * What `backup.json` says is in the backup, and was read back: it is replaced only after that. So
-//!   a backup that is cut short leaves the one before as good as it was.
+//! * What `backup.json` says is in the backup, and was read back: it is replaced only after that.
+//!   So a backup that is cut short leaves the one before as good as it was.
 //! * Every frame that is copied was durable in the original before, and is in the chain of those
 //!   before it: a backup never holds what a crash could have taken from the original.
 //! * No witness and no outcome log is copied: both could know of commands that the copy has not.

@@ -152,7 +152,17 @@ fn check(to: &Path, manifest: &Manifest, key: Option<Key>) -> Result<(), NodeErr
     if found == expected && reader.tail().is_none() {
         return Ok(());
     }
-    let reason = format!("it ends with sequence {found}, not {expected}");
+    // What is wrong with the last frame of a journal reads like a frame that was being written.
+    let place = match reader.tail() {
+        Some(tail) => {
+            format!("{} at byte {}: {}", segment_name(tail.segment), tail.offset, tail.fault)
+        }
+        None => {
+            let (segment, offset) = reader.end();
+            format!("{} at byte {offset}: nothing follows", segment_name(segment))
+        }
+    };
+    let reason = format!("it ends with sequence {found}, not {expected}; {place}");
     Err(BackupError::ReadsBackOther { path: to.to_owned(), reason }.into())
 }
 

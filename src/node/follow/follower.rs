@@ -13,7 +13,7 @@ use ringfence_types::{Command, Event, Origin, Outcome};
 
 /// How often it is looked, where nothing comes, whether the files are still where they were.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long an engine may take to begin its log.
+/// How long an engine may take to begin its log, or to begin it again in place of a damaged one.
 const LOG_BEGINS: Duration = Duration::from_secs(1);
 
 /// What is wanted of a follower.
@@ -80,7 +80,8 @@ pub struct Follower {
     /// Whether the place in the log was found again since it last went on.
     was_found_again: bool,
     next_look: Instant,
-    opened: Instant,
+    /// Since when there has been no log, as far as it was looked.
+    logless_since: Option<Instant>,
 }
 
 impl Follower {
@@ -118,7 +119,7 @@ impl Follower {
             patience: Patience::default(),
             was_found_again: false,
             next_look: now,
-            opened: now,
+            logless_since: None,
         };
         // Up to `after` the first frame is known: if it holds no more, what follows must be there.
         if let LogStep::Frame(frame) = follower.log.next_frame()? {
@@ -393,10 +394,14 @@ impl Follower {
 
     /// Checks that there is a log where there are commands.
     fn check_log_is_kept(&mut self) -> Result<(), FollowError> {
-        if self.opened.elapsed() < LOG_BEGINS || first_logged_sequence(&self.path)?.is_some() {
+        if first_logged_sequence(&self.path)?.is_some() {
+            self.logless_since = None;
             return Ok(());
         }
-        self.opened = Instant::now();
+        if self.logless_since.get_or_insert_with(Instant::now).elapsed() < LOG_BEGINS {
+            return Ok(());
+        }
+        self.logless_since = Some(Instant::now());
         if holds(&self.files, None, 1)? {
             return Err(FollowError::NoOutcomeLog { path: self.path.clone() });
         }

@@ -175,6 +175,25 @@ fn a_log_that_is_cut_and_made_again_gives_everything_once() {
 }
 
 #[test]
+fn a_log_that_is_set_aside_and_made_again_is_found() {
+    let (folder, dir, id) = journal();
+    let mut log = Log::new(folder.path(), id);
+    append(&mut log, &[O(1), O(2), O(3)]);
+    let mut follower = Follower::open(&dir, wish(Begin::After(2))).unwrap();
+    assert_eq!(all(&mut follower).unwrap(), [O(3)]);
+    drop(log);
+    let path = folder.path().join(log_name(1));
+    fs::rename(&path, path.with_extension("aside")).unwrap();
+    // It is looked for while it is not there.
+    assert_eq!(all(&mut follower).unwrap(), []);
+    let mut log = Log::new(folder.path(), id);
+    append(&mut log, &[O(1), O(2)]);
+    assert_eq!(all(&mut follower).unwrap(), []);
+    append(&mut log, &[O(3), O(4)]);
+    assert_eq!(all(&mut follower).unwrap(), [O(4)]);
+}
+
+#[test]
 fn an_outcome_that_is_another_one_now_is_said() {
     let (folder, dir, id) = journal();
     let mut log = Log::new(folder.path(), id);

@@ -133,6 +133,7 @@ pub(crate) fn run_growing<S: Source, K: Sink<Notice = S::Notice>, J: Storage + S
         intake: Some(intake),
         stop: settings.stop.clone(),
         turns: turns.clone(),
+        owes_pulse: false,
         last: (last_sequence, last_timestamp),
         sessions: None,
         counters: Arc::clone(counters),

@@ -97,12 +97,13 @@ impl Turns {
         }
     }
 
-    /// Asks the gateway to put rules in force, for which all memory is there. They are handed back
-    /// where others are under way.
-    pub(crate) fn put_in_force(&self, rules: Rules) -> Result<(), Rules> {
+    /// Asks the gateway to put rules in force, for which all memory is there. False: others are
+    /// under way.
+    #[must_use]
+    pub(crate) fn put_in_force(&self, rules: Rules) -> bool {
         // Relaxed: this thread is told by `in_force_since` what the gateway did.
         self.since.store(0, Ordering::Relaxed);
-        self.prepared.push(rules)
+        self.prepared.push(rules).is_ok()
     }
 
     /// Sequence from which the rules hold that were put in force last, once every stage has them.
@@ -142,8 +143,8 @@ mod tests {
         let turns = Turns::new(false);
         let rules = Rules::new(Capacities::default(), [1, 2]);
         assert!(!turns.is_wanted() && !turns.send(5), "nothing is to be put in force");
-        turns.put_in_force(rules).unwrap();
-        assert_eq!(turns.put_in_force(rules), Err(rules), "one at a time");
+        assert!(turns.put_in_force(rules));
+        assert!(!turns.put_in_force(rules), "one at a time");
         assert!(turns.is_wanted() && turns.send(10));
         //  first, length, how many come before
         for (first, length, before) in [(1, 5, 5), (8, 5, 2), (10, 5, 0), (1, 9, 9), (1, 10, 9)] {

@@ -103,7 +103,7 @@ fn imported_ids_need_no_time() {
         .batch([(imported(1, 100), Created), (imported(2, 200), Created)])
         .says(old, Created)
         .says(Transfer { id: at_ms(10, u64::MAX >> 16), timestamp: 301, ..old }, Created)
-        .at_second(1_200)
+        .at_second(1_201)
         .says(old, Status::ImportedEventTimestampMustNotRegress)
         .run("imported");
 }

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ringfence_client::{Address, Token};
+use ringfence_client::{Address, Tls, TlsFiles, Token};
 use toml::de::DeTable;
 
 pub use keys::{Keys, Mistake, Mistakes};
@@ -108,6 +108,9 @@ impl Config {
         if sources.is_empty() && sinks.is_empty() && http.is_none() {
             root.mistake("source", "there is neither a [[source]] nor a [[sink]] nor [http]");
         }
+        if http.is_some() && engine.tls.is_some() {
+            root.mistake("http", "it reaches the engine in clear alone: leave out `engine.tls-ca`");
+        }
         root.finish();
         let config = Config { engine, metrics, drain, sources, sinks, http, mistakes };
         config.check_names();
@@ -152,15 +155,40 @@ fn engine(root: &mut Keys) -> EngineOptions {
     let nowhere = || Address::Unix("ringfence.sock".into());
     let Some(mut keys) = root.table("engine") else {
         root.mistake("engine", "missing: where the engine is, as [engine] with `connect`");
-        return EngineOptions { address: nowhere(), token: Token::default() };
+        return EngineOptions { address: nowhere(), token: Token::default(), tls: None };
     };
     let address = keys.required_parsed("connect").unwrap_or_else(nowhere);
     let token = Token::new(keys.secret("token").unwrap_or_default()).unwrap_or_else(|error| {
         keys.mistake("token", error.to_string());
         Token::default()
     });
+    let tls = tls(&mut keys, &address);
     keys.finish();
-    EngineOptions { address, token }
+    EngineOptions { address, token, tls }
+}
+
+/// How to connect with TLS, where `tls-ca` says whom to trust.
+fn tls(keys: &mut Keys, address: &Address) -> Option<Tls> {
+    const OTHERS: [&str; 3] = ["tls-certificate", "tls-key", "tls-server-name"];
+    let ca = keys.text("tls-ca");
+    let [certificate, key, server_name] = OTHERS.map(|name| keys.text(name));
+    let Some(ca) = ca else {
+        let given = [&certificate, &key, &server_name];
+        for (name, _) in OTHERS.iter().zip(given).filter(|(_, value)| value.is_some()) {
+            keys.mistake(name, "only with `tls-ca`, the certificates that are trusted");
+        }
+        return None;
+    };
+    if matches!(address, Address::Unix(_)) {
+        keys.mistake("tls-ca", "only with HOST:PORT: a Unix socket speaks no TLS");
+    }
+    let files = TlsFiles {
+        ca: ca.into(),
+        certificate: certificate.map(Into::into),
+        key: key.map(Into::into),
+        server_name,
+    };
+    files.load().map_err(|error| keys.mistake("tls-ca", error.to_string())).ok()
 }
 
 fn source(mut keys: Keys, sinks: &[String], drain: Duration) -> (String, SourceOptions, Keys) {
@@ -272,6 +300,19 @@ ledgers = [978]
         ] {
             assert!(mistakes.lines().any(|found| found == line), "{line}\n{mistakes}");
         }
+    }
+
+    #[test]
+    fn keys_of_tls_are_checked_with_each_other() {
+        let mistakes = |text: &str| {
+            let text = GOOD.replace("connect =", &format!("{text}\nconnect ="));
+            Config::parse("f", &text).unwrap().finish("f").unwrap_err().to_string()
+        };
+        let line = "f, line 3, `engine.tls-key`: only with `tls-ca`";
+        assert!(mistakes("tls-key = \"k\"").starts_with(line));
+        let both = mistakes("tls-ca = \"/no/such/file\"");
+        assert!(both.contains("`engine.tls-ca`: only with HOST:PORT"), "{both}");
+        assert!(both.contains("/no/such/file"), "{both}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ringfence_client::{
     Address, ClientError, EngineHello, ErrorCode, Start, Subscribe, Subscription,
-    SubscriptionOptions, Token,
+    SubscriptionOptions, Tls, Token,
 };
 use ringfence_types::Op;
 
@@ -26,6 +26,8 @@ pub struct EngineOptions {
     pub address: Address,
     /// What proves who the bridge is; empty for none.
     pub token: Token,
+    /// How to connect over TCP with TLS; `None`: in clear.
+    pub tls: Option<Tls>,
 }
 
 impl EngineOptions {
@@ -33,6 +35,7 @@ impl EngineOptions {
     fn follows(&self) -> SubscriptionOptions {
         SubscriptionOptions {
             token: self.token.clone(),
+            tls: self.tls.clone(),
             give_up_after: FOR_EVER,
             ..SubscriptionOptions::default()
         }

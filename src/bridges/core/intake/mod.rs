@@ -19,7 +19,7 @@ use crate::message::Malformed;
 use crate::{EngineId, Failure, Message, SourceMetrics};
 
 pub use open::open_port;
-pub use replies::Replies;
+pub use replies::{Replies, encode_answers};
 
 /// What a port is opened with.
 #[derive(Debug, Clone)]

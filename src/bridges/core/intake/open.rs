@@ -1,8 +1,5 @@
 //! Opening a session, and reading back what it has handed over before.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
 use ringfence_client::types::Origin;
 use ringfence_client::{
     Answer, ClientError, Delivered, EngineHello, ErrorCode, SessionOptions, SessionSender,
@@ -13,7 +10,6 @@ use tokio::sync::{mpsc, watch};
 use super::worker::Worker;
 use super::{Port, PortOptions};
 use crate::engine::FOR_EVER;
-use crate::metrics::count;
 use crate::tags::Memory;
 use crate::{Context, EngineId, EngineOptions, Failure, Known, ask};
 
@@ -34,7 +30,6 @@ pub async fn open_port<H: Send + 'static>(
     let metrics = context.metrics.source(&options.name);
     let known = ask(&context.engine).await?;
     let opened = Opening::new(&options, &context.engine, &known).run().await?;
-    count(&metrics.sessions);
     tracing::info!(
         source = options.name,
         last_request = opened.hello.last_request,
@@ -49,11 +44,8 @@ pub async fn open_port<H: Send + 'static>(
     let engine = EngineId::from(&opened.hello);
     let last_request = opened.hello.last_request;
     let worker = Worker::new(options, context, opened, offered, engine.clone());
-    let metrics_of_task = Arc::clone(&metrics);
     tokio::spawn(async move {
-        let result = worker.run().await;
-        metrics_of_task.sessions.fetch_sub(1, Ordering::Relaxed);
-        end.send_replace(Some(result));
+        end.send_replace(Some(worker.run().await));
     });
     Ok(Port { offers, settle, settled, ended, engine, last_request, metrics })
 }
@@ -140,6 +132,7 @@ impl<'a> Opening<'a> {
             session: session_id(&self.options.session),
             last_sequence: after,
             token: self.engine.token.clone(),
+            tls: self.engine.tls.clone(),
             give_up_after: FOR_EVER,
             ..SessionOptions::default()
         };

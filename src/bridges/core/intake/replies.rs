@@ -26,19 +26,7 @@ impl Replies {
             if at > 0 {
                 body.push(b'\n');
             }
-            if *is_array {
-                body.push(b'[');
-            }
-            for (at, answer) in answers.iter().enumerate() {
-                if at > 0 {
-                    body.push(b',');
-                }
-                encode_outcome(answer.sequence, &answer.outcome, &answer.bodies, &mut body);
-                body.pop();
-            }
-            if *is_array {
-                body.push(b']');
-            }
+            encode_answers(answers, *is_array, &mut body);
         }
         body
     }
@@ -83,5 +71,23 @@ impl Replies {
             ("ringfence-op", first.outcome.op().name().to_owned()),
             ("ringfence-status", status.to_owned()),
         ]
+    }
+}
+
+/// Adds the answers to a batch to `body`: the outcome of a command, an array of those of several.
+pub fn encode_answers(answers: &[Answer], is_array: bool, body: &mut Vec<u8>) {
+    if is_array {
+        body.push(b'[');
+    }
+    for (at, answer) in answers.iter().enumerate() {
+        if at > 0 {
+            body.push(b',');
+        }
+        encode_outcome(answer.sequence, &answer.outcome, &answer.bodies, body);
+        // The end of the line.
+        body.pop();
+    }
+    if is_array {
+        body.push(b']');
     }
 }

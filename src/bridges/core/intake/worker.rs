@@ -20,8 +20,10 @@ use crate::context::Positions;
 use crate::message::{self, ContentType, Identity, Malformed};
 use crate::metrics::{add, count};
 use crate::tags::{Answers, Memory, Seen, tag_of};
-use crate::{Context, EngineId, Failure, SourceMetrics, Stop};
+use crate::{Context, CountedSession, EngineId, Failure, SourceMetrics, Stop};
 
+/// How often it is looked whether the session has a connection.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Deliveries and offers that are taken in one turn.
 const TURN_MAX: usize = 1024;
 
@@ -70,6 +72,7 @@ pub(super) struct Worker<H> {
     positions: Vec<watch::Receiver<u64>>,
     moved: watch::Receiver<u64>,
     metrics: Arc<SourceMetrics>,
+    session: CountedSession,
     stop: Stop,
 }
 
@@ -82,6 +85,9 @@ impl<H: Send + 'static> Worker<H> {
         engine: EngineId,
     ) -> Worker<H> {
         let positions: &Positions = &context.positions;
+        let metrics = context.metrics.source(&options.name);
+        let mut session = CountedSession::new(Arc::clone(&metrics));
+        session.set_connected(true);
         Worker {
             engine,
             sender: opened.sender,
@@ -97,7 +103,8 @@ impl<H: Send + 'static> Worker<H> {
             waiting: BTreeSet::new(),
             positions: options.waits_for.iter().map(|sink| positions.follow(sink)).collect(),
             moved: positions.follow_any(),
-            metrics: context.metrics.source(&options.name),
+            metrics,
+            session,
             stop: context.stop.clone(),
             options,
         }
@@ -113,6 +120,7 @@ impl<H: Send + 'static> Worker<H> {
     async fn serve(&mut self) -> Result<(), Failure> {
         let mut stop = self.stop.clone();
         let mut deadline: Option<Instant> = None;
+        let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
             if deadline.is_some_and(|end| self.open.is_empty() || Instant::now() >= end) {
                 return Ok(());
@@ -120,6 +128,8 @@ impl<H: Send + 'static> Worker<H> {
             let has_room = self.outgoing.is_empty() && self.open.len() < self.options.credit;
             tokio::select! {
                 biased;
+                // First, and seldom: what comes without end must not hold it back.
+                _ = look.tick() => self.look(),
                 delivered = self.delivered.recv() => {
                     self.deliveries(delivered)?;
                     self.send_outgoing()?;
@@ -135,6 +145,11 @@ impl<H: Send + 'static> Worker<H> {
                 () = tokio::time::sleep(Duration::from_millis(20)), if deadline.is_some() => {}
             }
         }
+    }
+
+    /// Says whether the session has a connection. It is made again without the worker.
+    fn look(&mut self) {
+        self.session.set_connected(self.sender.is_connected());
     }
 
     /// Takes this delivery, and those that are there already.

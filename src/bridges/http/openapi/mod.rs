@@ -191,12 +191,13 @@ fn responses(kind: Kind) -> Value {
             put("503", "It cannot: why", text());
         }
     }
-    if !matches!(kind, Kind::Live | Kind::Metrics | Kind::Ready | Kind::OpenApi) {
-        for status in problems {
-            let reason = status.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
-            let reason = reason.and_then(|code| code.canonical_reason()).unwrap_or_default();
-            put(status, reason, content("application/problem+json", reference("Problem")));
-        }
+    if matches!(kind, Kind::Live | Kind::Metrics | Kind::Ready | Kind::OpenApi) {
+        problems = &["403"];
+    }
+    for status in problems {
+        let reason = status.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
+        let reason = reason.and_then(|code| code.canonical_reason()).unwrap_or_default();
+        put(status, reason, content("application/problem+json", reference("Problem")));
     }
     Value::Object(responses)
 }

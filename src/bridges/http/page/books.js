@@ -101,9 +101,8 @@ function emptyBook() {
 function fillBook(element, id, { body, error }) {
   const market = body?.market;
   const table = element.firstElementChild;
-  const of = market
-    ? `Market ${id}: ledger ${market.base_ledger} for ${market.quote_ledger}, lot ${grouped(market.lot)}`
-    : `Market ${id}`;
+  const ledgers = market ? `: ledger ${market.base_ledger} for ${market.quote_ledger}` : '';
+  const of = `Market ${id}${ledgers}${market ? `, lot ${grouped(market.lot)}` : ''}`;
   setText(table.caption, of);
   const rows = Math.max(market?.bids.length ?? 0, market?.asks.length ?? 0);
   const level = (levels, index, ...fields) => fields.map((field) => ({
@@ -132,7 +131,8 @@ export class Queues {
 
   take(outcome, command) {
     if (outcome.status === 'queued' && command) this.watched.touch(command.debit_account_id);
-    if (outcome.op.endsWith('_queued_transfer') || outcome.op === 'requeue_transfer') this.watched.touchAll();
+    const isOfQueue = ['cancel_queued_transfer', 'requeue_transfer'].includes(outcome.op);
+    if (isOfQueue) this.watched.touchAll();
   }
 
   takeEvent(event) {
@@ -144,13 +144,15 @@ export class Queues {
     byId('queue-table').hidden = shown.length === 0;
     byId('no-queues').hidden = shown.length > 0;
     fillRows(byId('queue-rows'), shown.map(([id, { body, error }]) => {
-      const act = (kind, id) => ({ className: kind === 'accounts' ? 'party act' : 'number id act', act: () => this.lookUp(kind, id) });
+      const name = this.names.show(id).text;
       const head = body?.head_id && body.head_id !== '0' ? body.head_id : '';
       return [
-        { text: this.names.show(id).text, ...act('accounts', id) },
+        { text: name, className: 'party act', act: () => this.lookUp('accounts', id) },
         { text: body ? grouped(body.count) : error ?? '', className: 'number' },
         { text: body ? grouped(body.amount) : '', className: 'number' },
-        head ? { text: head, ...act('transfers', head) } : { text: '', className: 'number' },
+        head
+          ? { text: head, className: 'number id act', act: () => this.lookUp('transfers', head) }
+          : { text: '', className: 'number' },
       ];
     }));
   }

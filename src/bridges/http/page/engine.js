@@ -36,10 +36,13 @@ export function familiesOf(samples) {
  * `null` where nothing came.
  */
 export function quantile(before, now, share) {
-  const grown = now.map(({ labels, value }, index) => ({
+  const counts = new Map(before.map(({ labels, value }) => [labels.le, value]));
+  const grown = now.map(({ labels, value }) => ({
     bound: labels.le === '+Inf' ? Infinity : Number(labels.le),
-    count: value - (before[index]?.value ?? 0),
+    count: value - (counts.get(labels.le) ?? 0),
   }));
+  // They come in any order.
+  grown.sort((one, other) => one.bound - other.bound);
   const total = grown.at(-1)?.count ?? 0;
   if (total <= 0) return null;
   const found = grown.find(({ count }) => count >= total * share);
@@ -106,9 +109,9 @@ export class Engine {
 
   keep(families) {
     const last = this.readings.at(-1);
-    const sequence = single(families, 'process_start_time_seconds');
+    const start = (families) => single(families, 'process_start_time_seconds');
     // Another process counts from zero.
-    if (last && single(last.families, 'process_start_time_seconds') !== sequence) this.readings = [];
+    if (last && start(last.families) !== start(families)) this.readings = [];
     this.readings.push({ at: performance.now(), families });
     if (this.readings.length > READINGS) this.readings.shift();
     const name = 'ringfence_latency_seconds_bucket';
@@ -120,12 +123,14 @@ export class Engine {
   speed(name) {
     const [first, last] = [this.readings[0], this.readings.at(-1)];
     const seconds = (last.at - first.at) / 1000;
-    return seconds === 0 ? 0 : (single(last.families, name) - single(first.families, name)) / seconds;
+    const grown = single(last.families, name) - single(first.families, name);
+    return seconds === 0 ? 0 : grown / seconds;
   }
 
   show(families) {
     const all = (name) => families.get(name) ?? [];
-    const lags = new Map(all('ringfence_stage_lag_commands').map((it) => [it.labels.stage, it.value]));
+    const by = (label, name) => new Map(all(name).map((it) => [it.labels[label], it.value]));
+    const lags = by('stage', 'ringfence_stage_lag_commands');
     const place = ({ labels }) => STAGES.indexOf(labels.stage);
     const stages = all('ringfence_stage_sequence').sort((one, other) => place(one) - place(other));
     fillRows(byId('stage-rows'), stages.map(({ labels, value }) => [
@@ -133,7 +138,7 @@ export class Engine {
       number(grouped(value)),
       number(grouped(lags.get(labels.stage) ?? 0)),
     ]));
-    const capacities = new Map(all('ringfence_table_capacity').map((it) => [it.labels.table, it.value]));
+    const capacities = by('table', 'ringfence_table_capacity');
     fillRows(byId('table-rows'), all('ringfence_table_used').map(({ labels, value }) => {
       const capacity = capacities.get(labels.table) ?? 0;
       const share = capacity === 0 ? 0 : value / capacity;
@@ -142,7 +147,8 @@ export class Engine {
     }));
     fillRows(byId('process-rows'), this.processRows(families));
     const build = all('ringfence_build_info')[0]?.labels;
-    if (build) setText(byId('build'), ` · version ${build.version}, journal ${build.journal.slice(0, 8)}`);
+    if (!build) return;
+    setText(byId('build'), ` · version ${build.version}, journal ${build.journal.slice(0, 8)}`);
   }
 
   processRows(families) {

@@ -1,6 +1,6 @@
 // Numbers, times and names as people read them.
 
-/** Digits with their thousands apart. Takes strings of digits, however long, numbers and bigints. */
+/** Digits with their thousands apart. Takes numbers, bigints and strings of digits. */
 export function grouped(number) {
   return String(number).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 }

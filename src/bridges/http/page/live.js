@@ -8,7 +8,12 @@ const SHOWN = 100;
 const KEPT = 1000;
 /** How often the list changes, in milliseconds: often enough to be live, seldom enough to read. */
 const EVERY = 250;
-const COLUMNS = ['number', 'time', '', 'number wide id', 'party', 'party', 'number', 'number wide', 'status'];
+const COLUMNS = [
+  'number', 'time', '', 'number wide id', 'party', 'party', 'number', 'number wide', 'status',
+];
+
+/** How far keys move in the list. */
+const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -SHOWN, End: SHOWN };
 
 export class Live {
   /** `names` shows accounts; `lookUp(kind, id)` is called for what the reader chooses. */
@@ -79,7 +84,8 @@ export class Live {
     byId('no-rows').hidden = rows.length > 0;
     while (this.body.rows.length > rows.length) this.body.deleteRow(-1);
     while (this.body.rows.length < rows.length) this.body.append(emptyRow());
-    if (rows.length > 0 && !this.body.querySelector('[tabindex="0"]')) this.body.rows[0].tabIndex = 0;
+    const canBeReached = this.body.querySelector('[tabindex="0"]') !== null;
+    if (rows.length > 0 && !canBeReached) this.body.rows[0].tabIndex = 0;
     rows.forEach((row, index) => this.fill(this.body.rows[index], row));
   }
 
@@ -134,9 +140,8 @@ export class Live {
   key(event) {
     const element = event.target.closest('tr');
     const rows = this.body.rows;
-    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -SHOWN, End: SHOWN };
-    if (event.key in steps) {
-      const wanted = element.sectionRowIndex + steps[event.key];
+    if (event.key in STEPS) {
+      const wanted = element.sectionRowIndex + STEPS[event.key];
       const next = rows[Math.min(Math.max(wanted, 0), rows.length - 1)];
       this.focus(next);
       event.preventDefault();

@@ -89,7 +89,8 @@ export class LookUp {
       const earlier = found.filter(({ outcome }) => !known.has(outcome.sequence));
       this.movements = [...earlier, ...this.movements].slice(-MOVEMENTS);
       const all = `the last ${grouped(last - first + 1)} commands`;
-      return this.movements.length === 0 ? `None in ${all}.` : `The last ${MOVEMENTS} at most, of ${all}.`;
+      const isNone = this.movements.length === 0;
+      return isNone ? `None in ${all}.` : `The last ${MOVEMENTS} at most, of ${all}.`;
     } catch (error) {
       return `Earlier ones cannot be had: ${error.message}`;
     }
@@ -174,14 +175,19 @@ function flags(names) {
 function showAccount({ account }, { names }) {
   const table = make('table', 'balances');
   const head = table.createTHead().insertRow();
-  for (const text of ['', 'Debits', 'Credits', 'Balance']) head.append(make('th', text ? 'number' : '', text));
+  for (const text of ['', 'Debits', 'Credits', 'Balance']) {
+    const cell = make('th', text ? 'number' : '', text);
+    cell.scope = 'col';
+    head.append(cell);
+  }
   const balance = (debits, credits) => signed(BigInt(credits) - BigInt(debits));
   fillRows(table.createTBody(), [
     ['Posted', account.debits_posted, account.credits_posted],
     ['Pending', account.debits_pending, account.credits_pending],
   ].map(([text, debits, credits]) => [
     text,
-    ...[grouped(debits), grouped(credits), balance(debits, credits)].map((text) => ({ text, className: 'number' })),
+    ...[grouped(debits), grouped(credits), balance(debits, credits)]
+      .map((text) => ({ text, className: 'number' })),
   ]));
   return make('div', '', make('h3', '', names.long(account.id)), table, terms([
     ['Ledger', String(account.ledger)],
@@ -196,6 +202,7 @@ function signed(amount) {
 }
 
 function showTransfer({ transfer }, page) {
+  const hold = transfer.pending_id;
   return make('div', '', make('h3', '', `Transfer ${transfer.id}`), terms([
     ['From', page.accountLink(transfer.debit_account_id)],
     ['To', page.accountLink(transfer.credit_account_id)],
@@ -205,7 +212,7 @@ function showTransfer({ transfer }, page) {
     ['Flags', flags(transfer.flags)],
     ['Hold', transfer.pending_status ? words(transfer.pending_status) : null],
     ['Queue', transfer.queue_status ? words(transfer.queue_status) : null],
-    ['Of hold', transfer.pending_id === '0' ? null : link(transfer.pending_id, () => page.show('transfers', transfer.pending_id))],
+    ['Of hold', hold === '0' ? null : link(hold, () => page.show('transfers', hold))],
     ['Created', dayAndTime(transfer.timestamp)],
   ]));
 }

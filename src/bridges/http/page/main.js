@@ -62,7 +62,8 @@ async function begin(lastId) {
 }
 
 function outcome(outcome, command) {
-  if (outcome.op === 'create_account' && outcome.status === 'created' && command) names.learn(command);
+  const isNew = outcome.op === 'create_account' && outcome.status === 'created';
+  if (isNew && command !== null) names.learn(command);
   const row = rowOf(outcome, command);
   add(row);
   lookUp.take(outcome, command);

@@ -117,7 +117,8 @@ function drawTimes({ context, width, height, color }, series) {
   const text = (share) => {
     const seconds = total * (1 - share);
     if (seconds === 0) return 'now';
-    return total > 7200 ? `−${Math.round(seconds / 3600)} h` : `−${Math.round(seconds / 60)} min`;
+    const [unit, name] = total > 7200 ? [3600, 'h'] : [60, 'min'];
+    return `−${Math.round(seconds / unit)} ${name}`;
   };
   for (const [share, align] of [[0, 'left'], [0.5, 'center'], [1, 'right']]) {
     context.textAlign = align;

@@ -76,7 +76,8 @@ export class Rates {
       { lane: SETTLED, color: '--settled', divide, fill: true },
       { lane: REFUSED, color: '--refused', divide },
     ];
-    const label = (value) => (value < 1 && value > 0 ? value.toFixed(1) : grouped(Math.round(value)));
+    const isPart = (value) => value > 0 && value < 1;
+    const label = (value) => (isPart(value) ? value.toFixed(1) : grouped(Math.round(value)));
     draw(byId('rate-plot'), series, lanes, { scale: linear(most), label });
     const text = `${rate(settled)} settled and ${rate(refused)} refused a second now, at most `
       + `${rate(most)} within ${this.spanText()}`;
@@ -104,7 +105,9 @@ export class Rates {
 function largest(series, ...lanes) {
   let most = 0;
   for (const lane of lanes) {
-    for (let back = 1; back < series.length; back += 1) most = Math.max(most, series.get(lane, back));
+    for (let back = 1; back < series.length; back += 1) {
+      most = Math.max(most, series.get(lane, back));
+    }
   }
   return most;
 }

@@ -90,7 +90,8 @@ const EVENTS = {
 
 /** The line of an event. */
 export function rowOfEvent(event) {
-  const { op, kind, about } = EVENTS[event.type] ?? { op: words(event.type), kind: 'settled', about: null };
+  const unknown = { op: words(event.type), kind: 'neutral', about: null };
+  const { op, kind, about } = EVENTS[event.type] ?? unknown;
   const isTrade = event.type === 'trade';
   return {
     sequence: event.sequence,

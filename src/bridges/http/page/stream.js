@@ -39,7 +39,9 @@ function block(text) {
     const field = line.slice(0, Math.max(colon, 0));
     const value = line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
     if (field === 'id') message.id = value;
-    if (field === 'data') message.data = message.data === null ? value : `${message.data}\n${value}`;
+    if (field === 'data') {
+      message.data = message.data === null ? value : `${message.data}\n${value}`;
+    }
   }
   return message;
 }

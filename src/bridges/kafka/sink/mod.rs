@@ -106,7 +106,7 @@ impl KafkaSink {
         // Its last record is the position: it is never deleted for its age.
         let settings = &[("cleanup.policy", "compact"), ("segment.bytes", "1048576")];
         let topic = Topic { name: &self.progress_topic, partitions: 1, settings };
-        self.server.with_topics(&[topic]).await
+        self.server.make_topics(&[topic]).await
     }
 
     /// The last progress that is committed.
@@ -143,6 +143,7 @@ impl Sink for KafkaSink {
         if let Some(writer) = self.writer.take() {
             writer.end().await;
         }
+        self.server.reach().await?;
         self.make_progress_topic().await?;
         self.check_owner(self.last().await?.as_ref())?;
         let mut writer = Writer::open(self).await?;

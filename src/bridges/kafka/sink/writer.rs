@@ -207,7 +207,7 @@ impl Thread {
 
     fn make_topic(&mut self, topic: &str) -> Result<(), Failure> {
         let wanted = Topic { name: topic, partitions: self.server.partitions, settings: &[] };
-        self.runtime.block_on(self.server.with_topics(&[wanted]))?;
+        self.runtime.block_on(self.server.make_topics(&[wanted]))?;
         self.topics.insert(topic.to_owned());
         Ok(())
     }

@@ -79,7 +79,8 @@ impl Serving {
             source.topics.iter().map(|name| Topic { name, partitions, settings: &[] }).collect();
         let settings = &[("max.message.bytes", super::letters::LETTER_BYTES_MAX)];
         topics.push(Topic { name: &source.dead_letter_topic, partitions: 1, settings });
-        source.server.with_topics(&topics).await?;
+        source.server.reach().await?;
+        source.server.make_topics(&topics).await?;
         let (member, rebalanced) = source.join(Arc::clone(&metrics))?;
         Ok(Serving {
             source: source.clone(),

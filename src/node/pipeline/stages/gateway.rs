@@ -8,7 +8,7 @@ use super::super::threads::Run;
 use super::super::{PipelineError, Role, Turns};
 use crate::Clock;
 use crate::counters::Counters;
-use crate::gateway::{Intake, Progress, Source};
+use crate::gateway::{Intake, Progress, Source, SourceError};
 use ringfence_engine::Sessions;
 use ringfence_types::{Command, Op, Request};
 
@@ -19,6 +19,8 @@ pub(in crate::pipeline) struct GatewayStage<S: Source> {
     pub(in crate::pipeline) intake: Option<Intake<S::Notice>>,
     pub(in crate::pipeline) stop: Arc<AtomicBool>,
     pub(in crate::pipeline) turns: Turns,
+    /// Larger capacities hold from the next command on: one has to come, though no client sends any.
+    pub(in crate::pipeline) owes_pulse: bool,
     /// Sequence and timestamp of the last command, once the source has ended.
     pub(in crate::pipeline) last: (u64, u64),
     /// The sessions that are known, once the source has ended.
@@ -37,13 +39,11 @@ impl<S: Source> Run for GatewayStage<S> {
         if self.stop.load(Ordering::Relaxed) {
             self.source.stop();
         }
-        if self.turns.is_wanted() && self.turns.send(intake.last_sequence() + 1) {
-            // So that they hold from now on, though no client sends anything. Where the ring is
-            // full, something comes anyway.
-            let (clock_ns, pulse) = (Clock::System.read_ns(), Command::pulse());
-            if intake.has_time_for(clock_ns, 1) {
-                intake.submit(Op::Pulse, 0, &Request::NONE, clock_ns, 1, |_| &pulse.body)?;
-            }
+        if self.turns.is_wanted() {
+            self.owes_pulse |= self.turns.send(intake.last_sequence() + 1);
+        }
+        if self.owes_pulse {
+            self.owes_pulse = !pulse(intake)?;
         }
         let progress = self.source.step(intake)?;
         if progress == Progress::Worked {
@@ -55,4 +55,14 @@ impl<S: Source> Run for GatewayStage<S> {
         }
         Ok(progress)
     }
+}
+
+/// Takes in a command of the engine's own. False: there is no room for it now.
+fn pulse<N>(intake: &mut Intake<N>) -> Result<bool, SourceError> {
+    let (clock_ns, pulse) = (Clock::System.read_ns(), Command::pulse());
+    if !intake.has_time_for(clock_ns, 1) {
+        return Ok(true);
+    }
+    let first = intake.submit(Op::Pulse, 0, &Request::NONE, clock_ns, 1, |_| &pulse.body)?;
+    Ok(first.is_some())
 }

@@ -1,0 +1,12 @@
+//! The bridge between an engine and real brokers, all as programs of their own.
+
+mod amqp;
+mod configuration;
+mod crash;
+mod kafka;
+mod mqtt;
+mod stomp;
+mod stomp_client;
+mod stomp_crash;
+mod trouble;
+mod zeromq;
