@@ -87,6 +87,7 @@ impl Run {
         let snapshots = AutoSnapshot::begin(&self.snapshots, &self.data_dir, key, counters)?;
         let opened = Opened {
             history,
+            dir: node.data_dir().expect("it was opened on one").files().clone(),
             log: node.outcome_log(),
             traffic: door.traffic(),
             connections_max: limits.connections.into(),

@@ -2,6 +2,7 @@
 
 mod backups;
 mod engine;
+mod figures;
 mod packaging;
 mod service;
 mod snapshots;
