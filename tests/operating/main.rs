@@ -3,6 +3,7 @@
 mod backups;
 mod engine;
 mod figures;
+mod growth;
 mod packaging;
 mod service;
 mod snapshots;
