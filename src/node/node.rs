@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::Clock;
 use crate::counters::Counters;
 use crate::gateway::Source;
-use crate::growth::Grower;
+use crate::growth::{ByItself, Grower};
 use crate::memory::Memory;
 use crate::options::{Message, Options, Report};
 use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Turns, Wait};
@@ -35,8 +35,8 @@ pub struct Node {
     report: Report,
     /// The rules that are in force.
     rules: Rules,
-    /// Whether its tables grow at request.
-    grows: bool,
+    /// Whether its tables grow at request, and which of them grow by themselves.
+    grows: Option<ByItself>,
 }
 
 /// Which history an engine has: sequences mean the same only within one.
@@ -137,15 +137,16 @@ impl Node {
             settings,
             report,
             rules,
-            grows: false,
+            grows: None,
         })
     }
 
-    /// The same node; while it runs, its tables grow at the request of [`crate::growth::grow`], where
-    /// it has a data directory. Not for a source that has a clock of its own.
+    /// The same node; while it runs, its tables grow at the request of [`crate::growth::grow`], and
+    /// those of `by_itself` without one, where it has a data directory. Not for a source that has a
+    /// clock of its own.
     #[must_use]
-    pub fn growing(self) -> Node {
-        Node { grows: true, ..self }
+    pub fn growing(self, by_itself: ByItself) -> Node {
+        Node { grows: Some(by_itself), ..self }
     }
 
     /// Runs all that `source` has through the pipeline, and returns once every outcome has been
@@ -167,9 +168,9 @@ impl Node {
         let Node { engine, journal, last_sequence, last_timestamp, log, .. } = self;
         let Node { gauges, history, dir, settings, mut report, rules, grows, .. } = self;
         let turns = Turns::new(journal.is_some());
-        let mut grower = dir.as_ref().filter(|_| grows).map(|dir| {
+        let mut grower = dir.as_ref().zip(grows).map(|(dir, by_itself)| {
             let counters = Arc::clone(&settings.counters);
-            Grower::new(dir.path(), engine.growth(), rules, turns.clone(), counters)
+            Grower::new(dir.path(), engine.growth(), rules, turns.clone(), counters, by_itself)
         });
         let mut grow = |sequence| grower.as_mut().and_then(|grower| grower.look(sequence));
         let published = |sequence: u64| Message::Published(sequence.saturating_sub(last_sequence));
