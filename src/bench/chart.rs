@@ -1,7 +1,7 @@
 //! A picture of latencies: a logarithmic scale of time upwards, lines, their names.
 //!
-//! The colours follow the reader's choice of a light or a dark page, in a file of its own and within
-//! a page.
+//! The colours follow the reader's choice of a light or a dark page, in a file of its own and as a
+//! part of a page.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! A line on the terminal that says how far a long run is: a number, or a bar where the end is known.
+//! A line on the terminal that says how far a long run is: a number, or a bar where the end is
+//! known.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};

@@ -50,8 +50,8 @@ impl Engine {
         self.sessions.configure(rules)
     }
 
-    /// What other threads have the memory ready with, before this engine runs; and with which another
-    /// thread prepares the growth of accounts, transfers, markets and orders while it runs:
+    /// What other threads have the memory ready with, before this engine runs; and with which
+    /// another thread prepares the growth of accounts, transfers, markets and orders while it runs:
     /// [`Engine::configure`] then waits for no memory and moves nothing at once.
     #[must_use]
     pub fn growth(&self) -> Growth {

@@ -80,7 +80,8 @@ impl Sessions {
         Ok(())
     }
 
-    /// Adds the table, which no running engine enlarges. The entries are written when they are made.
+    /// Adds the table, which no running engine enlarges. The entries are written when they are
+    /// made.
     pub(crate) fn add_to(&self, growth: &mut Growth) {
         growth.add_fixed(&self.ids);
     }

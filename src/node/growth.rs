@@ -267,16 +267,23 @@ impl Grower {
     }
 }
 
-/// Has the memory ready on a thread that every other goes before: where there are few cores, a stage
-/// would wait for its own until that thread's time is used up.
+/// Has the memory ready on a thread of the lowest priority that rests after each huge page. Without
+/// the rests outcomes are late on few cores (see PERF.md).
 fn prepare_beside(growth: &Growth, rules: &Rules) -> Result<(), String> {
     const LOWEST_NICE: i32 = 19;
+    /// How many times as long as a page took the thread rests after it.
+    const RESTS: u32 = 4;
+    const REST_MAX: Duration = Duration::from_millis(20);
     thread::scope(|scope| {
         let preparing =
             thread::Builder::new().name("ringfence-grow".to_owned()).spawn_scoped(scope, || {
                 // Where the system refuses, the growth disturbs more.
-                drop(rustix::process::nice(LOWEST_NICE));
-                growth.prepare(rules)
+                let _ = rustix::process::nice(LOWEST_NICE);
+                let mut begun = Instant::now();
+                growth.prepare_gently(rules, || {
+                    thread::sleep((begun.elapsed() * RESTS).min(REST_MAX));
+                    begun = Instant::now();
+                })
             });
         let preparing = preparing.map_err(|error| format!("starting a thread: {error}"))?;
         let prepared = preparing.join().expect("memory is asked for, or there is an error");

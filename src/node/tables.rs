@@ -1,8 +1,8 @@
 //! The pages of the tables, had before the first command.
 //!
 //! A new engine takes its memory as the system gives it: addresses first, and a page when one is
-//! touched. A command that touched a new page would wait for the system. So several threads have all
-//! pages given before the engine runs, after the journal was brought back.
+//! touched. A command that touched a new page would wait for the system. So several threads have
+//! all pages given before the engine runs, after the journal was brought back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;

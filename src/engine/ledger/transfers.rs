@@ -17,7 +17,8 @@ pub(super) const NAMES: StoreNames = StoreNames { records: "transfers", ids: "id
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromZeros)]
 #[repr(u8)]
 pub(super) enum State {
-    /// No longer found, and waits for its slot to be freed; or never used: then all of a slot is zero.
+    /// No longer found, and waits for its slot to be freed; or never used: then all of a slot is
+    /// zero.
     Forgotten = 0,
     /// Single-phase, a post or a void: done when created.
     Done = 1,

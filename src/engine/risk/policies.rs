@@ -158,7 +158,8 @@ impl Policies {
         Ok(())
     }
 
-    /// Adds the tables, which no running engine enlarges. The arrays are written when they are made.
+    /// Adds the tables, which no running engine enlarges. The arrays are written when they are
+    /// made.
     pub(super) fn add_to(&self, growth: &mut Growth) {
         growth.add_fixed(&self.ledger_table);
         growth.add_fixed(&self.pair_table);

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! One that begins as zeros takes its memory as the system gives it, which is zeros: it is not
-//! written to, so it takes no time to make and no page of RAM. Pages come when the array is touched,
-//! or all at once, from any thread, by [`Memory::back`].
+//! written to, so it takes no time to make and no page of RAM. Pages come when the array is
+//! touched, or all at once, from any thread, by [`Memory::back`].
 //!
 //! # Invariants
 //!
@@ -25,7 +25,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use zerocopy::FromZeros;
 
-use super::growth::{Grow, Memory};
+use super::growth::{Grow, Memory, gently};
 use super::pages::Pages;
 use super::{EngineError, Prepare};
 
@@ -79,11 +79,13 @@ impl<T: Copy> Room<T> {
 }
 
 impl<T: Copy + Send + Sync> Prepare for Room<T> {
-    fn prepare(&self, length: usize) -> Result<(), EngineError> {
-        let before = self.bytes();
-        self.fill(length)?;
-        self.back_in_parts(before);
-        Ok(())
+    fn prepare(&self, length: usize, rest: &mut dyn FnMut()) -> Result<(), EngineError> {
+        let (from, to) = (self.bytes(), length.saturating_mul(size_of::<T>()));
+        // What cannot be had is an error of `fill`.
+        if length <= self.reserved && from < to && self.pages.commit(from, to) {
+            gently(from, to, rest, |from, to| self.back(from, to));
+        }
+        self.fill(length)
     }
 }
 
@@ -110,30 +112,32 @@ impl<T: Copy> Room<T> {
         assert!(!self.is_filling.swap(true, Ordering::Acquire), "one thread fills at a time");
         // Relaxed: the flag orders those that write it.
         let filled = self.filled.load(Ordering::Relaxed);
-        let (from, to) = (filled * size_of::<T>(), length.max(filled) * size_of::<T>());
-        let has_memory = self.pages.commit(from, to);
-        if has_memory {
-            // Where pages cannot be had ahead, they are had by writing to them.
-            if !self.is_zeroed || !self.pages.populate(from, (from + 1).min(to)) {
-                self.write(filled, length);
-            }
-            self.filled.store(filled.max(length), Ordering::Relaxed);
-        }
+        // Where another thread prepared it, this asks nothing of the system.
+        let has_memory = length <= filled || self.extend(filled, length);
         // Release: who sees the flag down, sees the elements filled.
         self.is_filling.store(false, Ordering::Release);
         if has_memory { Ok(()) } else { Err(out_of_memory::<T>(self.what, length)) }
     }
 
-    /// Writes the elements from `first` to `end`: for [`Room::fill`], which made them writable and
-    /// keeps other threads away.
-    fn write(&self, first: usize, end: usize) {
-        for index in first..end {
-            // SAFETY: the element lies within the reserved range.
-            let element = unsafe { self.start().add(index) };
-            // SAFETY: its pages can be written to. It is behind the length of the array, which
-            // therefore does not reach it, and no other thread fills it.
-            unsafe { element.write(self.fill) };
+    /// Fills the elements from `filled` to `length`: for [`Room::fill`], which keeps other threads
+    /// away. False: there is not so much memory.
+    fn extend(&self, filled: usize, length: usize) -> bool {
+        let (from, to) = (filled * size_of::<T>(), length * size_of::<T>());
+        if !self.pages.commit(from, to) {
+            return false;
         }
+        // Where pages cannot be had ahead, they are had by writing to them.
+        if !self.is_zeroed || !self.pages.populate(from, to.min(from + 1)) {
+            for index in filled..length {
+                // SAFETY: the element lies within the reserved range.
+                let element = unsafe { self.start().add(index) };
+                // SAFETY: its pages were just made writable. It is behind the length of the array,
+                // which therefore does not reach it, and no other thread fills it.
+                unsafe { element.write(self.fill) };
+            }
+        }
+        self.filled.store(length, Ordering::Relaxed);
+        true
     }
 }
 
@@ -254,7 +258,7 @@ mod tests {
     fn what_another_thread_prepares_is_taken_over_as_it_is() {
         let mut array = Array::new("numbers", 1_000, 7_u64).unwrap();
         let room = array.room();
-        let preparing = std::thread::spawn(move || room.prepare(2_000_000));
+        let preparing = std::thread::spawn(move || room.prepare(2_000_000, &mut || {}));
         for index in 0..1_000 {
             array[index] = index as u64;
         }
@@ -265,25 +269,25 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn zeros_take_no_page_before_they_are_touched_or_backed() {
         const LENGTH: usize = 1_000_000;
+        // Pages in RAM, in bytes, of the mapping that begins with the array.
         let resident = |array: &Array<u64>| {
-            let mut pages = vec![0_u8; LENGTH * size_of::<u64>() / 4096 + 1];
-            let (start, bytes) = (array.as_ptr().cast_mut().cast(), LENGTH * size_of::<u64>());
-            // SAFETY: the range is the array's own, and there is a byte for each of its pages.
-            let asked = unsafe { libc::mincore(start, bytes, pages.as_mut_ptr()) };
-            assert_eq!(asked, 0);
-            pages.iter().filter(|&&page| page & 1 == 1).count()
+            let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+            let (_, rest) = maps.split_once(&format!("{:x}-", array.as_ptr() as usize)).unwrap();
+            let rss = rest.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap();
+            rss.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
         };
         let mut array = Array::zeroed("numbers", LENGTH).unwrap();
         assert!(array.iter().all(|&number: &u64| number == 0), "what is read is zeros");
         array = Array::zeroed("numbers", LENGTH).unwrap();
         let memory = array.memory();
         assert_eq!(memory.bytes(), LENGTH * size_of::<u64>());
-        assert!(resident(&array) < 1_000, "a page of the largest size at most");
+        assert!(resident(&array) < memory.bytes() / 2, "a huge page at most");
         array[LENGTH - 1] = 7;
         memory.back(0, memory.bytes());
-        assert!(resident(&array) >= LENGTH * size_of::<u64>() / 4096);
+        assert!(resident(&array) >= memory.bytes());
         assert_eq!((array[0], array[LENGTH - 1]), (0, 7));
         array.grow(2 * LENGTH).unwrap();
         assert!(array[LENGTH..].iter().all(|&number| number == 0));
@@ -293,7 +297,7 @@ mod tests {
     fn more_than_the_addresses_hold_cannot_be_prepared() {
         let array = Array::new("numbers", 3, 7_u64).unwrap();
         let reserved = array.room.reserved;
-        let error = array.room().prepare(reserved + 1).unwrap_err();
+        let error = array.room().prepare(reserved + 1, &mut || {}).unwrap_err();
         assert!(matches!(error, EngineError::CapacityTooLarge { what: "numbers", .. }));
     }
 

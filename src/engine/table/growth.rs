@@ -1,5 +1,5 @@
-//! Memory that another thread has ready: for tables at start, and for larger ones before anything is
-//! decided.
+//! Memory that another thread has ready: for tables at start, and for larger ones before anything
+//! is decided.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -11,13 +11,14 @@ use ringfence_types::Rules;
 
 /// Memory that can be prepared for a greater length by another thread than the one that uses it.
 pub trait Prepare: Send + Sync {
-    /// Has and fills memory for `length` elements; less than there is changes nothing.
+    /// Has and fills memory for `length` elements; less than there is changes nothing. `rest` is
+    /// called after each huge page that the system gave.
     ///
     /// # Errors
     ///
     /// [`EngineError`], if there is not so much memory or not so many addresses, or if the last
     /// growth is not done with.
-    fn prepare(&self, length: usize) -> Result<(), EngineError>;
+    fn prepare(&self, length: usize, rest: &mut dyn FnMut()) -> Result<(), EngineError>;
 }
 
 /// Memory in use, whose pages another thread can have the system give before they are touched.
@@ -27,19 +28,22 @@ pub trait Memory: Send + Sync {
 
     /// Has pages given to the bytes from `from` to `to`. Their contents stay as they are.
     fn back(&self, from: usize, to: usize);
-
-    /// The same for the bytes from `from` on, in parts: whoever changes the program's addresses at
-    /// the same time waits for one part and not for all.
-    fn back_in_parts(&self, from: usize) {
-        let bytes = self.bytes();
-        for start in (from..bytes).step_by(PIECE_BYTES) {
-            self.back(start, bytes.min(start + PIECE_BYTES));
-        }
-    }
 }
 
-/// Bytes that are backed at a time: few enough that threads end together, a multiple of all pages.
+/// Bytes that are backed at a time at start: few enough that threads end together, a multiple of
+/// all pages.
 const PIECE_BYTES: usize = 32 * 1024 * 1024;
+/// The same beside an engine that runs: one huge page.
+const GENTLE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Has `back` called for the bytes from `from` to `to`, a huge page at a time, and `rest` after
+/// each.
+pub(super) fn gently(from: usize, to: usize, rest: &mut dyn FnMut(), back: impl Fn(usize, usize)) {
+    for start in (from..to).step_by(GENTLE_BYTES) {
+        back(start, to.min(start + GENTLE_BYTES));
+        rest();
+    }
+}
 
 /// An array, or what is made of one, that grows.
 pub trait Grow {
@@ -100,7 +104,17 @@ impl Growth {
     ///
     /// [`EngineError`], if there is not so much memory, or the last growth is not done with.
     pub fn prepare(&self, rules: &Rules) -> Result<(), EngineError> {
-        self.rooms.iter().try_for_each(|(room, length)| room.prepare(length(rules)))
+        self.prepare_gently(rules, || {})
+    }
+
+    /// As [`Growth::prepare`]; `rest` is called after each huge page that the system gave, to leave
+    /// the core to others.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Growth::prepare`].
+    pub fn prepare_gently(&self, rules: &Rules, mut rest: impl FnMut()) -> Result<(), EngineError> {
+        self.rooms.iter().try_for_each(|(room, length)| room.prepare(length(rules), &mut rest))
     }
 
     /// The memory that the tables use now, in pieces for several threads.

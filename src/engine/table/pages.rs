@@ -66,9 +66,8 @@ mod system {
         fn whole_pages(&self, from: usize, to: usize) -> (*mut libc::c_void, usize) {
             assert!(from <= to && to <= self.bytes, "only what was reserved can be had");
             let first = from / PAGE_BYTES * PAGE_BYTES;
-            // SAFETY: it is not behind `from`, which lies within the mapping.
-            let start = unsafe { self.start.add(first) };
-            (start.as_ptr().cast(), to.next_multiple_of(PAGE_BYTES) - first)
+            let start = self.start.as_ptr().wrapping_add(first);
+            (start.cast(), to.next_multiple_of(PAGE_BYTES) - first)
         }
 
         /// Makes the bytes up to `to` memory that can be written; those up to `from` are already.
@@ -89,9 +88,9 @@ mod system {
             true
         }
 
-        /// Has the system give pages to the bytes from `from` to `to`, which are committed: the first
-        /// write to them then meets no page fault. Their contents stay, and others may use them
-        /// meanwhile. False: this system cannot (Linux can since 5.14).
+        /// Has the system give pages to the bytes from `from` to `to`, which are committed: the
+        /// first write to them then meets no page fault. Their contents stay, and others may use
+        /// them meanwhile. False: this system cannot (Linux can since 5.14).
         pub(in super::super) fn populate(&self, from: usize, to: usize) -> bool {
             let (start, bytes) = self.whole_pages(from, to);
             // SAFETY: the range belongs to this mapping alone, and no contents change.

@@ -14,7 +14,7 @@ use crossbeam_queue::ArrayQueue;
 
 use zerocopy::FromZeros;
 
-use super::growth::Grow;
+use super::growth::{Grow, gently};
 use super::{Array, EngineError, Prepare};
 
 /// The place where the two arrays change hands.
@@ -66,7 +66,7 @@ impl<T: Copy + FromZeros> Spare<T> {
 }
 
 impl<T: Copy + Send + Sync + FromZeros + 'static> Prepare for Spare<T> {
-    fn prepare(&self, length: usize) -> Result<(), EngineError> {
+    fn prepare(&self, length: usize, rest: &mut dyn FnMut()) -> Result<(), EngineError> {
         let is_moving = self.moving.load(Ordering::Acquire) == 1;
         drop(self.smaller.pop());
         // Relaxed: the one who grows has said so before it answered the last request.
@@ -77,7 +77,8 @@ impl<T: Copy + Send + Sync + FromZeros + 'static> Prepare for Spare<T> {
             return Err(EngineError::StillGrowing { what: self.what });
         }
         let larger = Array::zeroed(self.what, length)?;
-        larger.memory().back_in_parts(0);
+        let memory = larger.memory();
+        gently(0, memory.bytes(), rest, |from, to| memory.back(from, to));
         drop(self.larger.force_push(larger));
         Ok(())
     }

@@ -5,8 +5,8 @@
 //!        └──────────────── loads that are parts of what was found ◀──┘
 //! ```
 //!
-//! Each bench is a process of its own, so that none inherits the memory of another. What each printed
-//! and wrote stays beside the page; every figure of the page is one of these.
+//! Each bench is a process of its own, so that none inherits the memory of another. What each
+//! printed and wrote stays beside the page; every figure of the page is one of these.
 
 mod machine;
 mod page;
@@ -36,8 +36,8 @@ pub(in super::super) struct ReportBench {
     /// Directory of the page and of what each bench printed, created if its parent exists
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Directory on the disk to be measured; journals are written in a directory of their own there,
-    /// which is removed [default: that of --out]
+    /// Directory on the disk to be measured; journals are written in a directory of their own
+    /// there, which is removed [default: that of --out]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Small loads: a minute instead of ten, and figures to look at, not to quote
