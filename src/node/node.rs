@@ -110,6 +110,7 @@ impl Node {
             rules = rules_of_a_new_journal(&wanted)?;
             counters.tables.show_capacities(&rules);
             engine = Engine::new(&rules)?;
+            tables::make_ready(&engine, &mut report);
             (journal, log, dir, last) = (None, None, None, (0, 0));
         }
         let wait = options.wait.on_this_machine(&placement, journal.is_some());
@@ -121,7 +122,6 @@ impl Node {
             (options.ring_slots, options.event_slots, options.stop);
         let settings = Settings { ring_slots, event_slots, wait, placement, stop, counters };
         check_memory(settings.lanes_bytes())?;
-        tables::make_ready(&engine, &mut report);
         let (last_sequence, last_timestamp) = last;
         let gauges = LogGauges::new();
         gauges.logged.set(last_sequence);

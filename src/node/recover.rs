@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::options::{Message, Report};
 use crate::pipeline::{Journal, LateBell};
 use crate::replay::{self, Remake, ReplayError, Replayer};
-use crate::{NodeError, outcome_log};
+use crate::{NodeError, outcome_log, tables};
 use ringfence_engine::Engine;
 use ringfence_journal::outcomes::{Keep, Log};
 use ringfence_journal::{
@@ -127,7 +127,14 @@ impl Rebuild for Rebuilding<'_> {
             self.failure = self.replayer.put_in_force(rules).err();
             self.rules = Some(*rules);
         }
-        self.failure.is_none()
+        if self.failure.is_some() {
+            return false;
+        }
+        // Before larger rules are durable: where a limit ends the process here, the next start can
+        // ask for less.
+        let engine = self.replayer.engine().expect("there is one under rules");
+        tables::make_ready(engine, self.report);
+        true
     }
 }
 
