@@ -114,9 +114,6 @@ pub(crate) fn run_growing<S: Source, K: Sink<Notice = S::Notice>, J: Storage + S
 
     let counters = &settings.counters;
     counters.watch(&lanes.monitors);
-    if let Some(journal) = &journal {
-        counters.watch_journal(journal.writer.figures());
-    }
     let due = Gauge::new(u64::MAX);
     source.attach(bells.of(Role::Gateway).clone(), bells.of(Role::Publish).clone());
     source.watch(due.clone());
