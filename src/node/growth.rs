@@ -293,7 +293,7 @@ impl Grower {
             return Err("there is so much room already".to_owned());
         }
         let rules = Rules { capacities, ..self.rules };
-        self.growth.prepare(&rules).map_err(|error| error.to_string())?;
+        prepare_beside(&self.growth, &rules)?;
         Ok(rules)
     }
 
@@ -303,6 +303,30 @@ impl Grower {
         let put = put(&self.dir, NEW_ANSWER_NAME, &path, &text);
         put.err().map(|error| format!("{said}; the answer cannot be written: {error}"))
     }
+}
+
+/// Has the memory ready on a thread of the lowest priority that rests after each huge page. Without
+/// the rests outcomes are late on few cores (see PERF.md).
+fn prepare_beside(growth: &Growth, rules: &Rules) -> Result<(), String> {
+    const LOWEST_NICE: i32 = 19;
+    /// How many times as long as a page took the thread rests after it.
+    const RESTS: u32 = 4;
+    const REST_MAX: Duration = Duration::from_millis(20);
+    thread::scope(|scope| {
+        let preparing =
+            thread::Builder::new().name("ringfence-grow".to_owned()).spawn_scoped(scope, || {
+                // Where the system refuses, the growth disturbs more.
+                let _ = rustix::process::nice(LOWEST_NICE);
+                let mut begun = Instant::now();
+                growth.prepare_gently(rules, || {
+                    thread::sleep((begun.elapsed() * RESTS).min(REST_MAX));
+                    begun = Instant::now();
+                })
+            });
+        let preparing = preparing.map_err(|error| format!("starting a thread: {error}"))?;
+        let prepared = preparing.join().expect("memory is asked for, or there is an error");
+        prepared.map_err(|error| error.to_string())
+    })
 }
 
 fn in_words(rules: &Rules, since: u64) -> String {

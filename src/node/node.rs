@@ -11,7 +11,7 @@ use crate::options::{Message, Options, Report};
 use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Turns, Wait};
 use crate::publish::{self, Front, LogGauges, Logged, Sink};
 use crate::room::RoomNotes;
-use crate::{NodeError, recover};
+use crate::{NodeError, recover, tables};
 use ringfence_engine::Engine;
 use ringfence_journal::outcomes::Log;
 use ringfence_journal::{DataDir, Disk, rules_of_a_new_journal};
@@ -72,7 +72,7 @@ pub struct Closed {
 
 impl Node {
     /// Recovers the journal in the data directory and takes its lock, or, without a directory, sets
-    /// up an engine that keeps nothing. All memory is allocated here.
+    /// up an engine that keeps nothing. All memory is allocated here, and has its pages.
     ///
     /// # Errors
     ///
@@ -121,6 +121,7 @@ impl Node {
             (options.ring_slots, options.event_slots, options.stop);
         let settings = Settings { ring_slots, event_slots, wait, placement, stop, counters };
         check_memory(settings.lanes_bytes())?;
+        tables::make_ready(&engine, &mut report);
         let (last_sequence, last_timestamp) = last;
         let gauges = LogGauges::new();
         gauges.logged.set(last_sequence);
