@@ -88,8 +88,7 @@ impl Run {
         )?;
         let door = Door::open(&listen, self.door.socket_mode, limits, guard)
             .map_err(Failure::operating)?;
-        let history = node.history();
-        let log = node.outcome_log();
+        let (history, log) = (node.history(), node.outcome_log());
         let outcome_log = log.as_ref().map(|_| self.data_dir.clone());
         let subscriptions = match log {
             Some(gauges) => Some(self.subscriptions(history, gauges, &limits)?),

@@ -94,12 +94,12 @@ impl Node {
             let kept = recover::recover(&opened, &wanted, &written, keep, &mut report)?;
             let position = &kept.recovered.position;
             written.segment_bytes = options.segment_bytes.unwrap_or(position.segment_bytes);
-            journal = Some(recover::start_writer(&opened, &kept.recovered, written)?);
+            let started = recover::start_writer(&opened, &kept.recovered, written);
+            journal = Some(started.inspect(|it| counters.watch_journal(it.writer.figures()))?);
             if cores == Cores::Auto {
                 // A failure costs speed alone here; the journal meets it again, and says so.
                 placement.bring_journal_near(|| opened.durable_write_ns().ok());
             }
-            counters.tables.show_capacities(&kept.rules);
             last = (kept.recovered.last_sequence, kept.recovered.last_timestamp);
             history = History { journal_id: position.journal_id, epoch: position.epoch };
             (engine, log, dir, rules) = (kept.engine, kept.log, Some(opened), kept.rules);
@@ -108,11 +108,11 @@ impl Node {
                 return Err(NodeError::OutcomeLogWithoutJournal);
             }
             rules = rules_of_a_new_journal(&wanted)?;
-            counters.tables.show_capacities(&rules);
             engine = Engine::new(&rules)?;
             tables::make_ready(&engine, &mut report);
             (journal, log, dir, last) = (None, None, None, (0, 0));
         }
+        counters.tables.show_capacities(&rules);
         let wait = options.wait.on_this_machine(&placement, journal.is_some());
         if options.wait == Wait::BusySpin && wait != WaitStrategy::BusySpin {
             let text = "more threads than cores would spin; they yield instead";

@@ -26,14 +26,18 @@ const WIDE: u16 = 100;
 const NARROW: u16 = 50;
 /// Below this height, in lines, no line is left empty.
 const LOW: u16 = 20;
+/// Lines that outcomes are worth before lines are left empty.
+const OUTCOMES: u16 = 8;
 
 /// Draws all of it.
 pub(super) fn draw(frame: &mut Frame<'_>, seen: &Result<Seen, Failure>, rates: &Rates) {
     let area = frame.area();
-    let head = match seen {
+    let mut head = match seen {
         Ok(seen) => head(seen, rates, area.width),
         Err(failure) => colored(&failure.to_string(), area.width, Color::Red),
     };
+    // On a small terminal the stages are worth more than the last of the numbers.
+    head.truncate(usize::from(area.height / 2).max(1));
     let gap = u16::from(area.height >= LOW);
     let height = head.len() as u16 + gap;
     let parts = [Constraint::Length(height), Constraint::Min(0), Constraint::Length(1)];
@@ -48,17 +52,21 @@ pub(super) fn draw(frame: &mut Frame<'_>, seen: &Result<Seen, Failure>, rates: &
 fn draw_body(frame: &mut Frame<'_>, area: Rect, reading: &Reading, rates: &Rates) {
     let stages = reading.stages.len() as u16 + 2;
     let tables = reading.tables.len() as u16 + 1;
-    let (left, right) = if area.width >= WIDE {
+    let is_wide = area.width >= WIDE;
+    let outcomes = if is_wide { 0 } else { OUTCOMES };
+    // A line between two tables, where that leaves none out.
+    let gap = u16::from(area.height >= stages + tables + outcomes + 2);
+    let (left, right) = if is_wide {
         let parts = [Constraint::Length(50), Constraint::Min(0)];
         let [left, right] = Layout::horizontal(parts).spacing(2).areas(area);
         (left, right)
     } else {
-        let parts = [Constraint::Length(stages + tables), Constraint::Min(0)];
-        let [left, right] = Layout::vertical(parts).areas(area);
+        let parts = [Constraint::Length(stages + tables + gap), Constraint::Min(0)];
+        let [left, right] = Layout::vertical(parts).spacing(gap).areas(area);
         (left, right)
     };
     let parts = [Constraint::Length(stages), Constraint::Min(0)];
-    let [above, below] = Layout::vertical(parts).areas(left);
+    let [above, below] = Layout::vertical(parts).spacing(gap).areas(left);
     draw_stages(frame, above, reading);
     draw_tables(frame, below, reading);
     draw_outcomes(frame, right, rates);
@@ -72,14 +80,18 @@ fn head(seen: &Seen, rates: &Rates, width: u16) -> Vec<Line<'static>> {
     let server = reading.server.as_ref();
     let numbers = [
         format!("{} commands/s", grouped(rates.commands as u64)),
-        within(&rates.latency, 0.99).unwrap_or_else(|| "no outcomes".to_owned()),
+        match within(&rates.latency, 0.99) {
+            Some(answered) => format!("answers {answered}"),
+            None => "no answers".to_owned(),
+        },
         connections(server),
         format!("{:.0} % of a core", rates.processor * 100.0),
         format!("{} MiB", reading.resident_bytes / (1024 * 1024)),
     ];
     lines.extend(packed(&numbers, ", ", width));
-    let mut numbers: Vec<String> = rates.journal.iter().flat_map(journal).collect();
-    numbers.extend(reading.disk_free_bytes.map(|free| format!("{} free", bytes(free))));
+    let free = reading.disk_free_bytes.map(|free| format!("disk {} free", bytes(free)));
+    let mut numbers: Vec<String> = free.into_iter().collect();
+    numbers.extend(rates.journal.iter().flat_map(journal));
     numbers.extend(server.and_then(lag));
     lines.extend(packed(&numbers, ", ", width));
     lines
@@ -88,8 +100,12 @@ fn head(seen: &Seen, rates: &Rates, width: u16) -> Vec<Line<'static>> {
 fn journal(rates: &JournalRates) -> Vec<String> {
     let mut numbers = vec![format!("journal {}/s", bytes(rates.bytes as u64))];
     if let Some(written) = within(&rates.group_times, 0.99) {
-        numbers.push(format!("{:.1} commands a group", rates.group_commands));
-        numbers.push(written);
+        let commands = match rates.group_commands {
+            few if few < 100.0 => format!("{few:.1}"),
+            many => grouped(many as u64),
+        };
+        numbers.push(format!("{commands} commands a group"));
+        numbers.push(format!("writes {written}"));
     }
     numbers
 }
@@ -243,9 +259,10 @@ mod tests {
             "sessions",
             "2,500",
             "journal 4.0 MB/s",
-            "300.0 commands a group",
-            "99 % within 131 µs",
-            "31.4 GB free",
+            "300 commands a group",
+            "answers 99 % within 131 µs",
+            "writes 99 % within 131 µs",
+            "disk 31.4 GB free",
             "a subscription 1,234 behind",
             "q quits",
         ];
@@ -257,8 +274,7 @@ mod tests {
         }
         // The most important is there on a small one.
         let page = drawn(40, 10, Ok(seen(Life::Runs)), &rates);
-        for text in ["1,500 commands/s", "journal 4.0 MB/s", "31.4 GB free", "taken in", "q quits"]
-        {
+        for text in ["1,500 commands/s", "disk 31.4 GB free", "taken in", "journal  ", "q quits"] {
             assert!(page.contains(text), "{text}\n{page}");
         }
         // Too small for all of it, but no panic.

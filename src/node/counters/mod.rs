@@ -54,7 +54,7 @@ pub struct Counters {
     pub(crate) tables: Tables,
     /// The rings of commands, events and origins, once the pipeline runs.
     monitors: OnceLock<[Monitor; 3]>,
-    /// What the journal has written, once the pipeline runs. The journal stage writes.
+    /// What the journal has written, once it is open. The journal stage writes.
     journal: OnceLock<Arc<Figures>>,
 }
 
@@ -97,7 +97,7 @@ impl Counters {
         self.monitors.get_or_init(|| monitors.clone());
     }
 
-    /// The journal whose figures are to be shown; that of the first run stays.
+    /// The journal whose figures are to be shown.
     pub(crate) fn watch_journal(&self, figures: &Arc<Figures>) {
         self.journal.get_or_init(|| Arc::clone(figures));
     }

@@ -110,9 +110,6 @@ pub(crate) fn run_growing<S: Source, K: Sink<Notice = S::Notice>, J: Storage + S
         .map_err(|error| Stopped::before_the_start(error, last_sequence))?;
     let lanes = Topology::new(settings, last_sequence + 1, parts.journal.is_some(), &bells);
     settings.counters.watch(&lanes.monitors);
-    if let Some(journal) = &parts.journal {
-        settings.counters.watch_journal(journal.writer.figures());
-    }
     let (monitors, published) = (lanes.monitors.clone(), lanes.published.clone());
     let mut stages = Stages::new(parts, lanes, settings, turns, &bells);
     let driven = drive(stages.all(), settings, bells.by_thread(), &monitors, || {
