@@ -8,14 +8,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::engine::Engine;
 use support::mounted::{Mounted, disks};
-use support::{Ran, SMALL, apply, ringfence, run, text};
-use tempfile::tempdir;
+use support::{Ran, apply, ringfence, run, text};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const ACCOUNTS: &str = "{\"op\":\"create_account\",\"id\":1,\"ledger\":1,\"code\":1}\n\
                         {\"op\":\"create_account\",\"id\":2,\"ledger\":1,\"code\":1}\n";
 
@@ -93,7 +91,7 @@ fn without_room_for_the_next_segment_commands_wait_and_go_on_when_there_is_some(
             let mut engine = Engine::start(&dir, &options);
             disk.fill(256 * 1024);
             let input = transfers(40_000);
-            let mut client = Submitting::start(disk.folder.path(), &dir, &input);
+            let mut client = Submitting::start(disk.folder(), &dir, &input);
             engine.wait_for("commands wait until there is");
             let said = engine.said();
             let named = said.lines().find(|line| line.contains("no room for")).unwrap();
@@ -128,7 +126,7 @@ fn an_engine_that_waits_for_room_is_stopped_cleanly_and_all_works_on_the_full_di
             let (dir, what) = (disk.data(), format!("{kind}, outcome log {log}"));
             let mut engine = Engine::start(&dir, &["--outcome-log", log]);
             disk.fill(256 * 1024);
-            let client = Submitting::start(disk.folder.path(), &dir, &transfers(40_000));
+            let client = Submitting::start(disk.folder(), &dir, &transfers(40_000));
             engine.wait_for(match log {
                 "off" => "commands wait until there is",
                 _ => "the outcome log waits for room",
@@ -168,7 +166,7 @@ fn what_was_answered_before_the_disk_was_full_is_there_after_the_engine_was_kill
         let dir = disk.data();
         let engine = Engine::start(&dir, &["--outcome-log", "off"]);
         disk.fill(256 * 1024);
-        let client = Submitting::start(disk.folder.path(), &dir, &transfers(40_000));
+        let client = Submitting::start(disk.folder(), &dir, &transfers(40_000));
         engine.wait_for("commands wait until there is");
         drop(engine);
         let answered = client.outcomes();

@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::{TempDir, tempdir};
@@ -45,6 +45,11 @@ impl Mounted {
             return None;
         }
         Some(Mounted { folder })
+    }
+
+    /// The folder beside it, on the disk of the tests.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Where it is.
