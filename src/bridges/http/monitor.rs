@@ -16,9 +16,6 @@ use crate::session::code_of;
 /// Longest time before the second attempt to connect.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
 
-/// How long to wait for an engine that has nothing to tell yet.
-const NO_LOG_WAIT: Duration = Duration::from_millis(200);
-
 /// What is known of the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
@@ -57,6 +54,11 @@ impl Monitor {
         self.engine.borrow().clone()
     }
 
+    /// Whether it asks who somebody is; `None` before it was reached for the first time.
+    pub fn checks_tokens(&self) -> Option<bool> {
+        self.engine.borrow().as_ref().map(|engine| engine.checks_tokens)
+    }
+
     /// Returns when the engine is away.
     pub async fn away(&self) {
         self.until(|engine| engine.is_some_and(|engine| !engine.is_up)).await;
@@ -90,12 +92,6 @@ impl Monitor {
                 Ok(failure) => return failure,
                 Err(error) => error,
             };
-            let has_no_log = code_of(&error) == Some(ErrorCode::NoOutcomeLog);
-            if has_no_log && self.engine().is_some() {
-                // It has not executed anything yet: it is there all the same.
-                tokio::time::sleep(NO_LOG_WAIT).await;
-                continue;
-            }
             session.set_connected(false);
             let was_up = self.engine.send_if_modified(|engine| {
                 engine.as_mut().is_some_and(|engine| std::mem::take(&mut engine.is_up))
@@ -160,7 +156,7 @@ pub async fn subscribe(
     token: &Token,
     wish: &Subscribe,
 ) -> Result<AsyncSubscription, ClientError> {
-    let shown = SubscriptionOptions { token: token.clone(), ..SubscriptionOptions::default() };
+    let shown = SubscriptionOptions { token: token.clone(), ..options.follows() };
     AsyncSubscription::open_with(&options.address, &shown, wish).await
 }
 
