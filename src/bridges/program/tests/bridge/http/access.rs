@@ -6,7 +6,7 @@ use crate::house::{House, Program, eventually};
 use crate::http::client::{Http, Response, account, listens, transfer};
 
 /// Makes a principal, and returns its token.
-fn token(house: &House, name: &str, role: &str) -> String {
+pub fn token(house: &House, name: &str, role: &str) -> String {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_ringfence-bridge"));
     let output = Command::new(program.with_file_name("ringfence"))
         .args(["access", "token", name])
@@ -40,7 +40,7 @@ fn start(bridge_token: &str, house: House) -> Scene {
     Scene { house, _engine: engine, _bridge: bridge, http }
 }
 
-fn post(http: &Http, path: &str, token: &str, body: &str) -> Response {
+pub fn post(http: &Http, path: &str, token: &str, body: &str) -> Response {
     http.try_post(path, &[("Authorization", &format!("Bearer {token}"))], body).unwrap()
 }
 

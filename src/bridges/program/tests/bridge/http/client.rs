@@ -139,10 +139,19 @@ impl Http {
 
     /// Begins to listen; `last_id` is sent as the last that was seen.
     pub fn events(&self, path: &str, last_id: Option<&str>) -> io::Result<Events> {
+        self.events_with(path, last_id, "")
+    }
+
+    /// As [`Http::events`], by one who shows an `Authorization`.
+    pub fn events_of(&self, path: &str, last_id: Option<&str>, shown: &str) -> io::Result<Events> {
+        self.events_with(path, last_id, &format!("Authorization: {shown}\r\n"))
+    }
+
+    fn events_with(&self, path: &str, last_id: Option<&str>, more: &str) -> io::Result<Events> {
         let mut stream = self.connect()?;
         let last_id = last_id.map_or(String::new(), |id| format!("Last-Event-ID: {id}\r\n"));
         let host = self.port;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{host}\r\n{last_id}\r\n")?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{host}\r\n{last_id}{more}\r\n")?;
         let mut reader = BufReader::new(stream);
         let (status, headers) = read_head(&mut reader)?;
         if status != 200 {

@@ -7,16 +7,16 @@ use crate::house::House;
 use crate::http::client::{Http, bridge, configuration, create_accounts, read_response, transfer};
 
 /// What was sent, and the beginning of what is answered; empty: the connection is closed.
-fn status_line(answer: &str) -> &str {
+pub fn status_line(answer: &str) -> &str {
     answer.lines().next().unwrap_or_default()
 }
 
-fn head(http: &Http, lines: &str) -> String {
+pub fn head(http: &Http, lines: &str) -> String {
     format!("POST /v1/transfers HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{lines}\r\n\r\n", http.port)
 }
 
 /// The engine's last sequence.
-fn last_sequence(http: &Http) -> String {
+pub fn last_sequence(http: &Http) -> String {
     let page = http.get("/v1/outcomes?from=1&limit=1").json();
     page["last_sequence"].as_str().unwrap().to_owned()
 }
