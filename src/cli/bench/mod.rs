@@ -1,5 +1,6 @@
 //! `ringfence bench`: measure.
 
+mod bridge;
 mod wire;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use crate::bench::Pace;
 use crate::bench::{
     self, BenchError, JournalLoad, Load, Mix, OrderLoad, OrderMix, QueueLoad, Report, Through,
 };
+use bridge::BridgeBench;
 use ringfence_journal::{Backend, Wanted};
 use ringfence_node::{Node, Options};
 use ringfence_types::BATCH_COMMANDS_MAX;
@@ -33,6 +35,8 @@ pub(super) enum Bench {
     Settle(SettleBench),
     /// Random transfers over sockets to an engine, and to a server that only echoes.
     Wire(WireBench),
+    /// Payments through a broker and the bridge, in turns with what the broker moves alone.
+    Bridge(BridgeBench),
 }
 
 #[derive(Debug, Args)]
@@ -204,6 +208,7 @@ impl Bench {
             Bench::Journal(bench) => bench.execute(),
             Bench::Settle(bench) => bench.execute(),
             Bench::Wire(bench) => bench.execute(),
+            Bench::Bridge(bench) => bench.execute(),
             Bench::Fold(FoldBench { load }) => {
                 let report =
                     bench::fold(&load.generate(), load.seed).map_err(Failure::operating)?;
