@@ -1,5 +1,6 @@
 //! `ringfence bench`: measure.
 
+mod bridge;
 mod journal;
 mod plots;
 mod report;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use super::options::whole;
 use super::{Exit, Failure};
 use crate::bench::{self, BenchError, Load, Mix};
+use bridge::BridgeBench;
 use journal::JournalBench;
 use plots::PlotOptions;
 use report::ReportBench;
@@ -40,6 +42,8 @@ pub(super) enum Bench {
     Wire(WireBench),
     /// All of these, one after the other, and a page of what they found.
     Report(ReportBench),
+    /// Payments through a broker and the bridge, in turns with what the broker moves alone.
+    Bridge(BridgeBench),
 }
 
 #[derive(Debug, Args)]
@@ -117,6 +121,7 @@ impl Bench {
             Bench::Wire(bench) => bench.execute(),
             Bench::Fold(bench) => bench.execute(),
             Bench::Report(bench) => bench.execute(),
+            Bench::Bridge(bench) => bench.execute(),
         }
     }
 }
