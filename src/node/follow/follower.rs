@@ -6,49 +6,15 @@ use std::time::{Duration, Instant};
 use super::begin::{begin, holds, oldest};
 use super::bodies::Bodies;
 use super::patience::Patience;
-use super::{Begin, Filter, FollowError};
+use super::{FollowError, Taker, Wish};
 use ringfence_journal::outcomes::{LogFrame, LogStep, LogTrail, first_logged_sequence};
-use ringfence_journal::{DataDir, Directory, Fault, JournalError, Key, first_segment};
+use ringfence_journal::{DataDir, Directory, Fault, JournalError, first_segment};
 use ringfence_types::{Command, Event, Origin, Outcome};
 
 /// How often it is looked, where nothing comes, whether the files are still where they were.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long an engine may take to begin its log, or to begin it again in place of a damaged one.
 const LOG_BEGINS: Duration = Duration::from_secs(1);
-
-/// What is wanted of a follower.
-#[derive(Debug, Clone, Default)]
-pub struct Wish {
-    /// Where it begins.
-    pub begin: Begin,
-    /// Outcomes, and what look-ups found.
-    pub outcomes: bool,
-    /// Numbered events.
-    pub events: bool,
-    /// Whose batches are, where that is said.
-    pub origins: bool,
-    /// The commands themselves.
-    pub commands: bool,
-    /// Which of these.
-    pub filter: Filter,
-    /// The journal's key, so that seals are checked where the journal is read.
-    pub key: Option<Key>,
-}
-
-/// What takes what a follower gives, in order.
-pub trait Taker {
-    /// Whose the batch is of which the next commands and outcomes are.
-    fn origin(&mut self, origin: &Origin);
-
-    /// Consecutive commands of one batch. Their outcomes follow, each behind its events.
-    fn commands(&mut self, first_sequence: u64, commands: &[Command]);
-
-    /// An event, or the body of a look-up, which has no number.
-    fn event(&mut self, event: &Event);
-
-    /// The outcome of the command `sequence`.
-    fn outcome(&mut self, sequence: u64, outcome: &Outcome);
-}
 
 /// Follows what an engine does.
 pub struct Follower {
