@@ -1,4 +1,4 @@
-//! What is wanted of a follower, and what takes it.
+//! What one wants of a follower, and how one gets it.
 
 use super::{Begin, Filter};
 use ringfence_journal::Key;
