@@ -48,6 +48,7 @@ mod next_segment;
 mod open_segments;
 mod options;
 pub mod outcomes;
+mod pace;
 mod place;
 mod preparing;
 mod reach;

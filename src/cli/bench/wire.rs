@@ -6,6 +6,7 @@ use clap::Args;
 use tempfile::TempDir;
 
 use super::super::config::name_as_set;
+use super::super::connect::ConnectOptions;
 use super::super::options::{DurabilityOption, ThreadOptions, ring_slots, whole};
 use super::super::{Exit, Failure, node, outcome_log};
 use super::through::wanted;
@@ -69,6 +70,8 @@ pub(in super::super) struct WireBench {
     ring_slots: usize,
     #[command(flatten)]
     threads: ThreadOptions,
+    #[command(flatten)]
+    connection: ConnectOptions,
 }
 
 impl WireBench {
@@ -107,7 +110,9 @@ impl WireBench {
     /// Where the load goes, and the folder that is removed after it.
     fn target(&self, load: &Load) -> Result<(Target, Option<TempDir>), Failure> {
         if let Some(address) = &self.connect {
-            return Ok((Target::Running(address.clone()), None));
+            let (token, tls) = (self.connection.token()?, self.connection.tls()?);
+            let options = ringfence_client::Options { token, tls, ..Default::default() };
+            return Ok((Target::Running(address.clone(), options), None));
         }
         let (data_dir, folder) = match &self.data_dir {
             Some(data_dir) => (data_dir.clone(), None),

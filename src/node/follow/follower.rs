@@ -191,7 +191,10 @@ impl Follower {
             let passes = self.passes(sequence, &outcome);
             if passes {
                 self.give_origin(self.frame.origin_of(sequence).copied(), taker);
-                self.give_commands(sequence, self.run_from(sequence), taker);
+                // Once for each run: to count it is to look at all the rest of a batch.
+                if self.wants_command(sequence) {
+                    self.give_commands(sequence, self.run_from(sequence), taker);
+                }
             }
             self.give_events(sequence, passes, taker);
             if passes && self.wish.outcomes {
@@ -228,7 +231,9 @@ impl Follower {
                 self.frame.origin_of(sequence).or(ahead.origin_of(sequence)).copied(),
                 taker,
             );
-            self.give_commands(sequence, 1, taker);
+            if self.wants_command(sequence) {
+                self.give_commands(sequence, 1, taker);
+            }
         }
         self.give_events(sequence, passes, taker);
         Ok(None)
@@ -264,11 +269,13 @@ impl Follower {
         }
     }
 
-    /// Gives `count` commands from `sequence` on, if commands are wanted and were not given.
+    /// Whether commands are wanted, and this one was not given.
+    fn wants_command(&self, sequence: u64) -> bool {
+        self.wish.commands && sequence > self.commands_given
+    }
+
+    /// Gives `count` commands from `sequence` on.
     fn give_commands(&mut self, sequence: u64, count: u64, taker: &mut impl Taker) {
-        if !self.wish.commands || sequence <= self.commands_given {
-            return;
-        }
         let (first, commands) = self.bodies.as_ref().expect("commands are wanted").batch();
         let start = (sequence - first) as usize;
         taker.commands(sequence, &commands[start..start + count as usize]);
@@ -278,8 +285,7 @@ impl Follower {
     /// How many commands of one batch, from the one with the outcome at hand on, pass and have
     /// their outcome in this frame.
     fn run_from(&self, sequence: u64) -> u64 {
-        let Some(bodies) = self.bodies.as_ref().filter(|_| self.wish.commands) else { return 0 };
-        let (first, commands) = bodies.batch();
+        let (first, commands) = self.bodies.as_ref().expect("commands are wanted").batch();
         let in_batch = first + commands.len() as u64 - sequence;
         let outcomes = self.frame.outcomes[self.next_outcome..].iter();
         let run = (sequence..).zip(outcomes.take(in_batch as usize));
