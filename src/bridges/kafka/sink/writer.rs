@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -171,10 +171,7 @@ impl Thread {
             // Without records there is nothing to wait for.
             if records > 0 && records < self.commit_records {
                 let wait = commit_at.saturating_duration_since(Instant::now());
-                next = match jobs.recv_timeout(wait) {
-                    Ok(job) => Some(job),
-                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-                };
+                next = jobs.recv_timeout(wait).ok();
             }
         }
         self.send_progress(position.as_ref())?;

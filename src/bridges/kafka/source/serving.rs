@@ -227,7 +227,7 @@ impl Serving {
         for (partition, lane) in &mut self.lanes {
             if lane.is_paused && lane.flow.unsettled() <= enough {
                 lane.is_paused = false;
-                let list = list([(&*partition, Offset::Invalid)])?;
+                let list = list([(partition, Offset::Invalid)])?;
                 self.member.resume(&list).map_err(|error| retry("resuming", error))?;
             }
         }
