@@ -82,7 +82,9 @@ impl Token {
         }
     }
 
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    /// The token as a hello carries it; empty for none.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
         self.0.clone()
     }
 }

@@ -86,7 +86,7 @@ pub use submit_session::submit_session;
 pub use subscription::Subscription;
 pub use tls::Tls;
 #[cfg(feature = "tls")]
-pub use tls::TlsFiles;
+pub use tls::{TlsFiles, TlsSocket};
 
 #[cfg(test)]
 mod tests;

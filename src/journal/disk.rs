@@ -79,6 +79,13 @@ impl Storage for Disk {
         }
     }
 
+    fn hurry(&mut self) {
+        match self {
+            Disk::Uring(uring) => uring.hurry(),
+            Disk::Threaded(threaded) => threaded.hurry(),
+        }
+    }
+
     fn wait(&mut self) {
         match self {
             Disk::Uring(uring) => uring.wait(),

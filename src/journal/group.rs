@@ -33,6 +33,7 @@ pub(super) struct Group {
     pub offset: u64,
     pub bytes: usize,
     pub last_sequence: u64,
+    pub commands: u64,
     pub buffer: Buffer,
     /// Whether it holds commands. What does not is written durably in any case.
     pub has_batches: bool,
@@ -67,6 +68,7 @@ struct Gathering {
     used_bytes: usize,
     /// Where the last frame begins: its header is still to be finished.
     open_frame: usize,
+    commands: u64,
     has_batches: bool,
     ends_segment: bool,
 }
@@ -118,6 +120,7 @@ impl GroupBuilder {
             buffer,
             used_bytes: 0,
             open_frame: 0,
+            commands: 0,
             has_batches: false,
             ends_segment: false,
         });
@@ -144,13 +147,16 @@ impl GroupBuilder {
             let (record, bodies) = payload.split_at_mut(record_bytes);
             let mut sum = seed;
             if !record.is_empty() {
-                let said = RequestRecord { request: *request, reserved: [0; 2] };
-                record.copy_from_slice(said.as_bytes());
+                let said = RequestRecord::mut_from_bytes(record);
+                let said = said.expect("records lie aligned behind their headers");
+                (said.request, said.reserved) = (*request, [0; 2]);
                 sum = crc32c::crc32c_append(sum, record);
             }
             copy_bodies(batch, bodies, sum)
         });
-        self.gathering.as_mut().expect("a frame was put").has_batches = true;
+        let gathering = self.gathering.as_mut().expect("a frame was put");
+        gathering.has_batches = true;
+        gathering.commands += count as u64;
         self.position.last_sequence += count as u64;
         self.position.last_timestamp = first.timestamp + (count as u64 - 1);
     }
@@ -193,6 +199,7 @@ impl GroupBuilder {
             offset,
             bytes: gathering.used_bytes,
             last_sequence: self.position.last_sequence,
+            commands: gathering.commands,
             buffer: gathering.buffer,
             has_batches: gathering.has_batches,
             ends_segment: gathering.ends_segment,
@@ -220,9 +227,14 @@ impl GroupBuilder {
 
     /// Puts a frame behind the last one. `fill` writes its payload and returns the payload's
     /// checksum. The header is finished by what comes next, which knows about padding.
+    ///
+    /// Inlined, so that the header is written field by field where it belongs. Written elsewhere
+    /// and copied in wider pieces, each copy would wait until all stores before it have reached the
+    /// cache.
+    #[inline(always)]
     fn put(
         &mut self,
-        mut header: FrameHeader,
+        header: FrameHeader,
         payload_bytes: usize,
         fill: impl FnOnce(&mut [u8]) -> u32,
     ) {
@@ -230,11 +242,14 @@ impl GroupBuilder {
         let group_offset = self.position.offset;
         let gathering = self.gathering.as_mut().expect("room was made");
         let start = gathering.used_bytes;
-        let payload = start + FRAME_HEADER_BYTES;
-        let end = payload + payload_bytes;
-        header.payload_checksum = fill(&mut gathering.buffer.bytes_mut()[payload..end]);
-        header.offset_steps = ((group_offset + start as u64) / FRAME_HEADER_BYTES as u64) as u32;
-        gathering.buffer.bytes_mut()[start..payload].copy_from_slice(header.as_bytes());
+        let end = start + FRAME_HEADER_BYTES + payload_bytes;
+        let frame = &mut gathering.buffer.bytes_mut()[start..end];
+        let (head, payload) = frame.split_at_mut(FRAME_HEADER_BYTES);
+        *header_in(head) = FrameHeader {
+            payload_checksum: fill(payload),
+            offset_steps: ((group_offset + start as u64) / FRAME_HEADER_BYTES as u64) as u32,
+            ..header
+        };
         gathering.open_frame = start;
         gathering.used_bytes = end;
     }
@@ -251,22 +266,28 @@ impl GroupBuilder {
         let (head, rest) = bytes.split_at_mut(FRAME_HEADER_BYTES);
         let padding = &mut rest[end - start - FRAME_HEADER_BYTES..];
         padding.fill(0);
-        let mut header =
-            FrameHeader::read_from_bytes(&*head).expect("a header has the length of a header");
-        header.payload_checksum = crc32c::crc32c_append(header.payload_checksum, padding);
+        let header = header_in(head);
+        if !padding.is_empty() {
+            header.payload_checksum = crc32c::crc32c_append(header.payload_checksum, padding);
+        }
         header.length_steps = ((padded - start) / FRAME_HEADER_BYTES) as u16;
         header.previous_checksum = self.position.previous_checksum;
         if let Some(key) = &self.key {
-            header.seal = key.seal_frame(&self.position.previous_seal, &header, rest);
+            header.seal = key.seal_frame(&self.position.previous_seal, header, rest);
             self.position.previous_seal = header.seal;
         }
         header.checksum = header.sum(self.seed);
-        head.copy_from_slice(header.as_bytes());
         self.position.previous_checksum = header.checksum;
         self.position.marked_sequence = header.durable_sequence;
         gathering.used_bytes = padded;
         gathering.open_frame = padded;
     }
+}
+
+/// The header at the start of a frame.
+#[inline]
+fn header_in(head: &mut [u8]) -> &mut FrameHeader {
+    FrameHeader::mut_from_bytes(head).expect("frames lie aligned in buffers that are")
 }
 
 /// Copies the bodies of `batch`, and sums them up while they are in the cache.

@@ -8,11 +8,15 @@ use crossbeam::queue::ArrayQueue;
 use super::error::JournalError;
 use super::files::Files;
 use super::format::SegmentHeader;
-use super::segments::make_segment;
+use super::pace::Pace;
+use super::segments::make_segment_at;
 use super::storage::OPERATIONS_MAX;
 
 /// The thread, for who gives it work.
 pub(super) struct Preparer<F: Files> {
+    pace: Pace,
+    /// The segment that is filled while the next one is made.
+    current: u32,
     requests: Arc<ArrayQueue<Request<F>>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -37,13 +41,15 @@ impl<F: Files> Preparer<F> {
         // Each operation asks for at most one of these, and one more ends the thread.
         let requests: Arc<ArrayQueue<Request<F>>> = Arc::new(ArrayQueue::new(OPERATIONS_MAX + 1));
         let (queue, own) = (Arc::clone(&requests), files.clone());
+        let pace = Pace::default();
+        let own_pace = pace.clone();
         let thread = thread::Builder::new()
             .name("journal-prepare".into())
             .spawn(move || {
                 loop {
                     match queue.pop() {
                         Some(Request::Make(ticket, header)) => {
-                            let made = make_segment(&own, header);
+                            let made = make_segment_at(&own_pace, &own, header);
                             on_made(ticket, made.map(|file| (header.segment, file)));
                         }
                         Some(Request::Close(file)) => drop(file),
@@ -54,12 +60,31 @@ impl<F: Files> Preparer<F> {
                 }
             })
             .map_err(|error| JournalError::io_whole("start a thread for", files.path(""), error))?;
-        Ok(Preparer { requests, thread: Some(thread) })
+        Ok(Preparer { pace, current: 0, requests, thread: Some(thread) })
     }
 
-    /// Has a segment made.
-    pub fn make(&self, ticket: u64, header: SegmentHeader) {
+    /// Has a segment made, beside the one before it, which is filled meanwhile.
+    pub fn make(&mut self, ticket: u64, header: SegmentHeader) {
+        let current = header.segment - 1;
+        // Not one that is tried again: how far the current one is, is known.
+        if self.current != current {
+            self.current = current;
+            self.pace.begin();
+        }
         self.push(Request::Make(ticket, header));
+    }
+
+    /// `segment` is filled up to `offset`, or will be at once.
+    #[inline]
+    pub fn show_filled(&self, segment: u32, offset: u64) {
+        if segment == self.current {
+            self.pace.show(offset);
+        }
+    }
+
+    /// Somebody waits for what is being made.
+    pub fn hurry(&self) {
+        self.pace.hurry();
     }
 
     /// Has a file closed.
@@ -85,6 +110,7 @@ impl<F: Files> Preparer<F> {
 impl<F: Files> Drop for Preparer<F> {
     /// What was asked for before is done first.
     fn drop(&mut self) {
+        self.hurry();
         // A full queue means a thread that died.
         let _ = self.requests.push(Request::Stop);
         if let Some(thread) = self.thread.take() {

@@ -10,10 +10,11 @@ use super::buffer::Buffer;
 use super::error::{Fault, JournalError, is_for_room};
 use super::files::{Access, Files, OpenFile};
 use super::format::{FORMAT_VERSION, SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::pace::Pace;
 use super::seal::Key;
 use super::witness::WITNESS_NAME;
 
-/// Bytes that are zeroed at once when a segment is made.
+/// Most bytes that are zeroed at once when a segment is made.
 const ZERO_BYTES: usize = 2 * 1024 * 1024;
 
 /// The name of a segment's file in the data directory.
@@ -76,16 +77,27 @@ pub fn is_new<F: Files>(files: &F) -> Result<bool, JournalError> {
     Ok(segment_numbers(files)?.is_empty())
 }
 
-/// Makes a segment: zeros behind a header, durable before it has its name. Returns it open to
-/// write.
+/// Makes a segment, as fast as the disk takes it: zeros behind a header, durable before it has its
+/// name. Returns it open to write.
 ///
 /// # Errors
 ///
 /// [`JournalError::NoRoom`], [`JournalError::Io`]; what was made so far is removed, if that is
 /// possible.
 pub fn make_segment<F: Files>(files: &F, header: SegmentHeader) -> Result<F::File, JournalError> {
+    let pace = Pace::default();
+    pace.hurry();
+    make_segment_at(&pace, files, header)
+}
+
+/// As [`make_segment`], no faster than `pace` allows.
+pub(super) fn make_segment_at<F: Files>(
+    pace: &Pace,
+    files: &F,
+    header: SegmentHeader,
+) -> Result<F::File, JournalError> {
     let temporary = temporary_name(header.segment);
-    fill_segment(files, header)
+    fill_segment(pace, files, header)
         .map_err(|error| not_made(files, &temporary, header.segment_bytes, error))
 }
 
@@ -109,12 +121,21 @@ pub(super) fn not_made<F: Files>(
     }
 }
 
-fn fill_segment<F: Files>(files: &F, header: SegmentHeader) -> Result<F::File, JournalError> {
+fn fill_segment<F: Files>(
+    pace: &Pace,
+    files: &F,
+    header: SegmentHeader,
+) -> Result<F::File, JournalError> {
     let (name, temporary) = (segment_name(header.segment), temporary_name(header.segment));
     let mut buffer = Buffer::new(ZERO_BYTES);
     let file = files.create(&temporary)?;
     file.reserve(header.segment_bytes)?;
-    fill_with_zeros(&file, buffer.bytes(), SEGMENT_HEADER_BYTES as u64, header.segment_bytes)?;
+    let mut zeroed = SEGMENT_HEADER_BYTES as u64;
+    while zeroed < header.segment_bytes {
+        let bytes = pace.wait(zeroed, header.segment_bytes, ZERO_BYTES as u64);
+        fill_with_zeros(&file, buffer.bytes(), zeroed, zeroed + bytes)?;
+        zeroed += bytes;
+    }
     let block = &mut buffer.bytes_mut()[..SEGMENT_HEADER_BYTES];
     header.write(block);
     file.write_at(0, block, false)?;

@@ -79,6 +79,10 @@ pub trait Storage {
     /// An operation that is over, if there is one. Returns at once.
     fn complete(&mut self) -> Option<Completion>;
 
+    /// Somebody waits for the segment that is being made: it is made as fast as the disk takes it.
+    /// Returns at once.
+    fn hurry(&mut self) {}
+
     /// Waits until [`Storage::complete`] has something to give, or nothing is under way.
     fn wait(&mut self);
 

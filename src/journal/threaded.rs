@@ -171,12 +171,21 @@ impl<F: Files> Storage for Threaded<F> {
         match operation {
             Operation::Prepare(header) => self.preparing.make(ticket, header),
             Operation::Witness(witness) => self.witnessing.demand(ticket, witness),
-            _ => self.writing.push(Request::Do(ticket, operation)),
+            operation => {
+                if let Operation::Write { segment, offset, bytes, .. } = &operation {
+                    self.preparing.show_filled(*segment, offset + *bytes as u64);
+                }
+                self.writing.push(Request::Do(ticket, operation));
+            }
         }
     }
 
     fn note(&mut self, witness: &Witness) {
         self.witnessing.note(witness);
+    }
+
+    fn hurry(&mut self) {
+        self.preparing.hurry();
     }
 
     fn complete(&mut self) -> Option<Completion> {
@@ -192,6 +201,7 @@ impl<F: Files> Storage for Threaded<F> {
     fn wait(&mut self) {
         while self.under_way > 0 && self.completions.is_empty() {
             self.check_threads();
+            self.preparing.hurry();
             self.parker.park();
         }
     }

@@ -16,6 +16,7 @@
 //!
 //! One of the few places with `unsafe`: memory is lent to the kernel here.
 
+mod flight;
 mod trial;
 
 use std::collections::VecDeque;
@@ -40,7 +41,8 @@ use super::segments::segment_name;
 use super::storage::{Completion, OPERATIONS_MAX, Operation, Storage};
 use super::waker::{Notifier, Waker};
 use super::witness::Witness;
-use super::witnessing::{Told, Witnessing};
+use super::witnessing::Witnessing;
+use flight::{Flight, FromThread, Request};
 pub(super) use trial::try_out;
 
 /// Entries of the submission queue: every operation has at most one at a time.
@@ -71,26 +73,6 @@ pub struct Uring {
     files: Directory,
     /// The kernel takes nothing more in; why, was told.
     is_broken: bool,
-}
-
-/// An operation that the kernel does.
-struct Flight {
-    ticket: u64,
-    segment: u32,
-    what: Request,
-}
-
-enum Request {
-    Write { buffer: Buffer, offset: u64, bytes: usize, written: usize, durable: bool },
-    Sync,
-}
-
-/// What a thread has done.
-enum FromThread {
-    /// A segment was made.
-    Made(u64, Result<(u32, DiskFile), JournalError>),
-    /// The witness was written, or could not be.
-    Witnessed(Told),
 }
 
 impl Uring {
@@ -336,6 +318,7 @@ impl Storage for Uring {
                 self.witnessing.demand(ticket, witness);
             }
             Operation::Write { segment, offset, buffer, bytes, durable } => {
+                self.preparing.show_filled(segment, offset + bytes as u64);
                 let what = Request::Write { buffer, offset, bytes, written: 0, durable };
                 self.take_off(Flight { ticket, segment, what });
             }
@@ -360,6 +343,10 @@ impl Storage for Uring {
         }
     }
 
+    fn hurry(&mut self) {
+        self.preparing.hurry();
+    }
+
     fn complete(&mut self) -> Option<Completion> {
         if self.done.is_empty() {
             self.reap();
@@ -376,6 +363,7 @@ impl Storage for Uring {
             if !self.done.is_empty() {
                 return;
             }
+            self.preparing.hurry();
             if self.flight_count > 0 && !self.is_broken {
                 self.enter(1);
             } else if self.threads_count > 0 {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::options::{Message, Report};
 use crate::pipeline::{Journal, LateBell};
 use crate::replay::{self, Remake, ReplayError, Replayer};
-use crate::{NodeError, outcome_log};
+use crate::{NodeError, outcome_log, tables};
 use ringfence_engine::Engine;
 use ringfence_journal::outcomes::{Keep, Log};
 use ringfence_journal::{
@@ -62,6 +62,7 @@ pub(crate) fn recover(
     };
     // Where the log ends before the newest snapshot, the replay has to begin before that too.
     let until = log.as_ref().map_or(u64::MAX, Log::last_sequence);
+    tracing::info!("start: looking for a snapshot");
     let mut begin = replay::newest_snapshot(dir, until, options.key, &mut note)?;
     if begin.is_none() && log.is_some() {
         begin = replay::oldest_snapshot_of_a_shortened_journal(dir, options.key, &mut note)?;
@@ -75,6 +76,8 @@ pub(crate) fn recover(
             "outcome log: outcomes {from} to {to} cannot be made again: the journal no longer reaches back so far"
         ));
     }
+    let after = anchor.as_ref().map_or(0, |anchor| anchor.last_sequence);
+    tracing::info!("start: bringing back what the journal holds after sequence {after}");
     let mut replayer = Replayer::starting(begin, Remake::new(log), u64::MAX);
     let mut rebuilding = Rebuilding { replayer: &mut replayer, failure: None, rules: None, report };
     let recovered =
@@ -124,7 +127,14 @@ impl Rebuild for Rebuilding<'_> {
             self.failure = self.replayer.put_in_force(rules).err();
             self.rules = Some(*rules);
         }
-        self.failure.is_none()
+        if self.failure.is_some() {
+            return false;
+        }
+        // Before larger rules are durable: where a limit ends the process here, the next start can
+        // ask for less.
+        let engine = self.replayer.engine().expect("there is one under rules");
+        tables::make_ready(engine, self.report);
+        true
     }
 }
 

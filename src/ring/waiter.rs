@@ -64,13 +64,16 @@ pub struct Waiter {
     unit: usize,
     announced: Option<Announced>,
     park_limit: Duration,
+    /// Spins before the first yield: [`SPINS`] or none.
+    spins: u32,
 }
 
 impl Waiter {
     /// A waiter for the thread that `bell` belongs to. The thread must be the one that calls it.
     #[must_use]
     pub fn new(strategy: WaitStrategy, bell: Bell) -> Self {
-        Self { strategy, bell, idle: 0, unit: 0, announced: None, park_limit: PARK_LIMIT }
+        let (announced, park_limit) = (None, PARK_LIMIT);
+        Self { strategy, bell, idle: 0, unit: 0, announced, park_limit, spins: SPINS }
     }
 
     /// The same waiter, but a single park takes at most `limit` instead of [`PARK_LIMIT`].
@@ -80,9 +83,20 @@ impl Waiter {
         self
     }
 
+    /// The same waiter, but [`WaitStrategy::Yield`] and [`WaitStrategy::Phased`] yield without
+    /// spinning first. For a thread whose looks take long, or whose core others need at once: they
+    /// get it when it yields.
+    #[must_use]
+    pub fn without_spinning(mut self) -> Self {
+        self.spins = 0;
+        self
+    }
+
     /// A new waiter with the same settings.
     pub(super) fn another(&self) -> Self {
-        Self::new(self.strategy, self.bell.clone()).with_park_limit(self.park_limit)
+        let mut another = Self::new(self.strategy, self.bell.clone());
+        (another.park_limit, another.spins) = (self.park_limit, self.spins);
+        another
     }
 
     /// The strategy by which it waits.
@@ -197,7 +211,7 @@ impl Waiter {
     fn spins(&self) -> bool {
         match self.strategy {
             WaitStrategy::BusySpin => true,
-            WaitStrategy::Yield | WaitStrategy::Phased => self.idle < SPINS,
+            WaitStrategy::Yield | WaitStrategy::Phased => self.idle < self.spins,
             WaitStrategy::Park => false,
         }
     }
@@ -212,7 +226,7 @@ impl Waiter {
         } else {
             match self.strategy {
                 WaitStrategy::BusySpin | WaitStrategy::Yield => thread::yield_now(),
-                WaitStrategy::Phased if self.idle < SPINS + YIELDS => thread::yield_now(),
+                WaitStrategy::Phased if self.idle < self.spins + YIELDS => thread::yield_now(),
                 WaitStrategy::Park | WaitStrategy::Phased => self.sleep(limit),
             }
         }

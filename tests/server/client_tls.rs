@@ -312,3 +312,32 @@ fn submit_and_follow_show_tokens_and_certificates() {
     assert!(open.stderr.contains("has the rights 0644"), "{open:?}");
     secure.engine.stop();
 }
+
+#[test]
+fn a_load_goes_over_tls_with_a_token() {
+    let mut secure = Secure::start();
+    let token = String::from_utf8(secure.token.to_bytes()).unwrap();
+    let token_file = secure.scene.write("load-token", &token);
+    let address = secure.address.to_string();
+    let load = |more: &[&str]| {
+        let fixed = ["bench", "wire", "--json", "--accounts", "100", "--connect", &address];
+        run(&[&fixed[..], &["--tls-ca", text(&secure.ca), "--transfers", "4000"], more].concat())
+    };
+    let shown = ["--token-file", text(&token_file)];
+    // Pieces that socket and TLS do not take at once, and many small ones.
+    let shapes: [&[&str]; 2] = [
+        &["--batch", "2000", "--window", "2"],
+        &["--batch", "1", "--window", "64", "--clients", "3"],
+    ];
+    for shape in shapes {
+        let ran = load(&[shape, &shown, &["--session", "--subscriber"]].concat());
+        assert_eq!(ran.status, 0, "{ran:?}");
+        let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!((&report["transfers"], &report["refused"]), (&4000.into(), &0.into()));
+        assert!(report["subscriber_latency_ns"]["p50"].as_u64().unwrap() > 0, "{report}");
+    }
+    let refused = load(&["--batch", "100"]);
+    assert_eq!(refused.status, 1);
+    assert!(refused.stderr.contains("error 18"), "{refused:?}");
+    secure.engine.stop();
+}

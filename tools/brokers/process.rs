@@ -11,8 +11,11 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use crate::Missing;
 
-/// How long a broker may take until it is ready.
-pub const READY_TIME_MAX: Duration = Duration::from_secs(90);
+/// How long a broker may take until it is ready, as long as it gets on: a loaded machine starts one
+/// slowly.
+const READY_TIME_MAX: Duration = Duration::from_secs(600);
+/// How long a broker that is not ready may do nothing.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(90);
 
 /// How long killed processes may take until they are gone.
 const GONE_TIME_MAX: Duration = Duration::from_secs(30);
@@ -66,6 +69,15 @@ impl Group {
         }
     }
 
+    /// Clock ticks of processor time that its processes have taken.
+    fn ticks(&self) -> u64 {
+        let Ok(processes) = std::fs::read_dir("/proc") else { return 0 };
+        let stats = processes
+            .flatten()
+            .filter_map(|process| std::fs::read_to_string(process.path().join("stat")).ok());
+        stats.filter_map(|stat| ticks_in(&stat, self.child.id())).sum()
+    }
+
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok().flatten()?;
@@ -79,7 +91,18 @@ impl Drop for Group {
     }
 }
 
-/// Waits until `is_ready`, while the broker runs.
+/// The clock ticks in a process's `/proc/PID/stat`, if it is of this group.
+fn ticks_in(stat: &str, group: u32) -> Option<u64> {
+    // The name before the parenthesis may hold anything.
+    let (_, after_name) = stat.rsplit_once(") ")?;
+    let fields: Vec<&str> = after_name.split(' ').collect();
+    let is_of_group = fields.get(2)?.parse() == Ok(group);
+    let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    is_of_group.then(|| Some(number(11)? + number(12)?))?
+}
+
+/// Waits until `is_ready`, while the broker runs and gets on: takes processor time, or writes its
+/// log.
 pub fn wait(
     name: &str,
     group: &mut Group,
@@ -87,15 +110,21 @@ pub fn wait(
     mut is_ready: impl FnMut() -> bool,
 ) -> Result<(), Missing> {
     let start = Instant::now();
+    let (mut progress, mut last_progress) = ((0, 0), start);
     loop {
         if is_ready() {
             return Ok(());
+        }
+        let log_bytes = std::fs::metadata(log).map_or(0, |log| log.len());
+        let now = (group.ticks(), log_bytes);
+        if now != progress {
+            (progress, last_progress) = (now, Instant::now());
         }
         let said = || std::fs::read_to_string(log).unwrap_or_default();
         if let Some(status) = group.ended() {
             return Err(Missing::NotStarted(format!("{name} ended, {status}:\n{}", said())));
         }
-        if start.elapsed() > READY_TIME_MAX {
+        if start.elapsed() > READY_TIME_MAX || last_progress.elapsed() > IDLE_TIME_MAX {
             return Err(Missing::NotStarted(format!("{name} does not get ready:\n{}", said())));
         }
         std::thread::sleep(Duration::from_millis(100));
@@ -106,4 +135,47 @@ pub fn wait(
 pub fn listens(port: u16) -> bool {
     TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), Duration::from_secs(1))
         .is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_those_of_the_group_whatever_its_processes_are_called() {
+        let stat = "12 (a) name) S 1 7 7 0 -1 4194560 1 2 3 4 50 6 0 0 20 0 1 0 99";
+        assert_eq!(ticks_in(stat, 7), Some(56));
+        assert_eq!(ticks_in(stat, 8), None);
+    }
+
+    #[test]
+    fn a_process_that_works_takes_ticks_and_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let mut command = Command::new("sh");
+        command.args(["-c", "while :; do :; done"]);
+        let mut group = Group::start(&mut command, &log).unwrap();
+        let mut looks = 0;
+        let has_worked = || {
+            looks += 1;
+            looks > 5
+        };
+        wait("sh", &mut group, &log, has_worked).unwrap();
+        let start = Instant::now();
+        while group.ticks() == 0 {
+            assert!(start.elapsed() < Duration::from_secs(60), "no ticks are seen");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn one_that_ends_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo what it says; exit 3"]);
+        let mut group = Group::start(&mut command, &log).unwrap();
+        let failed = wait("sh", &mut group, &log, || false).unwrap_err().to_string();
+        assert!(failed.contains("exit status: 3") && failed.contains("what it says"), "{failed}");
+    }
 }

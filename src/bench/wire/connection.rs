@@ -2,18 +2,17 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use super::socket;
+use super::socket::Wire;
 use hdrhistogram::Histogram;
+use ringfence_client::Options;
 use ringfence_codec::Address;
 use ringfence_codec::wire::{
     ClientHello, Reply, ReplyDecoder, ServerError, Violation, encode_batch, encode_client_hello,
     encode_heartbeat,
 };
 use ringfence_types::{Command, OutcomeCounts, Request};
-use rustix::io::Errno;
 
 /// Bytes that gather before they are written, where there is more to send.
 const GATHERED_BYTES: usize = 64 * 1024;
@@ -74,7 +73,7 @@ pub(super) struct Tally {
 
 /// One connection of a load.
 pub(super) struct Connection {
-    pub(super) socket: OwnedFd,
+    pub(super) socket: Wire,
     address: String,
     decoder: ReplyDecoder,
     /// Identity of its session, 0 without a name.
@@ -90,15 +89,20 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects to `address` and waits for the hello. With a `session` other than 0, it is begun.
-    pub(super) fn open(address: &Address, session: u128) -> Result<Connection, ConnectionError> {
+    /// Connects to `address` as `options` say, and waits for the hello. With a `session` other than
+    /// 0, it is begun.
+    pub(super) fn open(
+        address: &Address,
+        options: &Options,
+        session: u128,
+    ) -> Result<Connection, ConnectionError> {
         let name = address.to_string();
         let failed = |source| ConnectionError::Io {
             operation: "connecting to",
             address: name.clone(),
             source,
         };
-        let socket = socket::connect(address).map_err(failed)?;
+        let socket = Wire::connect(address, options.tls.as_ref()).map_err(failed)?;
         let mut connection = Connection {
             socket,
             address: name,
@@ -111,14 +115,15 @@ impl Connection {
             due: VecDeque::new(),
             wants_room: false,
         };
-        let hello = ClientHello { session, ..ClientHello::default() };
+        let token = options.token.to_bytes();
+        let hello = ClientHello { session, token, ..ClientHello::default() };
         encode_client_hello(&hello, &mut connection.out);
         connection.flush()?;
         while !connection.has_hello()? {
             connection.receive()?;
         }
-        let blocking = rustix::io::ioctl_fionbio(&connection.socket, true);
-        blocking.map_err(|error| connection.error("preparing", error))?;
+        let prepared = connection.socket.stop_blocking();
+        prepared.map_err(|error| connection.error("preparing", error))?;
         Ok(connection)
     }
 
@@ -163,25 +168,32 @@ impl Connection {
     /// Writes what the socket takes; whether that was all.
     pub(super) fn flush(&mut self) -> Result<bool, ConnectionError> {
         while self.written < self.out.len() {
-            match rustix::io::write(&self.socket, &self.out[self.written..]) {
-                Ok(count) => self.written += count,
-                Err(Errno::AGAIN) => return Ok(false),
-                Err(Errno::INTR) => {}
-                // Why it was closed lies in what can still be read.
-                Err(Errno::PIPE | Errno::CONNRESET) => return Ok(true),
-                Err(error) => return Err(self.error("writing to", error)),
+            let written = self.socket.write(&self.out[self.written..]);
+            match self.done("writing to", written)? {
+                Some(0) => return Ok(true),
+                Some(count) => self.written += count,
+                None => return Ok(false),
             }
         }
         self.out.clear();
         self.written = 0;
-        Ok(true)
+        let flushed = self.socket.flush().map(usize::from);
+        Ok(self.done("writing to", flushed)? == Some(1))
     }
 
-    /// Reads once, and counts what has come.
+    /// Reads once, or all that was decrypted, and counts what has come.
     pub(super) fn read(&mut self, tally: &mut Tally) -> Result<(), ConnectionError> {
-        if !self.receive()? {
-            return Ok(());
+        while self.receive()? {
+            self.take(tally)?;
+            if !self.socket.holds_bytes() {
+                break;
+            }
         }
+        Ok(())
+    }
+
+    /// Counts the outcomes that have wholly come.
+    fn take(&mut self, tally: &mut Tally) -> Result<(), ConnectionError> {
         let now = Instant::now();
         loop {
             let address = &self.address;
@@ -216,19 +228,35 @@ impl Connection {
 
     /// Reads once; whether anything came.
     fn receive(&mut self) -> Result<bool, ConnectionError> {
-        match rustix::io::read(&self.socket, self.decoder.frames().spare()) {
-            Ok(0) => Err(ConnectionError::Closed(self.address.clone())),
-            Ok(count) => {
+        let read = self.socket.read(self.decoder.frames().spare());
+        match self.done("reading from", read)? {
+            Some(0) => Err(ConnectionError::Closed(self.address.clone())),
+            Some(count) => {
                 self.decoder.frames().advance(count);
                 Ok(true)
             }
-            Err(Errno::AGAIN | Errno::INTR) => Ok(false),
-            Err(error) => Err(self.error("reading from", error)),
+            None => Ok(false),
         }
     }
 
-    pub(super) fn error(&self, operation: &'static str, error: Errno) -> ConnectionError {
-        ConnectionError::Io { operation, address: self.address.clone(), source: error.into() }
+    /// How many bytes an operation moved, `None` where it has to wait. Where the other end has
+    /// closed the connection it is 0: why lies in what can still be read.
+    fn done(
+        &self,
+        operation: &'static str,
+        moved: io::Result<usize>,
+    ) -> Result<Option<usize>, ConnectionError> {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset, Interrupted, WouldBlock};
+        match moved {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if matches!(error.kind(), WouldBlock | Interrupted) => Ok(None),
+            Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset) => Ok(Some(0)),
+            Err(error) => Err(self.error(operation, error)),
+        }
+    }
+
+    pub(super) fn error(&self, operation: &'static str, source: io::Error) -> ConnectionError {
+        ConnectionError::Io { operation, address: self.address.clone(), source }
     }
 
     fn violated(&self, violation: Violation) -> ConnectionError {

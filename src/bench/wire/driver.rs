@@ -8,6 +8,7 @@ use super::connection::{Connection, ConnectionError, Tally};
 use super::socket::{Readiness, Ready};
 use super::{Load, WireLoad, batch_of};
 use hdrhistogram::Histogram;
+use ringfence_client::Options;
 use ringfence_codec::Address;
 use ringfence_types::OutcomeCounts;
 use rustix::event::Timespec;
@@ -26,11 +27,12 @@ pub(super) struct Measured {
     pub(super) arrival_ns: Option<Histogram<u64>>,
 }
 
-/// Sends the transfers of `load` to `address`.
+/// Sends the transfers of `load` to `address`, over connections as `options` say.
 pub(super) fn run(
     load: &Load,
     wire: &WireLoad,
     address: &Address,
+    options: &Options,
 ) -> Result<Measured, ConnectionError> {
     let failed = |source| ConnectionError::Io {
         operation: "polling connections to",
@@ -44,7 +46,7 @@ pub(super) fn run(
     let mut connections = Vec::with_capacity(wire.clients);
     for index in 0..wire.clients {
         let session = if wire.session { first_session + index as u128 } else { 0 };
-        let connection = Connection::open(address, session)?;
+        let connection = Connection::open(address, options, session)?;
         readiness.add(&connection.socket, index).map_err(failed)?;
         connections.push(connection);
     }

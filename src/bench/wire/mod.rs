@@ -18,7 +18,7 @@ mod subscriber;
 
 pub use connection::ConnectionError;
 pub use engine::ServedError;
-pub use report::{EchoReport, Series, WireReport};
+pub use report::{EchoReport, WireReport};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use super::{LatencyNs, Load, Pace, Report, round_trip_ns};
 use driver::Measured;
 use echo::Echo;
 use engine::Served;
-use ringfence_client::{Client, ClientError};
+use ringfence_client::{Client, ClientError, Options as ClientOptions, SubscriptionOptions};
 use ringfence_codec::Address;
 use ringfence_journal::{Durability, JournalError};
 use ringfence_node::{Node, Options};
@@ -52,8 +52,8 @@ pub struct WireLoad {
 
 /// What the load is sent to.
 pub enum Target {
-    /// An engine that runs already.
-    Running(Address),
+    /// An engine that runs already, and how to connect to it.
+    Running(Address, ClientOptions),
     /// One that is started for the load, with a journal in its directory, and listens there.
     Own {
         /// How it is opened.
@@ -106,9 +106,9 @@ pub fn wire(
 ) -> Result<WireReport, WireError> {
     let probe_before = round_trip_ns();
     let (mut report, echo, measured) = match target {
-        Target::Running(address) => {
+        Target::Running(address, options) => {
             let echo = measure_echo(load, wire, &address)?;
-            let measured = measure_engine(load, wire, &address)?;
+            let measured = measure_engine(load, wire, &address, &options)?;
             (report_of(load, seed, &measured, UNKNOWN), echo, measured)
         }
         Target::Own { options, data_dir } => measure_own(load, seed, wire, *options, data_dir)?,
@@ -144,7 +144,7 @@ fn measure_own(
     // Before the engine's threads run, which would take time of the processor from it.
     let echo = measure_echo(load, wire, &engine::address(&data_dir))?;
     let served = Served::start(node, stop, &data_dir)?;
-    let measured = measure_engine(load, wire, served.address())?;
+    let measured = measure_engine(load, wire, served.address(), &ClientOptions::default())?;
     let node = served.stop()?;
     let raw_after = raw(&node)?;
     let closed = node.close().map_err(ServedError::from)?;
@@ -161,21 +161,32 @@ fn measure_own(
 
 fn measure_echo(load: &Load, wire: &WireLoad, like: &Address) -> Result<Measured, WireError> {
     let echo = Echo::start(wire.clients, like)?;
-    let measured = driver::run(load, wire, echo.address())?;
+    let measured = driver::run(load, wire, echo.address(), &ClientOptions::default())?;
     echo.join()?;
     Ok(measured)
 }
 
-fn measure_engine(load: &Load, wire: &WireLoad, address: &Address) -> Result<Measured, WireError> {
-    let mut client = Client::connect(address)?;
+fn measure_engine(
+    load: &Load,
+    wire: &WireLoad,
+    address: &Address,
+    options: &ClientOptions,
+) -> Result<Measured, WireError> {
+    let mut client = Client::connect_with(address, options.clone())?;
     for accounts in load.accounts.chunks(BATCH_COMMANDS_MAX) {
         client.execute(accounts)?;
     }
     drop(client);
     let outcomes = load.transfers.len() as u64;
-    let subscriber = wire.subscriber.then(|| Subscriber::start(address, outcomes)).transpose();
+    let subscribed = SubscriptionOptions {
+        token: options.token.clone(),
+        tls: options.tls.clone(),
+        ..SubscriptionOptions::default()
+    };
+    let start = || Subscriber::start(address, &subscribed, outcomes);
+    let subscriber = wire.subscriber.then(start).transpose();
     let subscriber = subscriber.map_err(WireError::Subscriber)?;
-    let mut measured = driver::run(load, wire, address)?;
+    let mut measured = driver::run(load, wire, address, options)?;
     if let Some(subscriber) = subscriber {
         measured.arrival_ns = Some(subscriber.join().map_err(WireError::Subscriber)?);
     }
@@ -201,6 +212,7 @@ fn report_of(load: &Load, seed: u64, measured: &Measured, durability: &'static s
         wait: UNKNOWN.to_owned(),
         durability,
         probe_round_trip_ns: [None, None],
+        series: Vec::new(),
     }
 }
 

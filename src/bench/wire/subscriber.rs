@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::super::latency_histogram;
 use hdrhistogram::Histogram;
-use ringfence_client::{ClientError, Reply, Start, Subscribe, Subscription};
+use ringfence_client::{ClientError, Reply, Start, Subscribe, Subscription, SubscriptionOptions};
 use ringfence_codec::Address;
 
 /// How long to wait for something at a time.
@@ -25,9 +25,13 @@ impl Subscriber {
     /// # Panics
     ///
     /// If no thread can be had.
-    pub(super) fn start(address: &Address, outcomes: u64) -> Result<Subscriber, ClientError> {
+    pub(super) fn start(
+        address: &Address,
+        options: &SubscriptionOptions,
+        outcomes: u64,
+    ) -> Result<Subscriber, ClientError> {
         let wish = Subscribe { events: true, commands: true, ..Subscribe::outcomes(Start::Now) };
-        let mut subscription = Subscription::open(address, &wish)?;
+        let mut subscription = Subscription::open_with(address, options, &wish)?;
         let thread = thread::Builder::new().name("subscriber".into()).spawn(move || {
             let mut latency_ns = latency_histogram();
             while latency_ns.len() < outcomes {

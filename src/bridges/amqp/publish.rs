@@ -1,17 +1,28 @@
-//! Publishing with confirms.
+//! Publishing with confirms, many under way.
+//!
+//! lapin queues a frame at the first poll of what sends it, and ends it when the frame is written:
+//! to wait for each is a system call and two changes of thread for each message. So what is sent is
+//! polled once, and its end is waited for together with its confirm.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
-use lapin::{BasicProperties, Channel, Confirmation, Connection, PublisherConfirm};
+use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use ringfence_bridge_core::Failure;
 
 /// Delivery mode of messages that survive a restart of the broker.
 pub(crate) const PERSISTENT: u8 = 2;
 
+/// Ends when the broker has stored a message.
+pub(crate) type Confirming = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+
 /// A channel whose messages are confirmed.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    channel: Channel,
+    channel: Arc<Channel>,
 }
 
 /// Where a message goes.
@@ -26,29 +37,49 @@ impl Publisher {
     pub async fn open(connection: &Connection) -> Result<Publisher, Failure> {
         let channel = connection.create_channel().await.map_err(Failure::retry)?;
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(Failure::retry)?;
-        Ok(Publisher { channel })
+        Ok(Publisher { channel: Arc::new(channel) })
     }
 
-    /// Sends a message. Its confirmation comes later.
-    pub async fn publish(
+    /// Sends a message after those of earlier calls. Its confirmation comes later.
+    pub fn publish(
         &self,
         route: &Route<'_>,
-        body: &[u8],
+        body: Vec<u8>,
         properties: BasicProperties,
-    ) -> Result<PublisherConfirm, Failure> {
+    ) -> Result<Confirming, Failure> {
         let options =
             BasicPublishOptions { mandatory: route.mandatory, ..BasicPublishOptions::default() };
         let key = ShortString::try_new(route.key)
             .map_err(|error| Failure::last(format!("routing key {}: {error}", route.key)))?;
-        let published =
-            self.channel.basic_publish(route.exchange.into(), key, options, body, properties);
-        published.await.map_err(Failure::retry)
+        let (channel, exchange) = (Arc::clone(&self.channel), ShortString::from(route.exchange));
+        let mut sending: Confirming = Box::pin(async move {
+            let sent = channel.basic_publish(exchange, key, options, &body, properties).await;
+            stored(sent.map_err(Failure::retry)?.await)
+        });
+        match poll_once(sending.as_mut()) {
+            Poll::Pending => Ok(sending),
+            Poll::Ready(sent) => sent.map(|()| Box::pin(std::future::ready(Ok(()))) as Confirming),
+        }
     }
 }
 
-/// Waits until the broker has stored the message.
-pub(crate) async fn confirmed(confirm: PublisherConfirm) -> Result<(), Failure> {
-    match confirm.await.map_err(Failure::retry)? {
+/// Queues a frame that has no answer, after those before it. If it cannot be sent any more, the
+/// connection ends, and the consumer with it.
+pub(crate) fn queue(sending: impl Future<Output = lapin::Result<()>>) -> Result<(), Failure> {
+    match poll_once(pin!(sending)) {
+        Poll::Pending => Ok(()),
+        Poll::Ready(sent) => sent.map_err(Failure::retry),
+    }
+}
+
+fn poll_once<F: Future + ?Sized>(sending: Pin<&mut F>) -> Poll<F::Output> {
+    // What polls it later leaves a waker that wakes.
+    sending.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Whether the broker has stored the message.
+fn stored(confirmed: lapin::Result<Confirmation>) -> Result<(), Failure> {
+    match confirmed.map_err(Failure::retry)? {
         Confirmation::Ack(None) => Ok(()),
         Confirmation::Ack(Some(returned)) => {
             let text = &returned.reply_text;

@@ -1,6 +1,5 @@
 //! An exchange that outcomes and events go to.
 
-use futures_util::future::try_join_all;
 use lapin::options::{BasicGetOptions, BasicNackOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection};
@@ -10,7 +9,7 @@ use ringfence_bridge_core::{
 
 use crate::AmqpServer;
 use crate::connection::name;
-use crate::publish::{PERSISTENT, Publisher, Route, confirmed, table};
+use crate::publish::{PERSISTENT, Publisher, Route, table};
 
 /// An exchange that outcomes and events go to, and a queue of one message that keeps the position.
 #[derive(Debug)]
@@ -98,10 +97,15 @@ impl Sink for AmqpSink {
             }
             let (exchange, mandatory) = (self.exchange.as_str(), self.mandatory);
             let route = Route { exchange, key: &key, mandatory };
-            let confirm = publisher.publish(&route, &record.body, properties(record)).await?;
-            confirms.push(confirmed(confirm));
+            confirms.push(publisher.publish(&route, record.body.clone(), properties(record))?);
         }
-        Ok(Box::pin(async move { try_join_all(confirms).await.map(drop) }))
+        Ok(Box::pin(async move {
+            // They are confirmed in their order, or nearly: most of them without waiting.
+            for confirm in confirms {
+                confirm.await?;
+            }
+            Ok(())
+        }))
     }
 
     async fn store(&mut self, position: &Position) -> Result<(), Failure> {
@@ -110,7 +114,7 @@ impl Sink for AmqpSink {
             .with_delivery_mode(PERSISTENT);
         let route = Route { exchange: "", key: &self.progress_queue, mandatory: true };
         let text = position.to_string();
-        confirmed(self.publisher()?.publish(&route, text.as_bytes(), properties).await?).await
+        self.publisher()?.publish(&route, text.into_bytes(), properties)?.await
     }
 }
 

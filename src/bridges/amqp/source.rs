@@ -1,13 +1,12 @@
 //! A queue whose messages are commands.
 
-use std::pin::Pin;
+use std::collections::VecDeque;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{BasicProperties, Channel, Consumer, PublisherConfirm};
+use lapin::{BasicProperties, Channel, Consumer};
 use ringfence_bridge_core::{
     ContentType, Failure, Identity, Keys, Malformed, Message, Port, Replies, Settled, Settlement,
     Source, SourceOptions,
@@ -15,10 +14,10 @@ use ringfence_bridge_core::{
 
 use crate::AmqpServer;
 use crate::connection::name;
-use crate::publish::{PERSISTENT, Publisher, Route, confirmed, table};
+use crate::publish::{Confirming, PERSISTENT, Publisher, Route, queue, table};
 use crate::unacknowledged::Unacknowledged;
 
-/// Settled messages that are dealt with in one turn.
+/// Deliveries, settled messages, or confirms, that are dealt with in one turn.
 const TURN_MAX: usize = 1024;
 
 /// A queue whose messages are commands.
@@ -39,9 +38,6 @@ pub struct AmqpHandle {
     /// Where the message was sent to, for its dead letter.
     routing_key: ShortString,
 }
-
-/// Ends when what answers a delivery is confirmed: which delivery.
-type Answering = Pin<Box<dyn Future<Output = Result<u64, Failure>> + Send>>;
 
 impl AmqpSource {
     /// Reads the server's keys, `queue` and `dead-letter-queue`.
@@ -75,7 +71,7 @@ impl Source for AmqpSource {
             channel,
             publisher,
             deliveries: Unacknowledged::default(),
-            answering: FuturesUnordered::new(),
+            answering: VecDeque::new(),
         };
         let result = serving.run(consumer, port).await;
         // A connection that is lost cannot be closed either.
@@ -105,7 +101,9 @@ struct Serving<'a> {
     channel: Channel,
     publisher: Publisher,
     deliveries: Unacknowledged,
-    answering: FuturesUnordered<Answering>,
+    /// Deliveries whose reply, or dead letter, is on its way to be confirmed: in the order in which
+    /// these were sent, in which they are confirmed too, or nearly.
+    answering: VecDeque<(u64, Confirming)>,
 }
 
 impl Serving<'_> {
@@ -116,43 +114,55 @@ impl Serving<'_> {
     ) -> Result<(), Failure> {
         loop {
             tokio::select! {
-                Some(answered) = self.answering.next() => {
+                answered = oldest(&mut self.answering), if !self.answering.is_empty() => {
                     self.deliveries.settle(answered?);
-                    self.acknowledge().await?;
+                    for _ in 1..TURN_MAX {
+                        let Some(answered) = oldest_now(&mut self.answering) else { break };
+                        self.deliveries.settle(answered?);
+                    }
+                    self.acknowledge()?;
                 }
                 settled = port.next() => match settled? {
                     Some(settled) => {
-                        self.settle(settled).await?;
-                        for _ in 0..TURN_MAX {
+                        self.settle(settled)?;
+                        for _ in 1..TURN_MAX {
                             let Some(settled) = port.try_next() else { break };
-                            self.settle(settled).await?;
+                            self.settle(settled)?;
                         }
-                        self.acknowledge().await?;
+                        self.acknowledge()?;
                     }
                     None => return self.end().await,
                 },
-                delivery = consumer.next() => match delivery {
-                    Some(Ok(delivery)) => self.deliver(delivery, port).await?,
-                    Some(Err(error)) => return Err(Failure::retry(error)),
-                    None => return Err(Failure::retry("the broker ended the consumer")),
-                },
+                delivery = consumer.next() => {
+                    self.deliver(delivery, port).await?;
+                    for _ in 1..TURN_MAX {
+                        let Some(delivery) = consumer.next().now_or_never() else { break };
+                        self.deliver(delivery, port).await?;
+                    }
+                }
             }
         }
     }
 
     /// Waits until what answers settled messages is confirmed, and acknowledges these.
     async fn end(&mut self) -> Result<(), Failure> {
-        while let Some(answered) = self.answering.next().await {
-            self.deliveries.settle(answered?);
+        while !self.answering.is_empty() {
+            let answered = oldest(&mut self.answering).await?;
+            self.deliveries.settle(answered);
         }
-        self.acknowledge().await
+        match self.deliveries.take() {
+            Some(tag) => self.acknowledging(tag).await.map_err(Failure::retry),
+            None => Ok(()),
+        }
     }
 
     async fn deliver(
         &mut self,
-        delivery: Delivery,
+        delivery: Option<lapin::Result<Delivery>>,
         port: &mut Port<AmqpHandle>,
     ) -> Result<(), Failure> {
+        let ended = || Failure::retry("the broker ended the consumer");
+        let delivery = delivery.ok_or_else(ended)?.map_err(Failure::retry)?;
         let Delivery { delivery_tag: tag, properties, data, routing_key, .. } = delivery;
         self.deliveries.add(tag);
         let identity = identity(&properties);
@@ -165,36 +175,30 @@ impl Serving<'_> {
             Err(malformed) => {
                 port.count_dead(&malformed);
                 let settlement = Settlement::Dead { body: data, malformed };
-                self.settle(Settled { handle, settlement }).await
+                self.settle(Settled { handle, settlement })
             }
         }
     }
 
-    async fn settle(&mut self, settled: Settled<AmqpHandle>) -> Result<(), Failure> {
+    fn settle(&mut self, settled: Settled<AmqpHandle>) -> Result<(), Failure> {
         let Settled { handle, settlement } = settled;
         let answer = match settlement {
-            Settlement::Done(replies) => self.reply(&handle, &replies).await?,
-            Settlement::Dead { body, malformed } => {
-                Some(self.bury(&handle, &body, &malformed).await?)
-            }
+            Settlement::Done(replies) => self.reply(&handle, &replies)?,
+            Settlement::Dead { body, malformed } => Some(self.bury(&handle, body, &malformed)?),
             Settlement::Known | Settlement::Lost => None,
         };
-        let tag = handle.tag;
         match answer {
-            Some(confirm) => self.answering.push(Box::pin(async move {
-                confirmed(confirm).await?;
-                Ok(tag)
-            })),
-            None => self.deliveries.settle(tag),
+            Some(confirming) => self.answering.push_back((handle.tag, confirming)),
+            None => self.deliveries.settle(handle.tag),
         }
         Ok(())
     }
 
-    async fn reply(
+    fn reply(
         &mut self,
         handle: &AmqpHandle,
         replies: &Replies,
-    ) -> Result<Option<PublisherConfirm>, Failure> {
+    ) -> Result<Option<Confirming>, Failure> {
         let Some(reply_to) = handle.properties.reply_to() else { return Ok(None) };
         let mut headers = FieldTable::default();
         table(replies.headers(), &mut headers);
@@ -209,16 +213,16 @@ impl Serving<'_> {
         }
         // Whoever asked may be gone, and its queue too: that is no failure.
         let route = Route { exchange: "", key: reply_to.as_str(), mandatory: false };
-        self.publisher.publish(&route, &replies.body(), properties).await.map(Some)
+        self.publisher.publish(&route, replies.body(), properties).map(Some)
     }
 
     /// Sends a message that is no command to the dead letters, with the reason in its headers.
-    async fn bury(
+    fn bury(
         &mut self,
         handle: &AmqpHandle,
-        body: &[u8],
+        body: Vec<u8>,
         malformed: &Malformed,
-    ) -> Result<PublisherConfirm, Failure> {
+    ) -> Result<Confirming, Failure> {
         tracing::warn!(source = self.source.name, "a message is no command: {malformed}");
         let mut headers = handle.properties.headers().clone().unwrap_or_default();
         table(malformed.headers(), &mut headers);
@@ -228,14 +232,40 @@ impl Serving<'_> {
         let properties =
             handle.properties.clone().with_delivery_mode(PERSISTENT).with_headers(headers);
         let route = Route { exchange: "", key: &self.source.dead_letter_queue, mandatory: true };
-        self.publisher.publish(&route, body, properties).await
+        self.publisher.publish(&route, body, properties)
     }
 
-    async fn acknowledge(&mut self) -> Result<(), Failure> {
-        let Some(tag) = self.deliveries.take() else { return Ok(()) };
-        let acknowledged = self.channel.basic_ack(tag, BasicAckOptions { multiple: true });
-        acknowledged.await.map_err(Failure::retry)
+    fn acknowledge(&mut self) -> Result<(), Failure> {
+        match self.deliveries.take() {
+            Some(tag) => queue(self.acknowledging(tag)),
+            None => Ok(()),
+        }
     }
+
+    fn acknowledging(&self, tag: u64) -> impl Future<Output = lapin::Result<()>> {
+        self.channel.basic_ack(tag, BasicAckOptions { multiple: true })
+    }
+}
+
+/// Waits for the confirm of the oldest answer: which delivery it answers. It stays where it is if
+/// this is dropped.
+///
+/// # Panics
+///
+/// If there is none.
+async fn oldest(answering: &mut VecDeque<(u64, Confirming)>) -> Result<u64, Failure> {
+    let (tag, confirming) = answering.front_mut().expect("there is one");
+    let (tag, confirmed) = (*tag, confirming.await);
+    answering.pop_front();
+    confirmed.map(|()| tag)
+}
+
+/// As [`oldest`], if there is one that is confirmed already.
+fn oldest_now(answering: &mut VecDeque<(u64, Confirming)>) -> Option<Result<u64, Failure>> {
+    if answering.is_empty() {
+        return None;
+    }
+    oldest(answering).now_or_never()
 }
 
 /// What the message is recognised by: `message-id`, else session and request number in its headers,

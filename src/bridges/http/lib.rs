@@ -93,7 +93,6 @@ struct App {
 pub async fn run_http(options: HttpOptions, context: Context) -> Result<(), Failure> {
     let metrics = context.metrics.source(&options.name);
     let result = run(options, context, &metrics).await;
-    metrics.has_session.store(false, Ordering::Relaxed);
     metrics.has_ended.store(true, Ordering::Relaxed);
     if let Err(failure) = &result {
         tracing::error!("http: it has ended: {failure}");

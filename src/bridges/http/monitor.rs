@@ -1,10 +1,9 @@
 //! Whether the engine is there, which one it is, and how far it is.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ringfence_bridge_core::{EngineId, EngineOptions, Failure, SourceMetrics};
+use ringfence_bridge_core::{CountedSession, EngineId, EngineOptions, Failure, SourceMetrics};
 use ringfence_client::{
     AsyncSubscription, BackOff, ClientError, ErrorCode, Followed, Start, Subscribe,
     SubscriptionOptions, Token,
@@ -87,12 +86,13 @@ impl Monitor {
     /// history.
     pub async fn follow(&self, options: &EngineOptions) -> Failure {
         let mut back_off = BackOff::new(FIRST_WAIT);
+        let mut session = CountedSession::new(Arc::clone(&self.metrics));
         loop {
-            let error = match self.connection(options, &mut back_off).await {
+            let error = match self.connection(options, &mut back_off, &mut session).await {
                 Ok(failure) => return failure,
                 Err(error) => error,
             };
-            self.metrics.has_session.store(false, Ordering::Relaxed);
+            session.set_connected(false);
             let was_up = self.engine.send_if_modified(|engine| {
                 engine.as_mut().is_some_and(|engine| std::mem::take(&mut engine.is_up))
             });
@@ -113,6 +113,7 @@ impl Monitor {
         &self,
         options: &EngineOptions,
         back_off: &mut BackOff,
+        session: &mut CountedSession,
     ) -> Result<Failure, ClientError> {
         // To nothing but progress.
         let wish =
@@ -129,7 +130,7 @@ impl Monitor {
         let subscribed = subscription.subscribed();
         tracing::info!(checks_tokens, "follows engine {id}");
         back_off.reset();
-        self.metrics.has_session.store(true, Ordering::Relaxed);
+        session.set_connected(true);
         self.engine.send_replace(Some(Engine {
             id,
             is_up: true,

@@ -16,7 +16,7 @@ mod stream;
 #[cfg(feature = "tls")]
 pub use config::{Tls, TlsFiles};
 #[cfg(feature = "tls")]
-pub(crate) use socket::TlsSocket;
+pub use socket::TlsSocket;
 #[cfg(feature = "tls")]
 pub(crate) use stream::TlsStream;
 

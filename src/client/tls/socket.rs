@@ -1,21 +1,44 @@
 //! A socket over TLS that never blocks.
 
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use mio::net::TcpStream;
 use rustls::ClientConnection;
 
 use super::Tls;
 
-/// A socket over TLS that never blocks. The handshake goes on with each call.
+/// A socket over TLS that never blocks, unless what it was made of does. The handshake goes on with
+/// each call.
 #[derive(Debug)]
-pub(crate) struct TlsSocket {
-    pub tcp: TcpStream,
+pub struct TlsSocket {
+    pub(crate) tcp: TcpStream,
     connection: ClientConnection,
 }
 
 impl TlsSocket {
-    pub fn new(tcp: TcpStream, host_and_port: &str, tls: &Tls) -> io::Result<TlsSocket> {
+    /// Speaks TLS with the engine at `host_and_port`, over a connection to it. One that blocks makes
+    /// the calls of this block too.
+    ///
+    /// # Errors
+    ///
+    /// If the engine's name is none that a certificate can have.
+    pub fn over(
+        stream: std::net::TcpStream,
+        host_and_port: &str,
+        tls: &Tls,
+    ) -> io::Result<TlsSocket> {
+        TlsSocket::new(TcpStream::from_std(stream), host_and_port, tls)
+    }
+
+    /// Whether records were made that the socket has not taken yet: `flush` sends them once there
+    /// is room.
+    #[must_use]
+    pub fn has_unsent(&self) -> bool {
+        self.connection.wants_write()
+    }
+
+    pub(crate) fn new(tcp: TcpStream, host_and_port: &str, tls: &Tls) -> io::Result<TlsSocket> {
         let name = tls.server_name(host_and_port)?;
         let connection = ClientConnection::new(tls.config(), name).map_err(io::Error::other)?;
         Ok(TlsSocket { tcp, connection })
@@ -32,6 +55,12 @@ impl TlsSocket {
             }
         }
         Ok(())
+    }
+}
+
+impl AsFd for TlsSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.tcp.as_fd()
     }
 }
 

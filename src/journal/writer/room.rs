@@ -60,6 +60,7 @@ impl<S: Storage> Writer<S> {
     fn end_segment(&mut self) -> bool {
         let Some(next_bytes) = self.next_segment.bytes() else {
             self.next_segment.need();
+            self.storage.hurry();
             return false;
         };
         // Without waiting for the disk, no more than two segments are at risk.

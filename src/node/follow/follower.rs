@@ -6,49 +6,15 @@ use std::time::{Duration, Instant};
 use super::begin::{begin, holds, oldest};
 use super::bodies::Bodies;
 use super::patience::Patience;
-use super::{Begin, Filter, FollowError};
+use super::{FollowError, Taker, Wish};
 use ringfence_journal::outcomes::{LogFrame, LogStep, LogTrail, first_logged_sequence};
-use ringfence_journal::{DataDir, Directory, Fault, JournalError, Key, first_segment};
+use ringfence_journal::{DataDir, Directory, Fault, JournalError, first_segment};
 use ringfence_types::{Command, Event, Origin, Outcome};
 
 /// How often it is looked, where nothing comes, whether the files are still where they were.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long an engine may take to begin its log, or to begin it again in place of a damaged one.
 pub(super) const LOG_BEGINS: Duration = Duration::from_secs(1);
-
-/// What is wanted of a follower.
-#[derive(Debug, Clone, Default)]
-pub struct Wish {
-    /// Where it begins.
-    pub begin: Begin,
-    /// Outcomes, and what look-ups found.
-    pub outcomes: bool,
-    /// Numbered events.
-    pub events: bool,
-    /// Whose batches are, where that is said.
-    pub origins: bool,
-    /// The commands themselves.
-    pub commands: bool,
-    /// Which of these.
-    pub filter: Filter,
-    /// The journal's key, so that seals are checked where the journal is read.
-    pub key: Option<Key>,
-}
-
-/// What takes what a follower gives, in order.
-pub trait Taker {
-    /// Whose the batch is of which the next commands and outcomes are.
-    fn origin(&mut self, origin: &Origin);
-
-    /// Consecutive commands of one batch. Their outcomes follow, each behind its events.
-    fn commands(&mut self, first_sequence: u64, commands: &[Command]);
-
-    /// An event, or the body of a look-up, which has no number.
-    fn event(&mut self, event: &Event);
-
-    /// The outcome of the command `sequence`.
-    fn outcome(&mut self, sequence: u64, outcome: &Outcome);
-}
 
 /// Follows what an engine does.
 pub struct Follower {
@@ -225,7 +191,10 @@ impl Follower {
             let passes = self.passes(sequence, &outcome);
             if passes {
                 self.give_origin(self.frame.origin_of(sequence).copied(), taker);
-                self.give_commands(sequence, self.run_from(sequence), taker);
+                // Once for each run: to count it is to look at all the rest of a batch.
+                if self.wants_command(sequence) {
+                    self.give_commands(sequence, self.run_from(sequence), taker);
+                }
             }
             self.give_events(sequence, passes, taker);
             if passes && self.wish.outcomes {
@@ -262,7 +231,9 @@ impl Follower {
                 self.frame.origin_of(sequence).or(ahead.origin_of(sequence)).copied(),
                 taker,
             );
-            self.give_commands(sequence, 1, taker);
+            if self.wants_command(sequence) {
+                self.give_commands(sequence, 1, taker);
+            }
         }
         self.give_events(sequence, passes, taker);
         Ok(None)
@@ -298,11 +269,13 @@ impl Follower {
         }
     }
 
-    /// Gives `count` commands from `sequence` on, if commands are wanted and were not given.
+    /// Whether commands are wanted, and this one was not given.
+    fn wants_command(&self, sequence: u64) -> bool {
+        self.wish.commands && sequence > self.commands_given
+    }
+
+    /// Gives `count` commands from `sequence` on.
     fn give_commands(&mut self, sequence: u64, count: u64, taker: &mut impl Taker) {
-        if !self.wish.commands || sequence <= self.commands_given {
-            return;
-        }
         let (first, commands) = self.bodies.as_ref().expect("commands are wanted").batch();
         let start = (sequence - first) as usize;
         taker.commands(sequence, &commands[start..start + count as usize]);
@@ -312,8 +285,7 @@ impl Follower {
     /// How many commands of one batch, from the one with the outcome at hand on, pass and have
     /// their outcome in this frame.
     fn run_from(&self, sequence: u64) -> u64 {
-        let Some(bodies) = self.bodies.as_ref().filter(|_| self.wish.commands) else { return 0 };
-        let (first, commands) = bodies.batch();
+        let (first, commands) = self.bodies.as_ref().expect("commands are wanted").batch();
         let in_batch = first + commands.len() as u64 - sequence;
         let outcomes = self.frame.outcomes[self.next_outcome..].iter();
         let run = (sequence..).zip(outcomes.take(in_batch as usize));

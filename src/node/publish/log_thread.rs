@@ -10,7 +10,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 
@@ -19,8 +19,9 @@ use ringfence_journal::JournalError;
 use ringfence_journal::outcomes::{Frame, Log};
 use ringfence_ring::Bell;
 
-/// How long the thread lets outcomes gather after each frame, so that there are no more than a few
-/// thousand writes a second. An outcome is in its file within twice this, if the disk takes it.
+/// How long the thread lets outcomes gather after it has written what was there, so that there are
+/// no more than a few thousand bursts of writes a second. An outcome is in its file within twice
+/// this, if the disk takes it.
 const REST: Duration = Duration::from_micros(400);
 /// How often it looks whether something is kept no longer, while nothing is to be written.
 const LOOK: Duration = Duration::from_secs(30);
@@ -128,10 +129,23 @@ impl LogThread {
                 }
                 Err(RecvTimeoutError::Disconnected) => return Ok(self.log),
             }
-            let mut until = Instant::now() + REST;
-            while let Ok(frame) = self.full.recv_deadline(until) {
-                self.write(frame)?;
-                until = Instant::now() + REST;
+            self.write_until_none_comes()?;
+        }
+    }
+
+    /// Writes the frames that come, and rests after all that are there, until none has come meanwhile.
+    /// A sleep, not a wait for the next frame: that begins with yields, on a core that publish or a
+    /// client needs.
+    fn write_until_none_comes(&mut self) -> Result<(), JournalError> {
+        loop {
+            thread::sleep(REST);
+            let mut frame = self.full.try_recv();
+            if frame.is_err() {
+                return Ok(());
+            }
+            while let Ok(next) = frame {
+                self.write(next)?;
+                frame = self.full.try_recv();
             }
         }
     }

@@ -1,0 +1,104 @@
+//! What is measured, as the command line says it.
+
+use clap::{Parser, ValueEnum};
+use ringfence::client::Address;
+
+/// Measure payments through a broker and the bridge, in turns with what the broker moves alone.
+///
+/// The broker alone: a client sends messages of the same length to a queue, a consumer answers each
+/// at once into another queue, and the client takes the answers. Messages are persistent, and
+/// everything is confirmed or acknowledged, on both ways.
+#[derive(Debug, Parser)]
+#[command(name = "ringfence bench bridge", version)]
+pub struct Options {
+    /// The broker
+    #[arg(long, value_enum, default_value_t = BrokerName::Rabbitmq)]
+    pub broker: BrokerName,
+    /// A running broker, as amqp://USER:PASSWORD@HOST:PORT/VHOST. Queues and an exchange whose
+    /// names begin with ringfence-bench- are declared there, and deleted [default: one that is
+    /// started in a temporary folder]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// A running engine, as unix:PATH or HOST:PORT, in which the accounts 1 to the number of
+    /// --accounts are created [default: one that is started in a temporary folder]
+    #[arg(long, value_name = "ADDR")]
+    pub connect: Option<Address>,
+    /// How outcomes come back
+    #[arg(long, value_enum, default_value_t = Back::Exchange)]
+    pub back: Back,
+    /// Type of the queues
+    #[arg(long, value_enum, default_value_t = QueueType::Classic)]
+    pub queue_type: QueueType,
+    /// Payments in each turn
+    #[arg(long, value_name = "N", default_value = "20000")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+    pub transfers: u64,
+    /// Payments in each turn, beside those, that are sent one at a time
+    #[arg(long, value_name = "N", default_value = "300")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    pub singles: u64,
+    /// Turns of the bridge and of the broker alone each; medians are shown
+    #[arg(long, value_name = "N", default_value = "3")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub turns: u64,
+    /// Payments that are under way at a time
+    #[arg(long, value_name = "N", default_value = "1000")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=30_000))]
+    pub window: u16,
+    /// Accounts between which they move money
+    #[arg(long, value_name = "N", default_value = "10000")]
+    #[arg(value_parser = clap::value_parser!(u64).range(2..=1 << 24))]
+    pub accounts: u64,
+    /// Seed of the payments
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub seed: u64,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A broker that can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BrokerName {
+    /// RabbitMQ, by AMQP 0-9-1.
+    Rabbitmq,
+}
+
+/// How outcomes come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Back {
+    /// To a queue that is bound to the exchange of a sink. The bridge acknowledges a payment when
+    /// the sink has its outcome confirmed.
+    Exchange,
+    /// As the reply to each payment, to the queue in its `reply_to`.
+    Reply,
+}
+
+impl Back {
+    /// Its name on the command line and in the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Back::Exchange => "exchange",
+            Back::Reply => "reply",
+        }
+    }
+}
+
+/// Type of RabbitMQ's queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QueueType {
+    /// On one node.
+    Classic,
+    /// Replicated, with a log.
+    Quorum,
+}
+
+impl QueueType {
+    /// Its name at the broker.
+    pub fn name(self) -> &'static str {
+        match self {
+            QueueType::Classic => "classic",
+            QueueType::Quorum => "quorum",
+        }
+    }
+}
