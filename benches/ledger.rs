@@ -31,8 +31,12 @@ impl World {
     fn new(accounts: u64, transfers: u64, retention_ns: u64) -> World {
         let capacities = Capacities { accounts, transfers, ..Capacities::default() };
         let rules = Rules { retention_ns, ..Rules::new(capacities, KEY) };
+        let engine = Engine::new(&rules).expect("there is so much memory");
+        // As in a node: no command waits for the system to give a page.
+        let pieces = engine.growth().pieces();
+        while pieces.back_next().is_some() {}
         let mut world = World {
-            engine: Engine::new(&rules).expect("there is so much memory"),
+            engine,
             random: Pcg64::seed_from_u64(1),
             accounts,
             batch: Vec::with_capacity(BATCH_COMMANDS_MAX),

@@ -5,9 +5,6 @@
 mod support;
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -15,7 +12,8 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use ringfence::client::{Address, Client, submit};
 use serde_json::Value;
-use support::{SMALL, ringfence, run, text};
+use support::engine::Engine;
+use support::{ringfence, run, text};
 use tempfile::tempdir;
 
 const ROUNDS: u64 = 6;
@@ -24,23 +22,6 @@ const JOURNAL_IO: [&str; 3] = ["io-uring", "threads", "buffered"];
 const BATCH: u64 = 7;
 /// Batches in the load of a round: far more than an engine settles before it is killed.
 const BATCHES: u64 = 40_000;
-
-/// Starts an engine and waits until it is ready.
-fn start(dir: &Path, more: &[&str]) -> Child {
-    let mut engine = ringfence(&["run", "--data-dir", text(dir)])
-        .args(SMALL)
-        .args(more)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(engine.stderr.take().unwrap()).lines();
-    let ready = lines.find(|line| line.as_ref().unwrap().contains("ready on"));
-    assert!(ready.is_some(), "the engine ended before it was ready");
-    // Whatever else it says must have somewhere to go.
-    thread::spawn(move || lines.for_each(drop));
-    engine
-}
 
 /// A batch of transfers whose ids tell which batch they are of.
 fn batch(number: u64) -> String {
@@ -68,7 +49,7 @@ fn what_a_client_was_told_survives_sigkill_and_no_batch_is_half_there() {
     let rounds = rounds.map_or(ROUNDS, |text| text.parse().expect("a number"));
     for round in 0..rounds {
         let journal_io = JOURNAL_IO[round as usize % JOURNAL_IO.len()];
-        let mut engine = start(&dir, &["--journal-io", journal_io]);
+        let mut engine = Engine::start(&dir, &["--journal-io", journal_io]);
         let address = Address::Unix(dir.join("ringfence.sock"));
         let mut input = String::new();
         if round == 0 {
@@ -93,8 +74,7 @@ fn what_a_client_was_told_survives_sigkill_and_no_batch_is_half_there() {
             (output, report)
         });
         thread::sleep(Duration::from_millis(random.random_range(10..80)));
-        engine.kill().unwrap();
-        engine.wait().unwrap();
+        engine.kill();
         let (output, report) = sending.join().unwrap();
         assert!(report.stopped.is_some(), "the load was not over when the engine was killed");
         for output in [output, looking.join().unwrap()] {
@@ -129,7 +109,7 @@ fn what_a_client_was_told_survives_sigkill_and_no_batch_is_half_there() {
 fn a_stopped_engine_answers_all_that_it_took_in_and_leaves_no_socket_behind() {
     let folder = tempdir().unwrap();
     let dir = folder.path().join("data");
-    let mut engine = start(&dir, &[]);
+    let mut engine = Engine::start(&dir, &[]);
     let socket = dir.join("ringfence.sock");
     let connect = format!("unix:{}", socket.display());
     let input = std::fs::read_to_string("examples/payments.ndjson").unwrap();
@@ -142,28 +122,17 @@ fn a_stopped_engine_answers_all_that_it_took_in_and_leaves_no_socket_behind() {
         .unwrap();
     assert_eq!(refused.status.code(), Some(1), "somebody listens there already");
 
-    signal(&engine, "TERM");
-    assert!(engine.wait().unwrap().success());
+    assert_eq!(engine.stop(), 0);
     assert!(!socket.exists());
     let replayed = run(&["replay", "--data-dir", text(&dir), "--outcomes"]);
     assert_eq!(replayed.stdout, ran.stdout);
 
     // A socket file that a killed engine left is replaced.
-    let mut engine = start(&dir, &[]);
-    engine.kill().unwrap();
-    engine.wait().unwrap();
+    let mut engine = Engine::start(&dir, &[]);
+    engine.kill();
     assert!(socket.exists());
-    let mut engine = start(&dir, &[]);
+    let mut engine = Engine::start(&dir, &[]);
     let idle = Client::connect(&Address::Unix(socket)).unwrap();
-    signal(&engine, "TERM");
-    assert!(engine.wait().unwrap().success(), "a client that says nothing does not hold it up");
+    assert_eq!(engine.stop(), 0, "a client that says nothing does not hold it up");
     drop(idle);
-}
-
-fn signal(process: &Child, name: &str) {
-    let status = std::process::Command::new("kill")
-        .args([&format!("-{name}"), &process.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(status.success());
 }

@@ -5,160 +5,19 @@
 mod support;
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use support::engine::Engine;
+use support::mounted::{Mounted, disks};
 use support::{Ran, SMALL, apply, ringfence, run, text};
-use tempfile::{TempDir, tempdir};
+use tempfile::tempdir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const ACCOUNTS: &str = "{\"op\":\"create_account\",\"id\":1,\"ledger\":1,\"code\":1}\n\
                         {\"op\":\"create_account\",\"id\":2,\"ledger\":1,\"code\":1}\n";
-
-/// A file system of its own, gone with the value.
-struct Mounted {
-    folder: TempDir,
-}
-
-impl Mounted {
-    /// A file system of this kind and of so many MiB; `None`, and a line that says so, where this
-    /// user may not mount one.
-    fn new(kind: &str, mebibytes: u64) -> Option<Mounted> {
-        let folder = tempdir().unwrap();
-        let point = folder.path().join("disk");
-        fs::create_dir(&point).unwrap();
-        let is_done = |command: &mut Command| {
-            let done = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-            done.is_ok_and(|status| status.success())
-        };
-        let size = format!("size={mebibytes}m");
-        let mut mount = Command::new("mount");
-        match kind {
-            "ext4" => {
-                let image = folder.path().join("image");
-                File::create(&image).unwrap().set_len(mebibytes << 20).unwrap();
-                let made = is_done(Command::new("mkfs.ext4").args(["-q", "-m", "0"]).arg(&image));
-                if !made {
-                    eprintln!("no mkfs.ext4 here: nothing to try");
-                    return None;
-                }
-                mount.args(["-o", "loop"]).arg(&image)
-            }
-            _ => mount.args(["-t", kind, "-o", &size, "none"]),
-        };
-        if !is_done(mount.arg(&point)) {
-            eprintln!("no {kind} can be mounted here: nothing to try");
-            return None;
-        }
-        Some(Mounted { folder })
-    }
-
-    fn disk(&self) -> PathBuf {
-        self.folder.path().join("disk")
-    }
-
-    fn data(&self) -> PathBuf {
-        self.disk().join("data")
-    }
-
-    /// Takes all the room but so many bytes.
-    fn fill(&self, left: usize) {
-        let kept = self.disk().join("kept");
-        fs::write(&kept, vec![1; left]).unwrap();
-        let mut filler =
-            File::options().create(true).append(true).open(self.disk().join("filler")).unwrap();
-        let mut bytes = vec![1; 64 * 1024];
-        while !bytes.is_empty() {
-            if filler.write(&bytes).is_err() {
-                bytes.truncate(bytes.len() / 2);
-            }
-        }
-        filler.sync_all().unwrap();
-        fs::remove_file(kept).unwrap();
-    }
-
-    fn make_room(&self) {
-        fs::remove_file(self.disk().join("filler")).unwrap();
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        // Lazily: what a test that failed still holds open keeps nothing mounted for others.
-        drop(Command::new("umount").arg("-l").arg(self.disk()).status());
-    }
-}
-
-/// Both kinds, as far as they can be mounted.
-fn disks() -> impl Iterator<Item = (&'static str, Mounted)> {
-    ["ext4", "tmpfs"].into_iter().filter_map(|kind| Some((kind, Mounted::new(kind, 24)?)))
-}
-
-/// An engine that runs, and what it says.
-struct Engine {
-    child: Child,
-    said: Arc<Mutex<String>>,
-}
-
-impl Engine {
-    fn start(dir: &Path, more: &[&str]) -> Engine {
-        let mut command = ringfence(&["run", "--data-dir", text(dir)]);
-        let mut child =
-            command.args(SMALL).args(more).stderr(Stdio::piped()).spawn().expect("it starts");
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let said = Arc::new(Mutex::new(String::new()));
-        let engine = Engine { child, said: Arc::clone(&said) };
-        thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                said.lock().unwrap().push_str(&(line + "\n"));
-            }
-        });
-        engine.wait_for("ready on");
-        engine
-    }
-
-    fn said(&self) -> String {
-        self.said.lock().unwrap().clone()
-    }
-
-    fn wait_for(&self, what: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.said().contains(what) {
-            assert!(Instant::now() < deadline, "{what} is not said: {}", self.said());
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    /// How often it says something.
-    fn count(&self, what: &str) -> usize {
-        self.said().matches(what).count()
-    }
-
-    /// Stops it by SIGTERM; its exit status.
-    fn stop(&mut self) -> i32 {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code().expect("no other signal ended it");
-            }
-            assert!(Instant::now() < deadline, "SIGTERM does not stop it: {}", self.said());
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 fn transfers(count: usize) -> String {
     let line = |id| {

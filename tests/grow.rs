@@ -3,54 +3,21 @@
 mod support;
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use support::engine::Engine;
 use support::{SMALL, ringfence, run, run_on, text};
 use tempfile::tempdir;
 
 /// Transfers that the tables hold at first.
 const FIRST: u64 = 2_000;
 const BATCH: u64 = 20;
-
-struct Engine(Child);
-
-impl Engine {
-    /// An engine on `dir`, ready.
-    fn start(dir: &Path, more: &[&str]) -> Engine {
-        let mut child = ringfence(&["run", "--data-dir", text(dir)])
-            .args(SMALL)
-            .args(more)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-        assert!(lines.any(|line| line.contains("ready on")), "it becomes ready");
-        thread::spawn(move || lines.for_each(drop));
-        Engine(child)
-    }
-
-    /// Ends it as an operator would.
-    fn stop(mut self) {
-        let arguments = ["-TERM".to_owned(), self.0.id().to_string()];
-        assert!(Command::new("kill").args(arguments).status().unwrap().success());
-        assert!(self.0.wait().unwrap().success());
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        // It may have ended already.
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
 
 fn grow(dir: &Path, options: &[&str]) -> support::Ran {
     run(&[&["grow", "--data-dir", text(dir)], options].concat())
@@ -93,7 +60,7 @@ fn tables_grow_tenfold_under_load_and_refuse_nothing() {
     let folder = tempdir().unwrap();
     let (dir, other) = (folder.path().join("data"), folder.path().join("other"));
     let tables = ["--accounts", "8", "--transfers", "2000", "--orders", "16", "--markets", "1"];
-    let engine = Engine::start(&dir, &tables);
+    let mut engine = Engine::start(&dir, &tables);
     let address = format!("unix:{}", text(&dir.join("ringfence.sock")));
     let sent = run_on(&["submit", "-", "--connect", &address], &accounts());
     assert_eq!(sent.status, 0, "{sent:?}");
@@ -142,7 +109,7 @@ fn tables_grow_tenfold_under_load_and_refuse_nothing() {
     for line in outcomes.lines() {
         assert!(line.contains(r#""status":"created""#), "{line}");
     }
-    engine.stop();
+    assert_eq!(engine.stop(), 0);
 
     let replayed = run(&["replay", "--data-dir", text(&dir)]);
     let exported = run(&["journal", "export", "--data-dir", text(&dir)]);
@@ -159,17 +126,17 @@ fn tables_grow_tenfold_under_load_and_refuse_nothing() {
     // A start goes on with the larger tables; a snapshot of them is restored as the same.
     let snapshot = run(&["snapshot", "--data-dir", text(&dir)]);
     assert_eq!(snapshot.status, 0, "{snapshot:?}");
-    let engine = Engine::start(&dir, &[]);
+    let mut engine = Engine::start(&dir, &[]);
     let more = run_on(&["submit", "-", "--connect", &address], &batch(900_000));
     assert!(more.lines().iter().all(|line| line.contains("created")), "{more:?}");
-    engine.stop();
+    assert_eq!(engine.stop(), 0);
 }
 
 #[test]
 fn what_cannot_be_met_changes_nothing_and_says_why() {
     let folder = tempdir().unwrap();
     let dir = folder.path().join("data");
-    let engine = Engine::start(&dir, &["--transfers", "2000"]);
+    let mut engine = Engine::start(&dir, &["--transfers", "2000"]);
     //  options, exit status, what is said
     let cases = [
         (vec![], 2, "say what is to grow"),
@@ -181,7 +148,7 @@ fn what_cannot_be_met_changes_nothing_and_says_why() {
         assert_eq!(ran.status, status, "{options:?}: {ran:?}");
         assert!(ran.stderr.contains(said), "{options:?}: {ran:?}");
     }
-    engine.stop();
+    assert_eq!(engine.stop(), 0);
     let stat = run(&["journal", "stat", "--data-dir", text(&dir)]);
     assert!(stat.stdout.contains(r#""transfers":"2000""#), "{stat:?}");
     let late = grow(&dir, &["--transfers", "5000"]);
@@ -193,15 +160,15 @@ fn what_cannot_be_met_changes_nothing_and_says_why() {
 fn an_engine_at_rest_grows_too_and_a_restart_keeps_it() {
     let folder = tempdir().unwrap();
     let dir = folder.path().join("data");
-    let engine = Engine::start(&dir, &["--transfers", "2000", "--accounts", "100"]);
+    let mut engine = Engine::start(&dir, &["--transfers", "2000", "--accounts", "100"]);
     let grown = grow(&dir, &["--accounts", "300", "--orders", "300000", "--markets", "128"]);
     assert_eq!(grown.status, 0, "{grown:?}");
     assert!(grown.stderr.contains("from sequence 1 on"), "{grown:?}");
-    engine.stop();
+    assert_eq!(engine.stop(), 0);
     let stat = run(&["journal", "stat", "--data-dir", text(&dir)]);
     let stat: serde_json::Value = serde_json::from_str(&stat.stdout).unwrap();
     assert_eq!(stat["capacities"]["accounts"], "300");
     assert_eq!(stat["capacities"]["orders"], "300000");
     assert_eq!(stat["commands"]["pulse"], "1");
-    Engine::start(&dir, &[]).stop();
+    assert_eq!(Engine::start(&dir, &[]).stop(), 0);
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::latency_histogram;
-use super::{Load, Report, SettleReport, round_trip_ns};
+use super::{Load, Report, Series, SettleReport, round_trip_ns};
 use ringfence_engine::{Engine, EngineError, OutcomeSink};
 use ringfence_types::OutcomeCounts;
 use ringfence_types::{Event, Outcome, Rules};
@@ -62,6 +62,9 @@ pub fn settle_fold(load: &Load, seed: u64) -> Result<SettleReport, EngineError> 
 /// The report, and how many events were counted.
 fn measure(load: &Load, seed: u64) -> Result<(Report, u64), EngineError> {
     let mut engine = Engine::new(&rules(load))?;
+    // As in a node: no command waits for the system to give a page.
+    let pieces = engine.growth().pieces();
+    while pieces.back_next().is_some() {}
     let mut sink = Counter::default();
     engine.apply(1, &load.accounts, &mut sink);
     let mut sequence = load.accounts.len() as u64 + 1;
@@ -103,6 +106,7 @@ fn measure(load: &Load, seed: u64) -> Result<(Report, u64), EngineError> {
         wait: "never".to_owned(),
         durability: "volatile",
         probe_round_trip_ns: [probe_before, round_trip_ns()],
+        series: vec![Series::new("engine alone", &latency_ns)],
     };
     Ok((report, sink.events))
 }

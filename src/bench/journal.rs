@@ -14,7 +14,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::latency_histogram;
-use super::report::LatencyNs;
+use super::report::{LatencyNs, Series};
 use super::{Load, Mix, Raw};
 use ringfence_journal::format::{BODY_BYTES, FRAME_HEADER_BYTES};
 use ringfence_journal::{Backend, DataDir, Disk, JournalError, Options, Waker, Wanted, Writer};
@@ -81,6 +81,10 @@ pub struct JournalReport {
     pub raw_latency_ns: LatencyNs,
     /// Every load.
     pub points: Vec<JournalPoint>,
+    /// The latencies of every load as they were recorded, that with the fewest bytes in flight
+    /// first.
+    #[serde(skip)]
+    pub series: Vec<Series>,
 }
 
 /// A new journal in the directory `path`, to be measured; `None` if it holds commands already.
@@ -123,7 +127,7 @@ pub fn journal(
     assert!(!loads.is_empty() && turns > 0);
     let raw = Raw::new(dir, RAW_BYTES)?;
     let mut last_timestamp = 0;
-    let mut points = Vec::new();
+    let (mut points, mut series) = (Vec::new(), Vec::new());
     for load in loads {
         let mut batches = batches(load.batch);
         let (mut seconds, mut raw_seconds) = (Vec::new(), Vec::new());
@@ -136,6 +140,8 @@ pub fn journal(
             seconds.push(took);
         }
         let bytes = load.frame_bytes() as f64 * load.count as f64;
+        let name = format!("batches of {}, {} at a time", load.batch, load.depth);
+        series.push((load.batch * load.depth, Series::new(&name, &latency_ns)));
         points.push(JournalPoint {
             batch: load.batch,
             depth: load.depth,
@@ -146,6 +152,7 @@ pub fn journal(
             raw_latency_ns: (&raw_latency_ns).into(),
         });
     }
+    series.sort_by_key(|&(in_flight, _)| in_flight);
     let in_flight = |point: &&JournalPoint| point.batch * point.depth;
     let most = points.iter().max_by_key(in_flight).expect("there is a load").clone();
     let fewest = points.iter().min_by_key(in_flight).expect("there is a load").clone();
@@ -158,6 +165,7 @@ pub fn journal(
         latency_ns: fewest.latency_ns,
         raw_latency_ns: fewest.raw_latency_ns,
         points,
+        series: series.into_iter().map(|(_, series)| series).collect(),
     })
 }
 

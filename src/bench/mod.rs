@@ -9,6 +9,8 @@
 //! The fold is the yardstick: what the pipeline costs or gains against plain calls. Beside whatever
 //! writes a journal stands [`Raw`]: what the disk does with the same bytes and nothing else.
 
+mod chart;
+mod curves;
 mod fold;
 mod journal;
 mod latency_sink;
@@ -24,6 +26,7 @@ mod stamps;
 mod through;
 pub mod wire;
 
+pub use curves::{LoadPoint, curves_svg};
 pub use fold::{fold, settle_fold};
 pub use journal::{JournalLoad, JournalPoint, JournalReport, journal, new_journal};
 pub use latency_sink::{LatencySink, latency_histogram};
@@ -34,6 +37,6 @@ pub use percentiles::{Percentiles, svg};
 pub use probe::round_trip_ns;
 pub use queues::QueueLoad;
 pub use raw::Raw;
-pub use report::{LatencyNs, Report, SettleReport};
+pub use report::{LatencyNs, Report, Series, SettleReport};
 pub use stamps::Stamps;
 pub use through::{BenchError, Through, pipeline, settle_pipeline};

@@ -39,6 +39,22 @@ impl From<&Histogram<u64>> for LatencyNs {
     }
 }
 
+/// Latencies with a name, as they were recorded.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// Of what.
+    pub name: String,
+    /// One value for each batch, in nanoseconds.
+    pub latency_ns: Histogram<u64>,
+}
+
+impl Series {
+    /// A copy of `latency_ns` under a name.
+    pub(super) fn new(name: &str, latency_ns: &Histogram<u64>) -> Series {
+        Series { name: name.to_owned(), latency_ns: latency_ns.clone() }
+    }
+}
+
 /// One measurement of a load.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -74,6 +90,10 @@ pub struct Report {
     pub durability: &'static str,
     /// A bare round trip between two cores, before and after: figures compare where it is alike.
     pub probe_round_trip_ns: [Option<f64>; 2],
+    /// The latencies as they were recorded: of this measurement first, then of what it is compared
+    /// with.
+    #[serde(skip)]
+    pub series: Vec<Series>,
 }
 
 /// One measurement of a load of orders.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hdrhistogram::Histogram;
 
 use super::{
-    LatencyNs, LatencySink, Load, MemorySource, Pace, Raw, Report, SettleReport, Stamps,
+    LatencyNs, LatencySink, Load, MemorySource, Pace, Raw, Report, Series, SettleReport, Stamps,
     round_trip_ns,
 };
 use ringfence_journal::format::{BLOCK_BYTES, BODY_BYTES, FRAME_HEADER_BYTES};
@@ -103,8 +103,15 @@ fn measure(load: &Load, seed: u64, through: Through) -> Result<(Report, u64), Be
         wait,
         durability,
         probe_round_trip_ns: [probe_before, round_trip_ns()],
+        series: series(moved.sink.latency_ns(), raw_latency.as_ref()),
     };
     Ok((report, moved.sink.events()))
+}
+
+/// The pipeline's latencies, and those of raw durable writes where they were timed.
+fn series(pipeline: &Histogram<u64>, raw: Option<&Histogram<u64>>) -> Vec<Series> {
+    let raw = raw.map(|raw| Series::new("raw durable write", raw));
+    [Series::new("pipeline", pipeline)].into_iter().chain(raw).collect()
 }
 
 /// Raw durable writes that are timed before a load, and after it.

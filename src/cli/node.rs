@@ -20,15 +20,21 @@ const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(1);
 
 /// Prints what a node tells: notes as lines, and how far it is on a terminal.
 pub(super) fn report() -> Report {
+    let mut tables = ProgressLine::new("MiB of tables");
     let mut replayed = ProgressLine::new("commands brought back");
     let mut published = ProgressLine::new("commands");
     Box::new(move |message| match message {
         Message::Note(note) => {
+            tables.finish();
             replayed.finish();
             published.finish();
             tell!("ringfence: {note}");
         }
         Message::Replayed(commands) => replayed.tick(commands),
+        Message::TablesReady { bytes, of } => {
+            replayed.finish();
+            tables.part(bytes >> 20, of >> 20);
+        }
         Message::Published(commands) => published.tick(commands),
         _ => {}
     })

@@ -16,6 +16,7 @@ use super::{Exit, Failure, log, node, outcome_log, signals};
 use ringfence_codec::Address;
 use ringfence_node::Clock;
 use ringfence_node::counters::{Counters, State};
+use ringfence_node::growth::ByItself;
 use ringfence_node::publish::LogGauges;
 use ringfence_node::{History, NodeError, Ran};
 use ringfence_server::subscription::{self, Subscriptions};
@@ -34,6 +35,17 @@ pub(super) struct Run {
     /// that there are subscriptions
     #[arg(long, env = "RINGFENCE_OUTCOME_LOG", value_name = "on|off", num_args = 0..=1, default_value = "on", default_missing_value = "on", value_parser = outcome_log::switch)]
     outcome_log: bool,
+    /// Let tables for which no size is given grow before they are full, while the machine has
+    /// memory for that: accounts, transfers, markets, orders
+    #[arg(
+        long,
+        env = "RINGFENCE_AUTO_GROW",
+        value_name = "on|off",
+        default_value = "on",
+        action = clap::ArgAction::Set,
+        value_parser = outcome_log::switch
+    )]
+    auto_grow: bool,
     /// Answer HTTP there: /metrics for Prometheus, /livez, /readyz. There is no access control: use an
     /// address that only instruments reach
     #[arg(long, env = "RINGFENCE_METRICS", value_name = "HOST:PORT")]
@@ -87,6 +99,7 @@ impl Run {
         let snapshots = AutoSnapshot::begin(&self.snapshots, &self.data_dir, key, counters)?;
         let opened = Opened {
             history,
+            dir: node.data_dir().expect("it was opened on one").files().clone(),
             log: node.outcome_log(),
             traffic: door.traffic(),
             connections_max: limits.connections.into(),
@@ -109,9 +122,21 @@ impl Run {
             node.placement()
         );
         shown.ready();
-        let ran = node.growing().run(source, sink);
+        let ran = node.growing(self.by_itself()).run(source, sink);
         drop((followed, snapshots));
         end(ran, shown, first_sequence)
+    }
+
+    /// The tables that grow by themselves: those for which no size is given.
+    fn by_itself(&self) -> ByItself {
+        let JournaledOptions { accounts, transfers, markets, orders, .. } = &self.journaled;
+        let is_free = |given: &Option<u64>| self.auto_grow && given.is_none();
+        ByItself {
+            accounts: is_free(accounts),
+            transfers: is_free(transfers),
+            markets: is_free(markets),
+            orders: is_free(orders),
+        }
     }
 
     /// Subscriptions to what this engine logs.

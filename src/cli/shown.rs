@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::auto_snapshot::SnapshotGauges;
 use super::service::Service;
 use super::{Failure, node};
+use ringfence_journal::{Directory, Files};
 use ringfence_node::Clock;
 use ringfence_node::History;
 use ringfence_node::counters::{Counters, CountersFile, LogReading, Reading, State, TableReading};
@@ -28,6 +29,8 @@ const WARNED_AT: [u64; 2] = [80, 95];
 /// What there is to show once the engine is open.
 pub(super) struct Opened {
     pub history: History,
+    /// The files of the data directory.
+    pub dir: Directory,
     pub log: Option<LogGauges>,
     pub traffic: Arc<Traffic>,
     pub connections_max: u64,
@@ -150,9 +153,13 @@ impl Sources {
         reading.started_ns = self.started_ns;
         reading.server = opened.map(|it| {
             let mut server = it.traffic.reading(it.connections_max);
-            server.subscriptions = it.subscriptions.upgrade().map_or(0, |all| all.count() as u64);
+            if let Some(all) = it.subscriptions.upgrade() {
+                server.subscriptions = all.count() as u64;
+                server.subscription_lags = all.lags();
+            }
             server
         });
+        reading.disk_free_bytes = opened.and_then(|it| it.dir.free_bytes());
         reading.snapshots = opened.and_then(|it| Some(it.snapshots.as_ref()?.reading()));
         (reading.resident_bytes, reading.cpu_ns) = (node::resident_bytes(), cpu_ns());
         reading

@@ -9,10 +9,15 @@ use serde::Serialize;
 use super::{Exit, Failure};
 use ringfence_journal::DataDir;
 use ringfence_node::Clock;
-use ringfence_node::counters::{ReadCounters, Reading, SnapshotsReading, State, read_counters};
+use ringfence_node::counters::{
+    JournalReading, LagReading, ReadCounters, Reading, SnapshotsReading, State, TimesReading,
+    read_counters,
+};
 
 /// An engine that has not shown its numbers for so long hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(2);
+/// Subscriptions that have a line of their own.
+const LAGS_SHOWN: usize = 8;
 
 /// Arguments of `ringfence status`.
 #[derive(Debug, Args)]
@@ -146,7 +151,13 @@ fn page(seen: &Seen) -> String {
         lines.push(format!("{:<24}{:<32}{:>14}", outcome.op, outcome.status, outcome.count));
     }
     lines.push(String::new());
-    lines.push(format!("taken in to published: {}", latency(reading)));
+    lines.push(format!("taken in to published: {}", quantiles(&reading.latency)));
+    if let Some(journal) = &reading.journal {
+        lines.extend(journal_lines(journal));
+    }
+    if let Some(free) = reading.disk_free_bytes {
+        lines.push(format!("disk: {} free", bytes(free)));
+    }
     if let Some(log) = &reading.outcome_log {
         let (first, last) = (log.first_sequence, log.last_sequence);
         lines.push(format!("outcome log: {first} to {last}"));
@@ -155,6 +166,7 @@ fn page(seen: &Seen) -> String {
         let (now, max) = (server.connections, server.connections_max);
         let follow = server.subscriptions;
         lines.push(format!("connections: {now} of {max}, {follow} of them subscriptions"));
+        lines.extend(lag_lines(&server.subscription_lags));
         for (code, count) in &server.refused {
             lines.push(format!("refused or ended with {code}: {count}"));
         }
@@ -164,6 +176,36 @@ fn page(seen: &Seen) -> String {
     }
     lines.push(format!("memory: {} MiB", reading.resident_bytes / (1024 * 1024)));
     lines.join("\n") + "\n"
+}
+
+/// What the journal has written.
+fn journal_lines(journal: &JournalReading) -> Vec<String> {
+    let JournalReading { groups, commands, .. } = *journal;
+    let each = commands as f64 / groups.max(1) as f64;
+    let (written, groups) = (bytes(journal.bytes), grouped(groups));
+    vec![
+        format!("written to the journal: {written}, {groups} groups of {each:.1} commands"),
+        format!("time to write a group: {}", quantiles(&journal.group_times)),
+    ]
+}
+
+/// How far subscriptions are behind, the furthest first.
+fn lag_lines(lags: &[LagReading]) -> Vec<String> {
+    let mut lags: Vec<&LagReading> = lags.iter().collect();
+    lags.sort_by_key(|lag| std::cmp::Reverse(lag.sequences));
+    let line = |lag: &&LagReading| {
+        let behind = grouped(lag.sequences);
+        match (&lag.name, lag.is_connected) {
+            (None, _) => format!("subscriptions without a name: up to {behind} behind"),
+            (Some(name), true) => format!("subscription {name}: {behind} behind"),
+            (Some(name), false) => format!("subscription {name}: {behind} behind, not connected"),
+        }
+    };
+    let mut lines: Vec<String> = lags.iter().take(LAGS_SHOWN).map(line).collect();
+    if lags.len() > LAGS_SHOWN {
+        lines.push(format!("{} more subscriptions", lags.len() - LAGS_SHOWN));
+    }
+    lines
 }
 
 /// The newest snapshot, and how many failed.
@@ -185,17 +227,52 @@ fn snapshots_line(snapshots: &SnapshotsReading, now_ns: u64) -> String {
     line
 }
 
-/// Quantiles of the latency since the start.
-fn latency(reading: &Reading) -> String {
-    if reading.latency.count() == 0 {
-        return "nothing yet".to_owned();
+/// Quantiles of times.
+fn quantiles(times: &TimesReading) -> String {
+    let all = [0.5, 0.99, 0.999].map(|share| within(times, share));
+    let all: Option<Vec<String>> = all.into_iter().collect();
+    all.map_or_else(|| "nothing yet".to_owned(), |all| all.join(", "))
+}
+
+/// Within which time `share` (0 to 1) of them are; `None` if there are none.
+pub(super) fn within(times: &TimesReading, share: f64) -> Option<String> {
+    if times.count() == 0 {
+        return None;
     }
-    let within = |share| match reading.latency.quantile_ns(share) {
-        Some(ns) => format!("{} µs", ns / 1_000),
-        None => "more than 17 s".to_owned(),
-    };
-    let (half, most, nearly) = (within(0.5), within(0.99), within(0.999));
-    format!("half within {half}, 99 % within {most}, 99.9 % within {nearly}")
+    let percent = share * 100.0;
+    Some(match times.quantile_ns(share) {
+        Some(ns) if ns < 10_000_000 => format!("{percent} % within {} µs", grouped(ns / 1_000)),
+        Some(ns) => format!("{percent} % within {} ms", grouped(ns / 1_000_000)),
+        None => format!("less than {percent} % within 17 s"),
+    })
+}
+
+/// A number of bytes in the unit that suits it: `12.3 MB`.
+pub(super) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if count < 1_000 {
+        return format!("{count} B");
+    }
+    let mut number = count as f64 / 1e3;
+    let mut unit = 0;
+    while number >= 999.95 && unit + 1 < UNITS.len() {
+        number /= 1e3;
+        unit += 1;
+    }
+    format!("{number:.1} {}", UNITS[unit])
+}
+
+/// A number with its thousands apart: `1,234,567`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -218,5 +295,39 @@ mod tests {
         for (state, is_held, age, life) in cases {
             assert_eq!(judge(state, is_held, age), life, "{state:?} {is_held} {age:?}");
         }
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (number, text) in cases {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn bytes_are_shown_in_the_unit_that_suits_them() {
+        let cases = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (999_940, "999.9 kB"),
+            (999_950, "1.0 MB"),
+            (31_400_000_000, "31.4 GB"),
+            (u64::MAX, "18446.7 PB"),
+        ];
+        for (count, text) in cases {
+            assert_eq!(bytes(count), text);
+        }
+    }
+
+    #[test]
+    fn a_quantile_says_within_which_time() {
+        let mut times = TimesReading { bounds_ns: vec![16_384, 16_777_216], ..Default::default() };
+        times.counts = vec![0, 0, 0];
+        assert_eq!(within(&times, 0.5), None);
+        times.counts = vec![98, 1, 1];
+        let text = "50 % within 16 µs, 99 % within 16 ms, less than 99.9 % within 17 s";
+        assert_eq!(quantiles(&times), text);
     }
 }

@@ -29,7 +29,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine before its first command, with all memory that it will use.
+    /// An engine before its first command, with all memory that it will use. The system gives pages
+    /// when they are touched, or ahead of that by [`Growth::pieces`] of [`Engine::growth`].
     ///
     /// # Errors
     ///
@@ -49,14 +50,15 @@ impl Engine {
         self.sessions.configure(rules)
     }
 
-    /// What another thread prepares the growth of accounts, transfers, markets and orders with,
-    /// while this engine runs: [`Engine::configure`] then waits for no memory and moves nothing at
-    /// once.
+    /// What other threads have the memory ready with, before this engine runs; and with which
+    /// another thread prepares the growth of accounts, transfers, markets and orders while it runs:
+    /// [`Engine::configure`] then waits for no memory and moves nothing at once.
     #[must_use]
     pub fn growth(&self) -> Growth {
         let mut growth = Growth::default();
         self.risk.add_to(&mut growth);
         self.settle.add_to(&mut growth);
+        self.sessions.add_to(&mut growth);
         growth
     }
 

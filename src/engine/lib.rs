@@ -55,4 +55,4 @@ pub use risk::Risk;
 pub use sessions::{Sessions, SessionsFull};
 pub use settle::Settle;
 pub use sink::OutcomeSink;
-pub use table::{EngineError, Growth};
+pub use table::{EngineError, Growth, Pieces};

@@ -12,7 +12,7 @@
 //! * It refuses nobody who is in it. A new session finds a free place, or that of the session that
 //!   has been silent longest if that was silent for longer than the retention.
 
-use crate::table::{Array, EngineError, IdHasher, NO_INDEX, Table};
+use crate::table::{Array, EngineError, Growth, IdHasher, NO_INDEX, Table};
 use ringfence_types::{
     ContentsSink, ContentsSource, Misfit, Request, Rules, Section, SessionRecord,
 };
@@ -78,6 +78,12 @@ impl Sessions {
         self.entries.grow(capacity)?;
         self.retention_ns = rules.session_retention_ns;
         Ok(())
+    }
+
+    /// Adds the table, which no running engine enlarges. The entries are written when they are
+    /// made.
+    pub(crate) fn add_to(&self, growth: &mut Growth) {
+        growth.add_fixed(&self.ids);
     }
 
     fn find(&self, hash: u32, id: u128) -> u32 {

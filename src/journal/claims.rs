@@ -52,60 +52,48 @@ impl Claims {
     /// # Errors
     ///
     /// [`JournalError::Damaged`]: the segments were exchanged for those of another, or the file
-    /// cannot be read and there is no witness in its stead.
+    /// cannot be read.
     pub fn check_copy<F: Files>(
         &self,
         files: &F,
         segment: &SegmentHeader,
     ) -> Result<(), JournalError> {
-        match (&self.copy, &self.witness) {
-            (WitnessFound::Says(copy, _), _) if copy.journal_id != segment.journal_id => {
-                Err(foreign(files, LOCK_NAME, segment, copy))
-            }
-            (WitnessFound::Says(..), _) | (_, WitnessFound::Says(..)) => Ok(()),
-            (WitnessFound::Unreadable(fault), _) => Err(unwitnessed(files, LOCK_NAME, fault)),
-            (WitnessFound::Missing, _) => Ok(()),
-        }
+        check(files, LOCK_NAME, segment, &self.copy)
     }
 
-    /// Whether the witness is of this journal, or there is none that says of which it is.
+    /// Whether the witness and the lock's file are of this journal, where they are there.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Damaged`]: the segments were exchanged for those of another, or neither the
-    /// witness nor the lock's file can be read, and one of them holds something.
+    /// [`JournalError::Damaged`]: the segments were exchanged for those of another, or one of the
+    /// two cannot be read.
     pub fn check_identity<F: Files>(
         &self,
         files: &F,
         segment: &SegmentHeader,
     ) -> Result<(), JournalError> {
-        match &self.witness {
-            WitnessFound::Says(witness, _) if witness.journal_id != segment.journal_id => {
-                Err(foreign(files, WITNESS_NAME, segment, witness))
-            }
-            WitnessFound::Unreadable(fault) if self.copy == WitnessFound::Missing => {
-                Err(unwitnessed(files, WITNESS_NAME, fault))
-            }
-            _ => self.check_copy(files, segment),
-        }
+        check(files, WITNESS_NAME, segment, &self.witness)?;
+        self.check_copy(files, segment)
     }
 }
 
-/// The file `name` cannot be read, and nothing else beside the journal says what was durable.
-fn unwitnessed<F: Files>(files: &F, name: &str, fault: &Fault) -> JournalError {
-    let fault = Fault::Unwitnessed { fault: Box::new(fault.clone()) };
-    JournalError::Damaged { path: files.path(name), offset: 0, fault }
-}
-
-/// The file `name` says `witness`, which is of another journal than `segment`.
-fn foreign<F: Files>(
+/// Whether `found`, what the file `name` says, is of the journal of `segment`. One that is gone
+/// says nothing. One that cannot be read was damaged, for no crash leaves it so, and it may have
+/// said more than the other: to go on without it would be to lose what it proved.
+fn check<F: Files>(
     files: &F,
     name: &str,
     segment: &SegmentHeader,
-    witness: &Witness,
-) -> JournalError {
-    let fault = Fault::foreign(&segment.journal_id, &witness.journal_id);
-    JournalError::Damaged { path: files.path(name), offset: 0, fault }
+    found: &WitnessFound,
+) -> Result<(), JournalError> {
+    let fault = match found {
+        WitnessFound::Says(witness, _) if witness.journal_id != segment.journal_id => {
+            Fault::foreign(&segment.journal_id, &witness.journal_id)
+        }
+        WitnessFound::Unreadable(fault) => Fault::Unwitnessed { fault: Box::new(fault.clone()) },
+        WitnessFound::Says(..) | WitnessFound::Missing => return Ok(()),
+    };
+    Err(JournalError::Damaged { path: files.path(name), offset: 0, fault })
 }
 
 /// Sequence of the newest snapshot of this journal and epoch that covers more than the chain. Where

@@ -133,7 +133,7 @@ pub enum Fault {
         /// Where it ended there, in bytes.
         offset: u64,
     },
-    /// Neither the witness nor its copy can be read. No crash does that to both.
+    /// The witness or its copy cannot be read. No crash leaves it so.
     Unwitnessed {
         /// What is wrong with one of them.
         fault: Box<Fault>,
@@ -240,8 +240,8 @@ impl fmt::Display for Fault {
             ),
             Fault::Unwitnessed { fault } => write!(
                 f,
-                "{fault}; neither `witness` nor `lock` can be read, and nothing else tells whether \
-                 the last commands are missing; whoever goes on without them removes both"
+                "{fault}; no crash leaves it so, and it may have proved that commands are missing; \
+                 whoever goes on without it removes this file"
             ),
             Fault::TooLong { fault, bytes, bytes_max } => write!(
                 f,

@@ -2,6 +2,7 @@
 //! order in which the storage completes them.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use super::buffer::Buffer;
 use super::format::GROUP_BYTES_MAX;
@@ -29,6 +30,9 @@ pub(super) struct Flight {
     pub offset: u64,
     pub bytes: usize,
     pub last_sequence: u64,
+    pub commands: u64,
+    /// When it was given to the storage.
+    pub begun: Instant,
     pub has_batches: bool,
     pub ends_segment: bool,
     is_done: bool,
@@ -64,8 +68,8 @@ impl Flights {
         self.ready.push_back((ticket, group));
     }
 
-    /// The next group that takes off, if it may.
-    pub fn take_off(&mut self) -> Option<(Flight, Buffer)> {
+    /// The next group that takes off, if it may; `now` says when that is.
+    pub fn take_off(&mut self, now: impl FnOnce() -> Instant) -> Option<(Flight, Buffer)> {
         if self.in_flight.len() == IN_FLIGHT_MAX {
             return None;
         }
@@ -76,6 +80,8 @@ impl Flights {
             offset: group.offset,
             bytes: group.bytes,
             last_sequence: group.last_sequence,
+            commands: group.commands,
+            begun: now(),
             has_batches: group.has_batches,
             ends_segment: group.ends_segment,
             is_done: false,
@@ -149,6 +155,7 @@ mod tests {
             offset: last_sequence * BLOCK_BYTES as u64,
             bytes: BLOCK_BYTES,
             last_sequence,
+            commands: u64::from(has_batches),
             buffer: Buffer::new(BLOCK_BYTES),
             has_batches,
             ends_segment: false,
@@ -162,9 +169,9 @@ mod tests {
             flights.push(ticket, group(ticket * 10, true));
         }
         for ticket in 1..=4 {
-            assert_eq!(flights.take_off().unwrap().0.ticket, ticket);
+            assert_eq!(flights.take_off(Instant::now).unwrap().0.ticket, ticket);
         }
-        assert!(flights.take_off().is_none(), "no more than {IN_FLIGHT_MAX} at once");
+        assert!(flights.take_off(Instant::now).is_none(), "no more than {IN_FLIGHT_MAX} at once");
         assert!(flights.land(3) && flights.land(2) && !flights.land(5));
         assert!(flights.release().is_none(), "the oldest is not done");
         assert!(flights.land(1));
@@ -172,7 +179,7 @@ mod tests {
             assert_eq!(flights.release().unwrap().last_sequence, last_sequence);
         }
         assert!(flights.release().is_none());
-        assert_eq!(flights.take_off().unwrap().0.ticket, 5);
+        assert_eq!(flights.take_off(Instant::now).unwrap().0.ticket, 5);
         assert!(!flights.is_empty());
     }
 
@@ -182,10 +189,10 @@ mod tests {
         assert!(flights.is_quiet());
         flights.push(1, group(1, false));
         assert!(!flights.is_quiet(), "it has not taken off");
-        flights.take_off();
+        flights.take_off(Instant::now);
         assert!(flights.is_quiet());
         flights.push(2, group(2, true));
-        flights.take_off();
+        flights.take_off(Instant::now);
         assert!(!flights.is_quiet());
     }
 

@@ -33,6 +33,7 @@ pub(super) struct Group {
     pub offset: u64,
     pub bytes: usize,
     pub last_sequence: u64,
+    pub commands: u64,
     pub buffer: Buffer,
     /// Whether it holds commands. What does not is written durably in any case.
     pub has_batches: bool,
@@ -67,6 +68,7 @@ struct Gathering {
     used_bytes: usize,
     /// Where the last frame begins: its header is still to be finished.
     open_frame: usize,
+    commands: u64,
     has_batches: bool,
     ends_segment: bool,
 }
@@ -118,6 +120,7 @@ impl GroupBuilder {
             buffer,
             used_bytes: 0,
             open_frame: 0,
+            commands: 0,
             has_batches: false,
             ends_segment: false,
         });
@@ -150,7 +153,9 @@ impl GroupBuilder {
             }
             copy_bodies(batch, bodies, sum)
         });
-        self.gathering.as_mut().expect("a frame was put").has_batches = true;
+        let gathering = self.gathering.as_mut().expect("a frame was put");
+        gathering.has_batches = true;
+        gathering.commands += count as u64;
         self.position.last_sequence += count as u64;
         self.position.last_timestamp = first.timestamp + (count as u64 - 1);
     }
@@ -193,6 +198,7 @@ impl GroupBuilder {
             offset,
             bytes: gathering.used_bytes,
             last_sequence: self.position.last_sequence,
+            commands: gathering.commands,
             buffer: gathering.buffer,
             has_batches: gathering.has_batches,
             ends_segment: gathering.ends_segment,

@@ -244,16 +244,13 @@ fn write_witness<F: Files>(files: &F, position: &Position) -> Result<(), Journal
     write_copy(files, &witness)
 }
 
-/// What to say of a witness that could not be asked.
+/// What to say of a witness that is missing.
 fn describe_witness<F: Files>(files: &F, found: &WitnessFound) -> Option<String> {
     let path = files.path(WITNESS_NAME);
-    let (path, without) =
-        (path.display(), "without it the journal's own frames alone say where it ends");
-    match found {
-        WitnessFound::Missing => Some(format!("{path} is missing: {without}")),
-        WitnessFound::Unreadable(fault) => Some(format!("{path}: {fault}: {without}")),
-        WitnessFound::Says(..) => None,
-    }
+    let path = path.display();
+    (*found == WitnessFound::Missing).then(|| {
+        format!("{path} is missing: without it the journal's own frames alone say where it ends")
+    })
 }
 
 fn describe_cut<F: Files>(

@@ -21,11 +21,13 @@ mod room;
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam::queue::ArrayQueue;
 
 use super::buffer::{Buffer, HUGE_PAGE_BYTES};
 use super::error::JournalError;
+use super::figures::Figures;
 use super::flights::{Flights, IN_FLIGHT_MAX, Sync, Syncs};
 use super::format::{BODY_BYTES, FRAME_HEADER_BYTES, GROUP_BYTES_MAX, REQUEST_BYTES};
 use super::group::GroupBuilder;
@@ -56,6 +58,7 @@ pub struct Writer<S: Storage> {
     has_told_full: bool,
     next_ticket: u64,
     reach: Reach,
+    figures: Arc<Figures>,
     /// The last witness that was asked for.
     witness: Option<u64>,
     failure: Option<JournalError>,
@@ -90,6 +93,7 @@ impl<S: Storage> Writer<S> {
             has_told_full: false,
             next_ticket: 0,
             reach: Reach::new(&position, options.durability),
+            figures: Arc::default(),
             witness: None,
             failure: None,
             cause: None,
@@ -100,6 +104,12 @@ impl<S: Storage> Writer<S> {
     #[must_use]
     pub fn describe(&self) -> String {
         self.storage.describe()
+    }
+
+    /// How much it has written, and how long that took; for other threads too.
+    #[must_use]
+    pub fn figures(&self) -> &Arc<Figures> {
+        &self.figures
     }
 
     /// What becomes readable when there may be something to [`Writer::poll`] for; `None` where the
@@ -278,7 +288,10 @@ impl<S: Storage> Writer<S> {
         if self.flights.is_quiet() && !self.builder.is_empty() {
             self.close_group();
         }
-        while let Some((flight, buffer)) = self.flights.take_off() {
+        // The clock is read once, and only where something takes off.
+        let mut now = None;
+        let mut read = || *now.get_or_insert_with(Instant::now);
+        while let Some((flight, buffer)) = self.flights.take_off(&mut read) {
             let operation = Operation::Write {
                 segment: flight.segment,
                 offset: flight.offset,
@@ -324,7 +337,9 @@ impl<S: Storage> Writer<S> {
 
     /// Releases groups from the oldest on, as far as they are done.
     fn release(&mut self) {
+        let mut now = None;
         while let Some(flight) = self.flights.release() {
+            self.figures.count(&flight, *now.get_or_insert_with(Instant::now));
             let end = (flight.segment, flight.offset + flight.bytes as u64);
             let point = Point { sequence: flight.last_sequence, end };
             self.reach.write(point, flight.has_batches);

@@ -6,7 +6,9 @@
 //! ```
 //!
 //! Request and answer are files in the data directory: who may write there may do anything to the
-//! engine anyway. The thread that started the pipeline looks for a request now and then.
+//! engine anyway. The thread that started the pipeline looks for a request now and then. Where
+//! there is none, it lets tables grow by themselves before they are full, if the engine is to do
+//! that.
 //!
 //! # Invariants
 //!
@@ -14,6 +16,11 @@
 //!   nothing.
 //! * A request that was answered is in the journal, durable, and holds in every replay from the same
 //!   command on.
+
+mod by_itself;
+mod free_memory;
+
+pub use by_itself::ByItself;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -26,6 +33,7 @@ use std::time::{Duration, Instant};
 
 use crate::counters::Counters;
 use crate::pipeline::Turns;
+use by_itself::{Decider, Decision};
 use ringfence_engine::Growth;
 use ringfence_types::{Capacities, Rules};
 
@@ -186,7 +194,8 @@ fn read(path: &Path) -> Option<String> {
 
 /// What is under way.
 struct Asked {
-    name: String,
+    /// Name of the request; `None`: nobody asked.
+    name: Option<String>,
     rules: Rules,
 }
 
@@ -198,22 +207,26 @@ pub(crate) struct Grower {
     turns: Turns,
     counters: Arc<Counters>,
     asked: Option<Asked>,
+    decider: Decider,
 }
 
 impl Grower {
-    /// Of an engine on `dir` that `rules` are in force in.
+    /// Of an engine on `dir` that `rules` are in force in. The tables `by_itself` grow without a
+    /// request.
     pub(crate) fn new(
         dir: &Path,
         growth: Growth,
         rules: Rules,
         turns: Turns,
         counters: Arc<Counters>,
+        by_itself: ByItself,
     ) -> Grower {
         // What was asked of an engine before this one is answered by nobody.
         for name in [REQUEST_NAME, ANSWER_NAME] {
             drop(fs::remove_file(dir.join(name)));
         }
-        Grower { dir: dir.to_owned(), growth, rules, turns, counters, asked: None }
+        let (dir, decider) = (dir.to_owned(), Decider::new(by_itself));
+        Grower { dir, growth, rules, turns, counters, asked: None, decider }
     }
 
     /// The rules that are in force.
@@ -228,24 +241,49 @@ impl Grower {
             let since = self.turns.in_force_since().filter(|&since| since <= published)?;
             self.rules = asked.rules;
             self.counters.tables.show_capacities(&self.rules);
-            let note = format!("the tables have grown: {}", in_words(&self.rules, since));
             let name = self.asked.take().expect("it is there").name;
-            return Some(self.answer(&name, &format!("from {since}")).unwrap_or(note));
+            let how = if name.is_some() { "" } else { " by themselves" };
+            let note = format!("the tables have grown{how}: {}", in_words(&self.rules, since));
+            let failed = name.and_then(|name| self.answer(&name, &format!("from {since}")));
+            return Some(failed.unwrap_or(note));
         }
         let request = self.dir.join(REQUEST_NAME);
-        let text = read(&request)?;
+        let Some(text) = read(&request) else { return self.grow_by_itself() };
         drop(fs::remove_file(&request));
         let (name, wish) = Wish::of_text(&text)?;
         let failed = match self.prepare(wish) {
             Ok(rules) => {
                 assert!(self.turns.put_in_force(rules), "nothing else is under way");
-                self.asked = Some(Asked { name, rules });
+                self.asked = Some(Asked { name: Some(name), rules });
                 return None;
             }
             Err(failed) => failed,
         };
         let note = format!("the tables do not grow: {failed}");
         Some(self.answer(&name, &failed).unwrap_or(note))
+    }
+
+    /// Lets tables that become full grow. Returns what there is to tell.
+    fn grow_by_itself(&mut self) -> Option<String> {
+        let used = self.counters.tables.used();
+        let failed = match self.decider.decide(&used, &self.rules.capacities) {
+            Decision::Nothing => return None,
+            Decision::NoMemory { needed, free } => {
+                let mebibytes = |bytes: u64| bytes / (1024 * 1024);
+                let (needed, free) = (mebibytes(needed), mebibytes(free));
+                format!("that takes {needed} MiB of memory, and {free} MiB are free")
+            }
+            Decision::Grow(wish) => match self.prepare(wish) {
+                Ok(rules) => {
+                    assert!(self.turns.put_in_force(rules), "nothing else is under way");
+                    self.asked = Some(Asked { name: None, rules });
+                    return None;
+                }
+                Err(failed) => failed,
+            },
+        };
+        let is_new = self.decider.has_failed(&self.rules.capacities);
+        is_new.then(|| format!("the tables do not grow by themselves: {failed}"))
     }
 
     /// Has all memory for what is asked for.
@@ -255,7 +293,7 @@ impl Grower {
             return Err("there is so much room already".to_owned());
         }
         let rules = Rules { capacities, ..self.rules };
-        self.growth.prepare(&rules).map_err(|error| error.to_string())?;
+        prepare_beside(&self.growth, &rules)?;
         Ok(rules)
     }
 
@@ -265,6 +303,30 @@ impl Grower {
         let put = put(&self.dir, NEW_ANSWER_NAME, &path, &text);
         put.err().map(|error| format!("{said}; the answer cannot be written: {error}"))
     }
+}
+
+/// Has the memory ready on a thread of the lowest priority that rests after each huge page. Without
+/// the rests outcomes are late on few cores (see PERF.md).
+fn prepare_beside(growth: &Growth, rules: &Rules) -> Result<(), String> {
+    const LOWEST_NICE: i32 = 19;
+    /// How many times as long as a page took the thread rests after it.
+    const RESTS: u32 = 4;
+    const REST_MAX: Duration = Duration::from_millis(20);
+    thread::scope(|scope| {
+        let preparing =
+            thread::Builder::new().name("ringfence-grow".to_owned()).spawn_scoped(scope, || {
+                // Where the system refuses, the growth disturbs more.
+                let _ = rustix::process::nice(LOWEST_NICE);
+                let mut begun = Instant::now();
+                growth.prepare_gently(rules, || {
+                    thread::sleep((begun.elapsed() * RESTS).min(REST_MAX));
+                    begun = Instant::now();
+                })
+            });
+        let preparing = preparing.map_err(|error| format!("starting a thread: {error}"))?;
+        let prepared = preparing.join().expect("memory is asked for, or there is an error");
+        prepared.map_err(|error| error.to_string())
+    })
 }
 
 fn in_words(rules: &Rules, since: u64) -> String {

@@ -49,6 +49,7 @@ mod recover;
 pub mod replay;
 mod room;
 pub mod snapshot;
+mod tables;
 
 pub use clock::Clock;
 pub use error::NodeError;

@@ -1,4 +1,4 @@
-//! How much memory a node takes: all that it will take, for nothing grows later.
+//! How much memory a node takes at start: all that it will take, unless its tables grow.
 
 use crate::gateway::InputThread;
 use crate::pipeline::Settings;

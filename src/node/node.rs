@@ -5,13 +5,13 @@ use std::sync::Arc;
 use crate::Clock;
 use crate::counters::Counters;
 use crate::gateway::Source;
-use crate::growth::Grower;
+use crate::growth::{ByItself, Grower};
 use crate::memory::Memory;
 use crate::options::{Message, Options, Report};
 use crate::pipeline::{self, Cores, Finished, Journal, Parts, Placement, Settings, Turns, Wait};
 use crate::publish::{self, Front, LogGauges, Logged, Sink};
 use crate::room::RoomNotes;
-use crate::{NodeError, recover};
+use crate::{NodeError, recover, tables};
 use ringfence_engine::Engine;
 use ringfence_journal::outcomes::Log;
 use ringfence_journal::{DataDir, Disk, rules_of_a_new_journal};
@@ -35,8 +35,8 @@ pub struct Node {
     report: Report,
     /// The rules that are in force.
     rules: Rules,
-    /// Whether its tables grow at request.
-    grows: bool,
+    /// Whether its tables grow at request, and which of them grow by themselves.
+    grows: Option<ByItself>,
 }
 
 /// Which history an engine has: sequences mean the same only within one.
@@ -72,7 +72,7 @@ pub struct Closed {
 
 impl Node {
     /// Recovers the journal in the data directory and takes its lock, or, without a directory, sets
-    /// up an engine that keeps nothing. All memory is allocated here.
+    /// up an engine that keeps nothing. All memory is allocated here, and has its pages.
     ///
     /// # Errors
     ///
@@ -121,6 +121,7 @@ impl Node {
             (options.ring_slots, options.event_slots, options.stop);
         let settings = Settings { ring_slots, event_slots, wait, placement, stop, counters };
         check_memory(settings.lanes_bytes())?;
+        tables::make_ready(&engine, &mut report);
         let (last_sequence, last_timestamp) = last;
         let gauges = LogGauges::new();
         gauges.logged.set(last_sequence);
@@ -137,15 +138,16 @@ impl Node {
             settings,
             report,
             rules,
-            grows: false,
+            grows: None,
         })
     }
 
-    /// The same node; while it runs, its tables grow at the request of [`crate::growth::grow`], where
-    /// it has a data directory. Not for a source that has a clock of its own.
+    /// The same node; while it runs, its tables grow at the request of [`crate::growth::grow`], and
+    /// those of `by_itself` without one, where it has a data directory. Not for a source that has a
+    /// clock of its own.
     #[must_use]
-    pub fn growing(self) -> Node {
-        Node { grows: true, ..self }
+    pub fn growing(self, by_itself: ByItself) -> Node {
+        Node { grows: Some(by_itself), ..self }
     }
 
     /// Runs all that `source` has through the pipeline, and returns once every outcome has been
@@ -167,9 +169,9 @@ impl Node {
         let Node { engine, journal, last_sequence, last_timestamp, log, .. } = self;
         let Node { gauges, history, dir, settings, mut report, rules, grows, .. } = self;
         let turns = Turns::new(journal.is_some());
-        let mut grower = dir.as_ref().filter(|_| grows).map(|dir| {
+        let mut grower = dir.as_ref().zip(grows).map(|(dir, by_itself)| {
             let counters = Arc::clone(&settings.counters);
-            Grower::new(dir.path(), engine.growth(), rules, turns.clone(), counters)
+            Grower::new(dir.path(), engine.growth(), rules, turns.clone(), counters, by_itself)
         });
         let mut grow = |sequence| grower.as_mut().and_then(|grower| grower.look(sequence));
         let published = |sequence: u64| Message::Published(sequence.saturating_sub(last_sequence));

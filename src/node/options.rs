@@ -15,6 +15,13 @@ use ringfence_journal::{Backend, Durability, Key, Wanted};
 pub enum Message {
     /// A sentence that a person should read: a tail that was cut, a snapshot that was passed over.
     Note(String),
+    /// So many bytes of the tables have their memory, of so many.
+    TablesReady {
+        /// How many are ready.
+        bytes: u64,
+        /// How many there are.
+        of: u64,
+    },
     /// So many commands have been brought back from the journal.
     Replayed(u64),
     /// So many outcomes of this run have been given to the sink.

@@ -62,6 +62,7 @@ pub(crate) fn recover(
     };
     // Where the log ends before the newest snapshot, the replay has to begin before that too.
     let until = log.as_ref().map_or(u64::MAX, Log::last_sequence);
+    tracing::info!("start: looking for a snapshot");
     let mut begin = replay::newest_snapshot(dir, until, options.key, &mut note)?;
     if begin.is_none() && log.is_some() {
         begin = replay::oldest_snapshot_of_a_shortened_journal(dir, options.key, &mut note)?;
@@ -75,6 +76,8 @@ pub(crate) fn recover(
             "outcome log: outcomes {from} to {to} cannot be made again: the journal no longer reaches back so far"
         ));
     }
+    let after = anchor.as_ref().map_or(0, |anchor| anchor.last_sequence);
+    tracing::info!("start: bringing back what the journal holds after sequence {after}");
     let mut replayer = Replayer::starting(begin, Remake::new(log), u64::MAX);
     let mut rebuilding = Rebuilding { replayer: &mut replayer, failure: None, rules: None, report };
     let recovered =

@@ -2,6 +2,8 @@
 
 mod backups;
 mod engine;
+mod figures;
+mod growth;
 mod packaging;
 mod service;
 mod snapshots;

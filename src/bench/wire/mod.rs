@@ -18,7 +18,7 @@ mod subscriber;
 
 pub use connection::ConnectionError;
 pub use engine::ServedError;
-pub use report::{EchoReport, Series, WireReport};
+pub use report::{EchoReport, WireReport};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -201,6 +201,7 @@ fn report_of(load: &Load, seed: u64, measured: &Measured, durability: &'static s
         wait: UNKNOWN.to_owned(),
         durability,
         probe_round_trip_ns: [None, None],
+        series: Vec::new(),
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::super::{LatencyNs, Report};
+use super::super::{LatencyNs, Report, Series};
 use super::WireLoad;
 use super::driver::Measured;
 
@@ -32,9 +31,6 @@ pub struct WireReport {
     pub echo: EchoReport,
     /// Transfers a second, as a part of those of the echo server.
     pub of_echo: f64,
-    /// The latencies, as they were recorded.
-    #[serde(skip)]
-    pub series: [Series; 2],
 }
 
 /// What the echo server did with the load.
@@ -48,15 +44,6 @@ pub struct EchoReport {
     pub latency_ns: LatencyNs,
 }
 
-/// Latencies with a name.
-#[derive(Debug, Clone)]
-pub struct Series {
-    /// Of what.
-    pub name: &'static str,
-    /// One value for each batch, in nanoseconds.
-    pub latency_ns: Histogram<u64>,
-}
-
 impl WireReport {
     pub(super) fn new(
         report: Report,
@@ -64,9 +51,8 @@ impl WireReport {
         echo: &Measured,
         engine: &Measured,
     ) -> WireReport {
-        let series =
-            |name, measured: &Measured| Series { name, latency_ns: measured.latency_ns.clone() };
-        let series = [series("engine", engine), series("echo", echo)];
+        let series = [("engine", engine), ("echo", echo)];
+        let series = series.map(|(name, measured)| Series::new(name, &measured.latency_ns));
         let echo = EchoReport {
             seconds: echo.seconds,
             transfers_per_second: report.transfers as f64 / echo.seconds,
@@ -80,8 +66,7 @@ impl WireReport {
             subscriber_latency_ns: engine.arrival_ns.as_ref().map(LatencyNs::from),
             of_echo: report.transfers_per_second / echo.transfers_per_second,
             echo,
-            series,
-            report,
+            report: Report { series: series.into(), ..report },
         }
     }
 }

@@ -52,11 +52,11 @@ pub use intake::{
     Giver, Port, PortOptions, Replies, Settled, Settlement, encode_answers, open_port,
 };
 pub use message::{ContentType, Identity, Malformed, Message, decode_json, decode_records};
-pub use metrics::{Metrics, SinkMetrics, SourceMetrics};
+pub use metrics::{CountedSession, Metrics, SinkMetrics, SourceMetrics};
 pub use record::{Fields, Position, Record, RecordKind};
 pub use replay::{Page, Replay};
 pub use sink::{Confirmed, Sink, run_sink};
-pub use source::{Source, run_source};
+pub use source::{Attempts, Source, run_attempts, run_source};
 pub use stop::{Stop, Stopper};
 pub use tags::tag_of;
 pub use template::{Template, TemplateError};

@@ -21,8 +21,9 @@ struct Registry {
 pub struct SourceMetrics {
     /// Whether it is connected to its broker.
     pub is_connected: AtomicBool,
-    /// Whether its session with the engine has a connection.
-    pub has_session: AtomicBool,
+    /// How many of its sessions with the engine have a connection: a source with partitions has a
+    /// session for each.
+    sessions: AtomicU64,
     /// Whether it has ended for good.
     pub has_ended: AtomicBool,
     /// Messages taken in.
@@ -39,6 +40,10 @@ pub struct SourceMetrics {
     pub reconnects: AtomicU64,
     /// Dead letters, by the kind of mistake.
     dead: Mutex<BTreeMap<&'static str, u64>>,
+    /// Messages behind the end of each partition, of a source that has partitions.
+    partition_lags: Mutex<BTreeMap<String, u64>>,
+    /// Partitions that are not read, and why.
+    refused: Mutex<BTreeMap<String, String>>,
 }
 
 /// Counters of a sink.
@@ -65,6 +70,54 @@ impl SourceMetrics {
     pub fn count_dead(&self, kind: &'static str) {
         let mut dead = self.dead.lock().unwrap_or_else(PoisonError::into_inner);
         *dead.entry(kind).or_default() += 1;
+    }
+
+    /// How many messages a partition has that are not settled.
+    pub fn set_partition_lag(&self, partition: &str, messages: u64) {
+        let mut lags = self.partition_lags.lock().unwrap_or_else(PoisonError::into_inner);
+        lags.insert(partition.to_owned(), messages);
+    }
+
+    /// A partition is not read, for this reason.
+    pub fn refuse_partition(&self, partition: &str, reason: String) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.insert(partition.to_owned(), reason);
+    }
+
+    /// Nothing that was said of partitions holds any more: others are assigned.
+    pub fn forget_partitions(&self) {
+        self.partition_lags.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// A session of a source, which counts while it has a connection.
+#[derive(Debug)]
+pub struct CountedSession {
+    metrics: Arc<SourceMetrics>,
+    is_connected: bool,
+}
+
+impl CountedSession {
+    /// A session that has no connection yet.
+    #[must_use]
+    pub fn new(metrics: Arc<SourceMetrics>) -> CountedSession {
+        CountedSession { metrics, is_connected: false }
+    }
+
+    /// Says whether it has a connection.
+    pub fn set_connected(&mut self, is_connected: bool) {
+        match (std::mem::replace(&mut self.is_connected, is_connected), is_connected) {
+            (false, true) => self.metrics.sessions.fetch_add(1, Ordering::Relaxed),
+            (true, false) => self.metrics.sessions.fetch_sub(1, Ordering::Relaxed),
+            _ => 0,
+        };
+    }
+}
+
+impl Drop for CountedSession {
+    fn drop(&mut self) {
+        self.set_connected(false);
     }
 }
 
@@ -105,10 +158,14 @@ impl Metrics {
             for (name, source) in &registry.sources {
                 if is(&source.has_ended) {
                     complaints.push(format!("source {name}: it has ended"));
-                } else if !is(&source.has_session) {
+                } else if get(&source.sessions) == 0 {
                     complaints.push(format!("source {name}: no session with the engine"));
                 } else if !is(&source.is_connected) {
                     complaints.push(format!("source {name}: no connection to the broker"));
+                }
+                let refused = source.refused.lock().unwrap_or_else(PoisonError::into_inner);
+                for (partition, reason) in refused.iter() {
+                    complaints.push(format!("source {name}: {partition} is not read: {reason}"));
                 }
             }
             for (name, sink) in &registry.sinks {
@@ -137,27 +194,27 @@ impl Metrics {
 impl Registry {
     fn print_sources(&self, page: &mut MetricsPage) {
         type Read = fn(&SourceMetrics) -> u64;
-        let read: [(&'static str, &str, &str, Read); 8] =
-            [
-                ("source_connected", "gauge", "1 if connected to the broker", |it| {
-                    flag(&it.is_connected)
-                }),
-                ("source_session", "gauge", "1 if the session has a connection", |it| {
-                    flag(&it.has_session)
-                }),
-                ("source_messages_total", "counter", "messages taken in", |it| get(&it.received)),
-                ("source_settled_total", "counter", "messages acknowledged", |it| get(&it.settled)),
-                ("source_repeated_total", "counter", "messages taken in before", |it| {
-                    get(&it.repeated)
-                }),
-                ("source_commands_total", "counter", "commands sent to the engine", |it| {
-                    get(&it.commands)
-                }),
-                ("source_lost_total", "counter", "messages without outcomes", |it| get(&it.lost)),
-                ("source_reconnects_total", "counter", "connections that ended", |it| {
-                    get(&it.reconnects)
-                }),
-            ];
+        let read: [(&'static str, &str, &str, Read); 8] = [
+            ("source_connected", "gauge", "1 if connected to the broker", |it| {
+                flag(&it.is_connected)
+            }),
+            ("source_session", "gauge", "sessions that have a connection", |it| get(&it.sessions)),
+            ("source_messages_total", "counter", "messages taken in", |it| get(&it.received)),
+            ("source_settled_total", "counter", "messages acknowledged", |it| get(&it.settled)),
+            (
+                "source_repeated_total",
+                "counter",
+                "messages taken in before",
+                |it| get(&it.repeated),
+            ),
+            ("source_commands_total", "counter", "commands sent to the engine", |it| {
+                get(&it.commands)
+            }),
+            ("source_lost_total", "counter", "messages without outcomes", |it| get(&it.lost)),
+            ("source_reconnects_total", "counter", "connections that ended", |it| {
+                get(&it.reconnects)
+            }),
+        ];
         for (name, kind, help, read) in read {
             page.family(name, kind, help);
             for (source, metrics) in &self.sources {
@@ -168,6 +225,17 @@ impl Registry {
         for (source, metrics) in &self.sources {
             let lag = get(&metrics.received).saturating_sub(get(&metrics.settled));
             page.sample(&[("source", source)], lag);
+        }
+        page.family(
+            "source_partition_lag_messages",
+            "gauge",
+            "messages behind the partition's end",
+        );
+        for (source, metrics) in &self.sources {
+            let lags = metrics.partition_lags.lock().unwrap_or_else(PoisonError::into_inner);
+            for (partition, lag) in lags.iter() {
+                page.sample(&[("source", source.as_str()), ("partition", partition)], *lag);
+            }
         }
         page.family("dead_letters_total", "counter", "messages that were no commands");
         for (source, metrics) in &self.sources {
@@ -244,9 +312,15 @@ mod tests {
         let metrics = Metrics::default();
         let source = metrics.source("payments");
         assert_eq!(metrics.complaints(), ["source payments: no session with the engine"]);
-        source.has_session.store(true, Ordering::Relaxed);
         source.is_connected.store(true, Ordering::Relaxed);
-        assert!(metrics.complaints().is_empty());
+        let mut sessions = [(); 2].map(|()| CountedSession::new(Arc::clone(&source)));
+        for session in &mut sessions {
+            session.set_connected(true);
+        }
+        sessions[0].set_connected(false);
+        assert!(metrics.complaints().is_empty(), "one of them has a connection");
+        drop(sessions);
+        assert_eq!(metrics.complaints(), ["source payments: no session with the engine"]);
         source.has_ended.store(true, Ordering::Relaxed);
         assert_eq!(metrics.complaints(), ["source payments: it has ended"]);
     }

@@ -34,7 +34,7 @@ type Sending = Pin<Box<dyn Future<Output = Result<(u64, u64), Failure>> + Send>>
 
 /// How long a position may wait until it is stored.
 const STORE_EVERY: Duration = Duration::from_millis(100);
-/// Stretches that are sent and not confirmed.
+/// Stretches that are sent and not confirmed, where the sink says nothing else.
 const UNCONFIRMED_MAX: usize = 16;
 
 /// Where outcomes and events go.
@@ -74,6 +74,12 @@ pub trait Sink: Send {
     ///
     /// Why the connection ended.
     fn store(&mut self, position: &Position) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// How many calls of [`Sink::send`] may be unconfirmed. More are of use where many are
+    /// confirmed together.
+    fn unconfirmed_max(&self) -> usize {
+        UNCONFIRMED_MAX
+    }
 }
 
 /// Runs a sink until it is asked to stop.
@@ -198,7 +204,7 @@ impl<S: Sink> Running<S> {
         let mut stop = self.context.stop.clone();
         let mut store_at: Option<Instant> = None;
         loop {
-            let has_room = unconfirmed.len() < UNCONFIRMED_MAX;
+            let has_room = unconfirmed.len() < self.sink.unconfirmed_max();
             let store_due = store_at.unwrap_or_else(Instant::now);
             tokio::select! {
                 biased;

@@ -27,6 +27,16 @@ pub trait Source: Send {
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
+/// Attempts at serving a source, one after another.
+pub trait Attempts: Send {
+    /// Serves until a stop is asked for and all is settled.
+    ///
+    /// # Errors
+    ///
+    /// Why it ended before.
+    fn attempt(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
 /// Runs a source until it is asked to stop. Its session stays while connections to the broker come
 /// and go, so what is under way is not sent twice.
 ///
@@ -34,32 +44,46 @@ pub trait Source: Send {
 ///
 /// Why no further attempt is made: above all that another bridge has taken the session over.
 pub async fn run_source<S: Source>(
-    mut source: S,
+    source: S,
     options: PortOptions,
     context: Context,
 ) -> Result<(), Failure> {
-    let metrics = context.metrics.source(&options.name);
-    let result = run(&mut source, &options, &context).await;
+    let (name, shared) = (options.name.clone(), context.clone());
+    run_attempts(OnePort { source, port: None, options, context }, &name, &shared).await
+}
+
+/// Makes attempts until one ends well, one fails for good, or a stop is asked for. Counts in the
+/// metrics of the source `name`.
+///
+/// # Errors
+///
+/// Why no further attempt is made.
+pub async fn run_attempts(
+    attempts: impl Attempts,
+    name: &str,
+    context: &Context,
+) -> Result<(), Failure> {
+    let metrics = context.metrics.source(name);
+    let result = again_and_again(attempts, name, context).await;
     metrics.is_connected.store(false, Ordering::Relaxed);
     metrics.has_ended.store(true, Ordering::Relaxed);
     if let Err(failure) = &result {
-        tracing::error!(source = options.name, "it has ended: {failure}");
+        tracing::error!(source = name, "it has ended: {failure}");
     }
     result
 }
 
-async fn run<S: Source>(
-    source: &mut S,
-    options: &PortOptions,
+async fn again_and_again(
+    mut attempts: impl Attempts,
+    name: &str,
     context: &Context,
 ) -> Result<(), Failure> {
-    let metrics = context.metrics.source(&options.name);
+    let metrics = context.metrics.source(name);
     let mut stop = context.stop.clone();
     let mut back_off = BackOff::new(FIRST_WAIT);
-    let mut port: Option<Port<S::Handle>> = None;
     while !stop.is_asked() {
         let start = Instant::now();
-        let failure = match attempt(source, &mut port, options, context).await {
+        let failure = match attempts.attempt().await {
             Ok(()) => return Ok(()),
             Err(failure) => failure,
         };
@@ -69,16 +93,10 @@ async fn run<S: Source>(
         if start.elapsed() > FIRM_AFTER {
             back_off.reset();
         }
-        // Why the session ended says more than what came of it.
-        let ended = port.as_ref().and_then(Port::failure);
-        if ended.is_some() {
-            port = None;
-        }
-        let failure = ended.unwrap_or(failure);
         if failure.is_final() {
             return Err(failure);
         }
-        tracing::warn!(source = options.name, "{failure}");
+        tracing::warn!(source = name, "{failure}");
         if stop.sleep(back_off.wait()).await {
             break;
         }
@@ -86,16 +104,33 @@ async fn run<S: Source>(
     Ok(())
 }
 
-async fn attempt<S: Source>(
-    source: &mut S,
-    port: &mut Option<Port<S::Handle>>,
-    options: &PortOptions,
-    context: &Context,
-) -> Result<(), Failure> {
-    let port = match port {
-        Some(port) => port,
-        none => none.insert(open_port(options.clone(), context).await?),
-    };
-    port.renew();
-    source.serve(port).await
+/// A source with one session.
+struct OnePort<S: Source> {
+    source: S,
+    port: Option<Port<S::Handle>>,
+    options: PortOptions,
+    context: Context,
+}
+
+impl<S: Source> Attempts for OnePort<S> {
+    async fn attempt(&mut self) -> Result<(), Failure> {
+        let result = self.serve().await;
+        // Why the session ended says more than what came of it.
+        let ended = self.port.as_ref().and_then(Port::failure);
+        if ended.is_some() {
+            self.port = None;
+        }
+        result.map_err(|failure| ended.unwrap_or(failure))
+    }
+}
+
+impl<S: Source> OnePort<S> {
+    async fn serve(&mut self) -> Result<(), Failure> {
+        let port = match &mut self.port {
+            Some(port) => port,
+            none => none.insert(open_port(self.options.clone(), &self.context).await?),
+        };
+        port.renew();
+        self.source.serve(port).await
+    }
 }

@@ -1,9 +1,11 @@
 //! Commands by `POST`, look-ups by `GET`, and what became of a request with a key.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, StatusCode};
 use ringfence_bridge_core::{ContentType, Malformed, decode_json, decode_records, encode_answers};
 use ringfence_client::Answer as EngineAnswer;
@@ -12,9 +14,16 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use crate::App;
-use crate::answer::{Answer, Problem, add_header, json};
+use crate::answer::{Answer, Problem, json};
 use crate::principals::Principal;
-use crate::session::{Asked, Done, KeyHash, Known, Pending, Trouble};
+use crate::session::{Asked, Done, KeyHash, Known, Pending, Session, Trouble};
+
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+static IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+static PREFER: HeaderName = HeaderName::from_static("prefer");
+static RINGFENCE_OP: HeaderName = HeaderName::from_static("ringfence-op");
+static RINGFENCE_SEQUENCE: HeaderName = HeaderName::from_static("ringfence-sequence");
+static RINGFENCE_STATUS: HeaderName = HeaderName::from_static("ringfence-status");
 
 /// Longest `Idempotency-Key`, in bytes.
 const KEY_BYTES_MAX: usize = 255;
@@ -40,9 +49,9 @@ impl App {
             let detail = "`Prefer: respond-async` needs an Idempotency-Key";
             return Err(Problem::bad("key_missing", detail));
         }
+        let session = self.principals.session(principal)?;
         if self.monitor.is_up() {
             // One whom the engine does not know is not listened to any further.
-            let session = self.principals.session(principal)?;
             ready(&session, deadline).await?;
         }
         let room = self.room(&request)?;
@@ -52,14 +61,16 @@ impl App {
             content_type == ContentType::Records || body.trim_ascii_start().first() == Some(&b'[');
         let key_hash = key.as_ref().map(|key| principal.key(key.as_bytes()));
         drop((body, room));
-        let asked = self.ask(principal, batch, key_hash, deadline).await?;
+        let session = self.unless_ended(session, principal)?;
+        let asked = self.ask(&session, batch, key_hash, deadline).await?;
         let is_repeat = asked.is_repeat;
         let mut response = match (asked.outcome, key) {
             (Pending::Comes(_), Some(key)) if is_async => accepted(&key),
             (outcome, _) => respond(wait(outcome, deadline).await?, is_array)?,
         };
         if is_repeat {
-            add_header(&mut response, "idempotent-replayed", "true");
+            let headers = response.headers_mut();
+            headers.insert(&IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
         }
         Ok(response)
     }
@@ -78,7 +89,8 @@ impl App {
         let deadline = Instant::now() + self.options.limits.request_time;
         let mut command = Command::lookup_account(Lookup { id, ..Lookup::default() });
         command.header.op = op as u8;
-        let asked = self.ask(principal, vec![command], None, deadline).await?;
+        let session = self.principals.session(principal)?;
+        let asked = self.ask(&session, vec![command], None, deadline).await?;
         let done = wait(asked.outcome, deadline).await?;
         let mut response = respond(done, false)?;
         if response.status() == StatusCode::UNPROCESSABLE_ENTITY && is_not_found(&response) {
@@ -112,20 +124,31 @@ impl App {
         }
     }
 
+    /// The session, or a new one where it has ended meanwhile.
+    fn unless_ended(
+        &self,
+        session: Arc<Session>,
+        principal: &Principal,
+    ) -> Result<Arc<Session>, Problem> {
+        match session.has_ended() {
+            false => Ok(session),
+            true => self.principals.session(principal),
+        }
+    }
+
     async fn ask(
         &self,
-        principal: &Principal,
+        session: &Session,
         mut batch: Vec<Command>,
         key: Option<KeyHash>,
         deadline: Instant,
     ) -> Result<Asked, Problem> {
-        let session = self.principals.session(principal)?;
         if !self.monitor.is_up() {
             // What became of a request with a key is known all the same.
             return session.ask(batch, key)?.map_err(|_| Trouble::Away.into());
         }
         loop {
-            ready(&session, deadline).await?;
+            ready(session, deadline).await?;
             match session.ask(batch, key)? {
                 Ok(asked) => return Ok(asked),
                 Err(back) => batch = back,
@@ -168,7 +191,7 @@ impl App {
 }
 
 /// Waits until requests can be sent.
-async fn ready(session: &crate::session::Session, deadline: Instant) -> Result<(), Problem> {
+async fn ready(session: &Session, deadline: Instant) -> Result<(), Problem> {
     match timeout_at(deadline, session.ready()).await {
         Ok(ready) => Ok(ready?),
         Err(_) => Err(Trouble::Away.into()),
@@ -191,6 +214,12 @@ async fn wait(outcome: Pending, deadline: Instant) -> Result<Done, Problem> {
     }
 }
 
+/// What a body may be.
+const CONTENT_TYPES: [(&str, ContentType); 2] = [
+    ("application/json", ContentType::Json),
+    ("application/vnd.ringfence.commands", ContentType::Records),
+];
+
 fn content_type(headers: &HeaderMap) -> Result<ContentType, Problem> {
     let wrong =
         |detail: String| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", detail);
@@ -201,20 +230,18 @@ fn content_type(headers: &HeaderMap) -> Result<ContentType, Problem> {
     let mut given = headers.get_all(CONTENT_TYPE).iter();
     let text = given.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
     let name = text.split(';').next().unwrap_or_default().trim();
-    let is_read = ["application/json", "application/vnd.ringfence.commands"]
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known));
-    if !is_read || given.next().is_some() {
-        return Err(wrong(
+    let known = CONTENT_TYPES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
+    match known {
+        Some((_, content_type)) if given.next().is_none() => Ok(*content_type),
+        _ => Err(wrong(
             "what is read is application/json and application/vnd.ringfence.commands".to_owned(),
-        ));
+        )),
     }
-    ContentType::parse(Some(name)).map_err(|malformed| wrong(malformed.reason))
 }
 
 /// The key of a request: one of letters, digits and signs.
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let mut given = headers.get_all("idempotency-key").iter();
+    let mut given = headers.get_all(&IDEMPOTENCY_KEY).iter();
     let Some(value) = given.next() else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| !text.is_empty() && text.len() <= KEY_BYTES_MAX);
     match text {
@@ -227,7 +254,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 fn wants_async(headers: &HeaderMap) -> bool {
-    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let values = headers.get_all(&PREFER).iter().filter_map(|value| value.to_str().ok());
     let mut words = values.flat_map(|value| value.split(','));
     words.any(|word| word.trim().eq_ignore_ascii_case("respond-async"))
 }
@@ -280,7 +307,7 @@ fn accepted(key: &str) -> Answer {
             other => format!("%{other:02X}"),
         })
         .collect();
-    add_header(&mut response, "location", &format!("/v1/requests/{escaped}"));
+    set_location(&mut response, format!("/v1/requests/{escaped}"));
     response
 }
 
@@ -303,15 +330,21 @@ fn respond(done: Done, is_array: bool) -> Result<Answer, Problem> {
     let first = &answers[0];
     let is_same = answers.iter().all(|it| it.outcome.status() == first.outcome.status());
     let word = if is_same { first.outcome.status().name() } else { "mixed" };
-    add_header(&mut response, "ringfence-sequence", &first.sequence.to_string());
-    add_header(&mut response, "ringfence-op", first.outcome.op().name());
-    add_header(&mut response, "ringfence-status", word);
+    let headers = response.headers_mut();
+    headers.insert(&RINGFENCE_SEQUENCE, first.sequence.into());
+    headers.insert(&RINGFENCE_OP, HeaderValue::from_static(first.outcome.op().name()));
+    headers.insert(&RINGFENCE_STATUS, HeaderValue::from_static(word));
     if status == StatusCode::CREATED
         && let Some(location) = location_of(first)
     {
-        add_header(&mut response, "location", &location);
+        set_location(&mut response, location);
     }
     Ok(response)
+}
+
+fn set_location(response: &mut Answer, location: String) {
+    let location = HeaderValue::try_from(location).expect("it is made of visible characters");
+    response.headers_mut().insert(LOCATION, location);
 }
 
 /// The status of a single command's response.
@@ -325,7 +358,7 @@ fn status_of(answer: &EngineAnswer) -> StatusCode {
 
 fn is_not_found(response: &Answer) -> bool {
     // `not_found`, `order_not_found` and the like.
-    let status = response.headers().get("ringfence-status");
+    let status = response.headers().get(&RINGFENCE_STATUS);
     status.is_some_and(|status| status.as_bytes().ends_with(b"not_found"))
 }
 

@@ -1,16 +1,16 @@
 //! Who may ask: the host that is asked for, the page that asks, and the token.
 
+use std::sync::OnceLock;
+
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, HOST, HeaderMap,
-    HeaderValue, ORIGIN, VARY,
+    HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use hyper::http::uri::Authority;
 use hyper::{StatusCode, Uri, Version};
-use ringfence_client::Token;
 
 use crate::answer::{Answer, Problem};
-use crate::monitor::Engine;
 use crate::options::HttpOptions;
 use crate::principals::Principal;
 
@@ -20,12 +20,41 @@ const HEADERS_ALLOWED: &str = "authorization, content-type, idempotency-key, las
 const HEADERS_EXPOSED: &str = "idempotent-replayed, location, retry-after, \
                                ringfence-sequence, ringfence-op, ringfence-status";
 
-/// Refuses a request that names another host than this, or none.
-///
-/// # Errors
-///
-/// What is wrong.
-pub fn check_host(
+static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The host that was the first to be let in: nearly every request names it, and needs no further
+/// look.
+#[derive(Debug, Default)]
+pub struct KnownHost(OnceLock<HeaderValue>);
+
+impl KnownHost {
+    /// Refuses a request that names another host than this, or none.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong.
+    pub fn check(
+        &self,
+        options: &HttpOptions,
+        version: Version,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<(), Problem> {
+        let header = headers.get(HOST).filter(|_| uri.authority().is_none());
+        let is_one = headers.get_all(HOST).iter().nth(1).is_none();
+        if is_one && header.is_some() && header == self.0.get() {
+            return Ok(());
+        }
+        check_host(options, version, uri, headers)?;
+        if let Some(copy) = header.and_then(|it| HeaderValue::from_bytes(it.as_bytes()).ok()) {
+            // It fails where another one is known.
+            let _ = self.0.set(copy);
+        }
+        Ok(())
+    }
+}
+
+fn check_host(
     options: &HttpOptions,
     version: Version,
     uri: &Uri,
@@ -79,7 +108,7 @@ pub fn check_origin(
         Problem::new(StatusCode::FORBIDDEN, "cross_site", detail)
     };
     let Some(origin) = headers.get(ORIGIN) else {
-        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+        let site = headers.get(&SEC_FETCH_SITE).map(HeaderValue::as_bytes);
         return match site {
             None | Some(b"same-origin" | b"none") => Ok(None),
             Some(_) => Err(refused()),
@@ -122,8 +151,8 @@ pub fn preflight(response: &mut Answer) {
 /// If nothing says who.
 pub fn principal(
     options: &HttpOptions,
-    bridge: &Token,
-    engine: Option<&Engine>,
+    bridge: &Principal,
+    checks_tokens: Option<bool>,
     headers: &HeaderMap,
 ) -> Result<Principal, Problem> {
     let unknown = |detail: &str| Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail);
@@ -134,15 +163,15 @@ pub fn principal(
     }
     let Some(value) = first else {
         return match options.anonymous {
-            true => Ok(Principal::of_bridge(bridge.clone())),
+            true => Ok(bridge.clone()),
             false => Err(unknown("an Authorization with a Bearer token is missing")),
         };
     };
     let token = bearer(value).ok_or_else(|| unknown("the Authorization is no Bearer token"))?;
-    if engine.is_some_and(|engine| !engine.checks_tokens) {
+    if checks_tokens == Some(false) {
         // Any token would be as good: it must not become more than nothing.
         return match options.anonymous {
-            true => Ok(Principal::of_bridge(bridge.clone())),
+            true => Ok(bridge.clone()),
             false => Err(Problem::unavailable(
                 "no_access_file",
                 "the engine checks no tokens: it has no access file",

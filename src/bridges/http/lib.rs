@@ -35,7 +35,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HeaderName,
+    HeaderValue, REFERRER_POLICY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Method, Request, StatusCode, Version};
 use ringfence_bridge_core::{Context, Failure, Metrics, SourceMetrics, Stop};
 
@@ -44,6 +47,7 @@ use tokio::sync::Semaphore;
 use answer::{Answer, Problem, answer};
 use counters::Counters;
 use events::Events;
+use gate::KnownHost;
 use monitor::Monitor;
 use principals::{Principal, Principals};
 use query::Query;
@@ -59,6 +63,9 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 /// What a response that is no page may do, should a browser show it: nothing.
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
+static CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
 /// All bodies that are being read at a time, in KiB.
 const BODIES_KIB_MAX: usize = 256 * 1024;
 
@@ -68,6 +75,9 @@ struct App {
     context: Context,
     monitor: Monitor,
     principals: Principals,
+    /// Who asks where nobody says who.
+    bridge: Principal,
+    known_host: KnownHost,
     events: Events,
     counters: Counters,
     /// A permit for each KiB of the bodies that are being read.
@@ -83,7 +93,6 @@ struct App {
 pub async fn run_http(options: HttpOptions, context: Context) -> Result<(), Failure> {
     let metrics = context.metrics.source(&options.name);
     let result = run(options, context, &metrics).await;
-    metrics.has_session.store(false, Ordering::Relaxed);
     metrics.has_ended.store(true, Ordering::Relaxed);
     if let Err(failure) = &result {
         tracing::error!("http: it has ended: {failure}");
@@ -96,13 +105,13 @@ async fn run(
     context: Context,
     metrics: &Arc<SourceMetrics>,
 ) -> Result<(), Failure> {
-    let listener = server::listen(options.listen).await?;
+    let listener = server::listen(options.listen)?;
     let address = listener.local_addr().map_err(Failure::last)?;
     let monitor = Monitor::new(Arc::clone(metrics));
     let stop = context.stop.clone();
     let app = Arc::new(App {
         principals: Principals {
-            address: context.engine.address.clone(),
+            engine: context.engine.clone(),
             prefix: format!("bridge:{}:{}", options.name, options.generation),
             sessions_max: options.limits.principals,
             remember: options.limits.remember,
@@ -110,6 +119,8 @@ async fn run(
             metrics: Arc::clone(metrics),
             sessions: Mutex::default(),
         },
+        bridge: Principal::of_bridge(context.engine.token.clone()),
+        known_host: KnownHost::default(),
         events: Events::new(context.engine.clone(), monitor.clone(), &options.limits, stop.clone()),
         counters: Counters::default(),
         monitor: monitor.clone(),
@@ -135,7 +146,8 @@ impl App {
         // nothing behind it is read.
         let is_last =
             version < Version::HTTP_2 && request.headers().contains_key(TRANSFER_ENCODING);
-        let is_page = page::FILES.iter().any(|file| file.path == request.uri().path());
+        let is_page = request.method() != Method::POST
+            && page::FILES.iter().any(|file| file.path == request.uri().path());
         let mut response = match self.admitted(request).await {
             Ok(response) => response,
             Err(problem) => problem.into(),
@@ -143,12 +155,12 @@ impl App {
         self.counters.count_response(response.status().as_u16());
         let headers = response.headers_mut();
         let policy = if is_page { PAGE_POLICY } else { DATA_POLICY };
-        headers.insert("content-security-policy", HeaderValue::from_static(policy));
-        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-        headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
-        let alone = HeaderValue::from_static("same-origin");
-        if !headers.contains_key("access-control-allow-origin") {
-            headers.insert("cross-origin-resource-policy", alone);
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        if !headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+            let alone = HeaderValue::from_static("same-origin");
+            headers.insert(&CROSS_ORIGIN_RESOURCE_POLICY, alone);
         }
         if is_last {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -159,7 +171,7 @@ impl App {
     /// Answers a request that names this host and is of no other site.
     async fn admitted(&self, request: Request<Incoming>) -> Result<Answer, Problem> {
         let (uri, headers) = (request.uri(), request.headers());
-        gate::check_host(&self.options, request.version(), uri, headers)?;
+        self.known_host.check(&self.options, request.version(), uri, headers)?;
         let origin = gate::check_origin(&self.options, uri, headers)?;
         let mut response = match (&origin, request.method() == Method::OPTIONS) {
             (Some(_), true) => {
@@ -180,7 +192,7 @@ impl App {
             Target::File(file) => {
                 let mut response = answer(StatusCode::OK, file.content_type, file.content);
                 let headers = response.headers_mut();
-                headers.insert("cache-control", HeaderValue::from_static("no-cache"));
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
                 return Ok(response);
             }
             Target::Route(kind, part) => (kind, part.unwrap_or_default()),
@@ -195,7 +207,11 @@ impl App {
         let principal = self.principal(&request)?;
         let query = Query::parse(request.uri().query())?;
         match kind {
-            Kind::Events => self.events.listen(&principal, query, request.headers()).await,
+            Kind::Events => {
+                let headers = request.headers();
+                let listening = self.events.listen(&principal, query, headers).await;
+                listening.or_else(|problem| events::come_again(problem, headers))
+            }
             Kind::Outcomes => self.events.page(&principal, query).await,
             other => {
                 query.finish()?;
@@ -214,9 +230,8 @@ impl App {
     }
 
     fn principal(&self, request: &Request<Incoming>) -> Result<Principal, Problem> {
-        let engine = self.monitor.engine();
-        let bridge = &self.context.engine.token;
-        gate::principal(&self.options, bridge, engine.as_ref(), request.headers())
+        let checks_tokens = self.monitor.checks_tokens();
+        gate::principal(&self.options, &self.bridge, checks_tokens, request.headers())
     }
 
     fn metrics(&self) -> &Metrics {

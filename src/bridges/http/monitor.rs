@@ -1,10 +1,9 @@
 //! Whether the engine is there, which one it is, and how far it is.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ringfence_bridge_core::{EngineId, EngineOptions, Failure, SourceMetrics};
+use ringfence_bridge_core::{CountedSession, EngineId, EngineOptions, Failure, SourceMetrics};
 use ringfence_client::{
     AsyncSubscription, BackOff, ClientError, ErrorCode, Followed, Start, Subscribe,
     SubscriptionOptions, Token,
@@ -16,9 +15,6 @@ use crate::session::code_of;
 
 /// Longest time before the second attempt to connect.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
-
-/// How long to wait for an engine that has nothing to tell yet.
-const NO_LOG_WAIT: Duration = Duration::from_millis(200);
 
 /// What is known of the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +54,11 @@ impl Monitor {
         self.engine.borrow().clone()
     }
 
+    /// Whether it asks who somebody is; `None` before it was reached for the first time.
+    pub fn checks_tokens(&self) -> Option<bool> {
+        self.engine.borrow().as_ref().map(|engine| engine.checks_tokens)
+    }
+
     /// Returns when the engine is away.
     pub async fn away(&self) {
         self.until(|engine| engine.is_some_and(|engine| !engine.is_up)).await;
@@ -85,18 +86,13 @@ impl Monitor {
     /// history.
     pub async fn follow(&self, options: &EngineOptions) -> Failure {
         let mut back_off = BackOff::new(FIRST_WAIT);
+        let mut session = CountedSession::new(Arc::clone(&self.metrics));
         loop {
-            let error = match self.connection(options, &mut back_off).await {
+            let error = match self.connection(options, &mut back_off, &mut session).await {
                 Ok(failure) => return failure,
                 Err(error) => error,
             };
-            let has_no_log = code_of(&error) == Some(ErrorCode::NoOutcomeLog);
-            if has_no_log && self.engine().is_some() {
-                // It has not executed anything yet: it is there all the same.
-                tokio::time::sleep(NO_LOG_WAIT).await;
-                continue;
-            }
-            self.metrics.has_session.store(false, Ordering::Relaxed);
+            session.set_connected(false);
             let was_up = self.engine.send_if_modified(|engine| {
                 engine.as_mut().is_some_and(|engine| std::mem::take(&mut engine.is_up))
             });
@@ -117,6 +113,7 @@ impl Monitor {
         &self,
         options: &EngineOptions,
         back_off: &mut BackOff,
+        session: &mut CountedSession,
     ) -> Result<Failure, ClientError> {
         // To nothing but progress.
         let wish =
@@ -133,7 +130,7 @@ impl Monitor {
         let subscribed = subscription.subscribed();
         tracing::info!(checks_tokens, "follows engine {id}");
         back_off.reset();
-        self.metrics.has_session.store(true, Ordering::Relaxed);
+        session.set_connected(true);
         self.engine.send_replace(Some(Engine {
             id,
             is_up: true,
@@ -159,7 +156,7 @@ pub async fn subscribe(
     token: &Token,
     wish: &Subscribe,
 ) -> Result<AsyncSubscription, ClientError> {
-    let shown = SubscriptionOptions { token: token.clone(), ..SubscriptionOptions::default() };
+    let shown = SubscriptionOptions { token: token.clone(), ..options.follows() };
     AsyncSubscription::open_with(&options.address, &shown, wish).await
 }
 

@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ringfence_bridge_core::SourceMetrics;
-use ringfence_client::{Address, Token, session_id};
+use ringfence_bridge_core::{EngineOptions, SourceMetrics};
+use ringfence_client::{Token, session_id};
 use sha2::{Digest, Sha256};
 
 use crate::answer::Problem;
@@ -28,8 +28,10 @@ pub struct Principal {
 impl Principal {
     /// Whoever has this token.
     pub fn of_token(bytes: &[u8]) -> Option<Principal> {
+        let digest = Sha256::digest(bytes);
+        let halves = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
         let digits: String =
-            Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            halves.filter_map(|half| char::from_digit(u32::from(half), 16)).collect();
         Some(Principal { id: digits.into(), token: Token::new(bytes).ok()? })
     }
 
@@ -47,8 +49,8 @@ impl Principal {
 /// The sessions of all principals.
 #[derive(Debug)]
 pub struct Principals {
-    /// Where the engine is.
-    pub address: Address,
+    /// Where the engine is. The token of each principal takes the place of the bridge's own.
+    pub engine: EngineOptions,
     /// Begins the names of sessions.
     pub prefix: String,
     /// Sessions at a time.
@@ -91,8 +93,7 @@ impl Principals {
             }
         }
         let session = Session::start(SessionSetting {
-            address: self.address.clone(),
-            token: principal.token.clone(),
+            engine: EngineOptions { token: principal.token.clone(), ..self.engine.clone() },
             session: session_id(&format!("{}:{}", self.prefix, principal.id)),
             remember: self.remember,
             monitor: self.monitor.clone(),

@@ -16,6 +16,8 @@ pub type Runnable =
 const PROTOCOLS: &[&str] = &[
     #[cfg(feature = "amqp")]
     "amqp",
+    #[cfg(feature = "kafka")]
+    "kafka",
     #[cfg(feature = "mqtt")]
     "mqtt",
     #[cfg(feature = "stomp")]
@@ -31,6 +33,14 @@ pub fn source(protocol: &str, options: SourceOptions, mut keys: Keys) -> Option<
         "amqp" => {
             let source = ringfence_bridge_amqp::AmqpSource::configure(&mut keys, &options);
             Box::new(move |context| Box::pin(run_source(source, options, context)))
+        }
+        #[cfg(feature = "kafka")]
+        "kafka" => {
+            let mut options = options;
+            let source = ringfence_bridge_kafka::KafkaSource::configure(&mut keys, &mut options);
+            Box::new(move |context| {
+                Box::pin(ringfence_bridge_kafka::run_kafka_source(source, options, context))
+            })
         }
         #[cfg(feature = "mqtt")]
         "mqtt" => {
@@ -60,6 +70,13 @@ pub fn sink(protocol: &str, mut options: SinkOptions, mut keys: Keys) -> Option<
         "amqp" => {
             let sink = ringfence_bridge_amqp::AmqpSink::configure(&mut keys, &mut options);
             Box::new(move |context| Box::pin(run_sink(sink, options, context)))
+        }
+        #[cfg(feature = "kafka")]
+        "kafka" => {
+            let sink = ringfence_bridge_kafka::KafkaSink::configure(&mut keys, &mut options);
+            Box::new(move |context| {
+                Box::pin(ringfence_bridge_core::run_sink(sink, options, context))
+            })
         }
         #[cfg(feature = "mqtt")]
         "mqtt" => {

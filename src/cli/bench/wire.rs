@@ -1,7 +1,6 @@
 //! `ringfence bench wire`: a load over sockets.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use tempfile::TempDir;
@@ -9,9 +8,10 @@ use tempfile::TempDir;
 use super::super::config::name_as_set;
 use super::super::options::{DurabilityOption, ThreadOptions, ring_slots, whole};
 use super::super::{Exit, Failure, node, outcome_log};
-use super::{LoadOptions, print, rate};
-use crate::bench::wire::{Target, WireError, WireLoad, WireReport, wire};
-use crate::bench::{Load, Mix, Percentiles, svg};
+use super::through::wanted;
+use super::{LoadOptions, PlotOptions, print, rate};
+use crate::bench::wire::{Target, WireError, WireLoad, wire};
+use crate::bench::{Load, Mix};
 use ringfence_client::Address;
 use ringfence_journal::{Backend, Wanted};
 use ringfence_node::Options;
@@ -44,12 +44,8 @@ pub(in super::super) struct WireBench {
     /// Have a subscriber take everything meanwhile, and say how late it comes to it
     #[arg(long)]
     subscriber: bool,
-    /// Write the engine's latencies to this file, by percentile, in the text format of HdrHistogram
-    #[arg(long, value_name = "FILE")]
-    hgrm: Option<PathBuf>,
-    /// Draw the latencies of engine and echo server to this file, by percentile
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
+    #[command(flatten)]
+    plots: PlotOptions,
     /// Directory of a new journal [default: a temporary one, which is removed]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -88,7 +84,11 @@ impl WireBench {
         let (target, folder) = self.target(&load)?;
         let report = wire(&load, self.load.seed, &shape, target).map_err(failure)?;
         drop(folder);
-        self.write_files(&report)?;
+        let title = format!(
+            "{} clients, batches of {}, {} under way: latency of a batch",
+            report.clients, report.report.batch, report.window
+        );
+        self.plots.write(&title, &report.report.series)?;
         print(&report, self.load.json)?;
         Ok(Exit::Done)
     }
@@ -118,15 +118,12 @@ impl WireBench {
                 (folder.path().join("data"), Some(folder))
             }
         };
-        let capacities = load.capacities();
         let options = Options {
             data_dir: Some(data_dir.clone()),
             wanted: Wanted {
-                accounts: Some(capacities.accounts),
-                transfers: Some(capacities.transfers),
                 // Each client may have one.
                 sessions: Some(u64::from(self.clients)),
-                ..Wanted::default()
+                ..wanted(load.capacities())
             },
             durability: self.durability.into(),
             outcome_log: self.outcome_log,
@@ -139,27 +136,6 @@ impl WireBench {
         };
         Ok((Target::Own { options: Box::new(options), data_dir }, folder))
     }
-
-    fn write_files(&self, report: &WireReport) -> Result<(), Failure> {
-        let [engine, echo] = &report.series;
-        if let Some(path) = &self.hgrm {
-            write(path, &Percentiles(&engine.latency_ns).to_string())?;
-        }
-        if let Some(path) = &self.svg {
-            let title = format!(
-                "{} clients, batches of {}, {} under way: latency of a batch",
-                report.clients, report.report.batch, report.window
-            );
-            let series = [engine, echo].map(|series| (series.name, &series.latency_ns));
-            write(path, &svg(&title, &series))?;
-        }
-        Ok(())
-    }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(path, text)
-        .map_err(|error| Failure::operating(format_args!("writing {}: {error}", path.display())))
 }
 
 fn failure(error: WireError) -> Failure {

@@ -156,7 +156,11 @@ impl Link {
             self.give_to(&mut pipe)?;
             let has_read = tokio::select! {
                 read = pipe.step() => read?,
-                () = self.shared.wake.notified() => false,
+                () = self.shared.wake.notified() => {
+                    // Whoever is about to send as well gets into the same write.
+                    tokio::task::yield_now().await;
+                    false
+                }
             };
             if has_read {
                 self.take_in(&mut pipe)?;

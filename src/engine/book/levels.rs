@@ -19,12 +19,14 @@
 //!   that bit they agree.
 //! * A level's `quantity` and `orders` are those of the orders in its queue.
 
+use zerocopy::FromZeros;
+
 use super::orders::Order;
 use crate::table::{Array, EngineError, Growth, NO_INDEX, growth, prefetch};
 use ringfence_types::Side;
 
 /// All orders of one side of one market at one price.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, FromZeros)]
 #[repr(C)]
 pub(crate) struct Level {
     /// Lots of all its orders.
@@ -47,7 +49,7 @@ pub(crate) struct Level {
 const _: () = assert!(size_of::<Level>() == 48);
 
 /// A branch of the tree: two children that first differ in one bit.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, FromZeros)]
 struct Node {
     /// A node each, or a level with [`LEAF`] set.
     children: [u32; 2],
@@ -80,7 +82,6 @@ const NO_LEVEL: Level = Level {
     orders: 0,
     parent: NO_INDEX,
 };
-const NO_NODE: Node = Node { children: [NO_INDEX; 2], parent: NO_INDEX, bit: 0 };
 const EMPTY: Half = Half { best: NO_INDEX, root: NO_INDEX };
 
 const WHAT: &str = "price levels";
@@ -110,8 +111,8 @@ impl Levels {
     /// Room for `orders` orders, each with a price of its own, in `markets` markets.
     pub(super) fn new(markets: usize, orders: usize) -> Result<Levels, EngineError> {
         Ok(Levels {
-            levels: Array::new(WHAT, orders, NO_LEVEL)?,
-            nodes: Array::new(WHAT, orders, NO_NODE)?,
+            levels: Array::zeroed(WHAT, orders)?,
+            nodes: Array::zeroed(WHAT, orders)?,
             halves: Array::new("markets", markets * 2, EMPTY)?,
             fresh_level: 0,
             fresh_node: 0,
@@ -128,9 +129,9 @@ impl Levels {
 
     /// Adds what grows with the capacities.
     pub(super) fn add_to(&self, growth: &mut Growth) {
-        growth.add(self.levels.room().clone(), growth::orders);
-        growth.add(self.nodes.room().clone(), growth::orders);
-        growth.add(self.halves.room().clone(), |rules| growth::markets(rules) * 2);
+        growth.add(&self.levels, growth::orders);
+        growth.add(&self.nodes, growth::orders);
+        growth.add(&self.halves, |rules| growth::markets(rules) * 2);
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -3,7 +3,9 @@
 //! An order is open while it trades or rests; it is settled by the command that fills or cancels
 //! it.
 
-use crate::table::{ColdPart, HotPart, NO_INDEX, Store, StoreNames};
+use zerocopy::FromZeros;
+
+use crate::table::{Array, ColdPart, EngineError, HotPart, NO_INDEX, Store, StoreNames};
 use ringfence_types::{OrderStatus, Side, TimeInForce};
 
 /// Orders and spent ids, by id.
@@ -72,7 +74,7 @@ pub(crate) struct Order {
 }
 
 /// The rest of a record.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, FromZeros)]
 #[repr(C)]
 pub(crate) struct Rest {
     pub(crate) user_data_128: u128,
@@ -94,10 +96,9 @@ pub(crate) struct Rest {
 
 const _: () = assert!(size_of::<Order>() == 64 && size_of::<Rest>() == 80);
 
-impl HotPart for Order {
-    type State = State;
-    const FORGOTTEN: State = State::Forgotten;
-    const VACANT: Order = Order {
+impl Order {
+    /// What a slot holds that was never used.
+    pub(crate) const VACANT: Order = Order {
         id: 0,
         price: 0,
         remaining: 0,
@@ -115,6 +116,29 @@ impl HotPart for Order {
         limited: false,
         timed: false,
     };
+}
+
+impl Rest {
+    /// What the fields of a new record are that nothing else says.
+    pub(crate) const VACANT: Rest = Rest {
+        user_data_128: 0,
+        budget: 0,
+        placed_price: 0,
+        placed_quantity: 0,
+        quantity: 0,
+        timestamp: 0,
+        settled_at: 0,
+        timeout: 0,
+    };
+}
+
+impl HotPart for Order {
+    type State = State;
+    const FORGOTTEN: State = State::Forgotten;
+
+    fn array(what: &'static str, length: usize) -> Result<Array<Order>, EngineError> {
+        Array::new(what, length, Order::VACANT)
+    }
 
     #[inline(always)]
     fn id(&self) -> u128 {
@@ -148,17 +172,6 @@ impl HotPart for Order {
 }
 
 impl ColdPart for Rest {
-    const VACANT: Rest = Rest {
-        user_data_128: 0,
-        budget: 0,
-        placed_price: 0,
-        placed_quantity: 0,
-        quantity: 0,
-        timestamp: 0,
-        settled_at: 0,
-        timeout: 0,
-    };
-
     #[inline(always)]
     fn settled_at(&self) -> u64 {
         self.settled_at

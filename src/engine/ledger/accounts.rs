@@ -1,10 +1,12 @@
 //! Accounts as settle holds them: balances apart from the rest, a cache line each.
 
+use zerocopy::FromZeros;
+
 use crate::table::{Array, EngineError, Growth, growth, prefetch};
 use ringfence_types::{Account, AccountFlags, Misfit, Section};
 
 /// The four balances of an account, in minor units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromZeros)]
 #[repr(C, align(64))]
 pub(super) struct Balances {
     pub(super) debits_pending: u128,
@@ -14,7 +16,7 @@ pub(super) struct Balances {
 }
 
 /// What of an account never changes, and whether it is closed.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, FromZeros)]
 #[repr(C, align(64))]
 struct Attributes {
     id: u128,
@@ -45,9 +47,9 @@ pub(super) struct Accounts {
 impl Accounts {
     pub(super) fn new(capacity: usize) -> Result<Accounts, EngineError> {
         Ok(Accounts {
-            balances: Array::new(WHAT, capacity, Balances::default())?,
-            attributes: Array::new(WHAT, capacity, Attributes::default())?,
-            closed: Array::new(WHAT, capacity.div_ceil(64), 0)?,
+            balances: Array::zeroed(WHAT, capacity)?,
+            attributes: Array::zeroed(WHAT, capacity)?,
+            closed: Array::zeroed(WHAT, capacity.div_ceil(64))?,
             closed_count: 0,
             count: 0,
         })
@@ -61,9 +63,9 @@ impl Accounts {
 
     /// Adds what grows with the capacities.
     pub(super) fn add_to(&self, growth: &mut Growth) {
-        growth.add(self.balances.room().clone(), growth::accounts);
-        growth.add(self.attributes.room().clone(), growth::accounts);
-        growth.add(self.closed.room().clone(), |rules| growth::accounts(rules).div_ceil(64));
+        growth.add(&self.balances, growth::accounts);
+        growth.add(&self.attributes, growth::accounts);
+        growth.add(&self.closed, |rules| growth::accounts(rules).div_ceil(64));
     }
 
     pub(super) fn capacity(&self) -> usize {

@@ -12,10 +12,12 @@
 //! it has less than before, and each payment is taken out at most once: the plan is linear in the
 //! number of payments. It changes nothing: where a balance would overflow, nothing has happened.
 
+use zerocopy::FromZeros;
+
 use super::*;
 
 /// A whole number of 256 bits with sign: sums of 2^31 amounts fit by far.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, FromZeros)]
 struct Wide {
     low: u128,
     high: i64,
@@ -40,7 +42,7 @@ impl Wide {
 }
 
 /// One account in the plan.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, FromZeros)]
 struct Sketch {
     /// What it would have if the set settled.
     available: Wide,
@@ -88,7 +90,7 @@ const WHAT: &str = "resolutions";
 impl Gridlock {
     pub(super) fn new(accounts: usize) -> Result<Gridlock, EngineError> {
         Ok(Gridlock {
-            sketches: Array::new(WHAT, accounts, BLANK)?,
+            sketches: Array::zeroed(WHAT, accounts)?,
             pass: Pass::Plan,
             cursor: NO_INDEX,
             first_settled: NO_INDEX,
@@ -104,7 +106,7 @@ impl Gridlock {
 
     /// Adds what grows with the capacities.
     pub(super) fn add_to(&self, growth: &mut Growth) {
-        growth.add(self.sketches.room().clone(), growth::accounts);
+        growth.add(&self.sketches, growth::accounts);
     }
 
     pub(super) fn bytes(&self) -> u64 {

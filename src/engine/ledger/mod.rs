@@ -32,9 +32,7 @@ mod timers;
 mod transfers;
 
 use crate::emit::{Emit, Paused};
-use crate::table::{
-    Array, ColdPart, EngineError, Growth, HotPart, IdTimes, NO_INDEX, Table, growth,
-};
+use crate::table::{Array, EngineError, Growth, IdTimes, NO_INDEX, Table, growth};
 use ringfence_types::{
     AMOUNT_MAX, Account, AccountFlags, AccountPolicy, Command, EventBody, EventKind,
     NANOSECONDS_PER_SECOND, PendingStatus, QueueBody, QueueStatus, Rules, SettledBy, Status,

@@ -14,6 +14,8 @@
 //! * Joining, leaving and changing the kind are O(1): they touch neighbours alone.
 //! * Only accounts whose debits must not exceed their credits have a queue.
 
+use zerocopy::FromZeros;
+
 use crate::table::{Array, EngineError, Growth, NO_INDEX, growth};
 
 /// The queue of one account.
@@ -42,8 +44,8 @@ const EMPTY: Queue = Queue {
     is_scheduled: false,
 };
 
-/// Where a queued payment stands.
-#[derive(Debug, Clone, Copy)]
+/// Where a queued payment stands. Of a slot that is in no queue it means nothing.
+#[derive(Debug, Clone, Copy, FromZeros)]
 struct Links {
     before: u32,
     after: u32,
@@ -81,8 +83,8 @@ impl Queues {
     pub(super) fn new(accounts: usize, transfers: usize) -> Result<Queues, EngineError> {
         Ok(Queues {
             queues: Array::new(WHAT, accounts, EMPTY)?,
-            links: Array::new(WHAT, transfers, ALONE)?,
-            marks: Array::new(WHAT, transfers, 0)?,
+            links: Array::zeroed(WHAT, transfers)?,
+            marks: Array::zeroed(WHAT, transfers)?,
             oldest: NO_INDEX,
             newest: NO_INDEX,
             count: 0,
@@ -101,9 +103,9 @@ impl Queues {
 
     /// Adds what grows with the capacities.
     pub(super) fn add_to(&self, growth: &mut Growth) {
-        growth.add(self.queues.room().clone(), growth::accounts);
-        growth.add(self.links.room().clone(), growth::transfers);
-        growth.add(self.marks.room().clone(), growth::transfers);
+        growth.add(&self.queues, growth::accounts);
+        growth.add(&self.links, growth::transfers);
+        growth.add(&self.marks, growth::transfers);
     }
 
     pub(super) fn bytes(&self) -> u64 {

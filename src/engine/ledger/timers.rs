@@ -21,6 +21,8 @@
 
 use alloc::boxed::Box;
 
+use zerocopy::FromZeros;
+
 use crate::table::{Array, EngineError, Growth, growth::LengthOf};
 use ringfence_types::NANOSECONDS_PER_SECOND;
 
@@ -53,7 +55,7 @@ const fn list_base(level: usize) -> usize {
 }
 
 /// A timer, or the end of a list (then `expires_at` means nothing).
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, FromZeros)]
 struct Node {
     expires_at: u64,
     before: u32,
@@ -79,7 +81,7 @@ const WHAT: &str = "timers";
 
 impl Timers {
     pub(crate) fn new(capacity: usize) -> Result<Timers, EngineError> {
-        let mut nodes = Array::new(WHAT, Timers::nodes_for(capacity), Node::default())?;
+        let mut nodes = Array::<Node>::zeroed(WHAT, Timers::nodes_for(capacity))?;
         for (list, node) in (0..).zip(&mut nodes[..LISTS]) {
             (node.before, node.after) = (list, list);
         }
@@ -98,7 +100,7 @@ impl Timers {
 
     /// Adds its nodes; `nodes` says how many there are then.
     pub(crate) fn add_to(&self, growth: &mut Growth, nodes: LengthOf) {
-        growth.add(self.nodes.room().clone(), nodes);
+        growth.add(&self.nodes, nodes);
     }
 
     /// Nodes for so many timers.

@@ -3,7 +3,9 @@
 //! A pending or queued transfer is open; it is settled by the command that posts, voids, cancels or
 //! drops it, or before which it expires. All others are settled when they are created.
 
-use crate::table::{ColdPart, HotPart, NO_INDEX, Store, StoreNames};
+use zerocopy::FromZeros;
+
+use crate::table::{Array, ColdPart, EngineError, HotPart, NO_INDEX, Store, StoreNames};
 use ringfence_types::TransferFlags;
 
 /// Transfers and spent ids, by id.
@@ -12,9 +14,12 @@ pub(super) type Transfers = Store<Hot, Cold>;
 pub(super) const NAMES: StoreNames = StoreNames { records: "transfers", ids: "ids of transfers" };
 
 /// What became of a transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromZeros)]
 #[repr(u8)]
 pub(super) enum State {
+    /// No longer found, and waits for its slot to be freed; or never used: then all of a slot is
+    /// zero.
+    Forgotten = 0,
     /// Single-phase, a post or a void: done when created.
     Done = 1,
     /// Pending.
@@ -27,8 +32,6 @@ pub(super) enum State {
     Expired = 5,
     /// No transfer: an id that a refusal has spent.
     Spent = 6,
-    /// No longer found; waits for its slot to be freed.
-    Forgotten = 7,
     /// Waits in a queue.
     Queued = 8,
     /// Waited in a queue, and was taken out.
@@ -61,7 +64,7 @@ impl State {
 }
 
 /// The first line of a record.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, FromZeros)]
 #[repr(C, align(64))]
 pub(super) struct Hot {
     pub(super) id: u128,
@@ -78,7 +81,7 @@ pub(super) struct Hot {
 }
 
 /// The rest of a record.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, FromZeros)]
 #[repr(C)]
 pub(super) struct Cold {
     pub(super) user_data_128: u128,
@@ -93,10 +96,9 @@ pub(super) struct Cold {
 
 const _: () = assert!(size_of::<Hot>() == 64 && size_of::<Cold>() == 48);
 
-impl HotPart for Hot {
-    type State = State;
-    const FORGOTTEN: State = State::Forgotten;
-    const VACANT: Hot = Hot {
+impl Hot {
+    /// What the fields of a new record are that nothing else says.
+    pub(super) const VACANT: Hot = Hot {
         id: 0,
         amount: 0,
         timestamp: 0,
@@ -108,6 +110,26 @@ impl HotPart for Hot {
         code: 0,
         state: State::Forgotten,
     };
+}
+
+impl Cold {
+    /// As [`Hot::VACANT`].
+    pub(super) const VACANT: Cold = Cold {
+        user_data_128: 0,
+        user_data_64: 0,
+        settled_at: 0,
+        pending_slot: NO_INDEX,
+        spend_index: NO_INDEX,
+    };
+}
+
+impl HotPart for Hot {
+    type State = State;
+    const FORGOTTEN: State = State::Forgotten;
+
+    fn array(what: &'static str, length: usize) -> Result<Array<Hot>, EngineError> {
+        Array::zeroed(what, length)
+    }
 
     #[inline(always)]
     fn id(&self) -> u128 {
@@ -141,14 +163,6 @@ impl HotPart for Hot {
 }
 
 impl ColdPart for Cold {
-    const VACANT: Cold = Cold {
-        user_data_128: 0,
-        user_data_64: 0,
-        settled_at: 0,
-        pending_slot: NO_INDEX,
-        spend_index: NO_INDEX,
-    };
-
     #[inline(always)]
     fn settled_at(&self) -> u64 {
         self.settled_at

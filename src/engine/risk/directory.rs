@@ -1,12 +1,14 @@
 //! The account directory: id → dense index, and what risk needs to know of an account.
 
+use zerocopy::FromZeros;
+
 use crate::table::{Array, EngineError, Growth, IdHasher, NO_INDEX, Table, growth, prefetch};
 use ringfence_types::{Account, AccountFlags, Misfit, Rules, Section};
 
 const WHAT: &str = "accounts";
 
 /// What risk knows of one account: two to a cache line.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, FromZeros)]
 #[repr(C, align(32))]
 pub(super) struct Entry {
     id: u128,
@@ -32,6 +34,7 @@ impl Trail {
     pub(super) const NONE: Trail = Trail { hash: 0, guess: NO_INDEX };
 }
 
+/// What the fields of a new entry are that nothing else says.
 const VACANT: Entry = Entry { id: 0, ledger: 0, policy: NO_INDEX, flags: AccountFlags::NONE };
 
 #[derive(Debug)]
@@ -48,7 +51,7 @@ impl Directory {
         Ok(Directory {
             hasher: IdHasher::new(rules.hash_key),
             ids: Table::new("ids of accounts", capacity)?,
-            entries: Array::new(WHAT, capacity, VACANT)?,
+            entries: Array::zeroed(WHAT, capacity)?,
             count: 0,
         })
     }
@@ -62,8 +65,8 @@ impl Directory {
 
     /// Adds what grows with the capacities.
     pub(super) fn add_to(&self, growth: &mut Growth) {
-        growth.add(self.ids.room().clone(), |rules| Table::slots_for(rules.capacities.accounts));
-        growth.add(self.entries.room().clone(), growth::accounts);
+        growth.add(&self.ids, |rules| Table::slots_for(rules.capacities.accounts));
+        growth.add(&self.entries, growth::accounts);
     }
 
     pub(super) fn bytes(&self) -> u64 {

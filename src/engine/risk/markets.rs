@@ -86,8 +86,8 @@ impl Markets {
 
     /// Adds what grows with the capacities.
     pub(super) fn add_to(&self, growth: &mut Growth) {
-        growth.add(self.ids.room().clone(), |rules| Table::slots_for(rules.capacities.markets));
-        growth.add(self.entries.room().clone(), growth::markets);
+        growth.add(&self.ids, |rules| Table::slots_for(rules.capacities.markets));
+        growth.add(&self.entries, growth::markets);
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -88,9 +88,10 @@ impl Risk {
         self.markets.configure(rules)
     }
 
-    /// Adds what grows with the capacities.
+    /// Adds its memory.
     pub(crate) fn add_to(&self, growth: &mut Growth) {
         self.directory.add_to(growth);
+        self.policies.add_to(growth);
         self.markets.add_to(growth);
     }
 

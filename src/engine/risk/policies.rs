@@ -6,7 +6,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::table::{Array, EngineError, IdHasher, NO_INDEX, Table};
+use crate::table::{Array, EngineError, Growth, IdHasher, NO_INDEX, Table};
 use ringfence_types::{
     AccountPolicy, ContentsSink, ContentsSource, Frozen, LedgerPolicy, Misfit,
     NANOSECONDS_PER_SECOND, PolicyLimits, Rules, SECONDS_PER_DAY, Section, Status,
@@ -156,6 +156,13 @@ impl Policies {
         }
         self.capacity = capacity;
         Ok(())
+    }
+
+    /// Adds the tables, which no running engine enlarges. The arrays are written when they are
+    /// made.
+    pub(super) fn add_to(&self, growth: &mut Growth) {
+        growth.add_fixed(&self.ledger_table);
+        growth.add_fixed(&self.pair_table);
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -18,8 +18,9 @@
 
 use alloc::sync::Arc;
 
+use super::growth::{Grow, Memory};
 use super::spare::Spare;
-use super::{Array, EngineError, NO_INDEX, prefetch};
+use super::{Array, EngineError, NO_INDEX, Prepare, prefetch};
 
 /// Leads from hashes to indices. The records themselves, and with them the full ids, are the
 /// caller's.
@@ -34,6 +35,7 @@ pub struct Table {
     what: &'static str,
 }
 
+/// What a slot without an entry holds: what fresh memory is.
 const EMPTY: u64 = 0;
 /// Old slots that each change of a growing table looks at: the entries in them are moved.
 const MOVED_PER_CHANGE: usize = 32;
@@ -130,8 +132,8 @@ impl Table {
     /// [`EngineError::OutOfMemory`].
     pub fn new(what: &'static str, capacity: usize) -> Result<Table, EngineError> {
         let length = Table::slots_for(capacity as u64);
-        let slots = Array::new(what, length, EMPTY)?;
-        Ok(Table { slots, old: None, moved: 0, spare: Spare::new(what, length, EMPTY), what })
+        let slots = Array::zeroed(what, length)?;
+        Ok(Table { slots, old: None, moved: 0, spare: Spare::new(what, length), what })
     }
 
     /// Makes room for `capacity` entries; the entries stay, and are moved by later changes.
@@ -150,11 +152,6 @@ impl Table {
             self.moved = 0;
         }
         Ok(())
-    }
-
-    /// What another thread prepares the growth of the table with.
-    pub fn room(&self) -> &Arc<Spare<u64>> {
-        &self.spare
     }
 
     /// How much memory it takes.
@@ -251,6 +248,16 @@ impl Table {
                 close(old, self.moved);
             }
         }
+    }
+}
+
+impl Grow for Table {
+    fn room(&self) -> Arc<dyn Prepare> {
+        self.spare.clone()
+    }
+
+    fn memory(&self) -> Arc<dyn Memory> {
+        self.slots.memory()
     }
 }
 

@@ -12,7 +12,9 @@
 //!
 //! * Nothing here allocates but to be made and to grow; and what another thread prepared (see
 //!   [`Growth`]) grows without.
-//! * Every page is written to when it is allocated, so that no run meets a page fault.
+//! * Memory that begins as zeros is not touched when it is made: an engine with large tables is
+//!   there at once, and takes as much RAM as it uses. Before it runs, several threads have the
+//!   system give it all pages ([`Growth::pieces`]), so that no command meets a page fault.
 //! * What a table answers never depends on its key, its size or the order of insertions.
 
 mod array;
@@ -29,7 +31,7 @@ mod store;
 
 pub use array::Array;
 pub use error::EngineError;
-pub use growth::{Growth, Prepare};
+pub use growth::{Growth, Pieces, Prepare};
 pub use hash::IdHasher;
 pub use id_time::IdTimes;
 pub use index::Table;

@@ -16,8 +16,9 @@
 
 use alloc::sync::Arc;
 
+use super::growth::{Grow, Memory};
 use super::spare::Spare;
-use super::{Array, EngineError};
+use super::{Array, EngineError, Prepare};
 
 /// The queue, and for how long what stands in it is remembered. When each slot was settled is the
 /// caller's to keep: it is handed in where it is needed.
@@ -58,8 +59,8 @@ impl Retention {
         capacity: usize,
         retention_ns: u64,
     ) -> Result<Retention, EngineError> {
-        let slots = Array::new(what, capacity, 0)?;
-        let spare = Spare::new(what, capacity, 0);
+        let slots = Array::zeroed(what, capacity)?;
+        let spare = Spare::new(what, capacity);
         Ok(Retention { slots, first: 0, count: 0, old: None, spare, retention_ns, due: u64::MAX })
     }
 
@@ -87,11 +88,6 @@ impl Retention {
         self.retention_ns = retention_ns;
         self.look_at_first(settled_at);
         Ok(())
-    }
-
-    /// What another thread prepares the growth of the queue with.
-    pub fn room(&self) -> &Arc<Spare<u32>> {
-        &self.spare
     }
 
     /// How much memory it takes, in bytes.
@@ -229,6 +225,16 @@ impl Retention {
     #[inline(always)]
     fn position(&self, place: usize) -> usize {
         around(&self.slots, self.first + place)
+    }
+}
+
+impl Grow for Retention {
+    fn room(&self) -> Arc<dyn Prepare> {
+        self.spare.clone()
+    }
+
+    fn memory(&self) -> Arc<dyn Memory> {
+        self.slots.memory()
     }
 }
 

@@ -12,13 +12,15 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam_queue::ArrayQueue;
 
+use zerocopy::FromZeros;
+
+use super::growth::{Grow, gently};
 use super::{Array, EngineError, Prepare};
 
 /// The place where the two arrays change hands.
 #[derive(Debug)]
 pub struct Spare<T> {
     what: &'static str,
-    fill: T,
     /// Length of the array in use.
     length: AtomicUsize,
     /// 1 while entries are moved from the smaller array to the larger one.
@@ -27,12 +29,11 @@ pub struct Spare<T> {
     smaller: ArrayQueue<Array<T>>,
 }
 
-impl<T: Copy> Spare<T> {
-    /// Of an array of `what`, `length` elements long, in which `fill` stands for nothing.
-    pub fn new(what: &'static str, length: usize, fill: T) -> Arc<Spare<T>> {
+impl<T: Copy + FromZeros> Spare<T> {
+    /// Of an array of `what`, `length` elements long, in which zeros stand for nothing.
+    pub fn new(what: &'static str, length: usize) -> Arc<Spare<T>> {
         Arc::new(Spare {
             what,
-            fill,
             length: AtomicUsize::new(length),
             moving: AtomicUsize::new(0),
             larger: ArrayQueue::new(1),
@@ -48,7 +49,7 @@ impl<T: Copy> Spare<T> {
     /// [`EngineError::OutOfMemory`].
     pub fn take(&self, length: usize) -> Result<Array<T>, EngineError> {
         let prepared = self.larger.pop().filter(|larger| larger.len() == length);
-        let larger = prepared.map_or_else(|| Array::new(self.what, length, self.fill), Ok)?;
+        let larger = prepared.map_or_else(|| Array::zeroed(self.what, length), Ok)?;
         // Relaxed, in both: the queues order what else there is to see.
         self.length.store(length, Ordering::Relaxed);
         self.moving.store(1, Ordering::Relaxed);
@@ -64,8 +65,8 @@ impl<T: Copy> Spare<T> {
     }
 }
 
-impl<T: Copy + Send + Sync> Prepare for Spare<T> {
-    fn prepare(&self, length: usize) -> Result<(), EngineError> {
+impl<T: Copy + Send + Sync + FromZeros + 'static> Prepare for Spare<T> {
+    fn prepare(&self, length: usize, rest: &mut dyn FnMut()) -> Result<(), EngineError> {
         let is_moving = self.moving.load(Ordering::Acquire) == 1;
         drop(self.smaller.pop());
         // Relaxed: the one who grows has said so before it answered the last request.
@@ -75,7 +76,9 @@ impl<T: Copy + Send + Sync> Prepare for Spare<T> {
         if is_moving {
             return Err(EngineError::StillGrowing { what: self.what });
         }
-        let larger = Array::new(self.what, length, self.fill)?;
+        let larger = Array::zeroed(self.what, length)?;
+        let memory = larger.memory();
+        gently(0, memory.bytes(), rest, |from, to| memory.back(from, to));
         drop(self.larger.force_push(larger));
         Ok(())
     }

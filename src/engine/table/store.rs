@@ -17,6 +17,8 @@
 
 use alloc::vec::Vec;
 
+use zerocopy::FromZeros;
+
 use super::growth::LengthOf;
 use super::{Array, EngineError, Growth, IdHasher, NO_INDEX, Retention, Table, prefetch};
 use ringfence_types::Rules;
@@ -25,10 +27,16 @@ use ringfence_types::Rules;
 pub trait HotPart: Copy {
     /// What became of the record.
     type State: Copy + PartialEq;
-    /// What a slot holds that was never used.
-    const VACANT: Self;
-    /// The state of a record that is no longer found and waits for its slot to be freed.
+    /// The state of a record that is no longer found and waits for its slot to be freed, and of a
+    /// slot that was never used.
     const FORGOTTEN: Self::State;
+
+    /// The memory of `length` slots that were never used.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::OutOfMemory`].
+    fn array(what: &'static str, length: usize) -> Result<Array<Self>, EngineError>;
 
     /// The id under which it is found.
     fn id(&self) -> u128;
@@ -46,11 +54,8 @@ pub trait HotPart: Copy {
     fn set_next_free(&mut self, slot: u32);
 }
 
-/// The rest of a record.
-pub trait ColdPart: Copy {
-    /// What a slot holds that was never used.
-    const VACANT: Self;
-
+/// The rest of a record. A slot that was never used holds zeros.
+pub trait ColdPart: Copy + FromZeros {
     /// Engine's timestamp of the command that settled the record, or that created it if it still is
     /// open.
     fn settled_at(&self) -> u64;
@@ -102,8 +107,8 @@ impl<H: HotPart, C: ColdPart> Store<H, C> {
             names,
             hasher: IdHasher::new(rules.hash_key),
             ids: Table::new(names.ids, capacity)?,
-            hot: Array::new(names.records, capacity, H::VACANT)?,
-            cold: Array::new(names.records, capacity, C::VACANT)?,
+            hot: H::array(names.records, capacity)?,
+            cold: Array::zeroed(names.records, capacity)?,
             retention: Retention::new(names.records, capacity, rules.retention_ns)?,
             fresh: 0,
             free: NO_INDEX,
@@ -137,10 +142,10 @@ impl<H: HotPart, C: ColdPart> Store<H, C> {
         H: Send + Sync + 'static,
         C: Send + Sync + 'static,
     {
-        growth.add(self.ids.room().clone(), slots);
-        growth.add(self.hot.room().clone(), records);
-        growth.add(self.cold.room().clone(), records);
-        growth.add(self.retention.room().clone(), records);
+        growth.add(&self.ids, slots);
+        growth.add(&self.hot, records);
+        growth.add(&self.cold, records);
+        growth.add(&self.retention, records);
     }
 
     /// How many records fit.
@@ -392,24 +397,32 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, Clone, Copy, PartialEq)]
+    #[derive(Debug, Clone, Copy, PartialEq, FromZeros)]
+    #[repr(u8)]
     enum State {
-        Open,
-        Settled,
-        Forgotten,
+        Forgotten = 0,
+        Open = 1,
+        Settled = 2,
     }
 
-    #[derive(Debug, Clone, Copy)]
+    #[derive(Debug, Clone, Copy, FromZeros)]
     struct Plain {
         id: u128,
         state: State,
         next_free: u32,
     }
 
+    impl Plain {
+        const VACANT: Plain = Plain { id: 0, state: State::Forgotten, next_free: NO_INDEX };
+    }
+
     impl HotPart for Plain {
         type State = State;
-        const VACANT: Plain = Plain { id: 0, state: State::Forgotten, next_free: NO_INDEX };
         const FORGOTTEN: State = State::Forgotten;
+
+        fn array(what: &'static str, length: usize) -> Result<Array<Plain>, EngineError> {
+            Array::zeroed(what, length)
+        }
 
         fn id(&self) -> u128 {
             self.id
@@ -436,12 +449,10 @@ mod tests {
         }
     }
 
-    #[derive(Debug, Clone, Copy)]
+    #[derive(Debug, Clone, Copy, FromZeros)]
     struct SettledAt(u64);
 
     impl ColdPart for SettledAt {
-        const VACANT: SettledAt = SettledAt(0);
-
         fn settled_at(&self) -> u64 {
             self.0
         }

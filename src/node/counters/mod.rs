@@ -13,23 +13,22 @@
 //! * Nothing is decided on the strength of a number: all are read and written relaxed.
 
 mod file;
-mod latency;
 mod reading;
 mod snapshots;
 mod tables;
 
 pub use file::{COUNTERS_FILE, CountersFile, ReadCounters, read_counters};
-pub use latency::{LATENCY_BOUNDS_NS, Latency};
 pub use reading::{
-    LatencyReading, LogReading, OutcomeReading, Reading, RingReading, ServerReading, StageReading,
-    State, TableReading,
+    JournalReading, LagReading, LogReading, OutcomeReading, Reading, RingReading, ServerReading,
+    StageReading, State, TableReading, TimesReading,
 };
 pub use snapshots::SnapshotsReading;
 pub(crate) use tables::Tables;
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use ringfence_journal::{Figures, Histogram, add_alone};
 use ringfence_ring::Monitor;
 use ringfence_types::{Op, Outcome, STATUS_NUMBERS, Status};
 
@@ -50,20 +49,23 @@ pub struct Counters {
     /// Outcomes by operation and status. Publish writes.
     outcomes: Box<[AtomicU64]>,
     /// Time from taken in to published. Publish writes.
-    latency: Latency,
+    latency: Histogram,
     /// What is taken of the tables. Gateway, risk and settle write, each its own.
     pub(crate) tables: Tables,
     /// The rings of commands, events and origins, once the pipeline runs.
     monitors: OnceLock<[Monitor; 3]>,
+    /// What the journal has written, once the pipeline runs. The journal stage writes.
+    journal: OnceLock<Arc<Figures>>,
 }
 
 impl Default for Counters {
     fn default() -> Counters {
         Counters {
             outcomes: (0..OPS * STATUS_NUMBERS).map(|_| AtomicU64::new(0)).collect(),
-            latency: Latency::default(),
+            latency: Histogram::default(),
             tables: Tables::default(),
             monitors: OnceLock::new(),
+            journal: OnceLock::new(),
         }
     }
 }
@@ -73,7 +75,7 @@ impl Counters {
     #[inline]
     pub(crate) fn add_outcomes(&self, like: &Outcome, count: u64) {
         let place = usize::from(like.op) * STATUS_NUMBERS + usize::from(like.status);
-        add(&self.outcomes[place], count);
+        add_alone(&self.outcomes[place], count);
     }
 
     /// Records that the oldest and all of `count` outcomes left `nanoseconds` after they were taken
@@ -95,6 +97,11 @@ impl Counters {
         self.monitors.get_or_init(|| monitors.clone());
     }
 
+    /// The journal whose figures are to be shown; that of the first run stays.
+    pub(crate) fn watch_journal(&self, figures: &Arc<Figures>) {
+        self.journal.get_or_init(|| Arc::clone(figures));
+    }
+
     /// All outcomes that there were, in the order of operations and statuses.
     fn outcomes(&self) -> Vec<OutcomeReading> {
         let all =
@@ -110,10 +117,4 @@ impl Counters {
         })
         .collect()
     }
-}
-
-/// Adds to a number that the calling thread alone writes: no read-modify-write is needed. It wraps.
-#[inline]
-fn add(number: &AtomicU64, more: u64) {
-    number.store(number.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Counters, SnapshotsReading};
 use crate::Clock;
 use crate::History;
+use ringfence_journal::{Figures, HISTOGRAM_BOUNDS_NS, Histogram};
 
 /// What an engine is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +49,13 @@ pub struct Reading {
     /// Outcomes since the start, by operation and status; those that there were.
     pub outcomes: Vec<OutcomeReading>,
     /// Time from taken in to published.
-    pub latency: LatencyReading,
+    pub latency: TimesReading,
+    /// What the journal has written, if there is one.
+    #[serde(default)]
+    pub journal: Option<JournalReading>,
+    /// Room that is left on the disk of the data directory, in bytes; `None` where it is not known.
+    #[serde(default)]
+    pub disk_free_bytes: Option<u64>,
     /// The tables.
     pub tables: Vec<TableReading>,
     /// The outcome log, if one is kept.
@@ -99,13 +106,38 @@ pub struct OutcomeReading {
 
 /// A histogram of times.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct LatencyReading {
+pub struct TimesReading {
     /// Upper bounds of the ranges, in nanoseconds.
     pub bounds_ns: Vec<u64>,
     /// How many were in each range; one more than there are bounds.
     pub counts: Vec<u64>,
     /// All times together, in nanoseconds.
     pub sum_ns: u64,
+}
+
+/// What a journal has written since the start of the process.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct JournalReading {
+    /// Bytes, padding and closing frames included.
+    pub bytes: u64,
+    /// Groups that hold commands.
+    pub groups: u64,
+    /// Commands in them.
+    pub commands: u64,
+    /// How long it took to write each of these groups; under `--durability sync` until it was on
+    /// stable storage.
+    pub group_times: TimesReading,
+}
+
+impl JournalReading {
+    fn of(figures: &Figures) -> JournalReading {
+        JournalReading {
+            bytes: figures.bytes(),
+            groups: figures.groups(),
+            commands: figures.commands(),
+            group_times: TimesReading::of(figures.group_times()),
+        }
+    }
 }
 
 /// How full a table is.
@@ -137,13 +169,47 @@ pub struct ServerReading {
     pub connections_max: u64,
     /// Subscriptions now.
     pub subscriptions: u64,
+    /// How far subscriptions are behind the outcome log.
+    #[serde(default)]
+    pub subscription_lags: Vec<LagReading>,
     /// Connections that were accepted since the start.
     pub accepted: u64,
     /// Refusals at the door since the start, by the name of their code.
     pub refused: Vec<(String, u64)>,
 }
 
-impl LatencyReading {
+/// How far a subscription is behind the outcome log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LagReading {
+    /// Its name; `None`: the furthest behind of those without one.
+    pub name: Option<String>,
+    /// Whether it is connected.
+    pub is_connected: bool,
+    /// Outcomes after the last that it has acknowledged; without a name, that it was given.
+    pub sequences: u64,
+}
+
+impl TimesReading {
+    fn of(histogram: &Histogram) -> TimesReading {
+        TimesReading {
+            bounds_ns: HISTOGRAM_BOUNDS_NS.to_vec(),
+            counts: histogram.counts(),
+            sum_ns: histogram.sum_ns(),
+        }
+    }
+
+    /// What came after `before`, which was read of the same histogram earlier.
+    #[must_use]
+    pub fn since(&self, before: &TimesReading) -> TimesReading {
+        let earlier = before.counts.iter().chain(std::iter::repeat(&0));
+        let counts = self.counts.iter().zip(earlier).map(|(now, then)| now.saturating_sub(*then));
+        TimesReading {
+            bounds_ns: self.bounds_ns.clone(),
+            counts: counts.collect(),
+            sum_ns: self.sum_ns.wrapping_sub(before.sum_ns),
+        }
+    }
+
     /// How many times there are.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -196,7 +262,9 @@ impl Counters {
             stages: stages.into_iter().map(stage).collect(),
             rings: names.into_iter().zip(rings).map(ring).collect(),
             outcomes: self.outcomes(),
-            latency: self.latency.reading(),
+            latency: TimesReading::of(&self.latency),
+            journal: self.journal.get().map(|figures| JournalReading::of(figures)),
+            disk_free_bytes: None,
             tables: self.tables.reading(),
             outcome_log: log,
             server: None,

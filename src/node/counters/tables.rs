@@ -3,7 +3,7 @@
 use super::reading::TableReading;
 use crate::Gauge;
 use ringfence_engine::{Risk, Sessions, Settle};
-use ringfence_types::Rules;
+use ringfence_types::{Capacities, Rules};
 
 /// Places that are taken, and how many there are.
 #[derive(Debug, Default)]
@@ -53,6 +53,17 @@ impl Tables {
     /// Shows what the gateway holds, which alone calls this.
     pub(crate) fn show_sessions(&self, sessions: &Sessions) {
         self.sessions.used.set(sessions.count());
+    }
+
+    /// Places that are taken.
+    pub(crate) fn used(&self) -> Capacities {
+        Capacities {
+            accounts: self.accounts.used.get(),
+            transfers: self.transfers.used.get(),
+            policies: self.policies.used.get(),
+            markets: self.markets.used.get(),
+            orders: self.orders.used.get(),
+        }
     }
 
     pub(super) fn reading(&self) -> Vec<TableReading> {

@@ -6,49 +6,15 @@ use std::time::{Duration, Instant};
 use super::begin::{begin, holds, oldest};
 use super::bodies::Bodies;
 use super::patience::Patience;
-use super::{Begin, Filter, FollowError};
+use super::{FollowError, Taker, Wish};
 use ringfence_journal::outcomes::{LogFrame, LogStep, LogTrail, first_logged_sequence};
-use ringfence_journal::{DataDir, Directory, Fault, JournalError, Key, first_segment};
+use ringfence_journal::{DataDir, Directory, Fault, JournalError, first_segment};
 use ringfence_types::{Command, Event, Origin, Outcome};
 
 /// How often it is looked, where nothing comes, whether the files are still where they were.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long an engine may take to begin its log, or to begin it again in place of a damaged one.
-const LOG_BEGINS: Duration = Duration::from_secs(1);
-
-/// What is wanted of a follower.
-#[derive(Debug, Clone, Default)]
-pub struct Wish {
-    /// Where it begins.
-    pub begin: Begin,
-    /// Outcomes, and what look-ups found.
-    pub outcomes: bool,
-    /// Numbered events.
-    pub events: bool,
-    /// Whose batches are, where that is said.
-    pub origins: bool,
-    /// The commands themselves.
-    pub commands: bool,
-    /// Which of these.
-    pub filter: Filter,
-    /// The journal's key, so that seals are checked where the journal is read.
-    pub key: Option<Key>,
-}
-
-/// What takes what a follower gives, in order.
-pub trait Taker {
-    /// Whose the batch is of which the next commands and outcomes are.
-    fn origin(&mut self, origin: &Origin);
-
-    /// Consecutive commands of one batch. Their outcomes follow, each behind its events.
-    fn commands(&mut self, first_sequence: u64, commands: &[Command]);
-
-    /// An event, or the body of a look-up, which has no number.
-    fn event(&mut self, event: &Event);
-
-    /// The outcome of the command `sequence`.
-    fn outcome(&mut self, sequence: u64, outcome: &Outcome);
-}
+pub(super) const LOG_BEGINS: Duration = Duration::from_secs(1);
 
 /// Follows what an engine does.
 pub struct Follower {
@@ -80,8 +46,8 @@ pub struct Follower {
     /// Whether the place in the log was found again since it last went on.
     was_found_again: bool,
     next_look: Instant,
-    /// Since when there has been no log, as far as it was looked.
-    logless_since: Option<Instant>,
+    /// When it was last seen that there is no log, and whether the journal held commands then.
+    logless: Option<(Instant, bool)>,
 }
 
 impl Follower {
@@ -119,7 +85,7 @@ impl Follower {
             patience: Patience::default(),
             was_found_again: false,
             next_look: now,
-            logless_since: None,
+            logless: None,
         };
         // Up to `after` the first frame is known: if it holds no more, what follows must be there.
         if let LogStep::Frame(frame) = follower.log.next_frame()? {
@@ -395,16 +361,19 @@ impl Follower {
     /// Checks that there is a log where there are commands.
     fn check_log_is_kept(&mut self) -> Result<(), FollowError> {
         if first_logged_sequence(&self.path)?.is_some() {
-            self.logless_since = None;
+            self.logless = None;
             return Ok(());
         }
-        if self.logless_since.get_or_insert_with(Instant::now).elapsed() < LOG_BEGINS {
+        let (seen, had_commands) = *self.logless.get_or_insert_with(|| (Instant::now(), false));
+        if seen.elapsed() < LOG_BEGINS {
             return Ok(());
         }
-        self.logless_since = Some(Instant::now());
-        if holds(&self.files, None, 1)? {
+        let has_commands = holds(&self.files, None, 1)?;
+        // An engine that has just executed its first command has time to begin its log.
+        if has_commands && had_commands {
             return Err(FollowError::NoOutcomeLog { path: self.path.clone() });
         }
+        self.logless = Some((Instant::now(), has_commands));
         Ok(())
     }
 }

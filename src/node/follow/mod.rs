@@ -25,8 +25,10 @@ mod names;
 mod patience;
 #[cfg(test)]
 mod tests;
+mod wish;
 
 pub use begin::Begin;
 pub use error::FollowError;
 pub use filter::Filter;
-pub use follower::{Follower, Taker, Wish};
+pub use follower::Follower;
+pub use wish::{Taker, Wish};

@@ -2,10 +2,14 @@
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use tempfile::{TempDir, tempdir};
 
+use super::follower::LOG_BEGINS;
 use super::*;
+use crate::gateway::Batches;
+use crate::publish::Each;
 use crate::{Node, Options};
 use ringfence_journal::outcomes::{Frame, Log, Scan, log_name};
 use ringfence_journal::{DataDir, SEGMENT_BYTES_MIN, first_segment};
@@ -191,6 +195,38 @@ fn a_log_that_is_set_aside_and_made_again_is_found() {
     assert_eq!(all(&mut follower).unwrap(), []);
     append(&mut log, &[O(3), O(4)]);
     assert_eq!(all(&mut follower).unwrap(), [O(4)]);
+}
+
+/// Polls for longer than an engine may take to begin its log.
+fn all_for_long(follower: &mut Follower) -> Result<Vec<Entry>, FollowError> {
+    let (start, mut given) = (Instant::now(), Vec::new());
+    while start.elapsed() < LOG_BEGINS + LOG_BEGINS / 4 {
+        given.extend(all(follower)?);
+    }
+    Ok(given)
+}
+
+#[test]
+fn an_engine_that_has_executed_nothing_is_waited_for_and_then_its_log() {
+    let (folder, dir, id) = journal();
+    let mut follower = Follower::open(&dir, wish(Begin::Now)).unwrap();
+    assert_eq!(all_for_long(&mut follower).unwrap(), []);
+    let options = Options { data_dir: Some(folder.path().to_owned()), ..Options::default() };
+    let node = Node::open(options).unwrap();
+    let account = Account { id: 1, ledger: 1, code: 1, ..Account::default() };
+    let first = Batches::new([vec![Command::create_account(account)]]);
+    node.run(first, Each(|_, _: &Outcome| {})).unwrap();
+    // The command is in the journal, its outcome not yet in a log, however long nobody looked.
+    std::thread::sleep(LOG_BEGINS);
+    assert!(!follower.poll(&mut Given::default()).unwrap());
+    let mut log = Log::new(folder.path(), id);
+    append(&mut log, &[O(1)]);
+    assert_eq!(all(&mut follower).unwrap(), [O(1)]);
+
+    // One that never comes is missed.
+    fs::remove_file(folder.path().join(log_name(1))).unwrap();
+    let error = (0..30).find_map(|_| all_for_long(&mut follower).err()).unwrap();
+    assert!(matches!(error, FollowError::NoOutcomeLog { .. }), "{error}");
 }
 
 #[test]

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use crossbeam::channel;
 
 use super::bells::{Bells, LateBell};
-use super::stages::{
-    GatewayStage, JournalStage, Notices, Origins, OwnTimes, PublishStage, RiskStage, SettleStage,
-};
+use super::stages::{GatewayStage, JournalStage, Notices, PublishStage, RiskStage, SettleStage};
 use super::threads::{Run, drive};
 use super::topology::Topology;
 use super::turns::Turns;
@@ -105,109 +103,137 @@ pub(crate) fn run_growing<S: Source, K: Sink<Notice = S::Notice>, J: Storage + S
     turns: Turns,
     mut tick: impl FnMut(u64),
 ) -> Result<Finished<S, K, J>, Stopped> {
-    let Parts { engine, mut source, mut sink, journal, last_sequence, last_timestamp } = parts;
     assert!(settings.ring_slots >= 2 * BATCH_COMMANDS_MAX);
-    let writer = journal.as_ref().map(|journal| &journal.writer);
-    let bells = Bells::new(&settings.placement, source.poller(), writer)
+    let last_sequence = parts.last_sequence;
+    let writer = parts.journal.as_ref().map(|journal| &journal.writer);
+    let bells = Bells::new(&settings.placement, parts.source.poller(), writer)
         .map_err(|error| Stopped::before_the_start(error, last_sequence))?;
-    let lanes = Topology::new(settings, last_sequence + 1, journal.is_some(), &bells);
-
-    let counters = &settings.counters;
-    counters.watch(&lanes.monitors);
-    let due = Gauge::new(u64::MAX);
-    source.attach(bells.of(Role::Gateway).clone(), bells.of(Role::Publish).clone());
-    source.watch(due.clone());
-    sink.attach(bells.of(Role::Publish).clone(), bells.of(Role::Gateway).clone());
-    let (notice_sender, notices) = channel::bounded(NOTICES);
-    let (risk, settle, sessions) = engine.into_parts();
-    let intake = Intake::new(
-        (lanes.commands, lanes.origins),
-        sessions,
-        notice_sender,
-        bells.of(Role::Publish).clone(),
-        (last_sequence, last_timestamp),
-    );
-
-    let mut gateway = GatewayStage {
-        source,
-        intake: Some(intake),
-        stop: settings.stop.clone(),
-        turns: turns.clone(),
-        owes_pulse: false,
-        last: (last_sequence, last_timestamp),
-        sessions: None,
-        counters: Arc::clone(counters),
-    };
-    let lanes_of_journal = lanes.journal.zip(lanes.journal_origins);
-    let mut journal = journal.zip(lanes_of_journal).map(|(journal, (commands, origins))| {
-        journal.bell.set(bells.of(Role::Journal).clone());
-        let writer = journal.writer;
-        let stop = settings.stop.clone();
-        let turn = turns.journal.clone().unwrap_or_default();
-        let stage = JournalStage::new(commands, origins, writer, last_sequence, stop, turn);
-        (stage, journal.bell)
-    });
-    counters.tables.show_risk(&risk);
-    counters.tables.show_settle(&settle);
-    let mut risk = RiskStage {
-        commands: lanes.risk,
-        risk,
-        turn: turns.risk.clone(),
-        counters: Arc::clone(counters),
-    };
-    let mut settle = SettleStage {
-        judged: lanes.settle,
-        events: Some(lanes.events),
-        settle,
-        turn: turns.settle.clone(),
-        due,
-        is_due_stale: true,
-        quiet_since: None,
-        counters: Arc::clone(counters),
-    };
-    let mut publish = PublishStage {
-        outcomes: lanes.publish,
-        events: lanes.publish_events,
-        durable: lanes.durable,
-        notices: Notices::new(notices),
-        origins: Origins::new(lanes.publish_origins),
-        sink,
-        published: last_sequence,
-        counts: OutcomeCounts::default(),
-        counters: Arc::clone(counters),
-        latency: OwnTimes::default(),
-        outcomes_ended: false,
-        events_ended: false,
-    };
-
-    let mut stages: Vec<&mut dyn Run> = vec![&mut gateway];
-    stages.extend(journal.as_mut().map(|(stage, _)| stage as &mut dyn Run));
-    stages.extend([&mut risk as &mut dyn Run, &mut settle, &mut publish]);
-    let published = lanes.published;
-    let driven = drive(stages, settings, bells.by_thread(), &lanes.monitors, || {
+    let lanes = Topology::new(settings, last_sequence + 1, parts.journal.is_some(), &bells);
+    settings.counters.watch(&lanes.monitors);
+    if let Some(journal) = &parts.journal {
+        settings.counters.watch_journal(journal.writer.figures());
+    }
+    let (monitors, published) = (lanes.monitors.clone(), lanes.published.clone());
+    let mut stages = Stages::new(parts, lanes, settings, turns, &bells);
+    let driven = drive(stages.all(), settings, bells.by_thread(), &monitors, || {
         tick(published.released() - 1);
     });
-    if let Err(error) = driven {
+    match driven {
+        Ok(()) => Ok(stages.finish()),
+        Err(error) => Err(stages.stop(error)),
+    }
+}
+
+/// The stages of one run, in the order in which commands pass them.
+struct Stages<S: Source, K: Sink<Notice = S::Notice>, J: Storage> {
+    gateway: GatewayStage<S>,
+    journal: Option<(JournalStage<J>, LateBell)>,
+    risk: RiskStage,
+    settle: SettleStage,
+    publish: PublishStage<K>,
+}
+
+impl<S: Source, K: Sink<Notice = S::Notice>, J: Storage + Send> Stages<S, K, J> {
+    /// Gives each stage its lanes and its part of the engine.
+    fn new(
+        parts: Parts<S, K, J>,
+        lanes: Topology,
+        settings: &Settings,
+        turns: Turns,
+        bells: &Bells<'_>,
+    ) -> Stages<S, K, J> {
+        let Parts { engine, mut source, mut sink, journal, last_sequence, last_timestamp } = parts;
+        let counters = &settings.counters;
+        let due = Gauge::new(u64::MAX);
+        source.attach(bells.of(Role::Gateway).clone(), bells.of(Role::Publish).clone());
+        source.watch(due.clone());
+        sink.attach(bells.of(Role::Publish).clone(), bells.of(Role::Gateway).clone());
+        let (notice_sender, notices) = channel::bounded(NOTICES);
+        let (risk, settle, sessions) = engine.into_parts();
+        counters.tables.show_risk(&risk);
+        counters.tables.show_settle(&settle);
+        let last = (last_sequence, last_timestamp);
+        let (inputs, bell) = ((lanes.commands, lanes.origins), bells.of(Role::Publish).clone());
+        let intake = Intake::new(inputs, sessions, notice_sender, bell, last);
+        let journal = journal.zip(lanes.journal.zip(lanes.journal_origins)).map(
+            |(journal, (commands, origins))| {
+                journal.bell.set(bells.of(Role::Journal).clone());
+                let (writer, stop) = (journal.writer, settings.stop.clone());
+                let turn = turns.journal.clone().unwrap_or_default();
+                let stage = JournalStage::new(commands, origins, writer, last_sequence, stop, turn);
+                (stage, journal.bell)
+            },
+        );
+        Stages {
+            journal,
+            risk: RiskStage {
+                commands: lanes.risk,
+                risk,
+                turn: turns.risk.clone(),
+                counters: Arc::clone(counters),
+            },
+            settle: SettleStage::new(
+                (lanes.settle, lanes.events),
+                settle,
+                (turns.settle.clone(), due),
+                counters,
+            ),
+            gateway: GatewayStage {
+                source,
+                intake: Some(intake),
+                stop: settings.stop.clone(),
+                turns,
+                owes_pulse: false,
+                last,
+                sessions: None,
+                counters: Arc::clone(counters),
+            },
+            publish: PublishStage::new(
+                (lanes.publish, lanes.publish_events, lanes.publish_origins),
+                lanes.durable,
+                (sink, Notices::new(notices)),
+                last_sequence,
+                counters,
+            ),
+        }
+    }
+
+    /// All that there are, to be stepped.
+    fn all(&mut self) -> Vec<&mut dyn Run> {
+        let Stages { gateway, journal, risk, settle, publish } = self;
+        let mut stages: Vec<&mut dyn Run> = vec![gateway];
+        stages.extend(journal.as_mut().map(|(stage, _)| stage as &mut dyn Run));
+        stages.extend([risk as &mut dyn Run, settle, publish]);
+        stages
+    }
+
+    /// What they leave behind once all have ended.
+    fn finish(self) -> Finished<S, K, J> {
+        let Stages { gateway, journal, risk, settle, publish } = self;
+        let (last_sequence, last_timestamp) = gateway.last;
+        let sessions = gateway.sessions.expect("the source has ended");
+        Finished {
+            engine: Engine::from_parts(risk.risk, settle.settle, sessions),
+            source: gateway.source,
+            sink: publish.sink,
+            journal: journal.map(|(stage, bell)| Journal { writer: stage.writer, bell }),
+            last_sequence,
+            last_timestamp,
+            counts: publish.counts,
+        }
+    }
+
+    /// Ends a run that `error` has stopped.
+    fn stop(self, error: PipelineError) -> Stopped {
+        let Stages { journal, mut publish, .. } = self;
         // What was given to the sink is durable: what of it has gathered still leaves, if it can.
         if !matches!(error, PipelineError::Panicked { .. }) {
             publish.sink.turn_ends(true);
         }
         let error = close_if_for_room(error, journal.map(|(stage, _)| stage.writer));
         let counts = Box::new(publish.counts);
-        return Err(Stopped { error, last_published: publish.published, counts });
+        Stopped { error, last_published: publish.published, counts }
     }
-
-    let (last_sequence, last_timestamp) = gateway.last;
-    let sessions = gateway.sessions.expect("the source has ended");
-    Ok(Finished {
-        engine: Engine::from_parts(risk.risk, settle.settle, sessions),
-        source: gateway.source,
-        sink: publish.sink,
-        journal: journal.map(|(stage, bell)| Journal { writer: stage.writer, bell }),
-        last_sequence,
-        last_timestamp,
-        counts: publish.counts,
-    })
 }
 
 /// Closes the journal of a run that was stopped for want of room alone: nothing is wrong with it.

@@ -55,6 +55,7 @@ impl Traffic {
             connections: self.connections.load(Ordering::Relaxed),
             connections_max,
             subscriptions: 0,
+            subscription_lags: Vec::new(),
             accepted: self.accepted.load(Ordering::Relaxed),
             refused: refused.collect(),
         }

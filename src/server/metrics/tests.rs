@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use ringfence_node::History;
-use ringfence_node::counters::{Counters, OutcomeReading, Reading, ServerReading, State};
+use ringfence_node::counters::{
+    Counters, JournalReading, LagReading, OutcomeReading, Reading, ServerReading, State,
+};
 
 fn reading(state: State) -> Reading {
     let mut reading = Counters::default().reading(History::default(), None, state);
@@ -21,7 +23,18 @@ fn reading(state: State) -> Reading {
     reading.latency.counts[2] = 12;
     reading.latency.sum_ns = 1_500_000_000;
     let refused = vec![("not_allowed".to_owned(), 3)];
-    reading.server = Some(ServerReading { connections: 4, refused, ..ServerReading::default() });
+    let lag = |name: Option<&str>, sequences| LagReading {
+        name: name.map(str::to_owned),
+        is_connected: true,
+        sequences,
+    };
+    let subscription_lags = vec![lag(Some("7"), 40), lag(None, 3)];
+    let server = ServerReading { connections: 4, refused, ..ServerReading::default() };
+    reading.server = Some(ServerReading { subscription_lags, ..server });
+    let mut group_times = reading.latency.clone();
+    group_times.sum_ns = 250_000_000;
+    reading.journal = Some(JournalReading { bytes: 8192, groups: 72, commands: 90, group_times });
+    reading.disk_free_bytes = Some(1 << 40);
     reading
 }
 
@@ -38,6 +51,15 @@ fn each_number_has_its_line_and_each_family_says_what_it_is_once() {
         "ringfence_latency_seconds_count 72",
         r#"ringfence_connection_errors_total{code="not_allowed"} 3"#,
         "ringfence_connections 4",
+        "ringfence_journal_bytes_total 8192",
+        "ringfence_journal_groups_total 72",
+        "ringfence_journal_commands_total 90",
+        r#"ringfence_journal_group_seconds_bucket{le="0.000065536"} 72"#,
+        "ringfence_journal_group_seconds_sum 0.25",
+        "ringfence_journal_group_seconds_count 72",
+        "ringfence_disk_free_bytes 1099511627776",
+        r#"ringfence_subscription_lag_sequences{name="7"} 40"#,
+        r#"ringfence_subscription_lag_sequences{name=""} 3"#,
         "ringfence_ready 1",
     ] {
         assert!(text.lines().any(|it| it == line), "{line}\n{text}");

@@ -1,7 +1,7 @@
 //! A reading in Prometheus' text form.
 
 use ringfence_codec::MetricsPage;
-use ringfence_node::counters::{Reading, State};
+use ringfence_node::counters::{Reading, State, TimesReading};
 
 /// The reading in Prometheus' text form, version 0.0.4. `docs/operating.md` says of each number
 /// what it means.
@@ -10,6 +10,7 @@ pub fn metrics_text(reading: &Reading) -> String {
     let mut page = MetricsPage::new("ringfence_");
     engine(&mut page, reading);
     pipeline(&mut page, reading);
+    journal(&mut page, reading);
     outcomes(&mut page, reading);
     tables(&mut page, reading);
     server(&mut page, reading);
@@ -53,21 +54,43 @@ fn pipeline(page: &mut MetricsPage, reading: &Reading) {
     }
 }
 
+fn journal(page: &mut MetricsPage, reading: &Reading) {
+    if let Some(journal) = &reading.journal {
+        let help = "Bytes written to the journal since the start.";
+        page.single("journal_bytes_total", "counter", help, journal.bytes);
+        let help = "Groups of commands written to the journal since the start.";
+        page.single("journal_groups_total", "counter", help, journal.groups);
+        let help = "Commands in these groups.";
+        page.single("journal_commands_total", "counter", help, journal.commands);
+        let help = "Time to write a group; under --durability sync, until it was durable.";
+        page.family("journal_group_seconds", "histogram", help);
+        histogram(page, &journal.group_times);
+    }
+    if let Some(bytes) = reading.disk_free_bytes {
+        let help = "Room that is left on the disk of the data directory.";
+        page.single("disk_free_bytes", "gauge", help, bytes);
+    }
+}
+
 fn outcomes(page: &mut MetricsPage, reading: &Reading) {
     page.family("outcomes_total", "counter", "Outcomes published since the start.");
     for outcome in &reading.outcomes {
         page.sample(&[("op", &outcome.op), ("status", &outcome.status)], outcome.count);
     }
     page.family("latency_seconds", "histogram", "Time from taken in to published.");
-    let latency = &reading.latency;
+    histogram(page, &reading.latency);
+}
+
+/// The samples of a family of times.
+fn histogram(page: &mut MetricsPage, times: &TimesReading) {
     let mut below = 0;
-    for (bound, count) in latency.bounds_ns.iter().zip(&latency.counts) {
+    for (bound, count) in times.bounds_ns.iter().zip(&times.counts) {
         below += count;
         page.sample_of("_bucket", &[("le", &seconds(*bound))], below);
     }
-    page.sample_of("_bucket", &[("le", "+Inf")], latency.count());
-    page.sample_of("_sum", &[], seconds(latency.sum_ns));
-    page.sample_of("_count", &[], latency.count());
+    page.sample_of("_bucket", &[("le", "+Inf")], times.count());
+    page.sample_of("_sum", &[], seconds(times.sum_ns));
+    page.sample_of("_count", &[], times.count());
 }
 
 fn tables(page: &mut MetricsPage, reading: &Reading) {
@@ -86,6 +109,12 @@ fn server(page: &mut MetricsPage, reading: &Reading) {
     page.single("connections", "gauge", "Connections now.", server.connections);
     page.single("connections_max", "gauge", "Most connections at a time.", server.connections_max);
     page.single("subscriptions", "gauge", "Subscriptions now.", server.subscriptions);
+    let help = "Outcomes that a subscription is behind; without a name, the furthest.";
+    page.family("subscription_lag_sequences", "gauge", help);
+    for lag in &server.subscription_lags {
+        let name = lag.name.as_deref().unwrap_or_default();
+        page.sample(&[("name", name)], lag.sequences);
+    }
     page.single(
         "accepted_total",
         "counter",

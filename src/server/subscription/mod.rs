@@ -16,6 +16,7 @@
 //!   acknowledges nothing more.
 
 mod connection;
+mod lags;
 mod log_end;
 mod messages;
 mod positions;
@@ -34,11 +35,13 @@ use std::time::Duration;
 
 use crate::access::Principal;
 use crate::session::Stream;
+use lags::Unnamed;
 use log_end::LogEnd;
 use positions::Positions;
 use ringfence_codec::wire::{ClientHello, ErrorCode, RequestDecoder, Violation};
 use ringfence_journal::{DataDir, JournalError, Key};
 use ringfence_node::History;
+use ringfence_node::counters::LagReading;
 use ringfence_node::follow::FollowError;
 use ringfence_node::publish::LogGauges;
 
@@ -115,6 +118,8 @@ struct Shared {
     settings: Settings,
     log_end: LogEnd,
     names: Mutex<Names>,
+    /// Where subscriptions without a name are.
+    unnamed: Unnamed,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -162,6 +167,7 @@ impl Subscriptions {
             settings,
             log_end: LogEnd::default(),
             names: Mutex::new(names),
+            unnamed: Unnamed::default(),
             threads: Mutex::new(Vec::new()),
         });
         let watched = Arc::clone(&shared);
@@ -180,6 +186,25 @@ impl Subscriptions {
     #[must_use]
     pub fn count(&self) -> usize {
         self.shared.log_end.followers()
+    }
+
+    /// How far each name is behind the outcome log, and the furthest of those without one.
+    #[must_use]
+    pub fn lags(&self) -> Vec<LagReading> {
+        let last_sequence = self.shared.settings.gauges.logged.get();
+        let behind = |sequence: u64| last_sequence.saturating_sub(sequence);
+        let Names { positions, holders, .. } = &*self.shared.names();
+        let named = positions.kept().map(|(name, sequence)| LagReading {
+            name: Some(name.to_string()),
+            is_connected: holders.contains_key(&name),
+            sequences: behind(sequence),
+        });
+        let unnamed = self.shared.unnamed.furthest().map(|sequence| LagReading {
+            name: None,
+            is_connected: true,
+            sequences: behind(sequence),
+        });
+        named.chain(unnamed).collect()
     }
 
     /// Gives every subscriber what the log still has for it, says that the engine stops, and ends.

@@ -100,6 +100,12 @@ impl Positions {
         self.places.get(&name).copied()
     }
 
+    /// The names for which outcomes are kept, and up to where each has dealt with them.
+    pub fn kept(&self) -> impl Iterator<Item = (u128, u64)> {
+        let kept = self.places.iter().filter(|(_, place)| !place.is_dropped);
+        kept.map(|(&name, place)| (name, place.sequence))
+    }
+
     /// Puts `name` at a place; `false` where there is no room for another name.
     pub fn put(&mut self, name: u128, sequence: u64) -> bool {
         let is_known = self.places.contains_key(&name);

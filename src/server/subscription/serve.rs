@@ -109,6 +109,8 @@ impl<'a> Subscription<'a> {
             reserved: 0,
         };
         encode_subscribed(&subscribed, &mut self.connection.out);
+        let unnamed = &self.shared.unnamed;
+        let place = self.name.is_none().then(|| unnamed.join(follower.looked_at()));
         let mut told = Instant::now();
         loop {
             if principal.is_revoked() {
@@ -126,6 +128,9 @@ impl<'a> Subscription<'a> {
             encoder.finish(sent);
             self.connection.out = out;
             let went_on = went_on?;
+            if let Some(place) = &place {
+                place.set(follower.looked_at());
+            }
             if went_on || told.elapsed() >= PROGRESS {
                 let last_sequence = self.shared.log_end.last_sequence().max(follower.looked_at());
                 let progress = Progress { sequence: follower.looked_at(), last_sequence };

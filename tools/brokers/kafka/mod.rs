@@ -31,13 +31,27 @@ impl Kafka {
     ///
     /// If it is not installed, or does not start.
     pub fn start(nodes: usize) -> Result<Kafka, Missing> {
+        Kafka::start_as(nodes, None)
+    }
+
+    /// As [`Kafka::start`]; its clients may come by TLS too, where they are shown the certificate in
+    /// this file. The file has its key too, both as PEM, and the certificate is for `localhost`.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Kafka::start`].
+    pub fn start_with_tls(nodes: usize, identity: &Path) -> Result<Kafka, Missing> {
+        Kafka::start_as(nodes, Some(identity))
+    }
+
+    fn start_as(nodes: usize, identity: Option<&Path>) -> Result<Kafka, Missing> {
         let java = java()?;
         let failed = |error: std::io::Error| Missing::NotStarted(error.to_string());
         let home = tempfile::Builder::new().prefix("ringfence-kafka-").tempdir().map_err(failed)?;
         let mut kafka = Kafka { nodes: Node::several(&java, nodes, home.path()), _home: home };
         let voters = kafka.voters();
         for node in &kafka.nodes {
-            node.configure(&voters, nodes).map_err(failed)?;
+            node.configure(&voters, nodes, identity).map_err(failed)?;
         }
         kafka.format()?;
         kafka.start_again()?;
@@ -47,19 +61,25 @@ impl Kafka {
     /// `HOST:PORT` of each node, with commas between.
     #[must_use]
     pub fn servers(&self) -> String {
-        self.listeners(|node| node.port)
+        self.listeners("127.0.0.1", |node| node.port)
     }
 
     /// The same of the ports that ask for a user and a password, by PLAIN or SCRAM-SHA-256, without
     /// TLS.
     #[must_use]
     pub fn sasl_servers(&self) -> String {
-        self.listeners(|node| node.sasl_port)
+        self.listeners("127.0.0.1", |node| node.sasl_port)
     }
 
-    fn listeners(&self, port: impl Fn(&Node) -> u16) -> String {
+    /// The same of the ports that speak TLS, of a Kafka that was started with it.
+    #[must_use]
+    pub fn tls_servers(&self) -> String {
+        self.listeners("localhost", |node| node.tls_port)
+    }
+
+    fn listeners(&self, host: &str, port: impl Fn(&Node) -> u16) -> String {
         let all: Vec<String> =
-            self.nodes.iter().map(|node| format!("127.0.0.1:{}", port(node))).collect();
+            self.nodes.iter().map(|node| format!("{host}:{}", port(node))).collect();
         all.join(",")
     }
 

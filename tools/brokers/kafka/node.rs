@@ -20,6 +20,7 @@ pub(super) struct Node {
     number: usize,
     pub port: u16,
     pub sasl_port: u16,
+    pub tls_port: u16,
     controller_port: u16,
     group: Option<Group>,
 }
@@ -33,6 +34,7 @@ impl Node {
             number,
             port: free_port(),
             sasl_port: free_port(),
+            tls_port: free_port(),
             controller_port: free_port(),
             group: None,
         };
@@ -44,30 +46,23 @@ impl Node {
         format!("{}@127.0.0.1:{}", self.number, self.controller_port)
     }
 
-    /// Writes its configuration, for a cluster of so many nodes.
-    pub fn configure(&self, voters: &str, nodes: usize) -> std::io::Result<()> {
+    /// Writes its configuration, for a cluster of so many nodes. With an identity it speaks TLS too.
+    pub fn configure(
+        &self,
+        voters: &str,
+        nodes: usize,
+        identity: Option<&Path>,
+    ) -> std::io::Result<()> {
         std::fs::create_dir_all(&self.folder)?;
         let (number, data) = (self.number, self.data().display().to_string());
-        let (port, sasl, controller) = (self.port, self.sasl_port, self.controller_port);
         let replicas = nodes.min(3);
         let in_sync = replicas.min(2);
-        let (user, password) = KAFKA_USER;
-        let login = "org.apache.kafka.common.security";
+        let listeners = self.listeners(identity);
         let text = format!(
             "process.roles=broker,controller\n\
              node.id={number}\n\
              controller.quorum.voters={voters}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl},\
-             CONTROLLER://127.0.0.1:{controller}\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,\
-             CONTROLLER:PLAINTEXT\n\
-             controller.listener.names=CONTROLLER\n\
-             inter.broker.listener.name=PLAINTEXT\n\
-             sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256\n\
-             listener.name.sasl_plaintext.plain.sasl.jaas.config=\
-             {login}.plain.PlainLoginModule required user_{user}=\"{password}\";\n\
-             listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config=\
-             {login}.scram.ScramLoginModule required;\n\
+             {listeners}\
              log.dirs={data}\n\
              num.partitions=1\n\
              default.replication.factor={replicas}\n\
@@ -84,6 +79,33 @@ impl Node {
              log.cleaner.dedupe.buffer.size=8388608\n"
         );
         std::fs::write(self.configuration(), text)
+    }
+
+    /// Where it listens, and how clients come in there.
+    fn listeners(&self, identity: Option<&Path>) -> String {
+        let (port, sasl, controller) = (self.port, self.sasl_port, self.controller_port);
+        let mut text = format!(
+            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,\
+             SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL\n\
+             controller.listener.names=CONTROLLER\n\
+             inter.broker.listener.name=PLAINTEXT\n\
+             sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256\n\
+             {}{}\
+             listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl},\
+             CONTROLLER://127.0.0.1:{controller}",
+            logins("sasl_plaintext"),
+            logins("sasl_ssl")
+        );
+        if let Some(identity) = identity {
+            text += &format!(
+                ",SASL_SSL://localhost:{}\n\
+                 listener.name.sasl_ssl.ssl.keystore.type=PEM\n\
+                 listener.name.sasl_ssl.ssl.keystore.location={}",
+                self.tls_port,
+                identity.display()
+            );
+        }
+        text + "\n"
     }
 
     fn configuration(&self) -> PathBuf {
@@ -146,4 +168,16 @@ impl Node {
     pub fn kill(&mut self) {
         self.group = None;
     }
+}
+
+/// Settings of a listener that asks for a user and a password.
+fn logins(listener: &str) -> String {
+    let (user, password) = KAFKA_USER;
+    let modules = "org.apache.kafka.common.security";
+    format!(
+        "listener.name.{listener}.plain.sasl.jaas.config=\
+         {modules}.plain.PlainLoginModule required user_{user}=\"{password}\";\n\
+         listener.name.{listener}.scram-sha-256.sasl.jaas.config=\
+         {modules}.scram.ScramLoginModule required;\n"
+    )
 }

@@ -108,9 +108,6 @@ impl Config {
         if sources.is_empty() && sinks.is_empty() && http.is_none() {
             root.mistake("source", "there is neither a [[source]] nor a [[sink]] nor [http]");
         }
-        if http.is_some() && engine.tls.is_some() {
-            root.mistake("http", "it reaches the engine in clear alone: leave out `engine.tls-ca`");
-        }
         root.finish();
         let config = Config { engine, metrics, drain, sources, sinks, http, mistakes };
         config.check_names();

@@ -31,8 +31,10 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    /// What a subscription says of itself.
-    fn follows(&self) -> SubscriptionOptions {
+    /// How a subscription connects and what it shows. It tries to reach the engine for as long as
+    /// the bridge runs.
+    #[must_use]
+    pub fn follows(&self) -> SubscriptionOptions {
         SubscriptionOptions {
             token: self.token.clone(),
             tls: self.tls.clone(),

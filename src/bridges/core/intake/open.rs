@@ -1,8 +1,5 @@
 //! Opening a session, and reading back what it has handed over before.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
 use ringfence_client::types::Origin;
 use ringfence_client::{
     Answer, ClientError, Delivered, EngineHello, ErrorCode, SessionOptions, SessionSender,
@@ -33,7 +30,6 @@ pub async fn open_port<H: Send + 'static>(
     let metrics = context.metrics.source(&options.name);
     let known = ask(&context.engine).await?;
     let opened = Opening::new(&options, &context.engine, &known).run().await?;
-    metrics.has_session.store(true, Ordering::Relaxed);
     tracing::info!(
         source = options.name,
         last_request = opened.hello.last_request,
@@ -48,11 +44,8 @@ pub async fn open_port<H: Send + 'static>(
     let engine = EngineId::from(&opened.hello);
     let last_request = opened.hello.last_request;
     let worker = Worker::new(options, context, opened, offered, engine.clone());
-    let metrics_of_task = Arc::clone(&metrics);
     tokio::spawn(async move {
-        let result = worker.run().await;
-        metrics_of_task.has_session.store(false, Ordering::Relaxed);
-        end.send_replace(Some(result));
+        end.send_replace(Some(worker.run().await));
     });
     Ok(Port { offers, settle, settled, ended, engine, last_request, metrics })
 }

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ringfence_client::types::Command;
@@ -21,7 +20,7 @@ use crate::context::Positions;
 use crate::message::{self, ContentType, Identity, Malformed};
 use crate::metrics::{add, count};
 use crate::tags::{Answers, Memory, Seen, tag_of};
-use crate::{Context, EngineId, Failure, SourceMetrics, Stop};
+use crate::{Context, CountedSession, EngineId, Failure, SourceMetrics, Stop};
 
 /// How often it is looked whether the session has a connection.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -73,6 +72,7 @@ pub(super) struct Worker<H> {
     positions: Vec<watch::Receiver<u64>>,
     moved: watch::Receiver<u64>,
     metrics: Arc<SourceMetrics>,
+    session: CountedSession,
     stop: Stop,
 }
 
@@ -85,6 +85,9 @@ impl<H: Send + 'static> Worker<H> {
         engine: EngineId,
     ) -> Worker<H> {
         let positions: &Positions = &context.positions;
+        let metrics = context.metrics.source(&options.name);
+        let mut session = CountedSession::new(Arc::clone(&metrics));
+        session.set_connected(true);
         Worker {
             engine,
             sender: opened.sender,
@@ -100,7 +103,8 @@ impl<H: Send + 'static> Worker<H> {
             waiting: BTreeSet::new(),
             positions: options.waits_for.iter().map(|sink| positions.follow(sink)).collect(),
             moved: positions.follow_any(),
-            metrics: context.metrics.source(&options.name),
+            metrics,
+            session,
             stop: context.stop.clone(),
             options,
         }
@@ -144,8 +148,8 @@ impl<H: Send + 'static> Worker<H> {
     }
 
     /// Says whether the session has a connection. It is made again without the worker.
-    fn look(&self) {
-        self.metrics.has_session.store(self.sender.is_connected(), Ordering::Relaxed);
+    fn look(&mut self) {
+        self.session.set_connected(self.sender.is_connected());
     }
 
     /// Takes this delivery, and those that are there already.

@@ -21,13 +21,13 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 use ringfence_bridge_core::{EngineOptions, Stop};
 use ringfence_client::{ClientError, ErrorCode, Start, Subscribe};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::answer::{Answer, BodyError, Problem};
+use crate::answer::{Answer, Body, BodyError, Problem, body};
 use crate::monitor::{Monitor, subscribe};
 use crate::options::Limits;
 use crate::principals::Principal;
@@ -264,7 +264,29 @@ fn streamed(listener: Listener) -> Answer {
         let bytes: Bytes = listener.next().await?;
         Some((Ok::<_, BodyError>(Frame::data(bytes)), listener))
     });
-    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    event_stream(StreamBody::new(frames).boxed_unsync())
+}
+
+/// What an `EventSource` gets where the bridge cannot tell it anything just now: a stream that says
+/// when to come again, and ends. By an error it would give up for good. `EventSource` is known by
+/// what it accepts; others get the problem.
+///
+/// # Errors
+///
+/// The problem, if it does not pass or if something else asks.
+pub fn come_again(problem: Problem, headers: &HeaderMap) -> Result<Answer, Problem> {
+    let accepts = headers.get(ACCEPT).is_some_and(|accepts| accepts == "text/event-stream");
+    match problem.retry_after {
+        Some(seconds) if accepts => {
+            let text = format!("retry: {}\n: {}\n\n", seconds * 1000, problem.code);
+            Ok(event_stream(body(text)))
+        }
+        _ => Err(problem),
+    }
+}
+
+fn event_stream(body: Body) -> Answer {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,7 +1,5 @@
 //! A subscription with the engine that goes on when its connection is lost, as lines.
 
-use std::time::Duration;
-
 use futures_util::FutureExt;
 use ringfence_bridge_core::EngineOptions;
 use ringfence_client::{AsyncResumingSubscription, ClientError, Start, SubscriptionOptions, Token};
@@ -12,8 +10,6 @@ use super::teller::{Teller, What};
 use crate::monitor::subscribe;
 use crate::query::Filter;
 
-/// The engine is tried to be reached for as long as somebody listens.
-const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// Messages that are taken at once.
 const TURN_MAX: usize = 64;
 
@@ -71,11 +67,7 @@ impl Following {
         from: From,
     ) -> Result<Following, ClientError> {
         let start = from.start(engine, token, filter).await?;
-        let options = SubscriptionOptions {
-            token: token.clone(),
-            give_up_after: FOR_EVER,
-            ..SubscriptionOptions::default()
-        };
+        let options = SubscriptionOptions { token: token.clone(), ..engine.follows() };
         let wish = filter.wish(start);
         let subscription = AsyncResumingSubscription::open(&engine.address, options, wish).await?;
         let position = match from {

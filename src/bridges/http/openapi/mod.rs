@@ -162,7 +162,7 @@ fn responses(kind: Kind) -> Value {
         Kind::Commands | Kind::Create(_) => {
             put("200", "Done, or done before; of a batch always", json_of(one_or_many("Outcome")));
             put("201", "Created", outcome());
-            put("202", "Under way", json_of(json!({ "type": "object" })));
+            put("202", "Under way", json_of(under_way()));
             put("422", "Refused: nothing was changed", outcome());
             problems = &["400", "401", "403", "408", "409", "413", "415", "429", "500", "503"];
         }
@@ -173,7 +173,7 @@ fn responses(kind: Kind) -> Value {
         }
         Kind::Request => {
             put("200", "The outcome", json_of(one_or_many("Outcome")));
-            put("202", "Under way", json_of(json!({ "type": "object" })));
+            put("202", "Under way", json_of(under_way()));
             problems = &["400", "401", "404", "500", "503"];
         }
         Kind::Events => {
@@ -200,6 +200,11 @@ fn responses(kind: Kind) -> Value {
         put(status, reason, content("application/problem+json", reference("Problem")));
     }
     Value::Object(responses)
+}
+
+fn under_way() -> Value {
+    let status = json!({ "type": "string", "const": "under_way" });
+    json!({ "type": "object", "required": ["status"], "properties": { "status": status } })
 }
 
 fn page() -> Value {

@@ -21,10 +21,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ringfence_bridge_core::SourceMetrics;
-use ringfence_client::{
-    Address, Answer, AsyncSessionReceiver, ClientError, Delivered, ErrorCode, Token,
-};
+use ringfence_bridge_core::{EngineOptions, SourceMetrics};
+use ringfence_client::{Answer, AsyncSessionReceiver, ClientError, Delivered, ErrorCode};
 use ringfence_types::Command;
 use tokio::sync::{oneshot, watch};
 
@@ -95,10 +93,8 @@ enum Phase {
 /// How sessions are opened.
 #[derive(Debug, Clone)]
 pub struct SessionSetting {
-    /// Where the engine is.
-    pub address: Address,
-    /// What shows who asks.
-    pub token: Token,
+    /// Where the engine is, and the token that shows who asks.
+    pub engine: EngineOptions,
     /// Identity of the session.
     pub session: u128,
     /// Answered requests whose keys are known.
@@ -171,6 +167,9 @@ impl Session {
     /// Why they cannot.
     pub async fn ready(&self) -> Result<(), Trouble> {
         self.last_used.store(self.start.elapsed().as_millis() as u64, Ordering::Relaxed);
+        if matches!(*self.phase.borrow(), Phase::Open) {
+            return Ok(());
+        }
         let mut phase = self.phase.subscribe();
         let phase = phase.wait_for(|phase| !matches!(phase, Phase::Opening)).await;
         match phase.as_deref() {

@@ -63,14 +63,16 @@ impl Session {
     }
 
     async fn greet(&self, after: u64) -> Result<(AsyncSession, EngineHello), ClientError> {
+        let engine = &self.setting.engine;
         let options = SessionOptions {
             session: self.setting.session,
             last_sequence: after,
-            token: self.setting.token.clone(),
+            token: engine.token.clone(),
+            tls: engine.tls.clone(),
             give_up_after: FOR_EVER,
             ..SessionOptions::default()
         };
-        AsyncSession::start(&self.setting.address, &options).await
+        AsyncSession::start(&engine.address, &options).await
     }
 
     /// Takes in what was handed over after the sequence `after`.

@@ -20,7 +20,9 @@ pub struct Request {
     /// Kept until it is answered, to be sent again.
     batch: Vec<Command>,
     answers: Vec<Answer>,
-    waiters: Vec<Waiter>,
+    waiter: Waiter,
+    /// Those who asked for the same later.
+    more_waiters: Vec<Waiter>,
 }
 
 /// What is under way, and what is known of keys.
@@ -87,10 +89,10 @@ impl State {
             self.keys.begin(tag, number);
         }
         let answers = Vec::with_capacity(batch.len());
-        let mut request = Request { number, tag, batch, answers, waiters: Vec::new() };
-        let outcome = Pending::Comes(request.wait());
-        self.under_way.push_back(request);
-        Ok(Ok(Asked { is_repeat: false, outcome }))
+        let (waiter, waits) = oneshot::channel();
+        let more_waiters = Vec::new();
+        self.under_way.push_back(Request { number, tag, batch, answers, waiter, more_waiters });
+        Ok(Ok(Asked { is_repeat: false, outcome: Pending::Comes(waits) }))
     }
 
     /// The answer to a command of the oldest request.
@@ -121,7 +123,7 @@ impl State {
         if let Some(tag) = request.tag {
             self.keys.answer(tag, done.clone());
         }
-        request.tell(&Ok(done));
+        request.tell(Ok(done));
     }
 
     /// A batch that an earlier connection had sent is answered.
@@ -172,7 +174,7 @@ impl State {
         if let Some(tag) = request.tag {
             self.keys.forget(tag);
         }
-        request.tell(&Err(why.clone()));
+        request.tell(Err(why.clone()));
     }
 
     /// The session has ended for good.
@@ -180,7 +182,7 @@ impl State {
         self.sender = None;
         self.keys.clear();
         for request in self.under_way.drain(..) {
-            request.tell(&Err(why.clone()));
+            request.tell(Err(why.clone()));
         }
     }
 }
@@ -188,14 +190,15 @@ impl State {
 impl Request {
     fn wait(&mut self) -> oneshot::Receiver<Result<Done, Trouble>> {
         let (waiter, waits) = oneshot::channel();
-        self.waiters.push(waiter);
+        self.more_waiters.push(waiter);
         waits
     }
 
-    fn tell(self, done: &Result<Done, Trouble>) {
-        for waiter in self.waiters {
+    fn tell(self, done: Result<Done, Trouble>) {
+        for waiter in self.more_waiters {
             // It fails where nobody waits any more.
             let _ = waiter.send(done.clone());
         }
+        let _ = self.waiter.send(done);
     }
 }

@@ -6,7 +6,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::*;
 use crate::book::Rest;
-use crate::table::HotPart;
 use ringfence_types::{ContentsSink, ContentsSource, MarketRecord, Misfit, Section};
 
 /// An order or a spent id. Accounts and markets are named by their indices.

@@ -162,7 +162,7 @@ impl Exchange {
     pub(super) fn add_to(&self, growth: &mut Growth) {
         self.books.add_to(growth);
         self.timers.add_to(growth, |rules| Timers::nodes_for(growth::orders(rules)));
-        growth.add(self.markets.room().clone(), growth::markets);
+        growth.add(&self.markets, growth::markets);
     }
 
     pub(super) fn bytes(&self) -> u64 {

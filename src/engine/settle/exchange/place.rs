@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::book::Rest;
-use crate::table::{ColdPart, HotPart};
 use ringfence_types::{Command, OrderIndices, PlaceOrder, TIMESTAMP_MAX};
 
 impl Exchange {

@@ -18,7 +18,7 @@ use crate::gateway::Progress;
 use crate::notice::Notice;
 use crate::publish::{Sink, TURN_OUTCOMES_MAX};
 use ringfence_ring::{Poll, Stage, StageCursor, View};
-use ringfence_types::{Event, Outcome, OutcomeCounts};
+use ringfence_types::{Event, Origin, Outcome, OutcomeCounts};
 
 /// What the source says between commands, in order.
 pub(in crate::pipeline) struct Notices<N> {
@@ -135,23 +135,50 @@ impl<K: Sink> Merge<'_, K> {
 
 /// Sends outcomes out.
 pub(in crate::pipeline) struct PublishStage<K: Sink> {
-    pub(in crate::pipeline) outcomes: Stage<(Outcome,), ()>,
-    pub(in crate::pipeline) events: Stage<(Event,), ()>,
+    outcomes: Stage<(Outcome,), ()>,
+    events: Stage<(Event,), ()>,
     /// How far the journal is; none where nothing is journaled.
-    pub(in crate::pipeline) durable: Option<StageCursor>,
-    pub(in crate::pipeline) notices: Notices<K::Notice>,
-    pub(in crate::pipeline) origins: Origins,
+    durable: Option<StageCursor>,
+    notices: Notices<K::Notice>,
+    origins: Origins,
     pub(in crate::pipeline) sink: K,
     /// Sequence of the last outcome that was given to the sink.
     pub(in crate::pipeline) published: u64,
     pub(in crate::pipeline) counts: OutcomeCounts,
-    pub(in crate::pipeline) counters: Arc<Counters>,
-    pub(in crate::pipeline) latency: OwnTimes,
-    pub(in crate::pipeline) outcomes_ended: bool,
-    pub(in crate::pipeline) events_ended: bool,
+    counters: Arc<Counters>,
+    latency: OwnTimes,
+    outcomes_ended: bool,
+    events_ended: bool,
 }
 
+/// The lanes that publish reads: outcomes, events, origins.
+type PublishLanes = (Stage<(Outcome,), ()>, Stage<(Event,), ()>, Stage<(Origin,), ()>);
+
 impl<K: Sink> PublishStage<K> {
+    /// A stage that goes on after the outcome `published`.
+    pub(in crate::pipeline) fn new(
+        (outcomes, events, origins): PublishLanes,
+        durable: Option<StageCursor>,
+        (sink, notices): (K, Notices<K::Notice>),
+        published: u64,
+        counters: &Arc<Counters>,
+    ) -> PublishStage<K> {
+        PublishStage {
+            outcomes,
+            events,
+            durable,
+            notices,
+            origins: Origins::new(origins),
+            sink,
+            published,
+            counts: OutcomeCounts::default(),
+            counters: Arc::clone(counters),
+            latency: OwnTimes::default(),
+            outcomes_ended: false,
+            events_ended: false,
+        }
+    }
+
     /// Publishes outcomes and events that are there; whether there were any.
     fn publish(&mut self) -> Result<bool, PipelineError> {
         let Self { outcomes, events, durable, notices, origins, sink, published, .. } = self;

@@ -17,20 +17,39 @@ use ringfence_types::{Command, Event, Outcome, Step, Verdict, chains_up_to};
 
 /// Moves money.
 pub(in crate::pipeline) struct SettleStage {
-    pub(in crate::pipeline) judged: Stage<(Command, Verdict), Outcome>,
-    pub(in crate::pipeline) events: Option<Producer<Event>>,
+    judged: Stage<(Command, Verdict), Outcome>,
+    events: Option<Producer<Event>>,
     pub(in crate::pipeline) settle: Settle,
-    pub(in crate::pipeline) turn: Turn,
+    turn: Turn,
     /// When there is something to do next, for the gateway to see; shown only when it is quiet.
-    pub(in crate::pipeline) due: Gauge,
+    due: Gauge,
     /// Commands were settled since it was shown.
-    pub(in crate::pipeline) is_due_stale: bool,
+    is_due_stale: bool,
     /// Since when no command has come.
-    pub(in crate::pipeline) quiet_since: Option<Instant>,
-    pub(in crate::pipeline) counters: Arc<Counters>,
+    quiet_since: Option<Instant>,
+    counters: Arc<Counters>,
 }
 
 impl SettleStage {
+    /// A stage that goes on with `settle`.
+    pub(in crate::pipeline) fn new(
+        (judged, events): (Stage<(Command, Verdict), Outcome>, Producer<Event>),
+        settle: Settle,
+        (turn, due): (Turn, Gauge),
+        counters: &Arc<Counters>,
+    ) -> SettleStage {
+        SettleStage {
+            judged,
+            events: Some(events),
+            settle,
+            turn,
+            due,
+            is_due_stale: true,
+            quiet_since: None,
+            counters: Arc::clone(counters),
+        }
+    }
+
     /// Shows when there is something to do next, once it has been quiet for as long as a pulse waits:
     /// to find out may take a look at many timers, and nobody asks sooner.
     #[cold]

@@ -3,6 +3,7 @@
 mod amqp;
 mod configuration;
 mod crash;
+mod kafka;
 mod mqtt;
 mod stomp;
 mod stomp_client;

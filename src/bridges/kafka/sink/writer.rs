@@ -1,0 +1,257 @@
+//! A thread that writes transactions: its calls wait for the brokers.
+//!
+//! # Invariants
+//!
+//! * A transaction has whole stretches, and the position after the last of them.
+//! * What is confirmed is committed. After a failure nothing more is written: the sink is opened
+//!   again, and goes on from the position that is committed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use ringfence_bridge_core::{Confirmed, Failure, Position, Record, RecordKind};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::progress::INSTANCE_HEADER;
+use super::{KafkaSink, Names};
+use crate::topics::Topic;
+use crate::{KafkaServer, retry};
+
+/// How long the brokers may take to fence the writer before, and to commit.
+const TRANSACTION_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long they may take to abort: they do it by themselves later.
+const ABORT_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long to wait for room in the client's queue.
+const ROOM_WAIT: Duration = Duration::from_millis(10);
+
+/// A stretch on its way to the thread.
+struct Job {
+    records: Vec<Record>,
+    position: Option<Position>,
+    done: oneshot::Sender<Result<(), Failure>>,
+    /// Its records' share of what may wait.
+    room: OwnedSemaphorePermit,
+}
+
+/// Where stretches are given to the thread.
+pub(super) struct Writer {
+    jobs: Sender<Job>,
+    thread: JoinHandle<()>,
+    room: Arc<Semaphore>,
+    room_max: usize,
+    last_sequence: u64,
+}
+
+impl Writer {
+    /// Fences whoever wrote before, and starts the thread.
+    pub async fn open(sink: &KafkaSink) -> Result<Writer, Failure> {
+        let config = sink.producer_config();
+        let fencing = tokio::task::spawn_blocking(move || -> Result<BaseProducer, Failure> {
+            let producer: BaseProducer = config.create().map_err(Failure::last)?;
+            let begun = producer.init_transactions(TRANSACTION_TIME_MAX);
+            begun.map_err(|error| retry("beginning transactions", error))?;
+            Ok(producer)
+        });
+        let thread = Thread {
+            producer: fencing.await.map_err(Failure::last)??,
+            server: sink.server.clone(),
+            sink: sink.name.clone(),
+            names: sink.names.clone(),
+            progress_topic: sink.progress_topic.clone(),
+            instance: sink.instance.clone(),
+            commit_interval: sink.commit_interval,
+            commit_records: sink.commit_records,
+            runtime: Handle::current(),
+            topics: HashSet::new(),
+        };
+        let (jobs, received) = channel();
+        let named = std::thread::Builder::new().name("kafka-writer".to_owned());
+        let thread = named.spawn(move || thread.run(&received)).map_err(Failure::retry)?;
+        let room_max = 2 * sink.commit_records;
+        let room = Arc::new(Semaphore::new(room_max));
+        Ok(Writer { jobs, thread, room, room_max, last_sequence: 0 })
+    }
+
+    /// Gives records to the thread, and waits while too many wait there.
+    pub async fn write(
+        &mut self,
+        records: Vec<Record>,
+        position: Option<Position>,
+    ) -> Result<Confirmed, Failure> {
+        let share = records.len().min(self.room_max) as u32;
+        let room = Arc::clone(&self.room).acquire_many_owned(share).await;
+        let sequence = position.as_ref().map_or(0, |position| position.sequence);
+        let (done, is_done) = oneshot::channel();
+        let job = Job { records, position, done, room: room.map_err(Failure::last)? };
+        let has_ended = || Failure::retry("the transaction was not committed");
+        self.jobs.send(job).map_err(|_| has_ended())?;
+        self.last_sequence = sequence;
+        Ok(Box::pin(async move { is_done.await.unwrap_or_else(|_| Err(has_ended())) }))
+    }
+
+    /// Sequence of the last position that was given.
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// Waits until the thread has ended.
+    pub async fn end(self) {
+        let (jobs, thread) = (self.jobs, self.thread);
+        drop(jobs);
+        let joined = tokio::task::spawn_blocking(move || thread.join());
+        if !matches!(joined.await, Ok(Ok(()))) {
+            tracing::error!("the thread that writes transactions has panicked");
+        }
+    }
+}
+
+struct Thread {
+    producer: BaseProducer,
+    server: KafkaServer,
+    sink: String,
+    names: Names,
+    progress_topic: String,
+    instance: String,
+    commit_interval: Duration,
+    commit_records: usize,
+    runtime: Handle,
+    /// Topics that are known to be there.
+    topics: HashSet<String>,
+}
+
+impl Thread {
+    fn run(mut self, jobs: &Receiver<Job>) {
+        while let Ok(first) = jobs.recv() {
+            let mut written = Vec::new();
+            let result = self.transaction(first, jobs, &mut written);
+            let has_failed = result.is_err();
+            for done in written {
+                // It fails where the sink is gone.
+                let _ = done.send(result.clone());
+            }
+            if has_failed {
+                // The brokers abort it later where this fails.
+                let _ = self.producer.abort_transaction(ABORT_TIME_MAX);
+                return;
+            }
+        }
+    }
+
+    /// Writes `first` and what comes until it is time to commit, and commits.
+    fn transaction(
+        &mut self,
+        first: Job,
+        jobs: &Receiver<Job>,
+        written: &mut Vec<oneshot::Sender<Result<(), Failure>>>,
+    ) -> Result<(), Failure> {
+        let mut held = Vec::new();
+        let commit_at = Instant::now() + self.commit_interval;
+        let (mut records, mut next) = (0, Some(first));
+        let mut position = None;
+        let begun = self.producer.begin_transaction();
+        while let Some(job) = next.take() {
+            let Job { records: stretch, position: after, done, room } = job;
+            written.push(done);
+            held.push(room);
+            if let Err(error) = &begun {
+                return Err(retry("beginning a transaction", error));
+            }
+            records += stretch.len();
+            for record in &stretch {
+                self.send(record)?;
+            }
+            position = after;
+            // Without records there is nothing to wait for.
+            if records > 0 && records < self.commit_records {
+                let wait = commit_at.saturating_duration_since(Instant::now());
+                next = match jobs.recv_timeout(wait) {
+                    Ok(job) => Some(job),
+                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+                };
+            }
+        }
+        self.send_progress(position.as_ref())?;
+        self.commit()
+    }
+
+    fn send(&mut self, record: &Record) -> Result<(), Failure> {
+        let topic = match record.kind {
+            RecordKind::Outcome => self.names.topic.text(record),
+            RecordKind::Event { .. } => self.names.event_topic.text(record),
+        };
+        if !self.topics.contains(&topic) {
+            self.make_topic(&topic)?;
+        }
+        let key = self.names.key.text(record);
+        let mut headers = OwnedHeaders::new_with_capacity(12);
+        for (name, value) in record.headers("ce_") {
+            headers = headers.insert(Header { key: &name, value: Some(&value) });
+        }
+        headers =
+            headers.insert(Header { key: "content-type", value: Some(record.content_type()) });
+        let milliseconds = i64::try_from(record.timestamp / 1_000_000).unwrap_or(i64::MAX);
+        let message = BaseRecord::to(&topic)
+            .key(&key)
+            .payload(&record.body)
+            .timestamp(milliseconds)
+            .headers(headers);
+        self.produce(message)
+    }
+
+    fn make_topic(&mut self, topic: &str) -> Result<(), Failure> {
+        let wanted = Topic { name: topic, partitions: self.server.partitions, settings: &[] };
+        self.runtime.block_on(self.server.make_topics(&[wanted]))?;
+        self.topics.insert(topic.to_owned());
+        Ok(())
+    }
+
+    fn send_progress(&self, position: Option<&Position>) -> Result<(), Failure> {
+        let text = position.map(ToString::to_string).unwrap_or_default();
+        let written_by = Header { key: INSTANCE_HEADER, value: Some(&self.instance) };
+        let message = BaseRecord::to(&self.progress_topic)
+            .key(&self.sink)
+            .payload(&text)
+            .headers(OwnedHeaders::new().insert(written_by));
+        self.produce(message)
+    }
+
+    /// Puts a message into the client's queue.
+    fn produce<K, P>(&self, message: BaseRecord<'_, K, P>) -> Result<(), Failure>
+    where
+        K: rdkafka::message::ToBytes + ?Sized,
+        P: rdkafka::message::ToBytes + ?Sized,
+    {
+        let mut next = message;
+        loop {
+            match self.producer.send(next) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), message)) => {
+                    self.producer.poll(ROOM_WAIT);
+                    next = message;
+                }
+                Err((error, message)) => {
+                    return Err(retry(&format!("writing to {}", message.topic), error));
+                }
+            }
+        }
+    }
+
+    fn commit(&self) -> Result<(), Failure> {
+        let begun = Instant::now();
+        loop {
+            match self.producer.commit_transaction(TRANSACTION_TIME_MAX) {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && begun.elapsed() < TRANSACTION_TIME_MAX => {}
+                Err(error) => return Err(retry("committing a transaction", error)),
+            }
+        }
+    }
+}
