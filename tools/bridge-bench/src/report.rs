@@ -130,6 +130,8 @@ impl BridgeReport {
                 wait: UNKNOWN.to_owned(),
                 durability: if options.connect.is_some() { UNKNOWN } else { "sync" },
                 probe_round_trip_ns: probe,
+                // Nothing is drawn of it.
+                series: Vec::new(),
             },
             broker,
             back: options.back.name(),
