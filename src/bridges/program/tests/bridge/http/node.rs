@@ -46,7 +46,8 @@ fn has_node(arguments: &[&str], what: &str) -> bool {
     let is_required = std::env::var("RINGFENCE_CLIENTS").is_ok_and(|value| value == "required");
     assert!(!is_required, "{what} is missing");
     // Not by `eprintln!`, which the test harness keeps to itself.
-    writeln!(std::io::stderr(), "skipped: {what} is missing").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "skipped: {what} is missing").unwrap();
     false
 }
 
