@@ -295,12 +295,15 @@ impl Client for RabbitClient {
     }
 }
 
+/// An answer that is under way; then the delivery that it answers.
+type Answering = Pin<Box<dyn Future<Output = Result<u64, Failure>> + Send>>;
+
 /// Answers each payment at once, and acknowledges it when its answer is confirmed.
 struct Echo {
     consumer: Consumer,
     channel: Channel,
     publishing: Channel,
-    answering: FuturesOrdered<Pin<Box<dyn Future<Output = Result<u64, Failure>> + Send>>>,
+    answering: FuturesOrdered<Answering>,
     _connection: Connection,
 }
 
