@@ -3,7 +3,7 @@ use rand_pcg::Pcg64Mcg;
 
 use super::naive::{NaiveBook, Resting};
 use super::*;
-use crate::table::{ColdPart, HotPart};
+
 use ringfence_types::Capacities;
 
 fn rules(markets: u64, orders: u64, retention_ns: u64) -> Rules {
