@@ -53,8 +53,9 @@ const IN_TWO_VERSIONS: [(&str, &str); 18] = [
     ("windows-sys", "version 0.52 for ring, on Windows alone"),
 ];
 
-/// Crates that are built on other platforms or for models alone, with their licences.
-const ELSEWHERE: [(&str, &str); 54] = [
+/// Crates that are built on other platforms, for models or with a feature alone, and their
+/// licences.
+const ELSEWHERE: [(&str, &str); 55] = [
     ("anstyle-wincon", "MIT OR Apache-2.0"),
     ("bumpalo", "MIT OR Apache-2.0"),
     ("combine", "MIT"),
@@ -73,6 +74,7 @@ const ELSEWHERE: [(&str, &str); 54] = [
     ("loom", "MIT"),
     ("ndk-context", "MIT OR Apache-2.0"),
     ("once_cell_polyfill", "MIT OR Apache-2.0"),
+    ("openssl-sys", "MIT"),
     ("r-efi", "MIT OR Apache-2.0 OR LGPL-2.1-or-later"),
     ("redox_syscall", "MIT"),
     ("rustversion", "MIT OR Apache-2.0"),

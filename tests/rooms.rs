@@ -33,6 +33,7 @@ const CRATES: &[(&str, &[Room])] = &[
             ("gateway", &["clock", "gauge", "poller", "notice"]),
             ("publish", &["gauge", "notice"]),
             ("follow", &[]),
+            ("growth", &["counters", "pipeline"]),
             ("replay", &["options"]),
             ("snapshot", &["options", "replay"]),
             ("follow", &[]),

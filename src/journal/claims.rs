@@ -47,26 +47,30 @@ impl Claims {
             .max_by_key(|it| (it.epoch, it.sequence, it.segment, it.offset))
     }
 
-    /// Whether the lock's file is of this journal, or says nothing of one.
+    /// Whether the lock's file is of this journal, or says nothing of one. It has one slot alone,
+    /// so one that cannot be read is no more than an old one where there is a witness.
     ///
     /// # Errors
     ///
     /// [`JournalError::Damaged`]: the segments were exchanged for those of another, or the file
-    /// cannot be read.
+    /// cannot be read and there is no witness in its stead.
     pub fn check_copy<F: Files>(
         &self,
         files: &F,
         segment: &SegmentHeader,
     ) -> Result<(), JournalError> {
-        check(files, LOCK_NAME, segment, &self.copy)
+        match (&self.copy, &self.witness) {
+            (WitnessFound::Unreadable(_), WitnessFound::Says(..)) => Ok(()),
+            (copy, _) => check(files, LOCK_NAME, segment, copy),
+        }
     }
 
     /// Whether the witness and the lock's file are of this journal, where they are there.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Damaged`]: the segments were exchanged for those of another, or one of the
-    /// two cannot be read.
+    /// [`JournalError::Damaged`]: the segments were exchanged for those of another, or the witness
+    /// cannot be read, or the lock's file cannot and there is no witness.
     pub fn check_identity<F: Files>(
         &self,
         files: &F,
@@ -78,8 +82,8 @@ impl Claims {
 }
 
 /// Whether `found`, what the file `name` says, is of the journal of `segment`. One that is gone
-/// says nothing. One that cannot be read was damaged, for no crash leaves it so, and it may have
-/// said more than the other: to go on without it would be to lose what it proved.
+/// says nothing. One that cannot be read was damaged, and it may have said more than the other: to
+/// go on without it would be to lose what it proved.
 fn check<F: Files>(
     files: &F,
     name: &str,

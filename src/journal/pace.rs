@@ -5,9 +5,9 @@
 //!   next segment      ████████████████████████░░░░░░   zeroed, at most twice as far
 //! ```
 //!
-//! A durable write waits until the disk has done what was given to it before. Behind two MiB of zeros
-//! it takes a millisecond where it takes 70 µs alone, and with nothing to hold them back the zeros of
-//! a segment keep the disk busy for 40 ms.
+//! A durable write waits until the disk has done what was given to it before. Behind two MiB of
+//! zeros it takes a millisecond where it takes 70 µs alone, and with nothing to hold them back the
+//! zeros of a segment keep the disk busy for 40 ms.
 //!
 //! # Invariants
 //!
@@ -59,8 +59,8 @@ impl Pace {
         self.0.is_hasty.store(true, Ordering::Relaxed);
     }
 
-    /// How many zeros may be written behind the first `zeroed` bytes of a segment of `segment_bytes`,
-    /// as soon as some may: at most `most`.
+    /// How many zeros may be written behind the first `zeroed` bytes of a segment of
+    /// `segment_bytes`, as soon as some may: at most `most`.
     pub fn wait(&self, zeroed: u64, segment_bytes: u64, most: u64) -> u64 {
         let most = most.min(segment_bytes - zeroed);
         if segment_bytes <= AT_ONCE_BYTES_MAX {

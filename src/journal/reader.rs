@@ -129,13 +129,14 @@ impl<F: Files> Reader<F> {
     /// Sequence of the last command that was read, 0 if there is none.
     #[must_use]
     pub fn last_sequence(&self) -> u64 {
-        self.cursor.chain().last_sequence
+        // Where nothing is durable yet, it looked at the first batch and did not give it out.
+        self.cursor.chain().last_sequence.min(self.limit)
     }
 
     /// The last batch that was given out, or the one that the reader was opened behind.
     #[must_use]
     pub fn anchor(&self) -> Option<&Anchor> {
-        self.cursor.anchor()
+        self.cursor.anchor().filter(|anchor| anchor.last_sequence <= self.limit)
     }
 
     /// Where the last batch that was given out ends, or where the reader was opened: the segment by
@@ -162,7 +163,7 @@ impl<F: Files> Reader<F> {
                 self.is_over = true;
                 return Ok(None);
             };
-            if kind.has_commands() && self.last_sequence() > self.limit {
+            if kind.has_commands() && self.cursor.chain().last_sequence > self.limit {
                 self.is_over = true;
                 return Ok(None);
             }

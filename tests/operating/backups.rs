@@ -79,7 +79,8 @@ fn a_backup_under_load_restores_to_the_exact_state_of_an_acknowledged_sequence()
     let mut next = 1;
     for round in 0..4 {
         next = under_load(&engine, next, || {
-            thread::sleep(Duration::from_millis(100));
+            let has_grown = || (published(&engine) >= last + 20_000).then_some(());
+            engine.wait_for("the load", has_grown);
             let acknowledged = published(&engine);
             let made = backup(&dir, &to);
             last = printed(&made, "last_sequence");

@@ -17,8 +17,8 @@ pub struct TlsSocket {
 }
 
 impl TlsSocket {
-    /// Speaks TLS with the engine at `host_and_port`, over a connection to it. One that blocks makes
-    /// the calls of this block too.
+    /// Speaks TLS with the engine at `host_and_port`, over a connection to it. One that blocks
+    /// makes the calls of this block too.
     ///
     /// # Errors
     ///

@@ -2,18 +2,24 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::copy::{Part, copy, names, rename, sync_names, write_durably};
 use super::manifest::Manifest;
 use super::{BackupError, failed};
 use crate::{Clock, NodeError};
 use ringfence_journal::{
-    Anchor, DataDir, Directory, Key, Reader, Snapshot, WriteMode, first_segment, replay_place,
-    segment_name, segment_of_name, snapshot_name, snapshots,
+    Anchor, DataDir, Directory, Entry, Key, Reader, Snapshot, Step, Trail, WriteMode,
+    first_segment, replay_place, segment_name, segment_of_name, snapshot_name, snapshots,
 };
 
 /// Positions of named subscriptions, beside the journal.
 const SUBSCRIPTIONS: &str = "subscriptions";
+/// How long an engine may take to mark as durable what it has answered.
+const MARKS_MAX: Duration = Duration::from_secs(10);
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A backup that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +56,7 @@ pub fn make(
     // Read before the journal: so no place is ahead of the commands that are copied.
     let subscriptions = subscriptions(dir)?;
     let start = start(dir, to, before.as_ref(), key)?;
+    wait_for_marks(dir, start.as_ref(), key)?;
     let Some((anchor, end_offset)) = durable_end(dir, start.as_ref(), key, &mut read)? else {
         return Ok(None);
     };
@@ -109,6 +116,34 @@ fn check_place(dir: &DataDir, to: &Path) -> Result<(), BackupError> {
         Some(name) => refused(format!("it holds no backup, but {name}")),
         None => Ok(()),
     }
+}
+
+/// Waits until the engine, if one runs, has marked as durable what stands in the journal now. It
+/// answers a command before it marks it, with the next group or when it is idle: so the copy holds
+/// all that was answered before it was begun. An engine that does not come to it is not waited for
+/// longer than [`MARKS_MAX`].
+fn wait_for_marks(
+    dir: &DataDir,
+    start: Option<&Anchor>,
+    key: Option<Key>,
+) -> Result<(), NodeError> {
+    let until = Instant::now() + MARKS_MAX;
+    if !dir.is_held()? {
+        return Ok(());
+    }
+    let Some(mut trail) = Trail::open(dir.files(), key, u64::MAX)? else { return Ok(()) };
+    let mut last_sequence = 0;
+    while let Step::Batch(Entry::Batch { first_sequence, commands, .. }) = trail.next_batch()? {
+        last_sequence = first_sequence + commands.len() as u64 - 1;
+        if Instant::now() > until {
+            return Ok(());
+        }
+    }
+    let marked = || Reader::open_durable(dir.files(), start, key).map(|reader| reader.limit());
+    while marked()? < Some(last_sequence) && dir.is_held()? && Instant::now() < until {
+        thread::sleep(LOOK);
+    }
+    Ok(())
 }
 
 fn subscriptions(dir: &DataDir) -> Result<Option<Vec<u8>>, BackupError> {

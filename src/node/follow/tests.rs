@@ -384,8 +384,8 @@ fn a_filter_lets_pass_what_names_an_account_or_a_ledger_and_what_may_concern_it(
 fn events_name_transfers_and_orders_alone_but_for_what_a_resolution_settles() {
     let settled = |by| {
         let body = TransferEvent { id: 1, by: by as u8, ..TransferEvent::default() };
-        let kind = EventKind::TransferSettled as u8;
-        Event { kind, body: EventBody::of_transfer_event(body), ..event(1, 1) }
+        let body = EventBody::of_transfer_event(body);
+        Event { kind: EventKind::TransferSettled as u8, body, ..event(1, 1) }
     };
     let cases = [
         ("by its account's money", settled(SettledBy::Release), 4, [true, true, true, false]),
@@ -394,8 +394,7 @@ fn events_name_transfers_and_orders_alone_but_for_what_a_resolution_settles() {
         ("expired", event(1, 1), 4, [true, true, true, false]),
     ];
     for (name, event, ledger, expected) in cases {
-        let command = resolve(ledger);
-        let found = filters().map(|filter| filter.passes_event(&event, Some(&command)));
+        let found = filters().map(|it| it.passes_event(&event, Some(&resolve(ledger))));
         assert_eq!(found, expected, "{name}");
     }
 }

@@ -43,14 +43,7 @@ pub(super) fn drive(
         let mut handles = Vec::new();
         let mut failure = None;
         for (plan, bell) in settings.placement.threads.iter().zip(bells) {
-            let mut own: Vec<&mut dyn Run> = Vec::new();
-            for role in &plan.roles {
-                let stage = stages
-                    .iter_mut()
-                    .find(|stage| stage.as_ref().is_some_and(|stage| stage.role() == *role));
-                // The journal is the one stage that may be missing.
-                own.extend(stage.and_then(Option::take));
-            }
+            let own = take_stages(&mut stages, plan);
             let strategy = match settings.wait {
                 WaitStrategy::BusySpin if is_journaled => WaitStrategy::Yield,
                 other => other,
@@ -88,6 +81,21 @@ pub(super) fn drive(
         }
         failure.map_or(Ok(()), Err)
     })
+}
+
+/// Takes out the stages of one thread, in their order.
+fn take_stages<'a>(
+    stages: &mut [Option<&'a mut dyn Run>],
+    plan: &ThreadPlan,
+) -> Vec<&'a mut dyn Run> {
+    let take = |role| {
+        let of_role = |stage: &&mut Option<&mut dyn Run>| {
+            stage.as_ref().is_some_and(|stage| stage.role() == role)
+        };
+        // The journal is the one stage that may be missing.
+        stages.iter_mut().find(of_role).and_then(Option::take)
+    };
+    plan.roles.iter().copied().filter_map(take).collect()
 }
 
 fn thread_name(plan: &ThreadPlan) -> String {

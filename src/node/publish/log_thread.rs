@@ -133,9 +133,9 @@ impl LogThread {
         }
     }
 
-    /// Writes the frames that come, and rests after all that are there, until none has come meanwhile.
-    /// A sleep, not a wait for the next frame: that begins with yields, on a core that publish or a
-    /// client needs.
+    /// Writes the frames that come, and rests after all that are there, until none has come
+    /// meanwhile. A sleep, not a wait for the next frame: that begins with yields, on a core that
+    /// publish or a client needs.
     fn write_until_none_comes(&mut self) -> Result<(), JournalError> {
         loop {
             thread::sleep(REST);
@@ -179,8 +179,8 @@ impl LogThread {
                 Err(error) if error.is_for_room() && !self.is_to_end() => {
                     if !was_short {
                         tracing::warn!(
-                            "the outcome log waits for room on the disk: {error}; tried again every \
-                             second"
+                            "the outcome log waits for room on the disk: {error}; tried again \
+                             every second"
                         );
                     }
                     was_short = true;

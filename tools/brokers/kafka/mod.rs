@@ -34,8 +34,8 @@ impl Kafka {
         Kafka::start_as(nodes, None)
     }
 
-    /// As [`Kafka::start`]; its clients may come by TLS too, where they are shown the certificate in
-    /// this file. The file has its key too, both as PEM, and the certificate is for `localhost`.
+    /// As [`Kafka::start`]; its clients may come by TLS too, where they are shown the certificate
+    /// in this file. The file has its key too, both as PEM, and the certificate is for `localhost`.
     ///
     /// # Errors
     ///

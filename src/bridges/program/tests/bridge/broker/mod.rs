@@ -3,6 +3,7 @@
 mod amqp;
 mod configuration;
 mod crash;
+#[cfg(feature = "kafka")]
 mod kafka;
 mod mqtt;
 mod stomp;
