@@ -46,8 +46,8 @@ const CRATES: &[(&str, &[Room])] = &[
             (
                 "node",
                 &[
-                    "clock", "counters", "options", "memory", "recover", "gateway", "publish",
-                    "pipeline",
+                    "clock", "counters", "growth", "options", "memory", "recover", "gateway",
+                    "publish", "pipeline",
                 ],
             ),
         ],

@@ -51,7 +51,9 @@ fn a_table_without_a_given_size_grows_before_it_is_full_and_every_replay_agrees(
     assert_eq!(capacity("accounts"), 1_024, "it is not three quarters full");
     engine.said("the tables have grown by themselves: room for 1024 accounts, 8000 transfers");
     engine.stop();
-    let summary = engine.log().into_iter().find(|line| line.contains("\"digest\"")).unwrap();
+    let summary = engine.wait_for("the summary", || {
+        engine.log().into_iter().find(|line| line.contains("\"digest\""))
+    });
     let replayed = run(&["replay", "--data-dir", text(&dir)]);
     let digest = |line: &str| line.split("\"digest\":").nth(1).map(str::to_owned);
     assert!(digest(&summary).is_some());
