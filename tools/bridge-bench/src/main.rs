@@ -79,9 +79,9 @@ async fn measure(options: &Options, broker: &impl Broker) -> Result<BridgeReport
     let load = if options.connect.is_some() { load.with_ids_of_its_own() } else { load };
     let window = usize::from(options.window);
     let room = [options.accounts, payments];
-    let programs =
-        Programs::start(options.connect.clone(), room, &broker.tables(window.max(1000)))?;
-    create_accounts(&programs.engine, &load)?;
+    let tables = broker.tables(window.max(1000));
+    let prepare = |engine: &Address| create_accounts(engine, &load);
+    let _programs = Programs::start(options.connect.clone(), room, &tables, prepare)?;
     let payments: Vec<Payment> = load.transfers.iter().map(Payment::from).collect();
     let echo = tokio::spawn(broker.echo(options.window.max(1000)));
     let mut through = broker.client(Answerer::Bridge, window).await?;

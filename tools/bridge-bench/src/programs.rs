@@ -69,8 +69,6 @@ impl Drop for Program {
 
 /// An engine and a bridge to a broker.
 pub struct Programs {
-    /// Where the engine listens.
-    pub engine: Address,
     // In the order in which they end.
     _bridge: Program,
     _engine: Option<Program>,
@@ -79,11 +77,13 @@ pub struct Programs {
 
 impl Programs {
     /// Starts an engine with room for so many accounts and transfers, unless one `runs` already,
-    /// and a bridge with the `tables` of its sources and sinks.
+    /// has `prepare` sent what comes before all payments, and starts a bridge with the `tables` of
+    /// its sources and sinks: outcomes of what was prepared do not come back.
     pub fn start(
         runs: Option<Address>,
         [accounts, transfers]: [u64; 2],
         tables: &str,
+        prepare: impl FnOnce(&Address) -> Result<(), Failure>,
     ) -> Result<Programs, Failure> {
         let folder = tempfile::Builder::new().prefix("ringfence-bench-").tempdir()?;
         let (engine, address) = match runs {
@@ -93,8 +93,9 @@ impl Programs {
                 (Some(engine), address)
             }
         };
+        prepare(&address)?;
         let bridge = start_bridge(folder.path(), &address, tables)?;
-        Ok(Programs { engine: address, _bridge: bridge, _engine: engine, _folder: folder })
+        Ok(Programs { _bridge: bridge, _engine: engine, _folder: folder })
     }
 }
 
