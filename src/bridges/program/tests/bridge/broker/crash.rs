@@ -1,34 +1,18 @@
 //! Bridge, engine and broker are killed at random moments under load. Then the ledger holds what
 //! was sent, every message has its outcome, none is there twice with another identity, in order.
-//!
-//! `RINGFENCE_BRIDGE_ROUNDS` says how many kills; `RINGFENCE_BRIDGE_SEED` repeats a run.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use brokers::{RabbitMq, or_skip};
 use lapin::options::{BasicAckOptions, BasicGetOptions};
 use lapin::{Channel, Connection};
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64;
 use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::broker::amqp::{account, channel, configuration, named, send, transfer};
-use crate::house::{House, Program, eventually};
-
-/// Kills, where nothing else is said.
-pub const ROUNDS: u64 = 3;
-
-pub fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().expect("it is a number"))
-}
-
-/// What a run's kills are drawn from.
-pub fn seed() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    setting("RINGFENCE_BRIDGE_SEED", u64::from(now.subsec_nanos()))
-}
+use crate::broker::killing::{Kills, Mortal, Scene};
+use crate::house::{House, eventually};
 
 /// Sends numbered transfers until it is told to end, each until it is confirmed. Returns how many.
 async fn load(url: String, mut ended: watch::Receiver<bool>) -> u64 {
@@ -98,43 +82,25 @@ pub fn check(seen: &[(String, Value)], transfers: u64, context: &str) {
     assert_eq!(ids, expected, "{context}");
 }
 
-struct Scene {
-    house: House,
-    broker: RabbitMq,
-    engine: Program,
-    bridge: Program,
-}
+impl Mortal for RabbitMq {
+    fn kill(&mut self) {
+        RabbitMq::kill(self);
+    }
 
-impl Scene {
-    fn kill_and_start_again(&mut self, which: u32) {
-        if which & 1 != 0 {
-            self.bridge.kill();
-        }
-        if which & 2 != 0 {
-            self.engine.kill();
-        }
-        if which & 4 != 0 {
-            self.broker.kill();
-        }
-        if which & 4 != 0 {
-            self.broker.start_again().unwrap();
-        }
-        if which & 2 != 0 {
-            self.engine = self.house.engine();
-        }
-        if which & 1 != 0 {
-            self.bridge = self.house.bridge(&configuration(&self.broker.url()));
-        }
+    fn start_again(&mut self) {
+        RabbitMq::start_again(self).unwrap();
+    }
+
+    fn configuration(&self) -> String {
+        configuration(&self.url())
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_however_often_they_are_killed() {
     let Some(broker) = or_skip(RabbitMq::start()) else { return };
-    let seed = seed();
-    let context = format!("RINGFENCE_BRIDGE_SEED={seed}");
-    println!("{context}");
-    let mut random = Pcg64::seed_from_u64(seed);
+    let mut kills = Kills::new();
+    let context = kills.context.clone();
     let house = House::new();
     let engine = house.engine();
     let url = broker.url();
@@ -147,17 +113,7 @@ async fn nothing_is_lost_or_doubled_however_often_they_are_killed() {
     let mut scene = Scene { house, broker, engine, bridge };
     let (end, ended) = watch::channel(false);
     let loading = tokio::spawn(load(url.clone(), ended));
-    for round in 0..setting("RINGFENCE_BRIDGE_ROUNDS", ROUNDS) {
-        tokio::time::sleep(Duration::from_millis(random.random_range(200..3000))).await;
-        // The first rounds kill each alone, so that a short run has had each.
-        let which = if round < 3 { 1 << round } else { random.random_range(1..8) };
-        scene = tokio::task::spawn_blocking(move || {
-            scene.kill_and_start_again(which);
-            scene
-        })
-        .await
-        .unwrap();
-    }
+    scene.kill_all(&mut kills).await;
     end.send(true).unwrap();
     let transfers = loading.await.unwrap();
     assert!(transfers > 0);

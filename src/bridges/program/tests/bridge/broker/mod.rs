@@ -5,6 +5,7 @@ mod configuration;
 mod crash;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod killing;
 mod mqtt;
 mod stomp;
 mod stomp_client;

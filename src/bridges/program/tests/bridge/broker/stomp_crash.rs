@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64;
 use serde_json::Value;
 
 use crate::broker::amqp::{account, transfer};
-use crate::broker::crash::{ROUNDS, check, seed, setting};
+use crate::broker::crash::check;
+use crate::broker::killing::{Kills, Mortal, Scene};
 use crate::broker::stomp::configuration;
 use crate::broker::stomp_client::{Address, Client, Kind};
-use crate::house::{House, Program, eventually};
+use crate::house::{House, eventually};
 
 /// Sends numbered transfers until it is told to end, each until it is stored. Returns how many.
 fn load(address: Address, payments: &str, ended: &AtomicBool) -> u64 {
@@ -38,38 +37,25 @@ fn load(address: Address, payments: &str, ended: &AtomicBool) -> u64 {
     number
 }
 
-struct Scene {
-    house: House,
-    kind: Kind,
-    engine: Program,
-    bridge: Program,
-}
-
-impl Scene {
-    fn kill_and_start_again(&mut self, which: u32, broker_is_away: Duration) {
-        if which & 1 != 0 {
-            self.bridge.kill();
-        }
-        if which & 2 != 0 {
-            self.engine.kill();
-        }
-        if which & 4 != 0 {
-            self.kind.broker.kill();
-            std::thread::sleep(broker_is_away);
-            self.kind.broker.start_again().unwrap();
-        }
-        if which & 2 != 0 {
-            self.engine = self.house.engine();
-        }
-        if which & 1 != 0 {
-            self.bridge = self.house.bridge(&configuration(&self.kind));
-        }
+impl Mortal for Kind {
+    fn kill(&mut self) {
+        self.broker.kill();
     }
 
+    fn start_again(&mut self) {
+        self.broker.start_again().unwrap();
+    }
+
+    fn configuration(&self) -> String {
+        configuration(self)
+    }
+}
+
+impl Scene<Kind> {
     /// What came to the queue `seen`, up to the outcome of the transfer `last`.
     fn seen(&self, last: u64, context: &str) -> Vec<(String, Value)> {
-        let mut client = self.kind.client();
-        client.subscribe(&self.kind.queue("seen"));
+        let mut client = self.broker.client();
+        client.subscribe(&self.broker.queue("seen"));
         let mut all = Vec::new();
         let start = Instant::now();
         loop {
@@ -93,10 +79,8 @@ impl Scene {
 }
 
 fn nothing_is_lost_or_doubled(kind: Kind) {
-    let seed = seed();
-    let context = format!("RINGFENCE_BRIDGE_SEED={seed}");
-    println!("{context}");
-    let mut random = Pcg64::seed_from_u64(seed);
+    let mut kills = Kills::new();
+    let context = kills.context.clone();
     let house = House::new();
     let engine = house.engine();
     let payments = kind.queue("payments");
@@ -108,18 +92,16 @@ fn nothing_is_lost_or_doubled(kind: Kind) {
     drop(client);
     let bridge = house.bridge(&configuration(&kind));
     let address = kind.address();
-    let mut scene = Scene { house, kind, engine, bridge };
+    let mut scene = Scene { house, broker: kind, engine, bridge };
     let ended = Arc::new(AtomicBool::new(false));
     let loading = std::thread::spawn({
         let ended = Arc::clone(&ended);
         move || load(address, &payments, &ended)
     });
-    for round in 0..setting("RINGFENCE_BRIDGE_ROUNDS", ROUNDS) {
-        std::thread::sleep(Duration::from_millis(random.random_range(200..3000)));
-        // The first rounds kill each alone, so that a short run has had each.
-        let which = if round < 3 { 1 << round } else { random.random_range(1..8) };
-        let broker_is_away = Duration::from_millis(random.random_range(0..2000));
-        scene.kill_and_start_again(which, broker_is_away);
+    while let Some((after, killed)) = kills.next(3) {
+        std::thread::sleep(after);
+        let away = kills.away(Duration::from_secs(2));
+        scene.kill_and_start_again(killed, away);
     }
     ended.store(true, Ordering::Relaxed);
     let transfers = loading.join().unwrap();

@@ -1,23 +1,19 @@
 //! Bridge, engine and broker are killed at random moments under load. Then the ledger holds what
 //! was sent, and who reads what is committed sees the outcome of each message once, in order.
-//!
-//! `RINGFENCE_BRIDGE_ROUNDS` says how many kills; `RINGFENCE_BRIDGE_SEED` repeats a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use brokers::{Kafka, or_skip};
 use futures_util::future::join_all;
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use tokio::sync::watch;
 
 use super::client::{Seen, committed, make_topic, producer, send, wait_for};
 use super::{configuration, transfer};
 use crate::broker::amqp::account;
-use crate::broker::crash::{ROUNDS, seed, setting};
-use crate::house::{House, Program};
+use crate::broker::killing::{Kills, Mortal, Scene};
+use crate::house::House;
 
 /// Partitions that are written to.
 const PARTITIONS: u64 = 3;
@@ -73,41 +69,25 @@ fn check(seen: &[Seen], transfers: u64, context: &str) {
     }
 }
 
-struct Scene {
-    house: House,
-    broker: Kafka,
-    engine: Program,
-    bridge: Program,
-}
+impl Mortal for Kafka {
+    fn kill(&mut self) {
+        Kafka::kill(self);
+    }
 
-impl Scene {
-    fn kill_and_start_again(&mut self, which: u32) {
-        if which & 1 != 0 {
-            self.bridge.kill();
-        }
-        if which & 2 != 0 {
-            self.engine.kill();
-        }
-        if which & 4 != 0 {
-            self.broker.kill();
-            self.broker.start_again().unwrap();
-        }
-        if which & 2 != 0 {
-            self.engine = self.house.engine();
-        }
-        if which & 1 != 0 {
-            self.bridge = self.house.bridge(&configuration(&self.broker.servers()));
-        }
+    fn start_again(&mut self) {
+        Kafka::start_again(self).unwrap();
+    }
+
+    fn configuration(&self) -> String {
+        configuration(&self.servers())
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_outcome_is_committed_once_however_often_they_are_killed() {
     let Some(broker) = or_skip(Kafka::start(1)) else { return };
-    let seed = seed();
-    let context = format!("RINGFENCE_BRIDGE_SEED={seed}");
-    println!("{context}");
-    let mut random = Pcg64::seed_from_u64(seed);
+    let mut kills = Kills::new();
+    let context = kills.context.clone();
     let house = House::new();
     let engine = house.engine();
     let servers = broker.servers();
@@ -120,17 +100,7 @@ async fn each_outcome_is_committed_once_however_often_they_are_killed() {
     let mut scene = Scene { house, broker, engine, bridge };
     let (end, ended) = watch::channel(false);
     let loading = tokio::spawn(load(producer, ended));
-    for round in 0..setting("RINGFENCE_BRIDGE_ROUNDS", ROUNDS) {
-        tokio::time::sleep(Duration::from_millis(random.random_range(200..3000))).await;
-        // The first rounds kill each alone, so that a short run has had each.
-        let which = if round < 3 { 1 << round } else { random.random_range(1..8) };
-        scene = tokio::task::spawn_blocking(move || {
-            scene.kill_and_start_again(which);
-            scene
-        })
-        .await
-        .unwrap();
-    }
+    scene.kill_all(&mut kills).await;
     end.send(true).unwrap();
     let transfers = loading.await.unwrap();
     assert!(transfers > 0);

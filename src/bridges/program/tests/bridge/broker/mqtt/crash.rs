@@ -5,21 +5,17 @@
 //! the sender sends what has no outcome in the end again, as the documents ask for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use brokers::{Missing, Mosquitto, RabbitMq, or_skip};
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64;
+use brokers::{Mosquitto, RabbitMq, or_skip};
 use tokio::sync::watch;
 
 use super::client::{Client, Seen, Version, named};
 use super::{configuration, url};
 use crate::broker::amqp::{account, transfer};
-use crate::broker::crash::setting;
-use crate::house::{House, Program, eventually};
+use crate::broker::killing::{Kills, Mortal, Scene};
+use crate::house::{House, eventually};
 
-/// Kills, where nothing else is said.
-const ROUNDS: u64 = 3;
 /// Id of the first transfer.
 const FIRST: u64 = 1000;
 /// How long outcomes may take in the end.
@@ -37,52 +33,32 @@ impl Broker {
             Broker::RabbitMq(broker) => broker.mqtt,
         }
     }
+}
 
+/// A broker, and the version in which the bridge speaks with it.
+struct Spoken {
+    broker: Broker,
+    version: Version,
+}
+
+impl Mortal for Spoken {
     fn kill(&mut self) {
-        match self {
+        match &mut self.broker {
             Broker::Mosquitto(broker) => broker.kill(),
             Broker::RabbitMq(broker) => broker.kill(),
         }
     }
 
-    fn start_again(&mut self) -> Result<(), Missing> {
-        match self {
+    fn start_again(&mut self) {
+        let started = match &mut self.broker {
             Broker::Mosquitto(broker) => broker.start_again(),
             Broker::RabbitMq(broker) => broker.start_again(),
-        }
+        };
+        started.unwrap();
     }
-}
 
-struct Scene {
-    house: House,
-    broker: Broker,
-    engine: Program,
-    bridge: Program,
-    version: Version,
-}
-
-impl Scene {
     fn configuration(&self) -> String {
         configuration(&url(self.broker.port()), self.version)
-    }
-
-    fn kill_and_start_again(&mut self, which: u32) {
-        if which & 1 != 0 {
-            self.bridge.kill();
-        }
-        if which & 2 != 0 {
-            self.engine.kill();
-        }
-        if which & 4 != 0 {
-            self.broker.kill();
-            self.broker.start_again().unwrap();
-        }
-        if which & 2 != 0 {
-            self.engine = self.house.engine();
-        }
-        if which & 1 != 0 {
-            self.bridge = self.house.bridge(&self.configuration());
-        }
     }
 }
 
@@ -142,11 +118,8 @@ impl Outcomes {
 }
 
 async fn run(broker: Broker, version: Version) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = setting("RINGFENCE_BRIDGE_SEED", u64::from(now.subsec_nanos()));
-    let context = format!("RINGFENCE_BRIDGE_SEED={seed}");
-    println!("{context}");
-    let mut random = Pcg64::seed_from_u64(seed);
+    let mut kills = Kills::new();
+    let context = kills.context.clone();
     let house = House::new();
     let engine = house.engine();
     let mut consumer = Client::start(version, broker.port(), "outcomes");
@@ -162,19 +135,11 @@ async fn run(broker: Broker, version: Version) {
     for _ in [1, 2] {
         outcomes.take_in(&consumer.next(&house).await, version, &context);
     }
-    let mut scene = Scene { house, broker, engine, bridge, version };
+    let broker = Spoken { broker, version };
+    let mut scene = Scene { house, broker, engine, bridge };
     let (end, ended) = watch::channel(false);
     let loading = tokio::spawn(load(producer, ended));
-    for round in 0..setting("RINGFENCE_BRIDGE_ROUNDS", ROUNDS) {
-        tokio::time::sleep(Duration::from_millis(random.random_range(200..3000))).await;
-        // The first rounds kill each alone, so that a short run has had each.
-        let which = if round < 3 { 1 << round } else { random.random_range(1..8) };
-        let killing = tokio::task::spawn_blocking(move || {
-            scene.kill_and_start_again(which);
-            scene
-        });
-        scene = killing.await.unwrap();
-    }
+    scene.kill_all(&mut kills).await;
     end.send(true).unwrap();
     let (mut producer, transfers) = loading.await.unwrap();
     assert!(transfers > 0);

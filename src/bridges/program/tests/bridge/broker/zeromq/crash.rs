@@ -3,19 +3,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64;
 use serde_json::{Value, json};
 
 use super::client::{Consumer, Ports, Socket};
 use super::{configuration, start};
 use crate::broker::amqp::{account, transfer};
-use crate::broker::crash::setting;
+use crate::broker::killing::Kills;
 
-/// Kills, where nothing else is said.
-const ROUNDS: u64 = 3;
 /// Id of the first transfer.
 const FIRST: u64 = 1000;
 
@@ -64,11 +60,8 @@ fn check(consumer: &Consumer, transfers: u64, context: &str) {
 
 #[test]
 fn nothing_is_lost_or_doubled_however_often_they_are_killed() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = setting("RINGFENCE_BRIDGE_SEED", u64::from(now.subsec_nanos()));
-    let context = format!("RINGFENCE_BRIDGE_SEED={seed}");
-    println!("{context}");
-    let mut random = Pcg64::seed_from_u64(seed);
+    let mut kills = Kills::new();
+    let context = kills.context.clone();
     let (house, mut engine, mut bridge, ports) = start();
     for id in [1, 2] {
         ask(&mut None, ports, &format!("account-{id}"), &account(id));
@@ -77,21 +70,18 @@ fn nothing_is_lost_or_doubled_however_often_they_are_killed() {
     let ended = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&ended);
     let loading = std::thread::spawn(move || load(ports, &told));
-    let rounds = setting("RINGFENCE_BRIDGE_ROUNDS", ROUNDS);
     let killing = std::thread::scope(|scope| {
         let killing = scope.spawn(|| {
-            for round in 0..rounds {
-                std::thread::sleep(Duration::from_millis(random.random_range(200..3000)));
-                // The first rounds kill each alone, so that a short run has had each.
-                let which = if round < 2 { 1 << round } else { random.random_range(1..4) };
-                if which & 1 != 0 {
+            while let Some((after, killed)) = kills.next(2) {
+                std::thread::sleep(after);
+                if killed.bridge() {
                     bridge.kill();
                 }
-                if which & 2 != 0 {
+                if killed.engine() {
                     engine.kill();
                     engine = house.engine();
                 }
-                if which & 1 != 0 {
+                if killed.bridge() {
                     bridge = house.bridge(&configuration(ports));
                 }
             }
