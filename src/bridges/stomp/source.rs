@@ -238,13 +238,9 @@ impl Serving<'_> {
         port: &mut Port<StompHandle>,
     ) -> Result<(), Failure> {
         let mut acks = Vec::new();
-        let mut next = Some(first);
-        for _ in 0..TURN_MAX {
-            let Some(settled) = next else { break };
-            self.answer(settled, &mut acks).await?;
-            next = port.try_next();
-        }
-        if let Some(settled) = next {
+        self.answer(first, &mut acks).await?;
+        for _ in 1..TURN_MAX {
+            let Some(settled) = port.try_next() else { break };
             self.answer(settled, &mut acks).await?;
         }
         self.messages.write(acks).await

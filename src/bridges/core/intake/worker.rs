@@ -125,7 +125,7 @@ impl<H: Send + 'static> Worker<H> {
             if deadline.is_some_and(|end| self.open.is_empty() || Instant::now() >= end) {
                 return Ok(());
             }
-            let has_room = self.outgoing.is_empty() && self.open.len() < self.options.credit;
+            let has_room = self.has_room();
             tokio::select! {
                 biased;
                 // First, and seldom: what comes without end must not hold it back.
@@ -154,24 +154,26 @@ impl<H: Send + 'static> Worker<H> {
 
     /// Takes this delivery, and those that are there already.
     fn deliveries(&mut self, first: Option<Delivered>) -> Result<(), Failure> {
-        let mut next = first;
-        for _ in 0..TURN_MAX {
-            match next {
-                Some(Delivered::Answer { number, is_last, answer, .. }) => {
-                    self.answer(number, answer, is_last);
-                }
-                Some(Delivered::Lost { number }) => self.lose(number),
-                Some(Delivered::Connected(hello)) => {
-                    self.in_flight_max = hello.in_flight_commands_max as usize;
-                }
-                Some(Delivered::Ended(error)) => return Err(error.into()),
-                Some(_) => {}
-                None => return Err(Failure::retry("the session with the engine has ended")),
+        let ended = || Failure::retry("the session with the engine has ended");
+        self.delivery(first.ok_or_else(ended)?)?;
+        for _ in 1..TURN_MAX {
+            let Ok(delivered) = self.delivered.try_recv() else { break };
+            self.delivery(delivered)?;
+        }
+        Ok(())
+    }
+
+    fn delivery(&mut self, delivered: Delivered) -> Result<(), Failure> {
+        match delivered {
+            Delivered::Answer { number, is_last, answer, .. } => {
+                self.answer(number, answer, is_last);
             }
-            match self.delivered.try_recv() {
-                Ok(delivered) => next = Some(delivered),
-                Err(_) => break,
+            Delivered::Lost { number } => self.lose(number),
+            Delivered::Connected(hello) => {
+                self.in_flight_max = hello.in_flight_commands_max as usize;
             }
+            Delivered::Ended(error) => return Err(error.into()),
+            _ => {}
         }
         Ok(())
     }
@@ -272,14 +274,20 @@ impl<H: Send + 'static> Worker<H> {
 
     /// Takes this offer, and those that are there already and have room.
     fn take_in(&mut self, first: Offer<H>) -> Result<(), Failure> {
-        let mut next = Some(first);
-        for _ in 0..TURN_MAX {
-            let Some(offer) = next else { break };
+        self.offer(first)?;
+        for _ in 1..TURN_MAX {
+            if !self.has_room() {
+                break;
+            }
+            let Ok(offer) = self.offers.try_recv() else { break };
             self.offer(offer)?;
-            let has_room = self.outgoing.is_empty() && self.open.len() < self.options.credit;
-            next = if has_room { self.offers.try_recv().ok() } else { None };
         }
         Ok(())
+    }
+
+    /// Whether another message may be taken in.
+    fn has_room(&self) -> bool {
+        self.outgoing.is_empty() && self.open.len() < self.options.credit
     }
 
     fn offer(&mut self, offer: Offer<H>) -> Result<(), Failure> {

@@ -4,3 +4,4 @@ mod broker;
 mod house;
 mod http;
 mod page;
+mod port;
