@@ -42,6 +42,8 @@ pub struct Report {
     pub cut_short: u64,
     /// Those among them that ended before the engine had started.
     pub cut_short_in_recovery: u64,
+    /// Lives that ended while a batch waited for room on a full disk.
+    pub out_of_room: u64,
     /// Commands that were appended.
     pub commands: u64,
     /// Commands that were appended and lost again, none of them released.
@@ -76,6 +78,7 @@ impl Report {
         self.lives += other.lives;
         self.cut_short += other.cut_short;
         self.cut_short_in_recovery += other.cut_short_in_recovery;
+        self.out_of_room += other.out_of_room;
         self.commands += other.commands;
         self.lost += other.lost;
         self.tails += other.tails;

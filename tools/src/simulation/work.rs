@@ -3,7 +3,9 @@
 use rand::RngExt;
 use ringfence::engine::Engine;
 use ringfence::journal::faulty::Shuffled;
-use ringfence::journal::{Durability, JournalError, Reader, Recovered, Writer, replay_place};
+use ringfence::journal::{
+    Durability, JournalError, Reader, Recovered, Shortage, Writer, replay_place,
+};
 use ringfence::types::{Command, Lookup, chains_up_to, stamp_batch};
 
 use super::found::{Answers, Batches};
@@ -74,6 +76,9 @@ impl World {
         self.batches.push(batch.clone());
         while !writer.append_request(first_sequence, &batch[..], &request)? {
             self.poll(writer)?;
+            if writer.shortage() == Some(Shortage::Now) && writer.is_drained() {
+                return Err(Cut::NoRoom);
+            }
             writer.wait();
         }
         Ok(())

@@ -29,6 +29,8 @@ pub(super) enum Cut {
     Disk(JournalError),
     /// A promise was broken.
     Violation(String),
+    /// Nothing is under way, and a batch waits for room that the disk does not have.
+    NoRoom,
     /// Damage has left nothing from which an engine can start.
     BeyondRepair,
 }
@@ -160,6 +162,8 @@ impl World {
                 Err(Cut::Violation(what)) => {
                     return Err(format!("life {life}: {what}; before: {:?}", self.history));
                 }
+                // Whoever waits for room is ended by its operator.
+                Err(Cut::NoRoom) => self.report.out_of_room += 1,
                 Err(Cut::BeyondRepair) => {
                     self.report.beyond_repair += 1;
                     break;
