@@ -103,7 +103,6 @@ impl House {
     }
 
     /// As [`eventually`]; where it does not come true, the test says what the bridge said.
-    #[cfg(feature = "kafka")]
     pub fn eventually(&self, what: &str, is_so: impl FnMut() -> bool) {
         assert!(comes_true(is_so), "{what}\n{}", self.said("bridge.log"));
     }

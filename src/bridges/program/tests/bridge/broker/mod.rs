@@ -3,7 +3,6 @@
 mod amqp;
 mod configuration;
 mod crash;
-#[cfg(feature = "kafka")]
 mod kafka;
 mod killing;
 mod mqtt;
