@@ -37,6 +37,6 @@ pub use percentiles::{Percentiles, svg};
 pub use probe::round_trip_ns;
 pub use queues::QueueLoad;
 pub use raw::Raw;
-pub use report::{LatencyNs, Report, Series, SettleReport};
+pub use report::{LatencyNs, Report, Series, SettleReport, UNKNOWN};
 pub use stamps::Stamps;
 pub use through::{BenchError, Through, pipeline, settle_pipeline};

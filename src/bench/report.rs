@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use super::Load;
 
+/// Stands for what is not known of an engine that another process runs; not shown to people.
+pub const UNKNOWN: &str = "unknown";
+
 /// Latencies in nanoseconds, at percentiles.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct LatencyNs {
@@ -171,14 +174,19 @@ impl fmt::Display for Report {
                 raw.p50
             )?;
         }
-        writeln!(f, "  placement {}, waiting {}", self.placement, self.wait)?;
+        if self.placement != UNKNOWN {
+            writeln!(f, "  placement {}, waiting {}", self.placement, self.wait)?;
+        }
         let probe = |probe: Option<f64>| probe.map_or("none".to_owned(), |ns| format!("{ns:.0}"));
-        writeln!(
+        write!(
             f,
             "  bare round trip between two cores in ns: {} before, {} after",
             probe(self.probe_round_trip_ns[0]),
             probe(self.probe_round_trip_ns[1])
         )?;
-        write!(f, "  digest {}", self.digest)
+        match self.digest.as_str() {
+            UNKNOWN => Ok(()),
+            digest => write!(f, "\n  digest {digest}"),
+        }
     }
 }

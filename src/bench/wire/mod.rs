@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::through::raw_latency;
-use super::{LatencyNs, Load, Pace, Report, round_trip_ns};
+use super::{LatencyNs, Load, Pace, Report, UNKNOWN, round_trip_ns};
 use driver::Measured;
 use echo::Echo;
 use engine::Served;
@@ -85,9 +85,6 @@ pub enum WireError {
     #[error("{} holds commands already: a bench needs a new journal", .0.display())]
     HoldsCommands(PathBuf),
 }
-
-/// What is not known of an engine that another process runs.
-const UNKNOWN: &str = "unknown";
 
 /// Sends `load`, generated from `seed`, first to an echo server, then to the engine.
 ///

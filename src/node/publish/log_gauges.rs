@@ -1,5 +1,7 @@
 //! What the outcome log of a running engine holds, seen from other threads.
 
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::Gauge;
@@ -16,6 +18,8 @@ pub struct LogGauges {
     pub logged: Gauge,
     /// Files with outcomes after this sequence are kept, up to twice what else is kept.
     pub needed_after: Gauge,
+    /// The thread that is woken when the log has grown.
+    listener: Arc<Mutex<Option<Thread>>>,
 }
 
 impl LogGauges {
@@ -30,9 +34,21 @@ impl LogGauges {
         self.needed_after.get().saturating_add(1)
     }
 
-    pub(super) fn show(&self, first_sequence: u64, last_sequence: u64) {
+    /// The log's thread tells what is in the files, and wakes whoever listens.
+    pub fn show(&self, first_sequence: u64, last_sequence: u64) {
         self.first.set(first_sequence);
         self.logged.set(last_sequence);
+        if let Some(listener) = &*self.listener.lock().unwrap_or_else(PoisonError::into_inner) {
+            listener.unpark();
+        }
+    }
+
+    /// From now on the calling thread is unparked whenever the log has grown, or no longer. Of two
+    /// threads the later one is. What the gauges show after this call is missed by no wait.
+    pub fn listen(&self, listens: bool) {
+        // Where the log's thread took the lock before, what it had shown is seen after it here.
+        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        *listener = listens.then(thread::current);
     }
 }
 

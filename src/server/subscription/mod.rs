@@ -214,6 +214,9 @@ impl Subscriptions {
 
     fn end(&mut self) {
         self.shared.log_end.stop();
+        if let Some(watch) = &self.watch {
+            watch.thread().unpark();
+        }
         let threads = std::mem::take(&mut *self.shared.threads());
         for thread in threads.into_iter().chain(self.watch.take()) {
             if let Err(panic) = thread.join()

@@ -68,7 +68,7 @@ impl Scene {
 
     fn write(&mut self, frame: &Frame) {
         self.log.append(frame).unwrap();
-        self.gauges.logged.set(self.log.last_sequence());
+        self.gauges.show(self.log.first_sequence(), self.log.last_sequence());
     }
 
     fn connect(&self, subscribe: &Subscribe) -> Client {

@@ -7,8 +7,9 @@ use super::positions::PositionsFile;
 use ringfence_journal::DataDir;
 use ringfence_journal::outcomes::first_logged_sequence;
 
-/// How often the log is looked at while somebody follows it.
-const LOOK: Duration = Duration::from_micros(200);
+/// How long followers are left alone after they were told of more, so that a busy log is told of in
+/// stretches.
+const REST: Duration = Duration::from_micros(200);
 /// How often places are written down where they have moved.
 const SAVE: Duration = Duration::from_millis(100);
 /// How often it is looked where the log begins.
@@ -18,8 +19,11 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 pub(super) fn watch(shared: &Shared, dir: &DataDir) {
     let mut file = PositionsFile::default();
     let (mut next_save, mut next_housekeeping) = (Instant::now(), Instant::now());
+    let gauges = &shared.settings.gauges;
     while !shared.log_end.is_stopped() {
-        shared.log_end.set(shared.settings.gauges.logged.get());
+        let is_followed = shared.log_end.followers() > 0;
+        gauges.listen(is_followed);
+        shared.log_end.set(gauges.logged.get());
         let now = Instant::now();
         if now >= next_save {
             next_save = now + SAVE;
@@ -29,11 +33,14 @@ pub(super) fn watch(shared: &Shared, dir: &DataDir) {
             next_housekeeping = now + HOUSEKEEPING;
             drop_names(shared, dir);
         }
-        if shared.log_end.followers() == 0 {
+        if is_followed {
+            std::thread::sleep(REST);
+            std::thread::park_timeout(SAVE);
+        } else {
             shared.log_end.wait_for_followers(SAVE);
         }
-        std::thread::sleep(LOOK);
     }
+    gauges.listen(false);
     save(shared, dir, &mut file);
 }
 

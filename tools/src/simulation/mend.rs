@@ -24,7 +24,12 @@ impl World {
         ensure(kept >= released || said >= released, || {
             format!("{damage}: a repair kept {kept} of {released}, and says {said}")
         })?;
-        ensure(said <= all && kept <= all, || format!("{repaired:?}, but only {all} commands"))?;
+        // One that finds nothing to cut says once more what the last has given up: one that was cut
+        // short may have cut everything, and said nothing.
+        ensure(said <= all.max(self.given_up) && kept <= all, || {
+            format!("{repaired:?}, but only {all} commands, and {} given up", self.given_up)
+        })?;
+        self.given_up = self.given_up.max(said);
         if self.options.durability == Durability::Sync {
             self.released = kept;
         }

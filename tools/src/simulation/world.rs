@@ -65,6 +65,8 @@ pub(super) struct World {
     pub(super) last_timestamp: u64,
     /// Highest sequence that the journal released.
     pub(super) released: u64,
+    /// Highest sequence that a repair called acknowledged.
+    pub(super) given_up: u64,
     pub(super) report: Report,
     /// Whether something was damaged that nobody has mended yet: a start may be refused.
     pub(super) is_wounded: bool,
@@ -121,6 +123,7 @@ impl World {
             digests: Vec::new(),
             last_timestamp: 0,
             released: 0,
+            given_up: 0,
             is_wounded: false,
             is_witness_spoilt: false,
             has_bad_snapshots: false,
