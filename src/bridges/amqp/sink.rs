@@ -120,7 +120,7 @@ impl Sink for AmqpSink {
 
 fn properties(record: &Record) -> BasicProperties {
     let mut headers = FieldTable::default();
-    table(record.headers("ce_"), &mut headers);
+    table(record.headers(), &mut headers);
     BasicProperties::default()
         .with_content_type(record.content_type().into())
         .with_delivery_mode(PERSISTENT)

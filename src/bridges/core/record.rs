@@ -1,8 +1,9 @@
 //! Outcomes and events as they leave for a broker.
 
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
-use ringfence_client::types::{Body, Event, Op, Origin, Outcome};
+use ringfence_client::types::{Body, Event, Op, Origin, Outcome, Request};
 use ringfence_codec::text::{encode_event, encode_outcome};
 
 use crate::EngineId;
@@ -92,6 +93,8 @@ pub struct Record {
     pub origin: Option<Arc<Origin>>,
 }
 
+/// Most headers that a record has.
+const HEADERS_MAX: usize = 11;
 /// Content type of a record's body.
 pub(crate) const BODY_TYPE: &str = "application/json";
 
@@ -157,41 +160,49 @@ impl Record {
         BODY_TYPE
     }
 
-    /// Name and value of its headers: those of Ringfence, and CloudEvents 1.0 attributes whose
-    /// names begin with `prefix` (`ce_` in Kafka, `cloudEvents_` in AMQP, `ce-` in HTTP).
+    /// Name and value of its headers: those of Ringfence, and CloudEvents 1.0 attributes, whose
+    /// names begin with `ce_`.
     #[must_use]
-    pub fn headers(&self, prefix: &str) -> Vec<(String, String)> {
-        let mut headers = vec![
-            ("ringfence-sequence".to_owned(), self.sequence.to_string()),
-            ("ringfence-op".to_owned(), self.op.to_owned()),
-            ("ringfence-status".to_owned(), self.status.to_owned()),
-        ];
-        let of_origin = self.origin.as_ref().map(|origin| origin.request);
-        if let Some(request) = of_origin {
-            headers.push(("ringfence-session".to_owned(), request.session.to_string()));
-            headers.push(("ringfence-request".to_owned(), request.number.to_string()));
-            headers.push(("ringfence-tag".to_owned(), request.tag.to_string()));
-        }
-        let attributes = [
-            ("specversion", "1.0".to_owned()),
-            ("id", self.identity()),
-            ("source", format!("/ringfence/{}", self.engine)),
-            ("type", self.cloud_type()),
-            ("time", cloud_time(self.timestamp)),
-        ];
-        headers.extend(attributes.map(|(name, value)| (format!("{prefix}{name}"), value)));
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers = Vec::with_capacity(HEADERS_MAX);
+        self.each_header(|name, value| headers.push((name, value.to_owned())));
         headers
     }
 
-    /// The CloudEvents type: `ringfence.transfer.created`, `ringfence.event.trade`.
-    fn cloud_type(&self) -> String {
+    /// Tells name and value of each of its [headers](Record::headers), and keeps none of them.
+    pub fn each_header(&self, mut tell: impl FnMut(&'static str, &str)) {
+        let mut text = String::with_capacity(128);
+        let mut written = |name: &'static str, value: fmt::Arguments<'_>| {
+            text.clear();
+            // Writing to memory does not fail.
+            let _ = text.write_fmt(value);
+            tell(name, &text);
+        };
+        let Record { engine, sequence, op, status, .. } = self;
+        written("ringfence-sequence", format_args!("{sequence}"));
+        written("ringfence-op", format_args!("{op}"));
+        written("ringfence-status", format_args!("{status}"));
+        if let Some(Request { session, number, tag, .. }) =
+            self.origin.as_ref().map(|it| it.request)
+        {
+            written("ringfence-session", format_args!("{session}"));
+            written("ringfence-request", format_args!("{number}"));
+            written("ringfence-tag", format_args!("{tag}"));
+        }
+        written("ce_specversion", format_args!("1.0"));
         match self.kind {
-            RecordKind::Event { .. } => format!("ringfence.event.{}", self.status),
             RecordKind::Outcome => {
-                let noun = self.op.strip_prefix("create_").unwrap_or(self.op);
-                format!("ringfence.{noun}.{}", self.status)
+                let noun = op.strip_prefix("create_").unwrap_or(op);
+                written("ce_id", format_args!("{engine}:{sequence}"));
+                written("ce_type", format_args!("ringfence.{noun}.{status}"));
+            }
+            RecordKind::Event { number } => {
+                written("ce_id", format_args!("{engine}:{sequence}:{number}"));
+                written("ce_type", format_args!("ringfence.event.{status}"));
             }
         }
+        written("ce_source", format_args!("/ringfence/{engine}"));
+        written("ce_time", format_args!("{}", cloud_time(self.timestamp)));
     }
 
     /// The outcome of a transfer, for tests.
@@ -227,9 +238,9 @@ fn fields_of(op: Op, outcome: &Outcome, command: Option<&Body>) -> Fields {
 }
 
 /// RFC 3339, with nanoseconds.
-fn cloud_time(nanoseconds: u64) -> String {
+fn cloud_time(nanoseconds: u64) -> humantime::Rfc3339Timestamp {
     let time = std::time::UNIX_EPOCH + std::time::Duration::from_nanos(nanoseconds);
-    humantime::format_rfc3339_nanos(time).to_string()
+    humantime::format_rfc3339_nanos(time)
 }
 
 #[cfg(test)]
@@ -249,9 +260,9 @@ mod tests {
 
     #[test]
     fn headers_are_those_of_ringfence_and_of_cloud_events() {
-        let headers = Record::example().headers("ce_");
+        let headers = Record::example().headers();
         let value = |name: &str| {
-            let found = headers.iter().find(|(header, _)| header == name);
+            let found = headers.iter().find(|(header, _)| *header == name);
             found.map(|(_, value)| value.as_str())
         };
         assert_eq!(value("ringfence-sequence"), Some("17"));

@@ -76,7 +76,7 @@ impl MqttSink {
             RecordKind::Event { .. } => &self.event_topic,
         };
         let mut user_properties = vec![("message-id".to_owned(), record.identity())];
-        user_properties.extend(record.headers("ce_"));
+        record.each_header(|name, value| user_properties.push((name.to_owned(), value.to_owned())));
         Publication {
             topic: template.text(record),
             body: Bytes::copy_from_slice(&record.body),

@@ -61,7 +61,7 @@ impl StompSink {
         let frame = broker
             .send(&destination, self.routing)
             .with("content-type", record.content_type())
-            .with_all(record.headers("ce_"))
+            .with_all(record.headers())
             .with_body(&record.body);
         match broker {
             // Consumers by AMQP see it as the property `message-id`.

@@ -118,9 +118,7 @@ impl Form {
         header.insert("kind".to_owned(), record.kind.name().into());
         header.insert("message-id".to_owned(), record.identity().into());
         header.insert("content-type".to_owned(), record.content_type().into());
-        for (name, value) in record.headers("ce_") {
-            header.insert(name, value.into());
-        }
+        record.each_header(|name, value| drop(header.insert(name.to_owned(), value.into())));
         [
             template.text(record).into(),
             Value::Object(header).to_string().into(),

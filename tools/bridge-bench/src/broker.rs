@@ -22,6 +22,9 @@ pub trait Broker {
     /// Its name in the report.
     fn name(&self) -> &'static str;
 
+    /// How it is set up, for people.
+    fn about(&self) -> String;
+
     /// The tables of the bridge's configuration: a source, and a sink where the answers need one.
     fn tables(&self, credit: usize) -> String;
 
@@ -70,6 +73,14 @@ impl Answer {
         let id = id_in(outcome)?;
         Some(Answer { id, is_created: text_of(outcome, b"\"status\":\"")? == b"created" })
     }
+}
+
+/// What an echo answers to the payment `id`: as long as its outcome.
+pub fn echoed_body(sequence: u64, id: u128) -> String {
+    format!(
+        "{{\"sequence\":\"{sequence}\",\"op\":\"create_transfer\",\"id\":\"{id}\",\
+         \"status\":\"created\",\"timestamp\":\"1800000000000000000\"}}"
+    )
 }
 
 /// The id in a payment or its outcome, both JSON.

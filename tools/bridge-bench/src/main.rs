@@ -9,6 +9,7 @@
 //! engine cost on a machine that they share with the broker.
 
 mod broker;
+mod kafka;
 mod load;
 mod options;
 mod programs;
@@ -17,6 +18,7 @@ mod report;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use ringfence::bench::{Load, Mix, round_trip_ns};
@@ -24,6 +26,7 @@ use ringfence::client::{Address, Client as EngineClient};
 use ringfence::types::{BATCH_COMMANDS_MAX, Status};
 
 use broker::{Answerer, Broker, Client, Failure};
+use kafka::KafkaBroker;
 use load::{Payment, run};
 use options::{BrokerName, Options};
 use programs::Programs;
@@ -38,8 +41,14 @@ async fn main() -> ExitCode {
     let options = Options::parse();
     let measured = match options.broker {
         BrokerName::Rabbitmq => {
-            let (url, queue_type) = (options.url.clone(), options.queue_type.name());
-            match Rabbit::start(url, options.back, queue_type).await {
+            match Rabbit::start(options.url.clone(), options.back, options.queue_type).await {
+                Ok(broker) => bench(&options, &broker).await,
+                Err(failure) => Err(failure),
+            }
+        }
+        BrokerName::Kafka => {
+            let commit_interval = Duration::from_millis(options.commit_interval);
+            match KafkaBroker::start(options.url.clone(), commit_interval).await {
                 Ok(broker) => bench(&options, &broker).await,
                 Err(failure) => Err(failure),
             }
@@ -72,18 +81,19 @@ async fn bench(options: &Options, broker: &impl Broker) -> Result<BridgeReport, 
 
 async fn measure(options: &Options, broker: &impl Broker) -> Result<BridgeReport, Failure> {
     let probe_before = round_trip_ns();
-    let warm_up = options.transfers.div_ceil(WARM_UP_PART);
-    let payments = warm_up + options.turns * (options.transfers + options.singles);
+    let (transfers, singles) = (options.transfers(), options.singles());
+    let warm_up = transfers.div_ceil(WARM_UP_PART);
+    let payments = warm_up + options.turns * (transfers + singles);
     let load = Load::generate(options.accounts, payments, 1, Mix::Single, options.seed);
     // An engine that runs has perhaps seen a load before.
     let load = if options.connect.is_some() { load.with_ids_of_its_own() } else { load };
-    let window = usize::from(options.window);
+    let window = options.window();
     let room = [options.accounts, payments];
     let tables = broker.tables(window.max(1000));
     let prepare = |engine: &Address| create_accounts(engine, &load);
     let _programs = Programs::start(options.connect.clone(), room, &tables, prepare)?;
     let payments: Vec<Payment> = load.transfers.iter().map(Payment::from).collect();
-    let echo = tokio::spawn(broker.echo(options.window.max(1000)));
+    let echo = tokio::spawn(broker.echo(u16::try_from(window).unwrap_or(u16::MAX).max(1000)));
     let mut through = broker.client(Answerer::Bridge, window).await?;
     let mut alone = broker.client(Answerer::Echo, window).await?;
     let found = tokio::select! {
@@ -94,7 +104,7 @@ async fn measure(options: &Options, broker: &impl Broker) -> Result<BridgeReport
         }),
     };
     let probe = [probe_before, round_trip_ns()];
-    Ok(BridgeReport::new(options, broker.name(), &found, probe))
+    Ok(BridgeReport::new(options, broker, &found, probe))
 }
 
 fn create_accounts(engine: &Address, load: &Load) -> Result<(), Failure> {
@@ -117,8 +127,8 @@ async fn turns(
     through: &mut impl Client,
     alone: &mut impl Client,
 ) -> Result<Found, Failure> {
-    let window = usize::from(options.window);
-    let (transfers, singles) = (options.transfers as usize, options.singles as usize);
+    let window = options.window();
+    let (transfers, singles) = (options.transfers() as usize, options.singles() as usize);
     let (warm_up, rest) =
         payments.split_at(payments.len() - options.turns as usize * (transfers + singles));
     run(alone, warm_up, window).await?;

@@ -14,37 +14,43 @@ pub struct Options {
     /// The broker
     #[arg(long, value_enum, default_value_t = BrokerName::Rabbitmq)]
     pub broker: BrokerName,
-    /// A running broker, as amqp://USER:PASSWORD@HOST:PORT/VHOST. Queues and an exchange whose
-    /// names begin with ringfence-bench- are declared there, and deleted [default: one that is
-    /// started in a temporary folder]
+    /// A running broker: amqp://USER:PASSWORD@HOST:PORT/VHOST, or for Kafka HOST:PORT. Queues and
+    /// an exchange, or topics, whose names begin with ringfence-bench- are made there, and deleted
+    /// [default: one that is started in a temporary folder]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// A running engine, as unix:PATH or HOST:PORT, in which the accounts 1 to the number of
     /// --accounts are created [default: one that is started in a temporary folder]
     #[arg(long, value_name = "ADDR")]
     pub connect: Option<Address>,
-    /// How outcomes come back
+    /// How outcomes come back from RabbitMQ
     #[arg(long, value_enum, default_value_t = Back::Exchange)]
     pub back: Back,
-    /// Type of the queues
+    /// Type of RabbitMQ's queues
     #[arg(long, value_enum, default_value_t = QueueType::Classic)]
     pub queue_type: QueueType,
-    /// Payments in each turn
-    #[arg(long, value_name = "N", default_value = "20000")]
+    /// How long outcomes gather in a transaction of Kafka, in milliseconds
+    #[arg(long, value_name = "MS", default_value = "100")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=20_000))]
+    pub commit_interval: u64,
+    /// Payments in each turn [default: 20000, and 300000 with Kafka]
+    #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
-    pub transfers: u64,
-    /// Payments in each turn, beside those, that are sent one at a time
-    #[arg(long, value_name = "N", default_value = "300")]
+    pub transfers: Option<u64>,
+    /// Payments in each turn, beside those, that are sent one at a time [default: 300, and 20 with
+    /// Kafka]
+    #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
-    pub singles: u64,
+    pub singles: Option<u64>,
     /// Turns of the bridge and of the broker alone each; medians are shown
     #[arg(long, value_name = "N", default_value = "3")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=100))]
     pub turns: u64,
-    /// Payments that are under way at a time
-    #[arg(long, value_name = "N", default_value = "1000")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=30_000))]
-    pub window: u16,
+    /// Payments that are under way at a time [default: 1000, and 60000 with Kafka, where they wait
+    /// for a commit twice]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub window: Option<u16>,
     /// Accounts between which they move money
     #[arg(long, value_name = "N", default_value = "10000")]
     #[arg(value_parser = clap::value_parser!(u64).range(2..=1 << 24))]
@@ -57,11 +63,42 @@ pub struct Options {
     pub json: bool,
 }
 
+impl Options {
+    /// Payments in each turn.
+    pub fn transfers(&self) -> u64 {
+        self.transfers.unwrap_or(match self.broker {
+            BrokerName::Rabbitmq => 20_000,
+            BrokerName::Kafka => 300_000,
+        })
+    }
+
+    /// Payments in each turn, beside those, that are sent one at a time.
+    pub fn singles(&self) -> u64 {
+        self.singles.unwrap_or(match self.broker {
+            BrokerName::Rabbitmq => 300,
+            BrokerName::Kafka => 20,
+        })
+    }
+
+    /// Payments that are under way at a time.
+    pub fn window(&self) -> usize {
+        self.window.map_or_else(
+            || match self.broker {
+                BrokerName::Rabbitmq => 1000,
+                BrokerName::Kafka => 60_000,
+            },
+            usize::from,
+        )
+    }
+}
+
 /// A broker that can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum BrokerName {
     /// RabbitMQ, by AMQP 0-9-1.
     Rabbitmq,
+    /// Kafka, exactly once, in transactions.
+    Kafka,
 }
 
 /// How outcomes come back.

@@ -19,8 +19,8 @@ use lapin::{
     ExchangeKind,
 };
 
-use crate::broker::{Answer, Answerer, Broker, Client, Failure, id_in};
-use crate::options::Back;
+use crate::broker::{Answer, Answerer, Broker, Client, Failure, echoed_body, id_in};
+use crate::options::{Back, QueueType};
 
 /// Delivery mode of messages that survive a restart of the broker.
 const PERSISTENT: u8 = 2;
@@ -31,6 +31,7 @@ const ACKNOWLEDGE_EVERY: u64 = 64;
 pub struct Rabbit {
     url: String,
     back: Back,
+    queue_type: QueueType,
     names: Names,
     /// The one that was started for the bench; ends with it.
     _started: Option<RabbitMq>,
@@ -73,20 +74,21 @@ impl Rabbit {
     pub async fn start(
         url: Option<String>,
         back: Back,
-        queue_type: &str,
+        queue_type: QueueType,
     ) -> Result<Rabbit, Failure> {
         let started = match url {
             Some(_) => None,
             None => Some(tokio::task::spawn_blocking(RabbitMq::start).await??),
         };
         let url = url.or_else(|| started.as_ref().map(RabbitMq::url)).unwrap_or_default();
-        let rabbit = Rabbit { url, back, names: Names::new(), _started: started };
-        rabbit.declare(queue_type).await?;
+        let rabbit = Rabbit { url, back, queue_type, names: Names::new(), _started: started };
+        rabbit.declare().await?;
         Ok(rabbit)
     }
 
-    async fn declare(&self, queue_type: &str) -> Result<(), Failure> {
+    async fn declare(&self) -> Result<(), Failure> {
         let (_connection, channel) = channel(&self.url).await?;
+        let queue_type = self.queue_type.name();
         for queue in &self.names.queues()[..4] {
             let mut arguments = FieldTable::default();
             arguments.insert("x-queue-type".into(), AMQPValue::from(LongString::from(queue_type)));
@@ -107,6 +109,11 @@ impl Broker for Rabbit {
 
     fn name(&self) -> &'static str {
         "rabbitmq"
+    }
+
+    fn about(&self) -> String {
+        let Rabbit { back, queue_type, .. } = self;
+        format!("{} queues, outcomes by {}", queue_type.name(), back.name())
     }
 
     fn tables(&self, credit: usize) -> String {
@@ -341,11 +348,7 @@ impl Echo {
         let id = id_in(&delivery.data).ok_or("no payment")?;
         let tag = delivery.delivery_tag;
         let reply_to = delivery.properties.reply_to().as_ref().ok_or("it asks for no reply")?;
-        // As long as the outcome of a payment.
-        let body = format!(
-            "{{\"sequence\":\"{tag}\",\"op\":\"create_transfer\",\"id\":\"{id}\",\
-             \"status\":\"created\",\"timestamp\":\"1800000000000000000\"}}"
-        );
+        let body = echoed_body(tag, id);
         let mut properties =
             BasicProperties::default().with_content_type("application/json".into());
         if let Some(id) = delivery.properties.message_id() {

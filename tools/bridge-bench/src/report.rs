@@ -3,14 +3,12 @@
 use std::fmt;
 
 use hdrhistogram::Histogram;
-use ringfence::bench::{LatencyNs, Report};
+use ringfence::bench::{LatencyNs, Report, UNKNOWN};
 use serde::Serialize;
 
+use crate::broker::Broker;
 use crate::load::Measured;
 use crate::options::Options;
-
-/// What is not known of an engine that another process runs.
-const UNKNOWN: &str = "unknown";
 
 /// One bench of a bridge.
 #[derive(Debug, Serialize)]
@@ -21,12 +19,10 @@ pub struct BridgeReport {
     report: Report,
     /// The broker.
     broker: &'static str,
-    /// How outcomes came back: `exchange` or `reply`.
-    back: &'static str,
-    /// Type of the queues.
-    queue_type: &'static str,
+    /// How it was set up.
+    setup: String,
     /// Payments under way at a time.
-    window: u16,
+    window: usize,
     /// Turns of each.
     turns: u64,
     /// What the broker moved alone.
@@ -106,17 +102,17 @@ impl BridgeReport {
     /// it.
     pub fn new(
         options: &Options,
-        broker: &'static str,
+        broker: &impl Broker,
         found: &Found,
         probe: [Option<f64>; 2],
     ) -> BridgeReport {
-        let rate = |seconds: f64| options.transfers as f64 / seconds;
+        let rate = |seconds: f64| options.transfers() as f64 / seconds;
         let (through, alone) = (found.through.median_seconds(), found.alone.median_seconds());
         let (single, single_alone) = (found.single.latency_ns(), found.single_alone.latency_ns());
         BridgeReport {
             report: Report {
                 bench: "bridge",
-                transfers: options.transfers,
+                transfers: options.transfers(),
                 accounts: options.accounts,
                 batch: 1,
                 seed: options.seed,
@@ -133,10 +129,9 @@ impl BridgeReport {
                 // Nothing is drawn of it.
                 series: Vec::new(),
             },
-            broker,
-            back: options.back.name(),
-            queue_type: options.queue_type.name(),
-            window: options.window,
+            broker: broker.name(),
+            setup: broker.about(),
+            window: options.window(),
             turns: options.turns,
             of_alone: rate(through) / rate(alone),
             alone: Series {
@@ -145,7 +140,7 @@ impl BridgeReport {
                 latency_ns: found.alone.latency_ns(),
             },
             single: Single {
-                transfers: options.singles * options.turns,
+                transfers: options.singles() * options.turns,
                 of_alone: single.p50() as f64 / single_alone.p50() as f64,
                 latency_ns: single,
                 alone_latency_ns: single_alone,
@@ -156,11 +151,8 @@ impl BridgeReport {
 
 impl fmt::Display for BridgeReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BridgeReport { report, broker, back, queue_type, window, turns, .. } = self;
-        writeln!(
-            f,
-            "{broker}, {queue_type} queues, outcomes by {back}, {window} under way, {turns} turns"
-        )?;
+        let BridgeReport { report, broker, setup, window, turns, .. } = self;
+        writeln!(f, "{broker}, {setup}, {window} under way, {turns} turns")?;
         writeln!(f, "{report}")?;
         writeln!(
             f,

@@ -2,25 +2,41 @@
 
 use std::process::Command;
 
-use brokers::{RabbitMq, or_skip};
+use brokers::{Kafka, RabbitMq, or_skip};
 use serde_json::Value;
 
+/// Runs the bench with `arguments`, and checks that everything was answered; how it was set up.
+fn measure(arguments: &[&str]) -> String {
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_ringfence-bridge-bench"));
+    bench.args(arguments).args(["--json", "--transfers", "300", "--singles", "5"]);
+    bench.args(["--turns", "2", "--window", "50", "--accounts", "10"]);
+    let output = bench.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let number = |path: &str| report.pointer(path).and_then(Value::as_f64).unwrap();
+    assert_eq!((number("/transfers"), number("/refused")), (300.0, 0.0), "{report}");
+    assert_eq!(number("/single/transfers"), 10.0, "{report}");
+    let ratio = number("/transfers_per_second") / number("/alone/transfers_per_second");
+    assert!((ratio - number("/of_alone")).abs() < 1e-9 && ratio > 0.0, "{report}");
+    report["setup"].as_str().unwrap().to_owned()
+}
+
 #[test]
-fn everything_that_was_sent_is_answered_through_the_bridge_and_by_the_broker_alone() {
+fn everything_that_was_sent_to_rabbitmq_is_answered_by_the_bridge_and_by_the_broker_alone() {
     let Some(broker) = or_skip(RabbitMq::start()) else { return };
     for back in ["exchange", "reply"] {
-        let mut bench = Command::new(env!("CARGO_BIN_EXE_ringfence-bridge-bench"));
-        bench.args(["--url", &broker.url(), "--back", back, "--json"]);
-        bench.args(["--transfers", "300", "--singles", "10", "--turns", "2"]);
-        let output = bench.args(["--window", "50", "--accounts", "10"]).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{back}: {said}");
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let number = |path: &str| report.pointer(path).and_then(Value::as_f64).unwrap();
-        assert_eq!(report["back"], back);
-        assert_eq!((number("/transfers"), number("/refused")), (300.0, 0.0), "{report}");
-        assert_eq!(number("/single/transfers"), 20.0, "{report}");
-        let ratio = number("/transfers_per_second") / number("/alone/transfers_per_second");
-        assert!((ratio - number("/of_alone")).abs() < 1e-9 && ratio > 0.0, "{report}");
+        let setup = measure(&["--url", &broker.url(), "--back", back]);
+        assert_eq!(setup, format!("classic queues, outcomes by {back}"));
+    }
+}
+
+#[test]
+fn everything_that_was_sent_to_kafka_is_answered_by_the_bridge_and_by_its_own_loop() {
+    let Some(broker) = or_skip(Kafka::start(1)) else { return };
+    let arguments = ["--broker", "kafka", "--url", &broker.servers(), "--commit-interval", "20"];
+    // Twice: the second finds nothing of the first.
+    for _ in 0..2 {
+        assert_eq!(measure(&arguments), "outcomes committed every 20 ms");
     }
 }

@@ -99,6 +99,8 @@ impl KafkaSink {
             // As Java's producers spread keys.
             ("partitioner", "murmur2_random"),
             ("queue.buffering.max.kbytes", "131072"),
+            // A commit does not wait for it.
+            ("linger.ms", "20"),
         ])
     }
 

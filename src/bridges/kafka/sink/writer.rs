@@ -187,18 +187,18 @@ impl Thread {
             self.make_topic(&topic)?;
         }
         let key = self.names.key.text(record);
-        let mut headers = OwnedHeaders::new_with_capacity(12);
-        for (name, value) in record.headers("ce_") {
-            headers = headers.insert(Header { key: &name, value: Some(&value) });
-        }
-        headers =
-            headers.insert(Header { key: "content-type", value: Some(record.content_type()) });
+        let content_type = Header { key: "content-type", value: Some(record.content_type()) };
+        let mut headers = Some(OwnedHeaders::new_with_capacity(12).insert(content_type));
+        record.each_header(|key, value| {
+            // It is always there: taken out only while one is added.
+            headers = headers.take().map(|all| all.insert(Header { key, value: Some(value) }));
+        });
         let milliseconds = i64::try_from(record.timestamp / 1_000_000).unwrap_or(i64::MAX);
         let message = BaseRecord::to(&topic)
             .key(&key)
             .payload(&record.body)
             .timestamp(milliseconds)
-            .headers(headers);
+            .headers(headers.unwrap_or_default());
         self.produce(message)
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::stream::FuturesUnordered;
 use rdkafka::Message as _;
 use rdkafka::Offset;
@@ -25,6 +26,8 @@ use super::{KafkaSource, Partition};
 use crate::retry;
 use crate::topics::Topic;
 
+/// Messages that are taken in one turn.
+const TURN_MAX: usize = 256;
 /// How often the ends of partitions are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long the brokers may take to say where a partition ends.
@@ -144,10 +147,13 @@ impl Serving {
                 Some(ends) = self.looking.join_next() => self.looked(ends),
                 () = moved.notified() => self.resume()?,
                 _ = look.tick() => self.look()?,
-                message = member.recv() => match message {
-                    Ok(message) => self.spread(&message)?,
-                    Err(error) => self.passed_over(error)?,
-                },
+                message = member.recv() => {
+                    self.received(message)?;
+                    for _ in 1..TURN_MAX {
+                        let Some(message) = member.recv().now_or_never() else { break };
+                        self.received(message)?;
+                    }
+                }
             }
         }
     }
@@ -203,6 +209,13 @@ impl Serving {
         }
         self.metrics.is_connected.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    fn received(&mut self, message: KafkaResult<BorrowedMessage<'_>>) -> Result<(), Failure> {
+        match message {
+            Ok(message) => self.spread(&message),
+            Err(error) => self.passed_over(error),
+        }
     }
 
     fn spread(&mut self, message: &BorrowedMessage<'_>) -> Result<(), Failure> {
