@@ -15,7 +15,8 @@
 //!   again says the same. Only the last step ends that: it begins an epoch, in which what was durable
 //!   before and is gone proves nothing any more.
 //! * A repair that stopped after the last step and before it said anything leaves the same files as
-//!   one that said it. The next says it again only if it finds nothing more to cut.
+//!   one that said it. The next says it again only if it finds nothing more to cut, or a witness
+//!   from before that step.
 //! * A file `.cut` is never replaced.
 
 mod steps;

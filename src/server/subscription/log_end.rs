@@ -31,9 +31,9 @@ impl LogEnd {
 
     /// The log ends with this outcome.
     pub fn set(&self, last_sequence: u64) {
-        let mut state = self.state();
-        if state.last_sequence != last_sequence {
-            state.last_sequence = last_sequence;
+        let before = std::mem::replace(&mut self.state().last_sequence, last_sequence);
+        // Without the lock: who wakes up takes it.
+        if before != last_sequence {
             self.moved.notify_all();
         }
     }

@@ -112,6 +112,7 @@ impl<'a> Subscription<'a> {
         let unnamed = &self.shared.unnamed;
         let place = self.name.is_none().then(|| unnamed.join(follower.looked_at()));
         let mut told = Instant::now();
+        let mut look_at = told;
         loop {
             if principal.is_revoked() {
                 return Err(End::Closed);
@@ -121,13 +122,14 @@ impl<'a> Subscription<'a> {
                 std::thread::sleep(BREATHE);
                 continue;
             }
-            let mut out = std::mem::take(&mut self.connection.out);
-            let mut messages = Messages { encoder: ReplyEncoder::new(), out: &mut out };
-            let went_on = follower.poll(&mut messages);
-            let Messages { mut encoder, out: sent } = messages;
-            encoder.finish(sent);
-            self.connection.out = out;
-            let went_on = went_on?;
+            let log_end = &self.shared.log_end;
+            let has_more = log_end.last_sequence() > follower.looked_at() || log_end.is_stopped();
+            // Now and then all the same: the follower notices what happened to its files.
+            let looks = has_more || Instant::now() >= look_at;
+            let went_on = looks && self.take_from(&mut follower)?;
+            if looks {
+                look_at = Instant::now() + PROGRESS;
+            }
             if let Some(place) = &place {
                 place.set(follower.looked_at());
             }
@@ -144,6 +146,17 @@ impl<'a> Subscription<'a> {
                 self.shared.log_end.wait_beyond(follower.looked_at(), LISTEN);
             }
         }
+    }
+
+    /// Has the follower look, and encodes what it finds; whether it went on.
+    fn take_from(&mut self, follower: &mut Follower) -> Result<bool, End> {
+        let mut out = std::mem::take(&mut self.connection.out);
+        let mut messages = Messages { encoder: ReplyEncoder::new(), out: &mut out };
+        let went_on = follower.poll(&mut messages);
+        let Messages { mut encoder, out: sent } = messages;
+        encoder.finish(sent);
+        self.connection.out = out;
+        Ok(went_on?)
     }
 
     /// Answers the hello.

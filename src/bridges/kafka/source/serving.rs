@@ -92,7 +92,7 @@ impl Serving {
             metrics,
             member,
             rebalanced,
-            letters: source.letters()?,
+            letters: source.letters(),
             assignment: 0,
             opening: JoinSet::new(),
             opened: Vec::new(),
