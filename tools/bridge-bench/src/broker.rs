@@ -83,6 +83,21 @@ pub fn echoed_body(sequence: u64, id: u128) -> String {
     )
 }
 
+/// Headers as an outcome has them.
+pub const ECHOED_HEADERS: [(&str, &str); 11] = [
+    ("ringfence-sequence", "1000000"),
+    ("ringfence-op", "create_transfer"),
+    ("ringfence-status", "created"),
+    ("ringfence-session", "48744642798007912931803152855896654188"),
+    ("ringfence-request", "1000000"),
+    ("ringfence-tag", "0"),
+    ("ce_specversion", "1.0"),
+    ("ce_id", "7551a643b2a7b522da2cfab1d91061f7.0:1000000"),
+    ("ce_type", "ringfence.transfer.created"),
+    ("ce_source", "/ringfence/7551a643b2a7b522da2cfab1d91061f7.0"),
+    ("ce_time", "2027-01-15T08:00:00.000000000Z"),
+];
+
 /// The id in a payment or its outcome, both JSON.
 pub fn id_in(body: &[u8]) -> Option<u128> {
     std::str::from_utf8(text_of(body, b"\"id\":\"")?).ok()?.parse().ok()

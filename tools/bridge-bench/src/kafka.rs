@@ -15,7 +15,10 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryFuture};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::broker::{Answer, Answerer, Broker, Client, Failure, echoed_body, id_in};
+use crate::broker::{
+    Answer, Answerer, Broker, Client, ECHOED_HEADERS, Failure, echoed_body, id_in,
+};
+use crate::options::Options;
 
 /// Partitions of each topic.
 const PARTITIONS: i32 = 3;
@@ -26,25 +29,30 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
 pub struct KafkaBroker {
     servers: String,
     commit_interval: Duration,
+    /// Whether what the loop answers has headers.
+    has_headers: bool,
     prefix: String,
     /// The one that was started for the bench; ends with it.
     _started: Option<Kafka>,
 }
 
 impl KafkaBroker {
-    /// Uses the one at `servers`, or starts one of one node, and makes the topics. Outcomes are
-    /// committed every `commit_interval`.
-    pub async fn start(
-        servers: Option<String>,
-        commit_interval: Duration,
-    ) -> Result<KafkaBroker, Failure> {
+    /// Uses the one that runs, or starts one of one node, and makes the topics.
+    pub async fn start(options: &Options) -> Result<KafkaBroker, Failure> {
+        let servers = options.url.clone();
         let started = match servers {
             Some(_) => None,
             None => Some(tokio::task::spawn_blocking(|| Kafka::start(1)).await??),
         };
         let servers = servers.or_else(|| started.as_ref().map(Kafka::servers)).unwrap_or_default();
         let prefix = format!("ringfence-bench-{}", std::process::id());
-        let broker = KafkaBroker { servers, commit_interval, prefix, _started: started };
+        let broker = KafkaBroker {
+            servers,
+            commit_interval: Duration::from_millis(options.commit_interval),
+            has_headers: options.headers,
+            prefix,
+            _started: started,
+        };
         broker.make_topics().await?;
         Ok(broker)
     }
@@ -82,7 +90,8 @@ impl Broker for KafkaBroker {
     }
 
     fn about(&self) -> String {
-        format!("outcomes committed every {} ms", self.commit_interval.as_millis())
+        let headers = if self.has_headers { ", alone with headers" } else { "" };
+        format!("outcomes committed every {} ms{headers}", self.commit_interval.as_millis())
     }
 
     fn tables(&self, credit: usize) -> String {
@@ -204,6 +213,7 @@ struct Echo {
     to: String,
     from: String,
     commit_interval: Duration,
+    has_headers: bool,
 }
 
 impl Echo {
@@ -220,7 +230,8 @@ impl Echo {
             .create()?;
         let producer = broker.config(&[("transactional.id", &group), ("acks", "all")]).create()?;
         let (from, to) = (broker.topic("echo"), broker.topic("echoed"));
-        Ok(Echo { consumer, producer, to, from, commit_interval: broker.commit_interval })
+        let KafkaBroker { commit_interval, has_headers, .. } = *broker;
+        Ok(Echo { consumer, producer, to, from, commit_interval, has_headers })
     }
 
     fn run(&mut self) -> Result<(), Failure> {
@@ -261,6 +272,13 @@ impl Echo {
         let body = echoed_body(message.offset().unsigned_abs(), id);
         let mut record =
             BaseRecord::to(&self.to).key(message.key().unwrap_or_default()).payload(&body);
+        if self.has_headers {
+            let add = |headers: OwnedHeaders, (key, value)| {
+                headers.insert(Header { key, value: Some(value) })
+            };
+            let none = OwnedHeaders::new_with_capacity(ECHOED_HEADERS.len());
+            record = record.headers(ECHOED_HEADERS.into_iter().fold(none, add));
+        }
         while let Err((error, unsent)) = self.producer.send(record) {
             if error.rdkafka_error_code() != Some(rdkafka::types::RDKafkaErrorCode::QueueFull) {
                 return Err(error.into());

@@ -18,7 +18,6 @@ mod report;
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
 use ringfence::bench::{Load, Mix, round_trip_ns};
@@ -40,19 +39,14 @@ const WARM_UP_PART: u64 = 4;
 async fn main() -> ExitCode {
     let options = Options::parse();
     let measured = match options.broker {
-        BrokerName::Rabbitmq => {
-            match Rabbit::start(options.url.clone(), options.back, options.queue_type).await {
-                Ok(broker) => bench(&options, &broker).await,
-                Err(failure) => Err(failure),
-            }
-        }
-        BrokerName::Kafka => {
-            let commit_interval = Duration::from_millis(options.commit_interval);
-            match KafkaBroker::start(options.url.clone(), commit_interval).await {
-                Ok(broker) => bench(&options, &broker).await,
-                Err(failure) => Err(failure),
-            }
-        }
+        BrokerName::Rabbitmq => match Rabbit::start(&options).await {
+            Ok(broker) => bench(&options, &broker).await,
+            Err(failure) => Err(failure),
+        },
+        BrokerName::Kafka => match KafkaBroker::start(&options).await {
+            Ok(broker) => bench(&options, &broker).await,
+            Err(failure) => Err(failure),
+        },
     };
     match measured.and_then(|report| print(&report, options.json)) {
         Ok(()) => ExitCode::SUCCESS,

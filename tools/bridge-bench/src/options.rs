@@ -29,6 +29,9 @@ pub struct Options {
     /// Type of RabbitMQ's queues
     #[arg(long, value_enum, default_value_t = QueueType::Classic)]
     pub queue_type: QueueType,
+    /// Give what the broker alone answers the headers that outcomes have too
+    #[arg(long)]
+    pub headers: bool,
     /// How long outcomes gather in a transaction of Kafka, in milliseconds
     #[arg(long, value_name = "MS", default_value = "100")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=20_000))]

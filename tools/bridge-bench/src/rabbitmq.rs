@@ -19,8 +19,10 @@ use lapin::{
     ExchangeKind,
 };
 
-use crate::broker::{Answer, Answerer, Broker, Client, Failure, echoed_body, id_in};
-use crate::options::{Back, QueueType};
+use crate::broker::{
+    Answer, Answerer, Broker, Client, ECHOED_HEADERS, Failure, echoed_body, id_in,
+};
+use crate::options::{Back, Options, QueueType};
 
 /// Delivery mode of messages that survive a restart of the broker.
 const PERSISTENT: u8 = 2;
@@ -32,6 +34,8 @@ pub struct Rabbit {
     url: String,
     back: Back,
     queue_type: QueueType,
+    /// Whether what the echo answers has headers.
+    has_headers: bool,
     names: Names,
     /// The one that was started for the bench; ends with it.
     _started: Option<RabbitMq>,
@@ -70,18 +74,17 @@ impl Names {
 }
 
 impl Rabbit {
-    /// Connects to the one at `url`, or starts one, and declares what the bench needs.
-    pub async fn start(
-        url: Option<String>,
-        back: Back,
-        queue_type: QueueType,
-    ) -> Result<Rabbit, Failure> {
+    /// Connects to the one that runs, or starts one, and declares what the bench needs.
+    pub async fn start(options: &Options) -> Result<Rabbit, Failure> {
+        let url = options.url.clone();
         let started = match url {
             Some(_) => None,
             None => Some(tokio::task::spawn_blocking(RabbitMq::start).await??),
         };
         let url = url.or_else(|| started.as_ref().map(RabbitMq::url)).unwrap_or_default();
-        let rabbit = Rabbit { url, back, queue_type, names: Names::new(), _started: started };
+        let &Options { back, queue_type, headers: has_headers, .. } = options;
+        let names = Names::new();
+        let rabbit = Rabbit { url, back, queue_type, has_headers, names, _started: started };
         rabbit.declare().await?;
         Ok(rabbit)
     }
@@ -112,8 +115,9 @@ impl Broker for Rabbit {
     }
 
     fn about(&self) -> String {
-        let Rabbit { back, queue_type, .. } = self;
-        format!("{} queues, outcomes by {}", queue_type.name(), back.name())
+        let Rabbit { back, queue_type, has_headers, .. } = self;
+        let headers = if *has_headers { ", alone with headers" } else { "" };
+        format!("{} queues, outcomes by {}{headers}", queue_type.name(), back.name())
     }
 
     fn tables(&self, credit: usize) -> String {
@@ -134,7 +138,12 @@ impl Broker for Rabbit {
 
     fn echo(&self, credit: u16) -> impl Future<Output = Result<(), Failure>> + Send + 'static {
         let (url, queue) = (self.url.clone(), self.names.echo.clone());
-        async move { Echo::start(&url, &queue, credit).await?.run().await }
+        let mut headers = FieldTable::default();
+        for (name, value) in ECHOED_HEADERS {
+            headers.insert(name.into(), AMQPValue::from(LongString::from(value)));
+        }
+        let headers = self.has_headers.then_some(headers);
+        async move { Echo::start(&url, &queue, credit, headers).await?.run().await }
     }
 
     async fn client(&self, answerer: Answerer, window: usize) -> Result<RabbitClient, Failure> {
@@ -311,16 +320,22 @@ struct Echo {
     channel: Channel,
     publishing: Channel,
     answering: FuturesOrdered<Answering>,
+    headers: Option<FieldTable>,
     _connection: Connection,
 }
 
 impl Echo {
-    async fn start(url: &str, queue: &str, credit: u16) -> Result<Echo, Failure> {
+    async fn start(
+        url: &str,
+        queue: &str,
+        credit: u16,
+        headers: Option<FieldTable>,
+    ) -> Result<Echo, Failure> {
         let (connection, channel, consumer) = consumer(url, queue, credit).await?;
         let publishing = connection.create_channel().await?;
         publishing.confirm_select(ConfirmSelectOptions::default()).await?;
         let answering = FuturesOrdered::new();
-        Ok(Echo { consumer, channel, publishing, answering, _connection: connection })
+        Ok(Echo { consumer, channel, publishing, answering, headers, _connection: connection })
     }
 
     async fn run(&mut self) -> Result<(), Failure> {
@@ -351,6 +366,9 @@ impl Echo {
         let body = echoed_body(tag, id);
         let mut properties =
             BasicProperties::default().with_content_type("application/json".into());
+        if let Some(headers) = &self.headers {
+            properties = properties.with_headers(headers.clone());
+        }
         if let Some(id) = delivery.properties.message_id() {
             properties = properties.with_correlation_id(id.clone());
         }
