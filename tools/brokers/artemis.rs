@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::java::{INSTALL_JAVA, is_java_there, java};
 use crate::process::{Group, listens};
-use crate::{Missing, free_port};
+use crate::{Missing, free_port, with_other_ports};
 
 /// Fetches the jars and compiles the program that runs the broker.
 const INSTALL: &str = "mvn -q -f tools/brokers/artemis/pom.xml compile";
@@ -28,6 +28,10 @@ impl Artemis {
     ///
     /// If it is not installed, or does not start.
     pub fn start() -> Result<Artemis, Missing> {
+        with_other_ports(Artemis::start_once)
+    }
+
+    fn start_once() -> Result<Artemis, Missing> {
         let missing = |install| Missing::NotInstalled { broker: "Artemis", install };
         if !is_java_there() {
             return Err(missing(INSTALL_JAVA));

@@ -6,12 +6,10 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::process::{Group, listens};
-use crate::{Missing, free_port};
+use crate::{Missing, STARTS_MAX, free_port, with_other_ports};
 
 /// Where Debian's package puts its versions.
 const LIBRARY: &str = "/usr/lib/rabbitmq/lib";
-/// How often one that was killed is started again before that has failed.
-const STARTS_MAX: usize = 3;
 /// Plugins that are enabled.
 const PLUGINS: &str = "[rabbitmq_mqtt,rabbitmq_stomp,rabbitmq_stream].\n";
 
@@ -50,6 +48,10 @@ impl RabbitMq {
     ///
     /// As [`RabbitMq::start`].
     pub fn start_with(lines: &str) -> Result<RabbitMq, Missing> {
+        with_other_ports(|| RabbitMq::start_once(lines))
+    }
+
+    fn start_once(lines: &str) -> Result<RabbitMq, Missing> {
         let program = program()?;
         let home = tempfile::Builder::new()
             .prefix("ringfence-rabbitmq-")

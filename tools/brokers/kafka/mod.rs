@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::Missing;
+use crate::{Missing, with_other_ports};
 use node::Node;
 
 /// Copies what a broker is made of to [`LIBRARY`].
@@ -45,6 +45,10 @@ impl Kafka {
     }
 
     fn start_as(nodes: usize, identity: Option<&Path>) -> Result<Kafka, Missing> {
+        with_other_ports(|| Kafka::start_once(nodes, identity))
+    }
+
+    fn start_once(nodes: usize, identity: Option<&Path>) -> Result<Kafka, Missing> {
         let java = java()?;
         let failed = |error: std::io::Error| Missing::NotStarted(error.to_string());
         let home = tempfile::Builder::new().prefix("ringfence-kafka-").tempdir().map_err(failed)?;
