@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::java::java;
 use crate::process::{Group, listens};
-use crate::{Missing, free_port, with_other_ports};
+use crate::{Missing, free_port, in_several_attempts};
 
 /// Where Debian's package puts it.
 const HOME: &str = "/usr/share/activemq";
@@ -27,7 +27,7 @@ impl ActiveMq {
     ///
     /// If it is not installed, or does not start.
     pub fn start() -> Result<ActiveMq, Missing> {
-        with_other_ports(ActiveMq::start_once)
+        in_several_attempts(ActiveMq::start_once)
     }
 
     fn start_once() -> Result<ActiveMq, Missing> {

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::java::{INSTALL_JAVA, is_java_there, java};
 use crate::process::{Group, listens};
-use crate::{Missing, free_port, with_other_ports};
+use crate::{Missing, free_port, in_several_attempts};
 
 /// Fetches the jars and compiles the program that runs the broker.
 const INSTALL: &str = "mvn -q -f tools/brokers/artemis/pom.xml compile";
@@ -28,7 +28,7 @@ impl Artemis {
     ///
     /// If it is not installed, or does not start.
     pub fn start() -> Result<Artemis, Missing> {
-        with_other_ports(Artemis::start_once)
+        in_several_attempts(Artemis::start_once)
     }
 
     fn start_once() -> Result<Artemis, Missing> {

@@ -75,9 +75,9 @@ pub fn or_skip<B>(started: Result<B, Missing>) -> Option<B> {
 /// How often a start is tried before it has failed.
 const STARTS_MAX: usize = 3;
 
-/// Starts a broker; where that fails, anew and with other ports: somebody may have taken one of
-/// those that were free a moment ago.
-fn with_other_ports<B>(mut start: impl FnMut() -> Result<B, Missing>) -> Result<B, Missing> {
+/// Starts a broker, and tries again where that fails: somebody may have taken a port that was free
+/// a moment ago, or the broker that had it before may not have let it go.
+fn in_several_attempts<B>(mut start: impl FnMut() -> Result<B, Missing>) -> Result<B, Missing> {
     let mut started = start();
     for _ in 1..STARTS_MAX {
         if !matches!(started, Err(Missing::NotStarted(_))) {

@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::process::{Group, listens};
-use crate::{Missing, free_port, with_other_ports};
+use crate::{Missing, free_port, in_several_attempts};
 
 /// Where Debian's package puts it.
 const PROGRAM: &str = "/usr/sbin/mosquitto";
@@ -36,7 +36,7 @@ impl Mosquitto {
     ///
     /// As [`Mosquitto::start`].
     pub fn start_with(more: &str) -> Result<Mosquitto, Missing> {
-        with_other_ports(|| Mosquitto::start_once(more))
+        in_several_attempts(|| Mosquitto::start_once(more))
     }
 
     fn start_once(more: &str) -> Result<Mosquitto, Missing> {

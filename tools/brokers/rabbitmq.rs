@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::process::{Group, listens};
-use crate::{Missing, STARTS_MAX, free_port, with_other_ports};
+use crate::{Missing, free_port, in_several_attempts};
 
 /// Where Debian's package puts its versions.
 const LIBRARY: &str = "/usr/lib/rabbitmq/lib";
@@ -48,7 +48,7 @@ impl RabbitMq {
     ///
     /// As [`RabbitMq::start`].
     pub fn start_with(lines: &str) -> Result<RabbitMq, Missing> {
-        with_other_ports(|| RabbitMq::start_once(lines))
+        in_several_attempts(|| RabbitMq::start_once(lines))
     }
 
     fn start_once(lines: &str) -> Result<RabbitMq, Missing> {
@@ -93,14 +93,7 @@ impl RabbitMq {
         self.kill();
         let program = program()?;
         // Name and ports of the one that was killed may be taken for a moment longer.
-        let mut started = self.run(&program);
-        for _ in 1..STARTS_MAX {
-            if started.is_ok() {
-                break;
-            }
-            started = self.run(&program);
-        }
-        started
+        in_several_attempts(|| self.run(&program))
     }
 
     /// Starts it again without its files, as if it were a new one.

@@ -9,6 +9,7 @@ use crate::MqttServer;
 use crate::link::Received;
 use crate::packet::{Publication, PublishProperties};
 use crate::publisher::Publisher;
+use crate::source::owned;
 use crate::topic;
 
 /// Topics that outcomes and events go to, and a retained message that keeps the position.
@@ -76,7 +77,7 @@ impl MqttSink {
             RecordKind::Event { .. } => &self.event_topic,
         };
         let mut user_properties = vec![("message-id".to_owned(), record.identity())];
-        record.each_header(|name, value| user_properties.push((name.to_owned(), value.to_owned())));
+        user_properties.extend(owned(record.headers()));
         Publication {
             topic: template.text(record),
             body: Bytes::copy_from_slice(&record.body),

@@ -323,7 +323,8 @@ impl Serving<'_> {
     }
 }
 
-fn owned(headers: Vec<(&'static str, String)>) -> Vec<(String, String)> {
+/// Headers as user properties are.
+pub(crate) fn owned(headers: Vec<(&'static str, String)>) -> Vec<(String, String)> {
     headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 

@@ -112,7 +112,6 @@ impl<'a> Subscription<'a> {
         let unnamed = &self.shared.unnamed;
         let place = self.name.is_none().then(|| unnamed.join(follower.looked_at()));
         let mut told = Instant::now();
-        let mut look_at = told;
         loop {
             if principal.is_revoked() {
                 return Err(End::Closed);
@@ -125,15 +124,12 @@ impl<'a> Subscription<'a> {
             let log_end = &self.shared.log_end;
             let has_more = log_end.last_sequence() > follower.looked_at() || log_end.is_stopped();
             // Now and then all the same: the follower notices what happened to its files.
-            let looks = has_more || Instant::now() >= look_at;
-            let went_on = looks && self.take_from(&mut follower)?;
-            if looks {
-                look_at = Instant::now() + PROGRESS;
-            }
+            let is_due = told.elapsed() >= PROGRESS;
+            let went_on = (has_more || is_due) && self.take_from(&mut follower)?;
             if let Some(place) = &place {
                 place.set(follower.looked_at());
             }
-            if went_on || told.elapsed() >= PROGRESS {
+            if went_on || is_due {
                 let last_sequence = self.shared.log_end.last_sequence().max(follower.looked_at());
                 let progress = Progress { sequence: follower.looked_at(), last_sequence };
                 encode_progress(&progress, &mut self.connection.out);

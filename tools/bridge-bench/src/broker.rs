@@ -68,8 +68,13 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads the outcome of a payment; `None` if it is none.
-    pub fn read(outcome: &[u8]) -> Option<Answer> {
+    /// Reads the outcome of a payment, and says what came instead if it is none.
+    pub fn of(outcome: &[u8]) -> Result<Answer, Failure> {
+        let no_outcome = || format!("no outcome: {}", String::from_utf8_lossy(outcome));
+        Ok(Answer::read(outcome).ok_or_else(no_outcome)?)
+    }
+
+    fn read(outcome: &[u8]) -> Option<Answer> {
         let id = id_in(outcome)?;
         Some(Answer { id, is_created: text_of(outcome, b"\"status\":\"")? == b"created" })
     }

@@ -90,8 +90,7 @@ impl Broker for KafkaBroker {
     }
 
     fn about(&self) -> String {
-        let headers = if self.has_headers { ", alone with headers" } else { "" };
-        format!("outcomes committed every {} ms{headers}", self.commit_interval.as_millis())
+        format!("outcomes committed every {} ms", self.commit_interval.as_millis())
     }
 
     fn tables(&self, credit: usize) -> String {
@@ -167,10 +166,7 @@ pub struct KafkaClient {
 }
 
 fn taken(message: KafkaResult<BorrowedMessage<'_>>) -> Result<Answer, Failure> {
-    let message = message?;
-    let body = message.payload().unwrap_or_default();
-    let text = || String::from_utf8_lossy(body).into_owned();
-    Answer::read(body).ok_or_else(|| format!("no outcome: {}", text()).into())
+    Answer::of(message?.payload().unwrap_or_default())
 }
 
 impl Client for KafkaClient {

@@ -38,22 +38,19 @@ const WARM_UP_PART: u64 = 4;
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let measured = match options.broker {
-        BrokerName::Rabbitmq => match Rabbit::start(&options).await {
-            Ok(broker) => bench(&options, &broker).await,
-            Err(failure) => Err(failure),
-        },
-        BrokerName::Kafka => match KafkaBroker::start(&options).await {
-            Ok(broker) => bench(&options, &broker).await,
-            Err(failure) => Err(failure),
-        },
-    };
-    match measured.and_then(|report| print(&report, options.json)) {
+    match bench_broker(&options).await.and_then(|report| print(&report, options.json)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("ringfence bench bridge: {failure}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn bench_broker(options: &Options) -> Result<BridgeReport, Failure> {
+    match options.broker {
+        BrokerName::Rabbitmq => bench(options, &Rabbit::start(options).await?).await,
+        BrokerName::Kafka => bench(options, &KafkaBroker::start(options).await?).await,
     }
 }
 

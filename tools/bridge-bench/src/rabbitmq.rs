@@ -115,9 +115,7 @@ impl Broker for Rabbit {
     }
 
     fn about(&self) -> String {
-        let Rabbit { back, queue_type, has_headers, .. } = self;
-        let headers = if *has_headers { ", alone with headers" } else { "" };
-        format!("{} queues, outcomes by {}{headers}", queue_type.name(), back.name())
+        format!("{} queues, outcomes by {}", self.queue_type.name(), self.back.name())
     }
 
     fn tables(&self, credit: usize) -> String {
@@ -255,8 +253,7 @@ impl RabbitClient {
         if self.last_tag >= self.acknowledged + ACKNOWLEDGE_EVERY {
             self.acknowledge();
         }
-        let text = || String::from_utf8_lossy(&delivery.data).into_owned();
-        Answer::read(&delivery.data).ok_or_else(|| format!("no outcome: {}", text()).into())
+        Answer::of(&delivery.data)
     }
 
     fn acknowledge(&mut self) {

@@ -130,7 +130,7 @@ impl BridgeReport {
                 series: Vec::new(),
             },
             broker: broker.name(),
-            setup: broker.about(),
+            setup: broker.about() + if options.headers { ", alone with headers" } else { "" },
             window: options.window(),
             turns: options.turns,
             of_alone: rate(through) / rate(alone),

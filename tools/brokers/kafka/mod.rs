@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::{Missing, with_other_ports};
+use crate::{Missing, in_several_attempts};
 use node::Node;
 
 /// Copies what a broker is made of to [`LIBRARY`].
@@ -45,7 +45,7 @@ impl Kafka {
     }
 
     fn start_as(nodes: usize, identity: Option<&Path>) -> Result<Kafka, Missing> {
-        with_other_ports(|| Kafka::start_once(nodes, identity))
+        in_several_attempts(|| Kafka::start_once(nodes, identity))
     }
 
     fn start_once(nodes: usize, identity: Option<&Path>) -> Result<Kafka, Missing> {
