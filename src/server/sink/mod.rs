@@ -11,6 +11,7 @@
 //! * Who takes nothing of what it is owed for [`Limits::idle_timeout`] is cut off.
 //! * While a client is sent what it has missed, nothing else is written to it.
 
+mod mailer;
 mod writing;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use std::time::Instant;
 use crate::limits::Limits;
 use crate::notice::{Opened, SLICES, SessionNotice};
 use crate::resume::{Job, Resumer};
+use mailer::{Mailer, SENDS_MAX};
 use ringfence_codec::wire::ErrorCode;
 use ringfence_node::publish::Sink;
 use ringfence_ring::Bell;
@@ -39,6 +41,9 @@ pub struct SocketSink {
     /// Numbers of connections with something to be written.
     list: Vec<u16>,
     limits: Limits,
+    mailer: Mailer,
+    /// Connections that are sent to at once; empty between two turns.
+    due: Vec<u16>,
     /// Turns since everybody was written to.
     turns: u32,
     gateway: Option<Bell>,
@@ -63,6 +68,8 @@ impl SocketSink {
             connections,
             list,
             limits,
+            mailer: Mailer::new(),
+            due: Vec::new(),
             turns: 0,
             gateway: None,
             resume,
@@ -105,6 +112,32 @@ impl SocketSink {
                 self.of(id);
             }
         }
+    }
+
+    /// Whether so much is owed that it is written in this turn.
+    fn is_due(writing: &Writing, writes_all: bool) -> bool {
+        writes_all || writing.owed() >= GATHERED_BYTES
+    }
+
+    /// Sends to all of `list` that are due, where it is more than one.
+    fn mail(&mut self, list: &[u16], writes_all: bool) {
+        if list.len() < 2 || !self.mailer.works() {
+            return;
+        }
+        let SocketSink { connections, due, mailer, .. } = self;
+        let open = "listed connections are open";
+        due.extend(list.iter().copied().filter(|&id| {
+            let writing = connections[usize::from(id)].as_mut().expect(open);
+            Self::is_due(writing, writes_all) && writing.finish() && writing.owed() > 0
+        }));
+        for ids in due.chunks(SENDS_MAX) {
+            let of = |id: &u16| connections[usize::from(*id)].as_ref().expect(open);
+            let taken = mailer.send(ids.iter().map(|id| of(id).piece()));
+            for (&id, &count) in ids.iter().zip(taken) {
+                connections[usize::from(id)].as_mut().expect(open).sent = count;
+            }
+        }
+        due.clear();
     }
 
     /// Gives up the connections that are owed most, until what is `held` for all is within the
@@ -173,10 +206,11 @@ impl Sink for SocketSink {
             self.turns = 0;
         }
         let mut list = std::mem::take(&mut self.list);
+        self.mail(&list, writes_all);
         list.retain(|&id| {
             let slot = &mut self.connections[usize::from(id)];
             let writing = slot.as_mut().expect("listed connections are open");
-            if !writes_all && writing.owed() < GATHERED_BYTES {
+            if !Self::is_due(writing, writes_all) {
                 held += writing.held();
                 return true;
             }

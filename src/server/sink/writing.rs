@@ -1,6 +1,8 @@
 //! What one client is owed.
 
 use std::io::{self, Write};
+use std::mem;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +23,8 @@ pub(super) struct Writing {
     /// Encoded and not yet written, from `written` on.
     bytes: Vec<u8>,
     written: usize,
+    /// Bytes that the socket took from `written` on, before [`write`](Writing::write) was called.
+    pub(super) sent: usize,
     /// Outcomes encoded.
     answered: u64,
     /// It is in the list of those that have something to be written.
@@ -38,6 +42,7 @@ impl Writing {
             encoder: ReplyEncoder::new(),
             bytes: Vec::new(),
             written: 0,
+            sent: 0,
             answered: 0,
             listed: false,
             ending: false,
@@ -107,14 +112,28 @@ impl Writing {
         }
     }
 
+    /// Ends what is encoded as a whole message. `false`: another thread still writes what comes
+    /// before it.
+    pub(super) fn finish(&mut self) -> bool {
+        let may_write = !self.session.is_resuming();
+        if may_write {
+            self.encoder.finish(&mut self.bytes);
+        }
+        may_write
+    }
+
+    /// What the socket is to be given next.
+    pub(super) fn piece(&self) -> (BorrowedFd<'_>, &[u8]) {
+        (self.session.stream.as_fd(), &self.bytes[self.written..])
+    }
+
     /// Writes what the socket takes. Returns whether anything was written.
     pub(super) fn write(&mut self) -> bool {
-        if self.session.is_resuming() {
-            // Another thread still writes what comes before this.
+        if !self.finish() {
             return false;
         }
-        self.encoder.finish(&mut self.bytes);
         let start = self.written;
+        self.written += mem::take(&mut self.sent);
         while self.written < self.bytes.len() {
             match (&self.session.stream).write(&self.bytes[self.written..]) {
                 Ok(count) => self.written += count,
