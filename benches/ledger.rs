@@ -10,7 +10,7 @@ use ringfence::types::{
     BATCH_COMMANDS_MAX, Command, NANOSECONDS_PER_SECOND, Transfer, TransferFlags,
 };
 
-use world::World;
+use world::{World, rules};
 
 /// How long `batches` full batches take, handed over `window` commands at a time.
 fn time(world: &mut World, batches: u64, window: usize) -> Duration {
@@ -28,7 +28,7 @@ fn transfers(c: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(3));
     group.throughput(Throughput::Elements(BATCH_COMMANDS_MAX as u64));
     for accounts in [1_000, 1_000_000, 10_000_000] {
-        let mut world = World::new(accounts, 1 << 21, 1_000_000);
+        let mut world = World::new(&rules(accounts, 1 << 21, 1_000_000));
         // Until as much is forgotten as comes.
         time(&mut world, 2_000_000 / BATCH_COMMANDS_MAX as u64, BATCH_COMMANDS_MAX);
         for (name, window) in [("batches", BATCH_COMMANDS_MAX), ("one by one", 1)] {
@@ -52,7 +52,7 @@ fn retention(c: &mut Criterion) {
             b.iter_custom(|rounds| {
                 (0..rounds)
                     .map(|_| {
-                        let mut world = World::new(1_000, 2 << 20, retention_ns);
+                        let mut world = World::new(&rules(1_000, 2 << 20, retention_ns));
                         time(&mut world, BATCHES, BATCH_COMMANDS_MAX);
                         time(&mut world, BATCHES, BATCH_COMMANDS_MAX)
                     })
@@ -78,7 +78,7 @@ fn expiry(c: &mut Criterion) {
 
 /// How long the one command takes before which `count` pending transfers expire.
 fn expire_at_once(count: u32) -> Duration {
-    let mut world = World::new(1_000, u64::from(count), 0);
+    let mut world = World::new(&rules(1_000, u64::from(count), 0));
     let moment = u64::from(count + 1) * NANOSECONDS_PER_SECOND;
     for index in 0..count {
         // Each a second later than the one before, and waiting a second less.
