@@ -183,7 +183,6 @@ fn write(
         }
         let has_become_ready = sources.is_ready.swap(false, Ordering::Relaxed);
         let reading = sources.reading();
-        service.look(reading.state == State::Stopping);
         for text in warned.look(&reading.tables) {
             tracing::warn!("{text}");
         }
@@ -200,6 +199,7 @@ fn write(
         if has_become_ready {
             service.ready();
         }
+        service.look(reading.state == State::Stopping);
     }
 }
 

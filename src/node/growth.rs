@@ -35,7 +35,8 @@ use std::time::{Duration, Instant};
 
 use crate::counters::Counters;
 use crate::pipeline::Turns;
-use by_itself::{Decider, Decision};
+use by_itself::{Decider, Decision, growth_bytes};
+use free_memory::free_memory_bytes;
 use preparing::Preparing;
 use ringfence_engine::Growth;
 use ringfence_types::{Capacities, Rules};
@@ -274,11 +275,7 @@ impl Grower {
         let used = self.counters.tables.used();
         let failed = match self.decider.decide(&used, &self.rules.capacities) {
             Decision::Nothing => return None,
-            Decision::NoMemory { needed, free } => {
-                let mebibytes = |bytes: u64| bytes / (1024 * 1024);
-                let (needed, free) = (mebibytes(needed), mebibytes(free));
-                format!("that takes {needed} MiB of memory, and {free} MiB are free")
-            }
+            Decision::NoMemory { needed, free } => no_memory(needed, free),
             Decision::Grow(wish) => match self.prepare(wish) {
                 Ok(rules) => {
                     assert!(self.turns.put_in_force(rules), "nothing else is under way");
@@ -298,6 +295,11 @@ impl Grower {
         if capacities == self.rules.capacities {
             return Err("there is so much room already".to_owned());
         }
+        // The system gives addresses for more than it has, and ends processes once they are used.
+        let needed = growth_bytes(&self.rules.capacities, &capacities);
+        if let Some(free) = free_memory_bytes().filter(|&free| free < needed) {
+            return Err(no_memory(needed, free));
+        }
         let rules = Rules { capacities, ..self.rules };
         let used = || self.counters.tables.used();
         let preparing = Preparing::new(&self.growth, &self.rules.capacities, &rules, used);
@@ -311,6 +313,11 @@ impl Grower {
         let put = put(&self.dir, NEW_ANSWER_NAME, &path, &text);
         put.err().map(|error| format!("{said}; the answer cannot be written: {error}"))
     }
+}
+
+fn no_memory(needed: u64, free: u64) -> String {
+    let [needed, free] = [needed, free].map(|bytes| bytes / (1024 * 1024));
+    format!("that takes {needed} MiB of memory, and {free} MiB are free")
 }
 
 fn in_words(rules: &Rules, since: u64) -> String {
