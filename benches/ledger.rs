@@ -1,106 +1,20 @@
 //! What a transfer costs on one core, by how far away the memory is that it needs.
 
-use std::hint::black_box;
+mod world;
+
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64;
-use ringfence::engine::Engine;
 use ringfence::node::replay::Discard;
 use ringfence::types::{
-    Account, BATCH_COMMANDS_MAX, Capacities, Command, NANOSECONDS_PER_SECOND, Rules, Transfer,
-    TransferFlags, stamp_batch,
+    BATCH_COMMANDS_MAX, Command, NANOSECONDS_PER_SECOND, Transfer, TransferFlags,
 };
 
-const KEY: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd1b5_4a32_d192_ed03];
+use world::{World, rules};
 
-/// An engine, what it is fed with, and where that has come to.
-struct World {
-    engine: Engine,
-    random: Pcg64,
-    accounts: u64,
-    batch: Vec<Command>,
-    sequence: u64,
-    timestamp: u64,
-    next_id: u128,
-}
-
-impl World {
-    /// `accounts` accounts, no transfer yet; ids are remembered for so many nanoseconds, 0: for ever.
-    fn new(accounts: u64, transfers: u64, retention_ns: u64) -> World {
-        let capacities = Capacities { accounts, transfers, ..Capacities::default() };
-        let rules = Rules { retention_ns, ..Rules::new(capacities, KEY) };
-        let engine = Engine::new(&rules).expect("there is so much memory");
-        // As in a node: no command waits for the system to give a page.
-        let pieces = engine.growth().pieces();
-        while pieces.back_next().is_some() {}
-        let mut world = World {
-            engine,
-            random: Pcg64::seed_from_u64(1),
-            accounts,
-            batch: Vec::with_capacity(BATCH_COMMANDS_MAX),
-            sequence: 1,
-            timestamp: 0,
-            next_id: 1 << 40,
-        };
-        let account = |id| Account { id, ledger: 978, code: 1, ..Account::default() };
-        let ids: Vec<u64> = (1..=accounts).collect();
-        for ids in ids.chunks(BATCH_COMMANDS_MAX) {
-            world.batch.clear();
-            world.batch.extend(ids.iter().map(|&id| Command::create_account(account(id.into()))));
-            world.apply();
-        }
-        world
-    }
-
-    /// A batch of single-phase transfers between accounts drawn at random, with ids of their own.
-    fn draw(&mut self) {
-        self.batch.clear();
-        for _ in 0..BATCH_COMMANDS_MAX {
-            let debit = self.random.random_range(1..=self.accounts);
-            let credit = (debit + self.random.random_range(1..self.accounts) - 1) % self.accounts;
-            self.next_id += 1;
-            self.batch.push(Command::create_transfer(Transfer {
-                id: self.next_id,
-                debit_account_id: debit.into(),
-                credit_account_id: u128::from(credit) + 1,
-                amount: 1,
-                ledger: 978,
-                code: 1,
-                ..Transfer::default()
-            }));
-        }
-    }
-
-    fn stamp(&mut self, clock_ns: u64) {
-        self.timestamp = stamp_batch(&mut self.batch, self.timestamp, clock_ns);
-    }
-
-    fn apply(&mut self) {
-        self.stamp(0);
-        self.engine.apply(self.sequence, &self.batch, &mut Discard);
-        self.sequence += self.batch.len() as u64;
-    }
-
-    /// How long `batches` batches take, without drawing them, handed over `window` commands at a
-    /// time: the engine looks ahead within what it is handed, and no further.
-    fn time(&mut self, batches: u64, window: usize) -> Duration {
-        let mut spent = Duration::ZERO;
-        for _ in 0..batches {
-            self.draw();
-            self.stamp(0);
-            let start = Instant::now();
-            let mut sequence = self.sequence;
-            for commands in black_box(&self.batch).chunks(window) {
-                self.engine.apply(sequence, commands, &mut Discard);
-                sequence += commands.len() as u64;
-            }
-            spent += start.elapsed();
-            self.sequence = sequence;
-        }
-        spent
-    }
+/// How long `batches` full batches take, handed over `window` commands at a time.
+fn time(world: &mut World, batches: u64, window: usize) -> Duration {
+    (0..batches).map(|_| world.time(BATCH_COMMANDS_MAX, window)).sum()
 }
 
 /// Regressing this means every payment got slower: with a thousand accounts its instructions, with
@@ -114,12 +28,12 @@ fn transfers(c: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(3));
     group.throughput(Throughput::Elements(BATCH_COMMANDS_MAX as u64));
     for accounts in [1_000, 1_000_000, 10_000_000] {
-        let mut world = World::new(accounts, 1 << 21, 1_000_000);
+        let mut world = World::new(&rules(accounts, 1 << 21, 1_000_000));
         // Until as much is forgotten as comes.
-        world.time(2_000_000 / BATCH_COMMANDS_MAX as u64, BATCH_COMMANDS_MAX);
+        time(&mut world, 2_000_000 / BATCH_COMMANDS_MAX as u64, BATCH_COMMANDS_MAX);
         for (name, window) in [("batches", BATCH_COMMANDS_MAX), ("one by one", 1)] {
             group.bench_function(BenchmarkId::new(name, accounts), |b| {
-                b.iter_custom(|batches| world.time(batches, window));
+                b.iter_custom(|batches| time(&mut world, batches, window));
             });
         }
     }
@@ -138,9 +52,9 @@ fn retention(c: &mut Criterion) {
             b.iter_custom(|rounds| {
                 (0..rounds)
                     .map(|_| {
-                        let mut world = World::new(1_000, 2 << 20, retention_ns);
-                        world.time(BATCHES, BATCH_COMMANDS_MAX);
-                        world.time(BATCHES, BATCH_COMMANDS_MAX)
+                        let mut world = World::new(&rules(1_000, 2 << 20, retention_ns));
+                        time(&mut world, BATCHES, BATCH_COMMANDS_MAX);
+                        time(&mut world, BATCHES, BATCH_COMMANDS_MAX)
                     })
                     .sum()
             });
@@ -164,7 +78,7 @@ fn expiry(c: &mut Criterion) {
 
 /// How long the one command takes before which `count` pending transfers expire.
 fn expire_at_once(count: u32) -> Duration {
-    let mut world = World::new(1_000, u64::from(count), 0);
+    let mut world = World::new(&rules(1_000, u64::from(count), 0));
     let moment = u64::from(count + 1) * NANOSECONDS_PER_SECOND;
     for index in 0..count {
         // Each a second later than the one before, and waiting a second less.

@@ -2,6 +2,8 @@
 # Makes the Debian package: needs `cargo install cargo-deb`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# The list of files in Cargo.toml names this folder.
+export CARGO_TARGET_DIR=target
 
 cargo build --release --locked --bin ringfence
 program=target/release/ringfence

@@ -142,6 +142,8 @@ fn what_cannot_be_met_changes_nothing_and_says_why() {
         (vec![], 2, "say what is to grow"),
         (vec!["--transfers", "1000"], 1, "there is room for 2000 transfers"),
         (vec!["--transfers", "2000"], 1, "so much room already"),
+        // 400 GB: the system would give the addresses, and end the engine once it uses them.
+        (vec!["--transfers", "2000000000"], 1, "MiB are free"),
     ];
     for (options, status, said) in cases {
         let ran = grow(&dir, &options);

@@ -181,11 +181,8 @@ fn write(
         if stop.load(Ordering::Relaxed) {
             return file;
         }
-        if sources.is_ready.swap(false, Ordering::Relaxed) {
-            service.ready();
-        }
+        let has_become_ready = sources.is_ready.swap(false, Ordering::Relaxed);
         let reading = sources.reading();
-        service.look(reading.state == State::Stopping);
         for text in warned.look(&reading.tables) {
             tracing::warn!("{text}");
         }
@@ -198,6 +195,11 @@ fn write(
                 has_failed = true;
             }
         }
+        // After the file: who waits for the service finds there that it is ready.
+        if has_become_ready {
+            service.ready();
+        }
+        service.look(reading.state == State::Stopping);
     }
 }
 

@@ -89,8 +89,11 @@ impl Seen {
         let up = humantime::format_duration(Duration::from_secs(up_ns / 1_000_000_000));
         let (pid, version) = (reading.pid, &reading.version);
         match self.life {
+            Life::Runs if reading.state == State::Starting => {
+                format!("process {pid} has been starting for {up}: it brings its journal back")
+            }
             Life::Runs if reading.state == State::Stopping => format!("process {pid} is stopping"),
-            Life::Runs => format!("process {pid} runs version {version} since {up}"),
+            Life::Runs => format!("process {pid} runs version {version}, started {up} ago"),
             Life::Hangs => {
                 format!("process {pid} has shown nothing for {age}: it hangs or is stopped")
             }
@@ -133,22 +136,24 @@ fn page(seen: &Seen) -> String {
         format!("journal {}, epoch {}", reading.journal_id, reading.epoch),
         String::new(),
         format!("{:<12}{:>20}{:>14}", "stage", "sequence", "lag"),
-        format!("{:<12}{:>20}{:>14}", "taken in", reading.sequence, ""),
+        format!("{:<12}{:>20}", "taken in", grouped(reading.sequence)),
     ];
     for stage in &reading.stages {
-        lines.push(format!("{:<12}{:>20}{:>14}", stage.name, stage.sequence, stage.lag));
+        let (sequence, lag) = (grouped(stage.sequence), grouped(stage.lag));
+        lines.push(format!("{:<12}{sequence:>20}{lag:>14}", stage.name));
     }
     lines.push(String::new());
     lines.push(format!("{:<12}{:>20}{:>14}{:>8}", "table", "used", "capacity", "full"));
     for table in &reading.tables {
         let percent = table.used * 100 / table.capacity.max(1);
-        let (name, used, capacity) = (&table.name, table.used, table.capacity);
+        let (name, used, capacity) = (&table.name, grouped(table.used), grouped(table.capacity));
         lines.push(format!("{name:<12}{used:>20}{capacity:>14}{percent:>6} %"));
     }
     lines.push(String::new());
     lines.push(format!("{:<24}{:<32}{:>14}", "outcomes of", "status", "since start"));
     for outcome in &reading.outcomes {
-        lines.push(format!("{:<24}{:<32}{:>14}", outcome.op, outcome.status, outcome.count));
+        let count = grouped(outcome.count);
+        lines.push(format!("{:<24}{:<32}{count:>14}", outcome.op, outcome.status));
     }
     lines.push(String::new());
     lines.push(format!("taken in to published: {}", quantiles(&reading.latency)));
@@ -159,16 +164,17 @@ fn page(seen: &Seen) -> String {
         lines.push(format!("disk: {} free", bytes(free)));
     }
     if let Some(log) = &reading.outcome_log {
-        let (first, last) = (log.first_sequence, log.last_sequence);
+        let (first, last) = (grouped(log.first_sequence), grouped(log.last_sequence));
         lines.push(format!("outcome log: {first} to {last}"));
     }
     if let Some(server) = &reading.server {
         let (now, max) = (server.connections, server.connections_max);
         let follow = server.subscriptions;
+        let max = grouped(max);
         lines.push(format!("connections: {now} of {max}, {follow} of them subscriptions"));
         lines.extend(lag_lines(&server.subscription_lags));
         for (code, count) in &server.refused {
-            lines.push(format!("refused or ended with {code}: {count}"));
+            lines.push(format!("refused or ended with {code}: {}", grouped(*count)));
         }
     }
     if let Some(snapshots) = &reading.snapshots {
@@ -183,8 +189,9 @@ fn journal_lines(journal: &JournalReading) -> Vec<String> {
     let JournalReading { groups, commands, .. } = *journal;
     let each = commands as f64 / groups.max(1) as f64;
     let (written, groups) = (bytes(journal.bytes), grouped(groups));
+    let each = if each < 100.0 { format!("{each:.1}") } else { grouped(each as u64) };
     vec![
-        format!("written to the journal: {written}, {groups} groups of {each:.1} commands"),
+        format!("written to the journal: {written}, {groups} groups of {each} commands"),
         format!("time to write a group: {}", quantiles(&journal.group_times)),
     ]
 }
@@ -215,7 +222,7 @@ fn snapshots_line(snapshots: &SnapshotsReading, now_ns: u64) -> String {
         sequence => {
             let age_ns = now_ns.saturating_sub(snapshots.last_made_ns);
             let age = humantime::format_duration(Duration::from_secs(age_ns / 1_000_000_000));
-            format!("the newest is of sequence {sequence}, made {age} ago")
+            format!("the newest is of sequence {}, made {age} ago", grouped(sequence))
         }
     };
     if snapshots.is_running {

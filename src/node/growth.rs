@@ -19,6 +19,7 @@
 
 mod by_itself;
 mod free_memory;
+mod preparing;
 
 pub use by_itself::ByItself;
 
@@ -28,12 +29,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::counters::Counters;
 use crate::pipeline::Turns;
-use by_itself::{Decider, Decision};
+use by_itself::{Decider, Decision, growth_bytes};
+use free_memory::free_memory_bytes;
+use preparing::Preparing;
 use ringfence_engine::Growth;
 use ringfence_types::{Capacities, Rules};
 
@@ -208,6 +212,8 @@ pub(crate) struct Grower {
     counters: Arc<Counters>,
     asked: Option<Asked>,
     decider: Decider,
+    /// True once the engine is to stop: what is under way is given up.
+    stop: Arc<AtomicBool>,
 }
 
 impl Grower {
@@ -220,13 +226,14 @@ impl Grower {
         turns: Turns,
         counters: Arc<Counters>,
         by_itself: ByItself,
+        stop: Arc<AtomicBool>,
     ) -> Grower {
         // What was asked of an engine before this one is answered by nobody.
         for name in [REQUEST_NAME, ANSWER_NAME] {
             drop(fs::remove_file(dir.join(name)));
         }
         let (dir, decider) = (dir.to_owned(), Decider::new(by_itself));
-        Grower { dir, growth, rules, turns, counters, asked: None, decider }
+        Grower { dir, growth, rules, turns, counters, asked: None, decider, stop }
     }
 
     /// The rules that are in force.
@@ -268,11 +275,7 @@ impl Grower {
         let used = self.counters.tables.used();
         let failed = match self.decider.decide(&used, &self.rules.capacities) {
             Decision::Nothing => return None,
-            Decision::NoMemory { needed, free } => {
-                let mebibytes = |bytes: u64| bytes / (1024 * 1024);
-                let (needed, free) = (mebibytes(needed), mebibytes(free));
-                format!("that takes {needed} MiB of memory, and {free} MiB are free")
-            }
+            Decision::NoMemory { needed, free } => no_memory(needed, free),
             Decision::Grow(wish) => match self.prepare(wish) {
                 Ok(rules) => {
                     assert!(self.turns.put_in_force(rules), "nothing else is under way");
@@ -292,8 +295,15 @@ impl Grower {
         if capacities == self.rules.capacities {
             return Err("there is so much room already".to_owned());
         }
+        // The system gives addresses for more than it has, and ends processes once they are used.
+        let needed = growth_bytes(&self.rules.capacities, &capacities);
+        if let Some(free) = free_memory_bytes().filter(|&free| free < needed) {
+            return Err(no_memory(needed, free));
+        }
         let rules = Rules { capacities, ..self.rules };
-        prepare_beside(&self.growth, &rules)?;
+        let used = || self.counters.tables.used();
+        let preparing = Preparing::new(&self.growth, &self.rules.capacities, &rules, used);
+        preparing.prepare(&self.stop)?;
         Ok(rules)
     }
 
@@ -305,28 +315,9 @@ impl Grower {
     }
 }
 
-/// Has the memory ready on a thread of the lowest priority that rests after each huge page. Without
-/// the rests outcomes are late on few cores (see PERF.md).
-fn prepare_beside(growth: &Growth, rules: &Rules) -> Result<(), String> {
-    const LOWEST_NICE: i32 = 19;
-    /// How many times as long as a page took the thread rests after it.
-    const RESTS: u32 = 4;
-    const REST_MAX: Duration = Duration::from_millis(20);
-    thread::scope(|scope| {
-        let preparing =
-            thread::Builder::new().name("ringfence-grow".to_owned()).spawn_scoped(scope, || {
-                // Where the system refuses, the growth disturbs more.
-                let _ = rustix::process::nice(LOWEST_NICE);
-                let mut begun = Instant::now();
-                growth.prepare_gently(rules, || {
-                    thread::sleep((begun.elapsed() * RESTS).min(REST_MAX));
-                    begun = Instant::now();
-                })
-            });
-        let preparing = preparing.map_err(|error| format!("starting a thread: {error}"))?;
-        let prepared = preparing.join().expect("memory is asked for, or there is an error");
-        prepared.map_err(|error| error.to_string())
-    })
+fn no_memory(needed: u64, free: u64) -> String {
+    let [needed, free] = [needed, free].map(|bytes| bytes / (1024 * 1024));
+    format!("that takes {needed} MiB of memory, and {free} MiB are free")
 }
 
 fn in_words(rules: &Rules, since: u64) -> String {

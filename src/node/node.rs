@@ -171,7 +171,9 @@ impl Node {
         let turns = Turns::new(journal.is_some());
         let mut grower = dir.as_ref().zip(grows).map(|(dir, by_itself)| {
             let counters = Arc::clone(&settings.counters);
-            Grower::new(dir.path(), engine.growth(), rules, turns.clone(), counters, by_itself)
+            let (growth, turns) = (engine.growth(), turns.clone());
+            let stop = Arc::clone(&settings.stop);
+            Grower::new(dir.path(), growth, rules, turns, counters, by_itself, stop)
         });
         let mut grow = |sequence| grower.as_mut().and_then(|grower| grower.look(sequence));
         let published = |sequence: u64| Message::Published(sequence.saturating_sub(last_sequence));

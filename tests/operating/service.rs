@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::tempdir;
 
 use crate::engine::{ACCOUNTS, Engine, transfers};
-use crate::support::{SMALL, ringfence, text};
+use crate::support::{SMALL, ringfence, run, text};
 
 #[test]
 fn every_line_of_the_json_log_is_an_object_and_connections_are_in_it() {
@@ -57,6 +57,9 @@ fn the_service_manager_is_told_of_ready_alive_and_stopping() {
     command.args(SMALL).env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "400000");
     let mut engine = Engine::spawn(&dir, command);
     assert!(told().starts_with("READY=1\n"));
+    // Who waited for that finds it in the numbers too.
+    let shown = run(&["status", "--json", "--data-dir", text(&dir)]);
+    assert!(shown.stdout.contains(r#""state":"ready""#), "{shown:?}");
     for _ in 0..3 {
         assert_eq!(told(), "WATCHDOG=1");
     }

@@ -16,7 +16,7 @@ use ratatui::widgets::{Cell, Paragraph, Row, Table};
 use super::rates::{JournalRates, Rates};
 use crate::cli::Failure;
 use crate::cli::status::{Life, Seen, bytes, grouped, within};
-use ringfence_node::counters::{Reading, ServerReading};
+use ringfence_node::counters::{Reading, ServerReading, State};
 
 /// Share of a table, in percent, from which it is shown as a warning.
 const FULL_PERCENT: u64 = 80;
@@ -26,6 +26,8 @@ const WIDE: u16 = 100;
 const NARROW: u16 = 50;
 /// Below this height, in lines, no line is left empty.
 const LOW: u16 = 26;
+/// Most columns of the outcomes: with more, names and numbers stand too far apart.
+const OUTCOMES_WIDTH: u16 = 80;
 /// Lines that outcomes are worth before lines are left empty.
 const OUTCOMES: u16 = 8;
 
@@ -45,11 +47,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, seen: &Result<Seen, Failure>, rates: &
     frame.render_widget(Paragraph::new(head), above);
     frame.render_widget(Line::from("q quits").dark_gray(), foot);
     if let Ok(seen) = seen {
-        draw_body(frame, body, &seen.reading, rates);
+        draw_body(frame, body, seen, rates);
     }
 }
 
-fn draw_body(frame: &mut Frame<'_>, area: Rect, reading: &Reading, rates: &Rates) {
+fn draw_body(frame: &mut Frame<'_>, area: Rect, seen: &Seen, rates: &Rates) {
+    let reading = &seen.reading;
     let stages = reading.stages.len() as u16 + 2;
     let tables = reading.tables.len() as u16 + 1;
     let is_wide = area.width >= WIDE;
@@ -57,7 +60,7 @@ fn draw_body(frame: &mut Frame<'_>, area: Rect, reading: &Reading, rates: &Rates
     // A line between two tables, where that leaves none out.
     let gap = u16::from(area.height >= stages + tables + outcomes + 2);
     let (left, right) = if is_wide {
-        let parts = [Constraint::Length(50), Constraint::Min(0)];
+        let parts = [Constraint::Length(50), Constraint::Max(OUTCOMES_WIDTH)];
         let [left, right] = Layout::horizontal(parts).spacing(2).areas(area);
         (left, right)
     } else {
@@ -69,15 +72,23 @@ fn draw_body(frame: &mut Frame<'_>, area: Rect, reading: &Reading, rates: &Rates
     let [above, below] = Layout::vertical(parts).spacing(gap).areas(left);
     draw_stages(frame, above, reading);
     draw_tables(frame, below, reading);
-    draw_outcomes(frame, right, rates);
+    draw_outcomes(frame, right, seen.life, rates);
 }
 
 /// How the engine is, and its most important numbers.
 fn head(seen: &Seen, rates: &Rates, width: u16) -> Vec<Line<'static>> {
-    let color = if seen.life == Life::Runs { Color::Green } else { Color::Red };
-    let mut lines = colored(&seen.sentence(), width, color);
     let reading = &seen.reading;
+    let color = match (seen.life, reading.state) {
+        (Life::Runs, State::Ready) => Color::Green,
+        (Life::Runs, _) => Color::Yellow,
+        _ => Color::Red,
+    };
+    let mut lines = colored(&seen.sentence(), width, color);
     let server = reading.server.as_ref();
+    if seen.life != Life::Runs {
+        lines.extend(colored("its last numbers:", width, Color::Reset));
+        return lines;
+    }
     let numbers = [
         format!("{} commands/s", grouped(rates.commands as u64)),
         match within(&rates.latency, 0.99) {
@@ -185,7 +196,7 @@ fn draw_tables(frame: &mut Frame<'_>, area: Rect, reading: &Reading) {
     frame.render_widget(table.header(Row::new(header).dark_gray()), area);
 }
 
-fn draw_outcomes(frame: &mut Frame<'_>, area: Rect, rates: &Rates) {
+fn draw_outcomes(frame: &mut Frame<'_>, area: Rect, life: Life, rates: &Rates) {
     let is_narrow = area.width < NARROW;
     let rows = rates.outcomes.iter().map(|(outcome, rate)| {
         let name = match is_narrow {
@@ -193,8 +204,12 @@ fn draw_outcomes(frame: &mut Frame<'_>, area: Rect, rates: &Rates) {
             true => outcome.status.clone(),
             false => format!("{} {}", outcome.op, outcome.status),
         };
-        Row::new([Cell::from(name), right(grouped(*rate as u64)), right(grouped(outcome.count))])
+        // Of an engine that shows nothing more, the number is not known.
+        let rate = if life == Life::Runs { grouped(*rate as u64) } else { String::new() };
+        Row::new([Cell::from(name), right(rate), right(grouped(outcome.count))])
     });
+    let none = rates.outcomes.is_empty().then(|| Row::new([Cell::from("none yet")]));
+    let rows = rows.chain(none);
     let header = [Cell::from("outcomes"), right("a second"), right("since start")];
     let (rate, count) = if is_narrow { (9, 13) } else { (12, 16) };
     let widths = [Constraint::Min(10), Constraint::Length(rate), Constraint::Length(count)];
@@ -213,7 +228,7 @@ mod tests {
     use ratatui::backend::TestBackend;
     use ringfence_node::History;
     use ringfence_node::counters::{
-        Counters, JournalReading, LagReading, OutcomeReading, StageReading, State,
+        Counters, JournalReading, LagReading, OutcomeReading, StageReading,
     };
 
     fn seen(life: Life) -> Seen {
@@ -284,10 +299,29 @@ mod tests {
     }
 
     #[test]
+    fn an_engine_that_starts_is_not_said_to_run() {
+        let mut starting = seen(Life::Runs);
+        starting.reading.state = State::Starting;
+        let page = drawn(80, 24, Ok(starting), &Rates::default());
+        assert!(page.contains("has been starting for") && page.contains("none yet"), "{page}");
+    }
+
+    #[test]
     fn an_engine_that_died_and_a_directory_that_is_gone_are_said() {
-        let rates = Rates::default();
-        let page = drawn(80, 24, Ok(seen(Life::Died)), &rates);
-        assert!(page.contains("ended without a word"), "{page}");
+        let mut rates = Rates::default();
+        let first = seen(Life::Died);
+        rates.look(&first.reading);
+        for life in [Life::Died, Life::Hangs] {
+            let page = drawn(80, 24, Ok(seen(life)), &rates);
+            let sentence = seen(life).sentence();
+            for text in [&sentence, "its last numbers:", "1,234,567", "create_transfer created"] {
+                assert!(page.contains(text), "{text}\n{page}");
+            }
+            // What happens in a second is not known, and is not what happened before.
+            for text in ["commands/s", "answers", "connection"] {
+                assert!(!page.contains(text), "{text}\n{page}");
+            }
+        }
         let gone = Failure::Operating("no such directory".to_owned());
         assert!(drawn(80, 24, Err(gone), &rates).contains("no such directory"));
     }

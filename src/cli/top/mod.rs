@@ -11,7 +11,7 @@ use clap::Args;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::status::Seen;
+use super::status::{Life, Seen};
 use super::{Exit, Failure};
 use draw::draw;
 use rates::Rates;
@@ -50,6 +50,9 @@ impl Top {
         loop {
             if let Ok(seen) = &seen {
                 rates.look(&seen.reading);
+                if seen.life != Life::Runs {
+                    rates.forget();
+                }
             }
             terminal.draw(|frame| draw(frame, &seen, &rates)).map_err(failed)?;
             if event::poll(EVERY).map_err(failed)? {

@@ -30,6 +30,13 @@ pub(super) struct JournalRates {
 }
 
 impl Rates {
+    /// Forgets what happened in a second: of an engine that shows nothing more, nobody knows.
+    pub(super) fn forget(&mut self) {
+        let outcomes = std::mem::take(&mut self.outcomes);
+        let outcomes = outcomes.into_iter().map(|(outcome, _)| (outcome, 0.0)).collect();
+        *self = Rates { last: self.last.take(), outcomes, ..Rates::default() };
+    }
+
     /// Takes the next reading in.
     pub(super) fn look(&mut self, now: &Reading) {
         let before = self.last.replace(now.clone()).filter(|before| before.pid == now.pid);

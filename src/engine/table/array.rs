@@ -25,7 +25,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use zerocopy::FromZeros;
 
-use super::growth::{Grow, Memory, gently};
+use super::growth::{Grow, Memory, Rest, gently};
 use super::pages::Pages;
 use super::{EngineError, Prepare};
 
@@ -79,11 +79,14 @@ impl<T: Copy> Room<T> {
 }
 
 impl<T: Copy + Send + Sync> Prepare for Room<T> {
-    fn prepare(&self, length: usize, rest: &mut dyn FnMut()) -> Result<(), EngineError> {
+    fn prepare(&self, length: usize, rest: Rest<'_>) -> Result<(), EngineError> {
         let (from, to) = (self.bytes(), length.saturating_mul(size_of::<T>()));
         // What cannot be had is an error of `fill`.
         if length <= self.reserved && from < to && self.pages.commit(from, to) {
-            gently(from, to, rest, |from, to| self.back(from, to));
+            let backed = gently(from, to, rest, |from, to| self.back(from, to));
+            if backed.is_break() {
+                return Err(EngineError::Interrupted { what: self.what });
+            }
         }
         self.fill(length)
     }
@@ -236,6 +239,8 @@ impl<T> DerefMut for Array<T> {
 
 #[cfg(test)]
 mod tests {
+    use core::ops::ControlFlow;
+
     use super::*;
 
     #[test]
@@ -258,7 +263,8 @@ mod tests {
     fn what_another_thread_prepares_is_taken_over_as_it_is() {
         let mut array = Array::new("numbers", 1_000, 7_u64).unwrap();
         let room = array.room();
-        let preparing = std::thread::spawn(move || room.prepare(2_000_000, &mut || {}));
+        let go_on = || ControlFlow::Continue(());
+        let preparing = std::thread::spawn(move || room.prepare(2_000_000, &mut { go_on }));
         for index in 0..1_000 {
             array[index] = index as u64;
         }
@@ -297,7 +303,8 @@ mod tests {
     fn more_than_the_addresses_hold_cannot_be_prepared() {
         let array = Array::new("numbers", 3, 7_u64).unwrap();
         let reserved = array.room.reserved;
-        let error = array.room().prepare(reserved + 1, &mut || {}).unwrap_err();
+        let mut go_on = || ControlFlow::Continue(());
+        let error = array.room().prepare(reserved + 1, &mut go_on).unwrap_err();
         assert!(matches!(error, EngineError::CapacityTooLarge { what: "numbers", .. }));
     }
 

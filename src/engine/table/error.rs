@@ -34,6 +34,13 @@ pub enum EngineError {
         /// How many were asked for.
         asked: u64,
     },
+    /// The memory was not had to the end: the caller wanted it so. A later attempt goes on from
+    /// there.
+    #[error("the memory of {what} is not all there yet")]
+    Interrupted {
+        /// What the memory is for.
+        what: &'static str,
+    },
     /// It grew before, and what it held is not all moved yet.
     #[error("{what} still move to the room of the last growth")]
     StillGrowing {

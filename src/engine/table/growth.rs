@@ -4,21 +4,25 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::EngineError;
 use ringfence_types::Rules;
 
+/// Called after each huge page that the system gave: leaves the core to others for a while, and
+/// says whether to go on.
+pub type Rest<'a> = &'a mut dyn FnMut() -> ControlFlow<()>;
+
 /// Memory that can be prepared for a greater length by another thread than the one that uses it.
 pub trait Prepare: Send + Sync {
-    /// Has and fills memory for `length` elements; less than there is changes nothing. `rest` is
-    /// called after each huge page that the system gave.
+    /// Has and fills memory for `length` elements; less than there is changes nothing.
     ///
     /// # Errors
     ///
-    /// [`EngineError`], if there is not so much memory or not so many addresses, or if the last
-    /// growth is not done with.
-    fn prepare(&self, length: usize, rest: &mut dyn FnMut()) -> Result<(), EngineError>;
+    /// [`EngineError`], if there is not so much memory or not so many addresses, if the last growth
+    /// is not done with, or if `rest` breaks off.
+    fn prepare(&self, length: usize, rest: Rest<'_>) -> Result<(), EngineError>;
 }
 
 /// Memory in use, whose pages another thread can have the system give before they are touched.
@@ -37,12 +41,17 @@ const PIECE_BYTES: usize = 32 * 1024 * 1024;
 const GENTLE_BYTES: usize = 2 * 1024 * 1024;
 
 /// Has `back` called for the bytes from `from` to `to`, a huge page at a time, and `rest` after
-/// each.
-pub(super) fn gently(from: usize, to: usize, rest: &mut dyn FnMut(), back: impl Fn(usize, usize)) {
-    for start in (from..to).step_by(GENTLE_BYTES) {
+/// each, until that breaks off.
+pub(super) fn gently(
+    from: usize,
+    to: usize,
+    rest: Rest<'_>,
+    back: impl Fn(usize, usize),
+) -> ControlFlow<()> {
+    (from..to).step_by(GENTLE_BYTES).try_for_each(|start| {
         back(start, to.min(start + GENTLE_BYTES));
-        rest();
-    }
+        rest()
+    })
 }
 
 /// An array, or what is made of one, that grows.
@@ -104,16 +113,21 @@ impl Growth {
     ///
     /// [`EngineError`], if there is not so much memory, or the last growth is not done with.
     pub fn prepare(&self, rules: &Rules) -> Result<(), EngineError> {
-        self.prepare_gently(rules, || {})
+        self.prepare_gently(rules, || ControlFlow::Continue(()))
     }
 
     /// As [`Growth::prepare`]; `rest` is called after each huge page that the system gave, to leave
-    /// the core to others.
+    /// the core to others, or to break off.
     ///
     /// # Errors
     ///
-    /// As those of [`Growth::prepare`].
-    pub fn prepare_gently(&self, rules: &Rules, mut rest: impl FnMut()) -> Result<(), EngineError> {
+    /// As those of [`Growth::prepare`], and [`EngineError::Interrupted`] if `rest` breaks off: the
+    /// next call goes on from there.
+    pub fn prepare_gently(
+        &self,
+        rules: &Rules,
+        mut rest: impl FnMut() -> ControlFlow<()>,
+    ) -> Result<(), EngineError> {
         self.rooms.iter().try_for_each(|(room, length)| room.prepare(length(rules), &mut rest))
     }
 
@@ -175,8 +189,42 @@ impl fmt::Debug for Pieces {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Array, Table};
+    use super::super::{Array, Retention, Table};
     use super::*;
+    use ringfence_types::Capacities;
+
+    #[test]
+    fn a_preparation_that_was_broken_off_is_gone_on_with_and_nothing_is_allocated_after_it() {
+        let mut array = Array::new("numbers", 1_000, 7_u64).unwrap();
+        let mut queue = Retention::new("slots", 1_000, 0).unwrap();
+        let mut growth = Growth::default();
+        growth.add(&array, transfers);
+        growth.add(&queue, transfers);
+        let capacities = Capacities { transfers: 3_000_000, ..Capacities::default() };
+        let rules = Rules::new(capacities, [1, 2]);
+        let mut calls = 0;
+        // Each attempt comes one huge page further: first in the array, then in the queue.
+        for most in 1.. {
+            let mut left = most;
+            let prepared = growth.prepare_gently(&rules, || {
+                calls += 1;
+                left -= 1;
+                if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            match prepared {
+                Ok(()) => break,
+                Err(error) => assert!(matches!(error, EngineError::Interrupted { .. }), "{error}"),
+            }
+        }
+        assert!(calls > 18, "36 MB are more than 17 huge pages: {calls}");
+        array.grow(3_000_000).unwrap();
+        assert!(array.iter().all(|&number| number == 7));
+        queue.configure(3_000_000, 0, |_| 0).unwrap();
+        for slot in 0..3_000_000 {
+            queue.push(slot, |_| 0);
+        }
+        assert!(queue.iter().eq(0..3_000_000));
+    }
 
     #[test]
     fn the_pieces_have_every_byte_once_however_many_threads_take_them() {

@@ -8,13 +8,14 @@
 //! So nothing is allocated, and no memory given back, where commands are executed.
 
 use alloc::sync::Arc;
+use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam_queue::ArrayQueue;
 
 use zerocopy::FromZeros;
 
-use super::growth::{Grow, gently};
+use super::growth::{Grow, Rest, gently};
 use super::{Array, EngineError, Prepare};
 
 /// The place where the two arrays change hands.
@@ -66,7 +67,7 @@ impl<T: Copy + FromZeros> Spare<T> {
 }
 
 impl<T: Copy + Send + Sync + FromZeros + 'static> Prepare for Spare<T> {
-    fn prepare(&self, length: usize, rest: &mut dyn FnMut()) -> Result<(), EngineError> {
+    fn prepare(&self, length: usize, rest: Rest<'_>) -> Result<(), EngineError> {
         let is_moving = self.moving.load(Ordering::Acquire) == 1;
         drop(self.smaller.pop());
         // Relaxed: the one who grows has said so before it answered the last request.
@@ -76,10 +77,15 @@ impl<T: Copy + Send + Sync + FromZeros + 'static> Prepare for Spare<T> {
         if is_moving {
             return Err(EngineError::StillGrowing { what: self.what });
         }
-        let larger = Array::zeroed(self.what, length)?;
+        // One that was broken off is gone on with: pages that are there already take no time.
+        let begun = self.larger.pop().filter(|larger| larger.len() == length);
+        let larger = begun.map_or_else(|| Array::zeroed(self.what, length), Ok)?;
         let memory = larger.memory();
-        gently(0, memory.bytes(), rest, |from, to| memory.back(from, to));
+        let backed = gently(0, memory.bytes(), rest, |from, to| memory.back(from, to));
         drop(self.larger.force_push(larger));
-        Ok(())
+        match backed {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(EngineError::Interrupted { what: self.what }),
+        }
     }
 }

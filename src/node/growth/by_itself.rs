@@ -38,8 +38,6 @@ struct Table {
     may_grow: bool,
     used: u64,
     capacity: u64,
-    /// Memory of a place, in bytes.
-    place_bytes: u64,
 }
 
 impl Table {
@@ -53,11 +51,18 @@ impl Table {
         let more = if capacity <= DOUBLES_UP_TO { capacity } else { capacity / 2 };
         Some((capacity + more).min(CAPACITY_MAX))
     }
+}
 
-    /// Memory that it takes to grow to `larger` places, in bytes.
-    fn growth_bytes(&self, larger: u64) -> u64 {
-        (larger - self.capacity) * self.place_bytes + larger * REHASHED_BYTES
-    }
+/// Memory that it takes to grow from `before` to `after`, in bytes.
+pub(super) fn growth_bytes(before: &Capacities, after: &Capacities) -> u64 {
+    let table = |of: fn(&Capacities) -> u64, place_bytes: u64| {
+        let (before, after) = (of(before), of(after));
+        if after <= before { 0 } else { (after - before) * place_bytes + after * REHASHED_BYTES }
+    };
+    table(|it| it.accounts, 320)
+        + table(|it| it.transfers, 176)
+        + table(|it| it.markets, 1024)
+        + table(|it| it.orders, 256)
 }
 
 /// Decides when tables grow by themselves.
@@ -110,21 +115,17 @@ impl Decider {
 
 /// What is to grow, and how much memory that takes, in bytes.
 fn wish(tables: ByItself, used: &Capacities, capacities: &Capacities) -> (Wish, u64) {
-    let table = |may_grow, of: fn(&Capacities) -> u64, place_bytes| Table {
-        may_grow,
-        used: of(used),
-        capacity: of(capacities),
-        place_bytes,
+    let larger = |may_grow, of: fn(&Capacities) -> u64| {
+        Table { may_grow, used: of(used), capacity: of(capacities) }.larger()
     };
-    let all = [
-        table(tables.accounts, |it| it.accounts, 320),
-        table(tables.transfers, |it| it.transfers, 176),
-        table(tables.markets, |it| it.markets, 1024),
-        table(tables.orders, |it| it.orders, 256),
-    ];
-    let needed = all.iter().filter_map(|table| Some(table.growth_bytes(table.larger()?))).sum();
-    let [accounts, transfers, markets, orders] = all.map(|table| table.larger());
-    (Wish { accounts, transfers, markets, orders }, needed)
+    let wish = Wish {
+        accounts: larger(tables.accounts, |it| it.accounts),
+        transfers: larger(tables.transfers, |it| it.transfers),
+        markets: larger(tables.markets, |it| it.markets),
+        orders: larger(tables.orders, |it| it.orders),
+    };
+    let after = wish.apply(capacities).expect("a table that grows is larger");
+    (wish, growth_bytes(capacities, &after))
 }
 
 #[cfg(test)]
