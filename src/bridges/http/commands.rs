@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, StatusCode};
 use ringfence_bridge_core::{ContentType, Malformed, decode_json, decode_records, encode_answers};
 use ringfence_client::Answer as EngineAnswer;
 use ringfence_types::{Command, Lookup, Op, Status};
-use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use crate::App;
 use crate::answer::{Answer, Problem, json};
+use crate::patience::Patience;
 use crate::principals::Principal;
 use crate::session::{Asked, Done, KeyHash, Known, Pending, Session, Trouble};
 
@@ -39,6 +37,7 @@ impl App {
         principal: &Principal,
         implied: Option<Op>,
         request: Request<Incoming>,
+        patience: &Patience,
     ) -> Result<Answer, Problem> {
         let deadline = Instant::now() + self.options.limits.request_time;
         let headers = request.headers();
@@ -54,19 +53,18 @@ impl App {
             // One whom the engine does not know is not listened to any further.
             ready(&session, deadline).await?;
         }
-        let room = self.room(&request)?;
         let body = self.body(request).await?;
         let batch = decode(&body, content_type, implied)?;
         let is_array =
             content_type == ContentType::Records || body.trim_ascii_start().first() == Some(&b'[');
         let key_hash = key.as_ref().map(|key| principal.key(key.as_bytes()));
-        drop((body, room));
+        drop(body);
         let session = self.unless_ended(session, principal)?;
         let asked = self.ask(&session, batch, key_hash, deadline).await?;
         let is_repeat = asked.is_repeat;
         let mut response = match (asked.outcome, key) {
             (Pending::Comes(_), Some(key)) if is_async => accepted(&key),
-            (outcome, _) => respond(wait(outcome, deadline).await?, is_array)?,
+            (outcome, _) => respond(wait(outcome, deadline, patience).await?, is_array)?,
         };
         if is_repeat {
             let headers = response.headers_mut();
@@ -85,13 +83,14 @@ impl App {
         principal: &Principal,
         op: Op,
         id: u128,
+        patience: &Patience,
     ) -> Result<Answer, Problem> {
         let deadline = Instant::now() + self.options.limits.request_time;
         let mut command = Command::lookup_account(Lookup { id, ..Lookup::default() });
         command.header.op = op as u8;
         let session = self.principals.session(principal)?;
         let asked = self.ask(&session, vec![command], None, deadline).await?;
-        let done = wait(asked.outcome, deadline).await?;
+        let done = wait(asked.outcome, deadline, patience).await?;
         let mut response = respond(done, false)?;
         if response.status() == StatusCode::UNPROCESSABLE_ENTITY && is_not_found(&response) {
             *response.status_mut() = StatusCode::NOT_FOUND;
@@ -155,43 +154,13 @@ impl App {
             }
         }
     }
-
-    /// Room for the body, as far as its length is known before.
-    fn room(&self, request: &Request<Incoming>) -> Result<SemaphorePermit<'_>, Problem> {
-        let bytes_max = self.options.limits.body_bytes as u64;
-        let bytes = request.body().size_hint().exact().unwrap_or(bytes_max).min(bytes_max);
-        let room = self.bodies.try_acquire_many(bytes.div_ceil(1024) as u32);
-        room.map_err(|_| Problem::busy("too many long bodies come at the same time"))
-    }
-
-    /// The whole body.
-    async fn body(&self, request: Request<Incoming>) -> Result<Bytes, Problem> {
-        let bytes_max = self.options.limits.body_bytes;
-        let too_long = || {
-            let detail = format!("the body has more than {bytes_max} bytes");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_long", detail)
-        };
-        if request.body().size_hint().lower() > bytes_max as u64 {
-            return Err(too_long());
-        }
-        let collecting = Limited::new(request.into_body(), bytes_max).collect();
-        match tokio::time::timeout(self.options.limits.body_time, collecting).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
-            Ok(Err(error)) => {
-                Err(Problem::bad("bad_body", format!("the body ends early: {error}")))
-            }
-            Err(_) => Err(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "too_slow",
-                "the body takes too long",
-            )),
-        }
-    }
 }
 
 /// Waits until requests can be sent.
 async fn ready(session: &Session, deadline: Instant) -> Result<(), Problem> {
+    if session.is_open() {
+        return Ok(());
+    }
     match timeout_at(deadline, session.ready()).await {
         Ok(ready) => Ok(ready?),
         Err(_) => Err(Trouble::Away.into()),
@@ -199,15 +168,15 @@ async fn ready(session: &Session, deadline: Instant) -> Result<(), Problem> {
 }
 
 /// Waits for the outcome.
-async fn wait(outcome: Pending, deadline: Instant) -> Result<Done, Problem> {
+async fn wait(outcome: Pending, deadline: Instant, patience: &Patience) -> Result<Done, Problem> {
     let comes = match outcome {
         Pending::Here(done) => return Ok(done),
         Pending::Comes(comes) => comes,
     };
-    match timeout_at(deadline, comes).await {
-        Ok(Ok(done)) => Ok(done?),
-        Ok(Err(_)) => Err(Trouble::NoSession("the session was closed".to_owned()).into()),
-        Err(_) => Err(Problem::unavailable(
+    match patience.until(deadline, comes).await {
+        Some(Ok(done)) => Ok(done?),
+        Some(Err(_)) => Err(Trouble::NoSession("the session was closed".to_owned()).into()),
+        None => Err(Problem::unavailable(
             "no_outcome_yet",
             "the request is under way and has no outcome yet; repeat it with its Idempotency-Key",
         )),
@@ -371,5 +340,6 @@ fn location_of(answer: &EngineAnswer) -> Option<String> {
         Op::PlaceOrder => "orders",
         _ => return None,
     };
-    Some(format!("/v1/{place}/{}", answer.outcome.id))
+    let mut id = itoa::Buffer::new();
+    Some(["/v1/", place, "/", id.format(answer.outcome.id)].concat())
 }

@@ -14,6 +14,7 @@
 //! * A token is passed on to the engine, which alone knows whose it is and what that one may do.
 
 mod answer;
+mod body;
 mod commands;
 mod counters;
 mod events;
@@ -22,8 +23,10 @@ mod monitor;
 mod openapi;
 mod options;
 mod page;
+mod patience;
 mod principals;
 mod query;
+mod quiet;
 mod routes;
 mod server;
 mod session;
@@ -49,6 +52,7 @@ use counters::Counters;
 use events::Events;
 use gate::KnownHost;
 use monitor::Monitor;
+use patience::Patience;
 use principals::{Principal, Principals};
 use query::Query;
 use routes::{Kind, Target};
@@ -139,8 +143,8 @@ async fn run(
 }
 
 impl App {
-    /// Answers a request.
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    /// Answers a request of the connection that has this `patience`.
+    async fn answer(&self, request: Request<Incoming>, patience: &Patience) -> Answer {
         let version = request.version();
         // A body without a length is where two readers may see different ends of a request: so
         // nothing behind it is read.
@@ -148,7 +152,7 @@ impl App {
             version < Version::HTTP_2 && request.headers().contains_key(TRANSFER_ENCODING);
         let is_page = request.method() != Method::POST
             && page::FILES.iter().any(|file| file.path == request.uri().path());
-        let mut response = match self.admitted(request).await {
+        let mut response = match self.admitted(request, patience).await {
             Ok(response) => response,
             Err(problem) => problem.into(),
         };
@@ -169,7 +173,11 @@ impl App {
     }
 
     /// Answers a request that names this host and is of no other site.
-    async fn admitted(&self, request: Request<Incoming>) -> Result<Answer, Problem> {
+    async fn admitted(
+        &self,
+        request: Request<Incoming>,
+        patience: &Patience,
+    ) -> Result<Answer, Problem> {
         let (uri, headers) = (request.uri(), request.headers());
         self.known_host.check(&self.options, request.version(), uri, headers)?;
         let origin = gate::check_origin(&self.options, uri, headers)?;
@@ -179,7 +187,7 @@ impl App {
                 gate::preflight(&mut response);
                 response
             }
-            _ => self.routed(request).await.unwrap_or_else(Answer::from),
+            _ => self.routed(request, patience).await.unwrap_or_else(Answer::from),
         };
         if let Some(origin) = origin {
             gate::allow_origin(&mut response, origin);
@@ -187,7 +195,11 @@ impl App {
         Ok(response)
     }
 
-    async fn routed(&self, request: Request<Incoming>) -> Result<Answer, Problem> {
+    async fn routed(
+        &self,
+        request: Request<Incoming>,
+        patience: &Patience,
+    ) -> Result<Answer, Problem> {
         let (kind, part) = match routes::find(request.method(), request.uri().path())? {
             Target::File(file) => {
                 let mut response = answer(StatusCode::OK, file.content_type, file.content);
@@ -216,11 +228,11 @@ impl App {
             other => {
                 query.finish()?;
                 match other {
-                    Kind::Commands => self.execute(&principal, None, request).await,
-                    Kind::Create(op) => self.execute(&principal, Some(op), request).await,
+                    Kind::Commands => self.execute(&principal, None, request, patience).await,
+                    Kind::Create(op) => self.execute(&principal, Some(op), request, patience).await,
                     Kind::LookUp(op) => {
                         let id = routes::id_of(op, &part)?;
-                        self.look_up(&principal, op, id).await
+                        self.look_up(&principal, op, id, patience).await
                     }
                     Kind::Request => self.request(&principal, &routes::key_of(&part)?).await,
                     _ => self.stats(&principal).await,

@@ -136,9 +136,10 @@ fn not_allowed(methods: &'static str) -> Problem {
 
 /// What stands in the braces of `pattern`; `None` if `path` is another.
 fn part_of<'a>(pattern: &str, path: &'a str) -> Option<Option<&'a str>> {
-    let Some((before, _)) = pattern.split_once('{') else {
+    if !pattern.ends_with('}') {
         return (pattern == path).then_some(None);
-    };
+    }
+    let (before, _) = pattern.split_once('{')?;
     let part = path.strip_prefix(before)?;
     (!part.is_empty() && !part.contains('/')).then_some(Some(part))
 }

@@ -17,6 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::App;
 use crate::options::Limits;
+use crate::patience::Patience;
+use crate::quiet::Connection;
 use crate::stream::Impatient;
 
 /// What one gets who comes when there are as many as may be.
@@ -98,7 +100,8 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
         .header_read_timeout(limits.header_time)
         .max_buf_size(limits.head_bytes.max(8192))
         .max_headers(limits.headers)
-        .half_close(false);
+        .half_close(false)
+        .writev(false);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -142,15 +145,16 @@ async fn serve_connection<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let patience = Arc::new(Patience::default());
     let service = service_fn(|request| {
-        let app = Arc::clone(app);
-        async move { Ok::<_, Infallible>(app.answer(request).await) }
+        let (app, patience) = (Arc::clone(app), Arc::clone(&patience));
+        async move { Ok::<_, Infallible>(app.answer(request, &patience).await) }
     });
     let limits = &app.options.limits;
     let stream = Impatient::new(stream, limits.header_time, limits.write_time);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     // What a client did wrong on its connection was answered there, as far as that can be.
-    if watcher.watch(connection.into_owned()).await.is_err() {
+    if Connection::new(watcher.watch(connection.into_owned())).await.is_err() {
         app.counters.count_broken();
     }
 }

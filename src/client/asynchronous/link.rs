@@ -46,10 +46,11 @@ impl Shared {
         tag: u128,
     ) -> Result<Option<u64>, ClientError> {
         let mut exchange = self.lock();
-        let had_nothing = exchange.out.is_empty();
+        let was_due = exchange.is_due();
         let number = exchange.push(batch, number, tag)?;
+        let is_due = exchange.is_due();
         drop(exchange);
-        if number.is_some() && had_nothing {
+        if is_due && !was_due {
             self.wake.notify_one();
         }
         Ok(number)
@@ -175,7 +176,7 @@ impl Link {
             return Err(Cut::Closed);
         }
         if pipe.out().is_empty() {
-            std::mem::swap(pipe.out(), &mut exchange.out);
+            exchange.take_due(pipe.out());
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::tls::Tls;
 #[cfg(feature = "tls")]
 use crate::tls::TlsSocket;
 use crate::{Address, ClientError};
-use ringfence_codec::wire::{ReplyDecoder, encode_heartbeat};
+use ringfence_codec::wire::ReplyDecoder;
 use ringfence_types::Command;
 
 /// Reads of one turn, so that one who talks without end does not hold up sending.
@@ -50,10 +50,11 @@ impl Shared {
     ) -> Result<Option<u64>, ClientError> {
         let mut exchange = self.lock();
         loop {
-            let had_nothing = exchange.out.is_empty();
+            let was_due = exchange.is_due();
             if let Some(number) = exchange.push(batch, number, tag)? {
+                let is_due = exchange.is_due();
                 drop(exchange);
-                if had_nothing {
+                if is_due && !was_due {
                     // It fails only where the thread is gone.
                     drop(self.waker.wake());
                 }
@@ -283,7 +284,7 @@ impl Talk<'_> {
                 return Err(self.link.lost("listening to", io::ErrorKind::TimedOut.into()));
             }
             if self.said.elapsed() >= HEARTBEAT && self.is_connected {
-                encode_heartbeat(&mut self.link.shared.lock().out);
+                self.link.shared.lock().say_alive();
                 continue;
             }
             if !has_read {
@@ -304,7 +305,7 @@ impl Talk<'_> {
             if self.written == self.writing.len() {
                 self.writing.clear();
                 self.written = 0;
-                std::mem::swap(&mut self.writing, &mut self.link.shared.lock().out);
+                self.link.shared.lock().take_due(&mut self.writing);
                 if self.writing.is_empty() {
                     self.socket.flush();
                     return Ok(());

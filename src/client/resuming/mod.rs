@@ -67,6 +67,10 @@ pub struct SessionOptions {
     pub token: Token,
     /// How to connect over TCP with TLS; `None`: in clear.
     pub tls: Option<Tls>,
+    /// Gathers what is sent while earlier requests are unanswered, until it is as much as these or
+    /// 64 commands, and sends it with one write. The engine then has less to do for each of many
+    /// small requests, and so more of them in a second; those that are gathered wait a little.
+    pub gathers: bool,
     /// How long to try to reach the engine before giving up.
     pub give_up_after: Duration,
 }
@@ -82,6 +86,7 @@ impl Default for SessionOptions {
             in_flight_commands_max: 0,
             token: Token::default(),
             tls: None,
+            gathers: false,
             give_up_after: Duration::from_secs(60),
         }
     }

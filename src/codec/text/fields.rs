@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::Malformed;
 use super::malformed::quoted;
 use super::names::{Name, Names};
+use super::usual;
 use super::value::{Integer, Value, string};
 
 /// The fields of one object of a line.
@@ -41,6 +42,18 @@ impl<'a> Fields<'a> {
             cursor,
             malformed: None,
         }
+    }
+
+    /// Reads the object that is alone in the line, if it is of usual spelling. False, and nothing
+    /// was read, if it is not.
+    pub(super) fn read_usual(&mut self) -> bool {
+        let Fields { line, keys, values, .. } = self;
+        let seen = usual::split(line, |name, key, value| {
+            keys[name as usize] = key;
+            values[name as usize] = value;
+        });
+        self.seen = seen.unwrap_or(Names::NONE);
+        seen.is_some()
     }
 
     /// Forgets the fields of the previous object.

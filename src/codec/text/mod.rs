@@ -19,6 +19,7 @@ mod lines;
 mod malformed;
 mod names;
 mod printer;
+mod usual;
 mod value;
 
 pub use decode::{Clock, Decoder, Input};

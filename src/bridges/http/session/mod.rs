@@ -160,16 +160,18 @@ impl Session {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether requests can be sent; it is in use from now on.
+    pub fn is_open(&self) -> bool {
+        self.last_used.store(self.start.elapsed().as_millis() as u64, Ordering::Relaxed);
+        matches!(*self.phase.borrow(), Phase::Open)
+    }
+
     /// Waits until requests can be sent.
     ///
     /// # Errors
     ///
     /// Why they cannot.
     pub async fn ready(&self) -> Result<(), Trouble> {
-        self.last_used.store(self.start.elapsed().as_millis() as u64, Ordering::Relaxed);
-        if matches!(*self.phase.borrow(), Phase::Open) {
-            return Ok(());
-        }
         let mut phase = self.phase.subscribe();
         let phase = phase.wait_for(|phase| !matches!(phase, Phase::Opening)).await;
         match phase.as_deref() {

@@ -69,6 +69,7 @@ impl Session {
             last_sequence: after,
             token: engine.token.clone(),
             tls: engine.tls.clone(),
+            gathers: true,
             give_up_after: FOR_EVER,
             ..SessionOptions::default()
         };

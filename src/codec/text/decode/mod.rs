@@ -104,11 +104,13 @@ impl Decoder {
         batch: &mut Vec<Command>,
     ) -> Result<Input, Malformed> {
         let mut fields = Fields::new(line, start);
-        let mut parser = serde_json::Deserializer::from_str(line);
-        if let Err(error) = fields.deserialize(&mut parser).and_then(|()| parser.end()) {
-            return Err(fields
-                .take_malformed()
-                .unwrap_or_else(|| Malformed::not_json(line, &error)));
+        if !fields.read_usual() {
+            let mut parser = serde_json::Deserializer::from_str(line);
+            if let Err(error) = fields.deserialize(&mut parser).and_then(|()| parser.end()) {
+                return Err(fields
+                    .take_malformed()
+                    .unwrap_or_else(|| Malformed::not_json(line, &error)));
+            }
         }
         match operation(&fields, start, self.op)? {
             Operation::Command(op) => {

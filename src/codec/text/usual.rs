@@ -1,0 +1,153 @@
+//! Objects of usual spelling, split into their fields in one pass.
+//!
+//! Usual are names and strings without escapes, integers without sign, `true` and `false`. Every
+//! other object is read by `serde_json`, which also knows what is wrong with one that is none.
+
+use super::names::{Name, Names};
+
+/// The bytes of a line, and how far they are read.
+struct Cursor<'a> {
+    line: &'a str,
+    at: usize,
+}
+
+/// Splits the object that is alone in `line`: tells each name, the name as it
+/// stands in the line, and its value. `None` where it is not of usual spelling; what was told
+/// before is then void.
+pub(super) fn split<'a>(
+    line: &'a str,
+    mut tell: impl FnMut(Name, &'a str, &'a str),
+) -> Option<Names> {
+    let mut cursor = Cursor { line, at: 0 };
+    let mut seen = Names::NONE;
+    cursor.skip_white_space();
+    cursor.take(b'{')?;
+    loop {
+        cursor.skip_white_space();
+        let key = cursor.string()?;
+        let name = Name::from_text(&key[1..key.len() - 1])?;
+        if seen.has(name) {
+            return None;
+        }
+        seen = seen.with(name);
+        cursor.skip_white_space();
+        cursor.take(b':')?;
+        cursor.skip_white_space();
+        tell(name, key, cursor.value()?);
+        cursor.skip_white_space();
+        match cursor.next()? {
+            b',' => {}
+            b'}' => break,
+            _ => return None,
+        }
+    }
+    cursor.skip_white_space();
+    (cursor.at == line.len()).then_some(seen)
+}
+
+impl<'a> Cursor<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.line.as_bytes().get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn take(&mut self, byte: u8) -> Option<()> {
+        (self.next()? == byte).then_some(())
+    }
+
+    fn skip_white_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// A string with its quotes.
+    fn string(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        self.take(b'"')?;
+        loop {
+            match self.next()? {
+                b'"' => return Some(&self.line[start..self.at]),
+                b'\\' | 0..=0x1f => return None,
+                _ => {}
+            }
+        }
+    }
+
+    fn value(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        match self.peek()? {
+            b'"' => return self.string(),
+            b'0'..=b'9' => {
+                while let Some(b'0'..=b'9') = self.peek() {
+                    self.at += 1;
+                }
+            }
+            _ => {
+                while let Some(b'a'..=b'z') = self.peek() {
+                    self.at += 1;
+                }
+            }
+        }
+        let value = &self.line[start..self.at];
+        let is_usual = match value.as_bytes() {
+            // JSON has no other numbers that begin with 0.
+            [b'0', _, ..] => false,
+            [b'0'..=b'9', ..] => true,
+            other => matches!(other, b"true" | b"false"),
+        };
+        is_usual.then_some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_of_usual_spelling_is_split_and_the_rest_left_to_others() {
+        let split = |line: &str| {
+            let mut told = Vec::new();
+            let seen = split(line, |_, key, value| told.push(format!("{key}={value}")));
+            seen.map(|_| told.join(" "))
+        };
+        //  line, its fields
+        let cases = [
+            (r#"{"id":1}"#, Some(r#""id"=1"#)),
+            (
+                r#"{ "id" : "12" ,"code":0, "frozen":true } "#,
+                Some(r#""id"="12" "code"=0 "frozen"=true"#),
+            ),
+            ("{\"op\":\"größe\",\n\"id\":\"\"}", Some("\"op\"=\"größe\" \"id\"=\"\"")),
+            (" {\"id\":1}", Some(r#""id"=1"#)),
+            ("\u{c}{\"id\":1}", None),
+            ("{}", None),
+            (r#"{"id":01}"#, None),
+            (r#"{"id":-1}"#, None),
+            (r#"{"id":1.5}"#, None),
+            (r#"{"id":1e3}"#, None),
+            (r#"{"id":null}"#, None),
+            (r#"{"id":truely}"#, None),
+            (r#"{"id":}"#, None),
+            (r#"{"id":1,}"#, None),
+            (r#"{"id":1"#, None),
+            (r#"{"id":1}}"#, None),
+            (r#"{"id":1 2}"#, None),
+            (r#"{"id":1,"id":1}"#, None),
+            (r#"{"idx":1}"#, None),
+            (r#"{"i\u0064":1}"#, None),
+            (r#"{"id":"1\n"}"#, None),
+            ("{\"id\":\"1\n\"}", None),
+            (r#"{"flags":["linked"]}"#, None),
+            (r#"{"debit_rate":{"count":1}}"#, None),
+        ];
+        for (line, fields) in cases {
+            assert_eq!(split(line).as_deref(), fields, "{line}");
+        }
+    }
+}
