@@ -258,6 +258,10 @@ impl Echo {
         for (partition, offset) in offsets {
             taken.add_partition_offset(&self.from, partition, Offset::Offset(offset))?;
         }
+        // The commit would wait in steps of a tenth of a second for what is under way.
+        while self.producer.in_flight_count() > 0 {
+            self.producer.poll(Duration::from_millis(1));
+        }
         let group = self.consumer.group_metadata().ok_or("the echo is in no group")?;
         self.producer.send_offsets_to_transaction(&taken, &group, ANSWER_TIME_MAX)?;
         Ok(self.producer.commit_transaction(ANSWER_TIME_MAX)?)
