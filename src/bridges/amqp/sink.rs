@@ -4,7 +4,8 @@ use lapin::options::{BasicGetOptions, BasicNackOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection};
 use ringfence_bridge_core::{
-    Confirmed, Failure, Keys, Position, Record, RecordKind, Sink, SinkOptions, Template,
+    Confirmed, Failure, HeaderChoice, Keys, Position, Record, RecordKind, Sink, SinkOptions,
+    Template,
 };
 
 use crate::AmqpServer;
@@ -21,12 +22,13 @@ pub struct AmqpSink {
     event_routing_key: Template,
     progress_queue: String,
     mandatory: bool,
+    headers: HeaderChoice,
     open: Option<(Connection, Publisher)>,
 }
 
 impl AmqpSink {
     /// Reads the server's keys, `exchange`, `routing-key`, `event-routing-key`,
-    /// `progress-queue` and `mandatory`.
+    /// `progress-queue`, `mandatory` and `headers`.
     pub fn configure(keys: &mut Keys, options: &mut SinkOptions) -> AmqpSink {
         let server = AmqpServer::configure(keys);
         let exchange = name(keys, "exchange", None);
@@ -45,6 +47,7 @@ impl AmqpSink {
             event_routing_key,
             progress_queue: name(keys, "progress-queue", progress),
             mandatory: keys.flag("mandatory", false),
+            headers: HeaderChoice::configure(keys),
             open: None,
         }
     }
@@ -85,19 +88,20 @@ impl Sink for AmqpSink {
         Ok(position)
     }
 
-    async fn send(&mut self, records: &[Record], _: &Position) -> Result<Confirmed, Failure> {
+    async fn send(&mut self, records: Vec<Record>, _: &Position) -> Result<Confirmed, Failure> {
         let publisher = self.publisher()?;
         let mut confirms = Vec::with_capacity(records.len());
         let mut key = String::new();
         for record in records {
             key.clear();
             match record.kind {
-                RecordKind::Outcome => self.routing_key.write(record, &mut key),
-                RecordKind::Event { .. } => self.event_routing_key.write(record, &mut key),
+                RecordKind::Outcome => self.routing_key.write(&record, &mut key),
+                RecordKind::Event { .. } => self.event_routing_key.write(&record, &mut key),
             }
             let (exchange, mandatory) = (self.exchange.as_str(), self.mandatory);
             let route = Route { exchange, key: &key, mandatory };
-            confirms.push(publisher.publish(&route, record.body.clone(), properties(record))?);
+            let properties = properties(&record, self.headers);
+            confirms.push(publisher.publish(&route, record.body, properties)?);
         }
         Ok(Box::pin(async move {
             // They are confirmed in their order, or nearly: most of them without waiting.
@@ -118,9 +122,9 @@ impl Sink for AmqpSink {
     }
 }
 
-fn properties(record: &Record) -> BasicProperties {
+fn properties(record: &Record, choice: HeaderChoice) -> BasicProperties {
     let mut headers = FieldTable::default();
-    table(record.headers(), &mut headers);
+    table(record.chosen_headers(choice), &mut headers);
     BasicProperties::default()
         .with_content_type(record.content_type().into())
         .with_delivery_mode(PERSISTENT)

@@ -31,6 +31,7 @@ mod config;
 mod context;
 mod engine;
 mod failure;
+mod headers;
 mod http;
 mod intake;
 mod message;
@@ -42,16 +43,21 @@ mod source;
 mod stop;
 mod tags;
 mod template;
+mod together;
 
 pub use config::{Config, Keys, Mistake, Mistakes, SinkOptions, SinkStart, SourceOptions};
 pub use context::{Context, Positions};
 pub use engine::{EngineId, EngineOptions, Known, ask};
 pub use failure::Failure;
+pub use headers::HeaderChoice;
 pub use http::serve_http;
 pub use intake::{
     Giver, Port, PortOptions, Replies, Settled, Settlement, encode_answers, open_port,
 };
-pub use message::{ContentType, Identity, Malformed, Message, decode_json, decode_records};
+pub use message::{
+    Batch, ContentType, Given, Identity, Malformed, Message, decode_batch, decode_json,
+    decode_records, is_array,
+};
 pub use metrics::{CountedSession, Metrics, SinkMetrics, SourceMetrics};
 pub use record::{Fields, Position, Record, RecordKind};
 pub use replay::{Page, Replay};

@@ -13,6 +13,14 @@ const OP_AT: usize = 14;
 const _: () = assert!(size_of::<Header>() + size_of::<Body>() == RECORD_BYTES);
 const _: () = assert!(std::mem::offset_of!(Header, op) == OP_AT);
 
+/// Media types of one JSON value, besides none.
+const JSON_TYPES: [&str; 5] =
+    ["application/json", "", "text/json", "text/plain", "application/octet-stream"];
+/// Media types of lines of JSON.
+const JSON_LINES_TYPES: [&str; 2] = ["application/x-ndjson", "application/jsonl"];
+/// Media type of records.
+const RECORDS_TYPE: &str = "application/vnd.ringfence.commands";
+
 /// A message as it comes from a broker. `H` is what its source needs to acknowledge it.
 #[derive(Debug)]
 pub struct Message<H> {
@@ -24,6 +32,46 @@ pub struct Message<H> {
     pub identity: Identity,
     /// Comes back in [`crate::Settled`].
     pub handle: H,
+}
+
+/// A message whose body its source has read already: one batch.
+#[derive(Debug)]
+pub struct Batch<H> {
+    /// Its commands, as [`decode_batch`] read them.
+    pub commands: Vec<Command>,
+    /// Whether they were written as an array.
+    pub is_array: bool,
+    /// What the body was.
+    pub content_type: ContentType,
+    /// What it is recognised by when it comes again.
+    pub identity: Identity,
+    /// Comes back in [`crate::Settled`].
+    pub handle: H,
+}
+
+/// A message on its way into the engine.
+#[derive(Debug)]
+pub enum Given<H> {
+    /// As it came.
+    Message(Message<H>),
+    /// Read already.
+    Batch(Batch<H>),
+}
+
+impl<H> Given<H> {
+    pub(crate) fn identity(&self) -> &Identity {
+        match self {
+            Given::Message(message) => &message.identity,
+            Given::Batch(batch) => &batch.identity,
+        }
+    }
+
+    pub(crate) fn into_handle(self) -> H {
+        match self {
+            Given::Message(message) => message.handle,
+            Given::Batch(batch) => batch.handle,
+        }
+    }
 }
 
 /// What a message is recognised by when it comes again.
@@ -57,24 +105,28 @@ impl ContentType {
     /// If it is none of those that are read.
     pub fn parse(media_type: Option<&str>) -> Result<ContentType, Malformed> {
         let Some(text) = media_type else { return Ok(ContentType::Json) };
-        let name = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match name.as_str() {
-            "" | "application/json" | "text/json" | "text/plain" | "application/octet-stream" => {
-                Ok(ContentType::Json)
-            }
-            "application/x-ndjson" | "application/jsonl" => Ok(ContentType::JsonLines),
-            "application/vnd.ringfence.commands" => Ok(ContentType::Records),
-            _ => Err(Malformed {
-                kind: "content-type",
-                reason: format!(
-                    "content type `{name}`: what is read is application/json, \
-                     application/x-ndjson and application/vnd.ringfence.commands"
-                ),
-                line: None,
-                column: None,
-                field: None,
-            }),
+        let name = text.split(';').next().unwrap_or_default().trim();
+        let is_one_of = |names: &[&str]| names.iter().any(|it| it.eq_ignore_ascii_case(name));
+        if is_one_of(&JSON_TYPES) {
+            return Ok(ContentType::Json);
         }
+        if is_one_of(&JSON_LINES_TYPES) {
+            return Ok(ContentType::JsonLines);
+        }
+        if is_one_of(&[RECORDS_TYPE]) {
+            return Ok(ContentType::Records);
+        }
+        Err(Malformed {
+            kind: "content-type",
+            reason: format!(
+                "content type `{}`: what is read is application/json, \
+                     application/x-ndjson and application/vnd.ringfence.commands",
+                name.to_ascii_lowercase()
+            ),
+            line: None,
+            column: None,
+            field: None,
+        })
     }
 }
 
@@ -140,6 +192,27 @@ pub(crate) fn decode(
         ContentType::JsonLines => lines(body),
         ContentType::Records => decode_records(body).map(|batch| vec![batch]),
     }
+}
+
+/// Reads a body that is one batch of at most `bytes_max` bytes; `None` where it is not: given as a
+/// [`Message`], it comes back with what is wrong.
+#[must_use]
+pub fn decode_batch(
+    body: &[u8],
+    content_type: ContentType,
+    bytes_max: usize,
+) -> Option<Vec<Command>> {
+    if body.len() > bytes_max {
+        return None;
+    }
+    let mut batches = decode(body, content_type).ok()?.into_iter();
+    batches.next().filter(|_| batches.len() == 0)
+}
+
+/// Whether a batch that was read from `body` was written as an array.
+#[must_use]
+pub fn is_array(body: &[u8], commands: &[Command]) -> bool {
+    commands.len() > 1 || body.trim_ascii_start().first() == Some(&b'[')
 }
 
 /// The batch of a JSON value whose objects may leave out `op` where one is `implied`. A value may

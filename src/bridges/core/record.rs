@@ -7,6 +7,7 @@ use ringfence_client::types::{Body, Event, Op, Origin, Outcome, Request};
 use ringfence_codec::text::{encode_event, encode_outcome};
 
 use crate::EngineId;
+use crate::headers::{self, HEADERS, HeaderChoice};
 
 /// How far a sink is: everything up to a sequence of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,8 +94,6 @@ pub struct Record {
     pub origin: Option<Arc<Origin>>,
 }
 
-/// Most headers that a record has.
-const HEADERS_MAX: usize = 11;
 /// Content type of a record's body.
 pub(crate) const BODY_TYPE: &str = "application/json";
 
@@ -164,45 +163,54 @@ impl Record {
     /// names begin with `ce_`.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
-        let mut headers = Vec::with_capacity(HEADERS_MAX);
-        self.each_header(|name, value| headers.push((name, value.to_owned())));
+        self.chosen_headers(HeaderChoice::ALL)
+    }
+
+    /// Those of its [headers](Record::headers) that are chosen.
+    #[must_use]
+    pub fn chosen_headers(&self, choice: HeaderChoice) -> Vec<(&'static str, String)> {
+        let mut headers = Vec::with_capacity(HEADERS.len());
+        self.each_header(choice, |name, value| headers.push((name, value.to_owned())));
         headers
     }
 
-    /// Tells name and value of each of its [headers](Record::headers), and keeps none of them.
-    pub fn each_header(&self, mut tell: impl FnMut(&'static str, &str)) {
+    /// Tells name and value of each of its [headers](Record::headers) that is chosen, and keeps none
+    /// of them.
+    pub fn each_header(&self, choice: HeaderChoice, mut tell: impl FnMut(&'static str, &str)) {
         let mut text = String::with_capacity(128);
-        let mut written = |name: &'static str, value: fmt::Arguments<'_>| {
-            text.clear();
-            // Writing to memory does not fail.
-            let _ = text.write_fmt(value);
-            tell(name, &text);
+        let mut written = |header: usize, value: fmt::Arguments<'_>| {
+            if choice.has(header) {
+                text.clear();
+                // Writing to memory does not fail.
+                let _ = text.write_fmt(value);
+                tell(HEADERS[header], &text);
+            }
         };
         let Record { engine, sequence, op, status, .. } = self;
-        written("ringfence-sequence", format_args!("{sequence}"));
-        written("ringfence-op", format_args!("{op}"));
-        written("ringfence-status", format_args!("{status}"));
+        written(headers::SEQUENCE, format_args!("{sequence}"));
+        written(headers::OP, format_args!("{op}"));
+        written(headers::STATUS, format_args!("{status}"));
         if let Some(Request { session, number, tag, .. }) =
             self.origin.as_ref().map(|it| it.request)
         {
-            written("ringfence-session", format_args!("{session}"));
-            written("ringfence-request", format_args!("{number}"));
-            written("ringfence-tag", format_args!("{tag}"));
+            written(headers::SESSION, format_args!("{session}"));
+            written(headers::REQUEST, format_args!("{number}"));
+            written(headers::TAG, format_args!("{tag}"));
         }
-        written("ce_specversion", format_args!("1.0"));
+        written(headers::SPEC_VERSION, format_args!("1.0"));
         match self.kind {
             RecordKind::Outcome => {
                 let noun = op.strip_prefix("create_").unwrap_or(op);
-                written("ce_id", format_args!("{engine}:{sequence}"));
-                written("ce_type", format_args!("ringfence.{noun}.{status}"));
+                written(headers::ID, format_args!("{engine}:{sequence}"));
+                written(headers::TYPE, format_args!("ringfence.{noun}.{status}"));
             }
             RecordKind::Event { number } => {
-                written("ce_id", format_args!("{engine}:{sequence}:{number}"));
-                written("ce_type", format_args!("ringfence.event.{status}"));
+                written(headers::ID, format_args!("{engine}:{sequence}:{number}"));
+                written(headers::TYPE, format_args!("ringfence.event.{status}"));
             }
         }
-        written("ce_source", format_args!("/ringfence/{engine}"));
-        written("ce_time", format_args!("{}", cloud_time(self.timestamp)));
+        written(headers::SOURCE, format_args!("/ringfence/{engine}"));
+        written(headers::TIME, format_args!("{}", cloud_time(self.timestamp)));
     }
 
     /// The outcome of a transfer, for tests.
@@ -271,5 +279,17 @@ mod tests {
         assert_eq!(value("ce_type"), Some("ringfence.transfer.created"));
         assert_eq!(value("ce_time"), Some("1970-01-01T00:00:00.000000000Z"));
         assert_eq!(value("ringfence-tag"), None);
+    }
+
+    #[test]
+    fn a_sink_that_chooses_headers_sends_these_and_the_identity() {
+        let config = "[engine]\nconnect = \"unix:x\"\n[[sink]]\nname = \"s\"\nprotocol = \"p\"\n\
+                      headers = [\"ringfence-status\"]\n";
+        let mut config = crate::Config::parse("bridge.toml", config).unwrap();
+        let (_, _, mut keys) = config.sinks.pop().unwrap();
+        let choice = HeaderChoice::configure(&mut keys);
+        let headers = Record::example().chosen_headers(choice);
+        let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["ringfence-status", "ce_id"]);
     }
 }

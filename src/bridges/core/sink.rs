@@ -64,7 +64,7 @@ pub trait Sink: Send {
     /// Why the connection ended.
     fn send(
         &mut self,
-        records: &[Record],
+        records: Vec<Record>,
         position: &Position,
     ) -> impl Future<Output = Result<Confirmed, Failure>> + Send;
 
@@ -238,7 +238,7 @@ impl<S: Sink> Running<S> {
         let position = Position { engine: engine.clone(), sequence: stretch.sequence };
         let records = stretch.records.len() as u64;
         add(&self.metrics.sent, records);
-        let confirmed = self.sink.send(&stretch.records, &position).await?;
+        let confirmed = self.sink.send(stretch.records, &position).await?;
         Ok(Box::pin(async move {
             confirmed.await?;
             Ok((stretch.sequence, records))

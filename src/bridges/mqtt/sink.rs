@@ -103,7 +103,7 @@ impl Sink for MqttSink {
         Ok(position)
     }
 
-    async fn send(&mut self, records: &[Record], _: &Position) -> Result<Confirmed, Failure> {
+    async fn send(&mut self, records: Vec<Record>, _: &Position) -> Result<Confirmed, Failure> {
         let publications = records.iter().map(|record| self.publication(record)).collect();
         Ok(Box::pin(self.publisher()?.publish(publications)))
     }

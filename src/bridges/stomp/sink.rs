@@ -115,12 +115,12 @@ impl Sink for StompSink {
         Ok(None)
     }
 
-    async fn send(&mut self, records: &[Record], _: &Position) -> Result<Confirmed, Failure> {
+    async fn send(&mut self, records: Vec<Record>, _: &Position) -> Result<Confirmed, Failure> {
         let stores_with_commit = self.link()?.broker.stores_with_commit();
         match records.len() {
             0 => Ok(Box::pin(async { Ok(()) })),
-            2.. if stores_with_commit => self.send_together(records).await,
-            _ => self.send_each(records).await,
+            2.. if stores_with_commit => self.send_together(&records).await,
+            _ => self.send_each(&records).await,
         }
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ringfence_bridge_core::{
-    Confirmed, Context, Failure, Keys, Position, Record, RecordKind, Replay, Sink, SinkOptions,
-    SinkStart, Template,
+    Confirmed, Context, Failure, HeaderChoice, Keys, Position, Record, RecordKind, Replay, Sink,
+    SinkOptions, SinkStart, Template,
 };
 use serde_json::{Map, Value};
 use tokio::task::AbortHandle;
@@ -118,7 +118,9 @@ impl Form {
         header.insert("kind".to_owned(), record.kind.name().into());
         header.insert("message-id".to_owned(), record.identity().into());
         header.insert("content-type".to_owned(), record.content_type().into());
-        record.each_header(|name, value| drop(header.insert(name.to_owned(), value.into())));
+        record.each_header(HeaderChoice::ALL, |name, value| {
+            drop(header.insert(name.to_owned(), value.into()))
+        });
         [
             template.text(record).into(),
             Value::Object(header).to_string().into(),
@@ -174,7 +176,7 @@ impl Sink for ZmqSink {
         Ok(None)
     }
 
-    async fn send(&mut self, records: &[Record], _: &Position) -> Result<Confirmed, Failure> {
+    async fn send(&mut self, records: Vec<Record>, _: &Position) -> Result<Confirmed, Failure> {
         let open = self.open.as_ref().ok_or_else(|| Failure::retry("not bound"))?;
         for some in records.chunks(TURN) {
             open.numbered.publish(some, &self.form);

@@ -67,6 +67,28 @@ impl Shared {
         }
     }
 
+    /// Adds batches with numbers of the caller's, as far as there is room; how many.
+    pub fn push_numbered<'a>(
+        &self,
+        batches: impl IntoIterator<Item = (&'a [Command], u64)>,
+    ) -> Result<usize, ClientError> {
+        let mut exchange = self.lock();
+        let had_nothing = exchange.out.is_empty();
+        let mut count = 0;
+        for (batch, number) in batches {
+            if exchange.push(batch, Some(number), 0)?.is_none() {
+                break;
+            }
+            count += 1;
+        }
+        drop(exchange);
+        if had_nothing && count > 0 {
+            // It fails only where the thread is gone.
+            drop(self.waker.wake());
+        }
+        Ok(count)
+    }
+
     pub fn is_connected(&self) -> bool {
         self.lock().is_connected
     }
@@ -187,7 +209,7 @@ impl Link {
     }
 
     /// Serves the session until it ends.
-    pub fn run(mut self, mut deliver: impl FnMut(Delivered)) {
+    pub fn run(mut self, mut deliver: impl FnMut(Vec<Delivered>)) {
         let mut attempts = Attempts::new(self.give_up_after);
         let error = loop {
             let cut = self.connection(&mut deliver);
@@ -202,7 +224,7 @@ impl Link {
         };
         self.shared.lock().has_ended = true;
         self.shared.room.notify_all();
-        deliver(Delivered::Ended(error));
+        deliver(vec![Delivered::Ended(error)]);
     }
 
     /// Waits between two attempts; `false` if the session was closed meanwhile.
@@ -226,7 +248,7 @@ impl Link {
     }
 
     /// One connection, from its start to its end.
-    fn connection(&mut self, deliver: &mut impl FnMut(Delivered)) -> Cut {
+    fn connection(&mut self, deliver: &mut impl FnMut(Vec<Delivered>)) -> Cut {
         let mut socket = match Socket::connect(&self.address, self.tls.as_ref()) {
             Ok(socket) => socket,
             Err(error) => return self.lost("connecting to", error),
@@ -272,7 +294,7 @@ struct Talk<'a> {
 enum Never {}
 
 impl Talk<'_> {
-    fn go_on(&mut self, deliver: &mut impl FnMut(Delivered)) -> Result<Never, Cut> {
+    fn go_on(&mut self, deliver: &mut impl FnMut(Vec<Delivered>)) -> Result<Never, Cut> {
         let mut events = Events::with_capacity(8);
         loop {
             self.write()?;
@@ -325,7 +347,7 @@ impl Talk<'_> {
     }
 
     /// Reads what has come; whether anything had.
-    fn read(&mut self, deliver: &mut impl FnMut(Delivered)) -> Result<bool, Cut> {
+    fn read(&mut self, deliver: &mut impl FnMut(Vec<Delivered>)) -> Result<bool, Cut> {
         let mut any = false;
         for _ in 0..READS_MAX {
             match self.socket.read(self.decoder.frames().spare()) {
@@ -348,7 +370,7 @@ impl Talk<'_> {
     }
 
     /// Takes in the messages that are whole.
-    fn take_in(&mut self, deliver: &mut impl FnMut(Delivered)) -> Result<(), Cut> {
+    fn take_in(&mut self, deliver: &mut impl FnMut(Vec<Delivered>)) -> Result<(), Cut> {
         let mut delivered = Vec::new();
         let mut exchange = self.link.shared.lock();
         let taken = exchange.take_in(&mut self.decoder, &self.link.address, &mut delivered);
@@ -356,9 +378,9 @@ impl Talk<'_> {
         drop(exchange);
         if !delivered.is_empty() {
             self.link.shared.room.notify_all();
+            // Without the lock: whoever is told may send.
+            deliver(delivered);
         }
-        // Without the lock: whoever is told may send.
-        delivered.into_iter().for_each(deliver);
         if let Some(idle_timeout) = taken? {
             self.idle_timeout = idle_timeout;
         }

@@ -89,7 +89,7 @@ pub fn echoed_body(sequence: u64, id: u128) -> String {
 }
 
 /// Headers as an outcome has them.
-pub const ECHOED_HEADERS: [(&str, &str); 11] = [
+pub const OUTCOME_HEADERS: [(&str, &str); 11] = [
     ("ringfence-sequence", "1000000"),
     ("ringfence-op", "create_transfer"),
     ("ringfence-status", "created"),

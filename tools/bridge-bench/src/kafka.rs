@@ -15,9 +15,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryFuture};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::broker::{
-    Answer, Answerer, Broker, Client, ECHOED_HEADERS, Failure, echoed_body, id_in,
-};
+use crate::broker::{Answer, Answerer, Broker, Client, Failure, echoed_body, id_in};
 use crate::options::Options;
 
 /// Partitions of each topic.
@@ -29,8 +27,9 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
 pub struct KafkaBroker {
     servers: String,
     commit_interval: Duration,
-    /// Whether what the loop answers has headers.
-    has_headers: bool,
+    /// Of what the loop answers.
+    headers: Vec<(&'static str, &'static str)>,
+    sink_headers: &'static str,
     prefix: String,
     /// The one that was started for the bench; ends with it.
     _started: Option<Kafka>,
@@ -49,7 +48,8 @@ impl KafkaBroker {
         let broker = KafkaBroker {
             servers,
             commit_interval: Duration::from_millis(options.commit_interval),
-            has_headers: options.headers,
+            headers: options.echoed_headers(),
+            sink_headers: options.sink_headers(),
             prefix,
             _started: started,
         };
@@ -94,7 +94,7 @@ impl Broker for KafkaBroker {
     }
 
     fn tables(&self, credit: usize) -> String {
-        let KafkaBroker { servers, prefix, .. } = self;
+        let KafkaBroker { servers, prefix, sink_headers, .. } = self;
         let interval = self.commit_interval.as_millis();
         // The source's name is that of its sessions: each bench begins with new ones.
         format!(
@@ -103,7 +103,7 @@ impl Broker for KafkaBroker {
              dead-letter-topic = \"{dead}\"\ncredit = {credit}\n\n\
              [[sink]]\nname = \"{prefix}-out\"\nprotocol = \"kafka\"\nservers = \"{servers}\"\n\
              topic = \"{outcomes}\"\npartitions = {PARTITIONS}\nprogress-topic = \"{progress}\"\n\
-             commit-interval = \"{interval}ms\"\nstart = \"now\"\n",
+             commit-interval = \"{interval}ms\"\nstart = \"now\"\n{sink_headers}",
             payments = self.topic("payments"),
             outcomes = self.topic("outcomes"),
             dead = self.topic("dead"),
@@ -209,7 +209,7 @@ struct Echo {
     to: String,
     from: String,
     commit_interval: Duration,
-    has_headers: bool,
+    headers: Vec<(&'static str, &'static str)>,
 }
 
 impl Echo {
@@ -226,8 +226,8 @@ impl Echo {
             .create()?;
         let producer = broker.config(&[("transactional.id", &group), ("acks", "all")]).create()?;
         let (from, to) = (broker.topic("echo"), broker.topic("echoed"));
-        let KafkaBroker { commit_interval, has_headers, .. } = *broker;
-        Ok(Echo { consumer, producer, to, from, commit_interval, has_headers })
+        let (commit_interval, headers) = (broker.commit_interval, broker.headers.clone());
+        Ok(Echo { consumer, producer, to, from, commit_interval, headers })
     }
 
     fn run(&mut self) -> Result<(), Failure> {
@@ -258,6 +258,10 @@ impl Echo {
         for (partition, offset) in offsets {
             taken.add_partition_offset(&self.from, partition, Offset::Offset(offset))?;
         }
+        // The commit would wait in steps of a tenth of a second for what is under way.
+        while self.producer.in_flight_count() > 0 {
+            self.producer.poll(Duration::from_millis(1));
+        }
         let group = self.consumer.group_metadata().ok_or("the echo is in no group")?;
         self.producer.send_offsets_to_transaction(&taken, &group, ANSWER_TIME_MAX)?;
         Ok(self.producer.commit_transaction(ANSWER_TIME_MAX)?)
@@ -268,12 +272,12 @@ impl Echo {
         let body = echoed_body(message.offset().unsigned_abs(), id);
         let mut record =
             BaseRecord::to(&self.to).key(message.key().unwrap_or_default()).payload(&body);
-        if self.has_headers {
-            let add = |headers: OwnedHeaders, (key, value)| {
+        if !self.headers.is_empty() {
+            let add = |headers: OwnedHeaders, &(key, value): &(&str, &str)| {
                 headers.insert(Header { key, value: Some(value) })
             };
-            let none = OwnedHeaders::new_with_capacity(ECHOED_HEADERS.len());
-            record = record.headers(ECHOED_HEADERS.into_iter().fold(none, add));
+            let none = OwnedHeaders::new_with_capacity(self.headers.len());
+            record = record.headers(self.headers.iter().fold(none, add));
         }
         while let Err((error, unsent)) = self.producer.send(record) {
             if error.rdkafka_error_code() != Some(rdkafka::types::RDKafkaErrorCode::QueueFull) {

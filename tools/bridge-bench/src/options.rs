@@ -3,6 +3,8 @@
 use clap::{Parser, ValueEnum};
 use ringfence::client::Address;
 
+use crate::broker::OUTCOME_HEADERS;
+
 /// Measure payments through a broker and the bridge, in turns with what the broker moves alone.
 ///
 /// The broker alone: a client sends messages of the same length to a queue, a consumer answers each
@@ -32,6 +34,9 @@ pub struct Options {
     /// Give what the broker alone answers the headers that outcomes have too
     #[arg(long)]
     pub headers: bool,
+    /// Have outcomes carry no header but their identity, as a sink with `headers = []` sends them
+    #[arg(long)]
+    pub brief: bool,
     /// How long outcomes gather in a transaction of Kafka, in milliseconds
     #[arg(long, value_name = "MS", default_value = "100")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=20_000))]
@@ -81,6 +86,18 @@ impl Options {
             BrokerName::Rabbitmq => 300,
             BrokerName::Kafka => 20,
         })
+    }
+
+    /// The key `headers` of the bridge's sink, as a line of its table; empty where it is not given.
+    pub fn sink_headers(&self) -> &'static str {
+        if self.brief { "headers = []\n" } else { "" }
+    }
+
+    /// The headers of what the broker alone answers: as outcomes have them, or none.
+    pub fn echoed_headers(&self) -> Vec<(&'static str, &'static str)> {
+        let is_echoed =
+            |(name, _): &(&str, &str)| self.headers && (!self.brief || *name == "ce_id");
+        OUTCOME_HEADERS.into_iter().filter(is_echoed).collect()
     }
 
     /// Payments that are under way at a time.

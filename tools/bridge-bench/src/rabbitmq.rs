@@ -19,9 +19,7 @@ use lapin::{
     ExchangeKind,
 };
 
-use crate::broker::{
-    Answer, Answerer, Broker, Client, ECHOED_HEADERS, Failure, echoed_body, id_in,
-};
+use crate::broker::{Answer, Answerer, Broker, Client, Failure, echoed_body, id_in};
 use crate::options::{Back, Options, QueueType};
 
 /// Delivery mode of messages that survive a restart of the broker.
@@ -34,8 +32,9 @@ pub struct Rabbit {
     url: String,
     back: Back,
     queue_type: QueueType,
-    /// Whether what the echo answers has headers.
-    has_headers: bool,
+    /// Of what the echo answers.
+    headers: Vec<(&'static str, &'static str)>,
+    sink_headers: &'static str,
     names: Names,
     /// The one that was started for the bench; ends with it.
     _started: Option<RabbitMq>,
@@ -82,9 +81,11 @@ impl Rabbit {
             None => Some(tokio::task::spawn_blocking(RabbitMq::start).await??),
         };
         let url = url.or_else(|| started.as_ref().map(RabbitMq::url)).unwrap_or_default();
-        let &Options { back, queue_type, headers: has_headers, .. } = options;
+        let &Options { back, queue_type, .. } = options;
+        let (headers, sink_headers) = (options.echoed_headers(), options.sink_headers());
         let names = Names::new();
-        let rabbit = Rabbit { url, back, queue_type, has_headers, names, _started: started };
+        let rabbit =
+            Rabbit { url, back, queue_type, headers, sink_headers, names, _started: started };
         rabbit.declare().await?;
         Ok(rabbit)
     }
@@ -119,7 +120,7 @@ impl Broker for Rabbit {
     }
 
     fn tables(&self, credit: usize) -> String {
-        let Rabbit { url, names, .. } = self;
+        let Rabbit { url, names, sink_headers, .. } = self;
         let Names { exchange, payments, dead, progress, .. } = names;
         let source = format!(
             "[[source]]\nname = \"payments\"\nprotocol = \"amqp\"\nurl = \"{url}\"\n\
@@ -129,18 +130,19 @@ impl Broker for Rabbit {
             Back::Reply => source,
             Back::Exchange => format!(
                 "{source}\n[[sink]]\nname = \"outcomes\"\nprotocol = \"amqp\"\nurl = \"{url}\"\n\
-                 exchange = \"{exchange}\"\nprogress-queue = \"{progress}\"\nstart = \"now\"\n"
+                 exchange = \"{exchange}\"\nprogress-queue = \"{progress}\"\nstart = \"now\"\n\
+                 {sink_headers}"
             ),
         }
     }
 
     fn echo(&self, credit: u16) -> impl Future<Output = Result<(), Failure>> + Send + 'static {
         let (url, queue) = (self.url.clone(), self.names.echo.clone());
-        let mut headers = FieldTable::default();
-        for (name, value) in ECHOED_HEADERS {
-            headers.insert(name.into(), AMQPValue::from(LongString::from(value)));
+        let mut table = FieldTable::default();
+        for &(name, value) in &self.headers {
+            table.insert(name.into(), AMQPValue::from(LongString::from(value)));
         }
-        let headers = self.has_headers.then_some(headers);
+        let headers = (!self.headers.is_empty()).then_some(table);
         async move { Echo::start(&url, &queue, credit, headers).await?.run().await }
     }
 

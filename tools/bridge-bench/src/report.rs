@@ -130,7 +130,9 @@ impl BridgeReport {
                 series: Vec::new(),
             },
             broker: broker.name(),
-            setup: broker.about() + if options.headers { ", alone with headers" } else { "" },
+            setup: broker.about()
+                + if options.brief { ", brief" } else { "" }
+                + if options.headers { ", alone with headers" } else { "" },
             window: options.window(),
             turns: options.turns,
             of_alone: rate(through) / rate(alone),

@@ -39,4 +39,6 @@ fn everything_that_was_sent_to_kafka_is_answered_by_the_bridge_and_by_its_own_lo
     for _ in 0..2 {
         assert_eq!(measure(&arguments), "outcomes committed every 20 ms");
     }
+    let brief = [&arguments[..], &["--brief", "--headers"]].concat();
+    assert_eq!(measure(&brief), "outcomes committed every 20 ms, brief, alone with headers");
 }

@@ -16,7 +16,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::message::Malformed;
-use crate::{EngineId, Failure, Message, SourceMetrics};
+use crate::together::{Giving, Together};
+use crate::{EngineId, Failure, Given, Message, SourceMetrics};
 
 pub use open::open_port;
 pub use replies::{Replies, encode_answers};
@@ -71,10 +72,10 @@ pub enum Settlement {
     },
 }
 
-/// A message on its way to the worker, and where to settle it.
+/// Messages on their way to the worker, and where to settle them.
 struct Offer<H> {
-    message: Message<H>,
-    settled: mpsc::UnboundedSender<Settled<H>>,
+    given: Vec<Given<H>>,
+    settled: Giving<Settled<H>>,
 }
 
 /// Where a source gives its messages, and learns when to acknowledge them.
@@ -85,8 +86,8 @@ struct Offer<H> {
 #[derive(Debug)]
 pub struct Port<H> {
     offers: mpsc::Sender<Offer<H>>,
-    settle: mpsc::UnboundedSender<Settled<H>>,
-    settled: mpsc::UnboundedReceiver<Settled<H>>,
+    settle: Giving<Settled<H>>,
+    settled: Together<Settled<H>>,
     /// Why the worker has ended, once it has.
     ended: watch::Receiver<Option<Result<(), Failure>>>,
     engine: EngineId,
@@ -98,7 +99,7 @@ pub struct Port<H> {
 #[derive(Debug)]
 pub struct Giver<H> {
     offers: mpsc::Sender<Offer<H>>,
-    settle: mpsc::UnboundedSender<Settled<H>>,
+    settle: Giving<Settled<H>>,
 }
 
 impl<H> Clone for Giver<H> {
@@ -114,7 +115,16 @@ impl<H> Giver<H> {
     ///
     /// As [`Port::give`].
     pub async fn give(&self, message: Message<H>) -> Result<(), Failure> {
-        let offer = Offer { message, settled: self.settle.clone() };
+        self.give_all(vec![Given::Message(message)]).await
+    }
+
+    /// As [`Port::give_all`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Port::give`].
+    pub async fn give_all(&self, given: Vec<Given<H>>) -> Result<(), Failure> {
+        let offer = Offer { given, settled: self.settle.clone() };
         let given = self.offers.send(offer).await;
         given.map_err(|_| Failure::retry("the session with the engine has ended"))
     }
@@ -128,6 +138,15 @@ impl<H: Send + 'static> Port<H> {
     /// If the session has ended: [`Port::next`] says why.
     pub async fn give(&self, message: Message<H>) -> Result<(), Failure> {
         self.giver().give(message).await
+    }
+
+    /// Gives messages, in their order. Waits while the credit is used up.
+    ///
+    /// # Errors
+    ///
+    /// As [`Port::give`].
+    pub async fn give_all(&self, given: Vec<Given<H>>) -> Result<(), Failure> {
+        self.giver().give_all(given).await
     }
 
     /// What other tasks give messages with, for the connection that is served now.
@@ -158,13 +177,13 @@ impl<H: Send + 'static> Port<H> {
 
     /// A settled message that is there already.
     pub fn try_next(&mut self) -> Option<Settled<H>> {
-        self.settled.try_recv().ok()
+        self.settled.try_recv()
     }
 
     /// Begins a new connection: what messages of the earlier one are settled is not told any more,
     /// as their handles mean nothing.
     pub fn renew(&mut self) {
-        (self.settle, self.settled) = mpsc::unbounded_channel();
+        (self.settle, self.settled) = Together::channel();
     }
 
     /// The source is connected to its broker, or not.

@@ -11,6 +11,7 @@ use super::worker::Worker;
 use super::{Port, PortOptions};
 use crate::engine::FOR_EVER;
 use crate::tags::Memory;
+use crate::together::Together;
 use crate::{Context, EngineId, EngineOptions, Failure, Known, ask};
 
 /// Sequences that are read back at most for requests that only their senders may repeat. What may
@@ -39,7 +40,7 @@ pub async fn open_port<H: Send + 'static>(
         known.id
     );
     let (offers, offered) = mpsc::channel(options.credit.min(1024));
-    let (settle, settled) = mpsc::unbounded_channel();
+    let (settle, settled) = Together::channel();
     let (end, ended) = watch::channel(None);
     let engine = EngineId::from(&opened.hello);
     let last_request = opened.hello.last_request;
@@ -53,7 +54,7 @@ pub async fn open_port<H: Send + 'static>(
 /// A session that stands.
 pub(super) struct Opened {
     pub sender: SessionSender,
-    pub delivered: mpsc::UnboundedReceiver<Delivered>,
+    pub delivered: Together<Delivered>,
     pub hello: EngineHello,
     pub memory: Memory,
 }
@@ -69,7 +70,7 @@ struct Opening<'a> {
 
 /// What one attempt came to.
 enum Attempt {
-    Opened(SessionSender, mpsc::UnboundedReceiver<Delivered>, EngineHello),
+    Opened(SessionSender, Together<Delivered>, EngineHello),
     /// The engine does not know the session.
     Unknown,
     /// The session's last command is this one, before the sequence to begin after.
@@ -127,7 +128,7 @@ impl<'a> Opening<'a> {
     async fn attempt(&mut self, after: u64) -> Result<Attempt, Failure> {
         self.memory.clear();
         self.partial.clear();
-        let (deliver, mut delivered) = mpsc::unbounded_channel();
+        let (deliver, mut delivered) = Together::channel();
         let options = SessionOptions {
             session: session_id(&self.options.session),
             last_sequence: after,
@@ -136,8 +137,8 @@ impl<'a> Opening<'a> {
             give_up_after: FOR_EVER,
             ..SessionOptions::default()
         };
-        let deliver = move |what| drop(deliver.send(what));
-        let sender = SessionSender::start(&self.engine.address, options, deliver)?;
+        let deliver = move |all| drop(deliver.send(all));
+        let sender = SessionSender::start_together(&self.engine.address, options, deliver)?;
         let mut hello: Option<EngineHello> = None;
         loop {
             match delivered.recv().await {

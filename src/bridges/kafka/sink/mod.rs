@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use ringfence_bridge_core::{
-    Confirmed, Failure, Keys, Position, Record, Sink, SinkOptions, Template,
+    Confirmed, Failure, HeaderChoice, Keys, Position, Record, Sink, SinkOptions, Template,
 };
 
 use crate::KafkaServer;
 use crate::server::check_topic;
 use crate::topics::Topic;
 use progress::{Progress, last_progress};
-use writer::Writer;
+use writer::{LINGER_MILLISECONDS, Writer};
 
 /// How long a transaction may stay open, where nothing else is said.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
@@ -43,6 +43,7 @@ pub struct KafkaSink {
     server: KafkaServer,
     name: String,
     names: Names,
+    headers: HeaderChoice,
     progress_topic: String,
     transactional_id: String,
     commit_interval: Duration,
@@ -56,7 +57,7 @@ pub struct KafkaSink {
 
 impl KafkaSink {
     /// Reads the server's keys, `topic`, `event-topic`, `key`, `progress-topic`,
-    /// `transactional-id`, `commit-interval` and `commit-records`.
+    /// `transactional-id`, `commit-interval`, `commit-records` and `headers`.
     pub fn configure(keys: &mut Keys, options: &mut SinkOptions) -> KafkaSink {
         let server = KafkaServer::configure(keys);
         let mut template = |key: &str, default: &str| -> Template {
@@ -81,6 +82,7 @@ impl KafkaSink {
         KafkaSink {
             server,
             names,
+            headers: HeaderChoice::configure(keys),
             progress_topic,
             transactional_id: transactional_id.unwrap_or_else(|| format!("ringfence.{name}")),
             commit_interval,
@@ -99,8 +101,9 @@ impl KafkaSink {
             // As Java's producers spread keys.
             ("partitioner", "murmur2_random"),
             ("queue.buffering.max.kbytes", "131072"),
-            // A commit does not wait for it.
-            ("linger.ms", "20"),
+            ("linger.ms", &LINGER_MILLISECONDS.to_string()),
+            // What is stored is no longer under way: reports of it say nothing else.
+            ("delivery.report.only.error", "true"),
         ])
     }
 
@@ -159,7 +162,7 @@ impl Sink for KafkaSink {
 
     async fn send(
         &mut self,
-        records: &[Record],
+        records: Vec<Record>,
         position: &Position,
     ) -> Result<Confirmed, Failure> {
         if records.is_empty() {
@@ -167,7 +170,7 @@ impl Sink for KafkaSink {
             return Ok(Box::pin(async { Ok(()) }));
         }
         let writer = self.writer()?;
-        writer.write(records.to_vec(), Some(position.clone())).await
+        writer.write(records, Some(position.clone())).await
     }
 
     async fn store(&mut self, position: &Position) -> Result<(), Failure> {

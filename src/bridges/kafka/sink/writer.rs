@@ -1,5 +1,13 @@
 //! A thread that writes transactions: its calls wait for the brokers.
 //!
+//! ```text
+//!   stretches ─▶ waiting ─burst, when the one before is stored─▶ client ─▶ brokers
+//! ```
+//!
+//! The client has one request under way for each partition. While it has more for that partition,
+//! its thread looks for the answer without a pause, which takes a third of a core from the brokers.
+//! So the client is given what comes until it sends, and then nothing until it has nothing left.
+//!
 //! # Invariants
 //!
 //! * A transaction has whole stretches, and the position after the last of them.
@@ -8,14 +16,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use ringfence_bridge_core::{Confirmed, Failure, Position, Record, RecordKind};
+use ringfence_bridge_core::{Confirmed, Failure, HeaderChoice, Position, Record, RecordKind};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -30,6 +38,12 @@ const TRANSACTION_TIME_MAX: Duration = Duration::from_secs(20);
 const ABORT_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long to wait for room in the client's queue.
 const ROOM_WAIT: Duration = Duration::from_millis(10);
+/// How long the client waits for more for a partition, in milliseconds.
+pub(super) const LINGER_MILLISECONDS: u64 = 20;
+/// For how long the client is given more, once it had nothing left: it has sent nothing until then.
+const BURST: Duration = Duration::from_millis(LINGER_MILLISECONDS * 3 / 4);
+/// Between two looks whether the client has anything left.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// A stretch on its way to the thread.
 struct Job {
@@ -64,12 +78,14 @@ impl Writer {
             server: sink.server.clone(),
             sink: sink.name.clone(),
             names: sink.names.clone(),
+            headers: sink.headers,
             progress_topic: sink.progress_topic.clone(),
             instance: sink.instance.clone(),
             commit_interval: sink.commit_interval,
             commit_records: sink.commit_records,
             runtime: Handle::current(),
             topics: HashSet::new(),
+            burst_began: Instant::now(),
         };
         let (jobs, received) = channel();
         let named = std::thread::Builder::new().name("kafka-writer".to_owned());
@@ -117,6 +133,7 @@ struct Thread {
     server: KafkaServer,
     sink: String,
     names: Names,
+    headers: HeaderChoice,
     progress_topic: String,
     instance: String,
     commit_interval: Duration,
@@ -124,6 +141,8 @@ struct Thread {
     runtime: Handle,
     /// Topics that are known to be there.
     topics: HashSet<String>,
+    /// When the client was given something and had nothing left.
+    burst_began: Instant,
 }
 
 impl Thread {
@@ -154,28 +173,58 @@ impl Thread {
         let mut held = Vec::new();
         let commit_at = Instant::now() + self.commit_interval;
         let (mut records, mut next) = (0, Some(first));
+        let mut waiting = Vec::new();
         let mut position = None;
         let begun = self.producer.begin_transaction();
-        while let Some(job) = next.take() {
-            let Job { records: stretch, position: after, done, room } = job;
-            written.push(done);
-            held.push(room);
+        loop {
+            if let Some(job) = next.take() {
+                written.push(job.done);
+                held.push(job.room);
+                records += job.records.len();
+                waiting.push(job.records);
+                position = job.position;
+            }
             if let Err(error) = &begun {
                 return Err(retry("beginning a transaction", error));
             }
-            records += stretch.len();
-            for record in &stretch {
-                self.send(record)?;
+            if self.is_burst_open() {
+                self.send_all(&mut waiting)?;
             }
-            position = after;
             // Without records there is nothing to wait for.
-            if records > 0 && records < self.commit_records {
-                let wait = commit_at.saturating_duration_since(Instant::now());
-                next = jobs.recv_timeout(wait).ok();
+            if records == 0 || records >= self.commit_records {
+                break;
+            }
+            let left = commit_at.saturating_duration_since(Instant::now());
+            let wait = if waiting.is_empty() { left } else { left.min(LOOK_EVERY) };
+            match jobs.recv_timeout(wait) {
+                Ok(job) => next = Some(job),
+                Err(RecvTimeoutError::Timeout) if wait < left => {}
+                Err(_) => break,
             }
         }
+        self.send_all(&mut waiting)?;
         self.send_progress(position.as_ref())?;
         self.commit()
+    }
+
+    /// Whether what the client is given now goes out with what it has.
+    fn is_burst_open(&mut self) -> bool {
+        if !self.has_unstored() {
+            self.burst_began = Instant::now();
+        }
+        self.burst_began.elapsed() < BURST
+    }
+
+    /// Whether the client has messages that the brokers have not stored.
+    fn has_unstored(&self) -> bool {
+        // Only what failed has reports, which count until they are taken.
+        self.producer.poll(Duration::ZERO);
+        self.producer.in_flight_count() > 0
+    }
+
+    /// Gives the client what waits.
+    fn send_all(&mut self, waiting: &mut Vec<Vec<Record>>) -> Result<(), Failure> {
+        waiting.drain(..).flatten().try_for_each(|record| self.send(&record))
     }
 
     fn send(&mut self, record: &Record) -> Result<(), Failure> {
@@ -189,7 +238,7 @@ impl Thread {
         let key = self.names.key.text(record);
         let content_type = Header { key: "content-type", value: Some(record.content_type()) };
         let mut headers = Some(OwnedHeaders::new_with_capacity(12).insert(content_type));
-        record.each_header(|key, value| {
+        record.each_header(self.headers, |key, value| {
             // It is always there: taken out only while one is added.
             headers = headers.take().map(|all| all.insert(Header { key, value: Some(value) }));
         });
@@ -242,11 +291,18 @@ impl Thread {
 
     fn commit(&self) -> Result<(), Failure> {
         let begun = Instant::now();
+        let has_time = || begun.elapsed() < TRANSACTION_TIME_MAX;
+        // The commit would wait itself, but for a tenth of a second at least.
+        while self.has_unstored() {
+            if !has_time() {
+                return Err(retry("committing a transaction", "the brokers take too long"));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
         loop {
             match self.producer.commit_transaction(TRANSACTION_TIME_MAX) {
                 Ok(()) => return Ok(()),
-                Err(KafkaError::Transaction(error))
-                    if error.is_retriable() && begun.elapsed() < TRANSACTION_TIME_MAX => {}
+                Err(KafkaError::Transaction(error)) if error.is_retriable() && has_time() => {}
                 Err(error) => return Err(retry("committing a transaction", error)),
             }
         }

@@ -10,7 +10,8 @@ use rdkafka::Message as _;
 use rdkafka::consumer::Consumer;
 use rdkafka::message::{BorrowedMessage, Headers, OwnedHeaders};
 use ringfence_bridge_core::{
-    ContentType, Failure, Identity, Message, Port, Settled, Settlement, Stop,
+    Batch, ContentType, Failure, Given, Identity, Malformed, Message, Port, Settled, Settlement,
+    Stop, decode_batch, is_array,
 };
 use tokio::sync::{Notify, mpsc};
 
@@ -22,7 +23,7 @@ use super::offsets::Offsets;
 /// Settled messages that are dealt with in one turn.
 const TURN_MAX: usize = 1024;
 
-/// What belongs to a message: what its dead letter needs.
+/// What belongs to a message: what its dead letter needs, of one that is no batch.
 #[derive(Debug)]
 pub(super) struct KafkaHandle {
     pub offset: i64,
@@ -32,30 +33,67 @@ pub(super) struct KafkaHandle {
 
 /// A message as it was fetched.
 #[derive(Debug)]
-pub(super) struct Fetched {
-    body: Vec<u8>,
-    media_type: Option<String>,
-    handle: KafkaHandle,
+pub(super) enum Fetched {
+    Given(Given<KafkaHandle>),
+    /// Of a content type that is not read.
+    Dead {
+        body: Vec<u8>,
+        malformed: Malformed,
+        handle: KafkaHandle,
+    },
 }
 
 impl Fetched {
-    pub fn new(message: &BorrowedMessage<'_>) -> Fetched {
-        let headers = message.headers();
-        let media_type = headers.and_then(|headers| {
-            let mut named = headers.iter().filter(|it| it.key.eq_ignore_ascii_case("content-type"));
-            let value = named.next()?.value?;
-            Some(String::from_utf8_lossy(value).into_owned())
-        });
-        Fetched {
-            body: message.payload().unwrap_or_default().to_vec(),
-            media_type,
-            handle: KafkaHandle {
-                offset: message.offset(),
-                key: message.key().map(<[u8]>::to_vec),
-                headers: headers.map(|headers| headers.detach()),
-            },
+    /// Reads a message. Of a batch of commands that is all; others are copied.
+    pub fn new(message: &BorrowedMessage<'_>, bytes_max: usize) -> Fetched {
+        let offset = message.offset();
+        let identity = Identity::Offset(offset.unsigned_abs());
+        let body = message.payload().unwrap_or_default();
+        let content_type = content_type(message);
+        if let Ok(content_type) = content_type
+            && let Some(commands) = decode_batch(body, content_type, bytes_max)
+        {
+            let is_array = is_array(body, &commands);
+            let handle = KafkaHandle { offset, key: None, headers: None };
+            return Fetched::Given(Given::Batch(Batch {
+                commands,
+                is_array,
+                content_type,
+                identity,
+                handle,
+            }));
+        }
+        let body = body.to_vec();
+        let handle = KafkaHandle {
+            offset,
+            key: message.key().map(<[u8]>::to_vec),
+            headers: message.headers().map(|headers| headers.detach()),
+        };
+        match content_type {
+            Ok(content_type) => {
+                Fetched::Given(Given::Message(Message { body, content_type, identity, handle }))
+            }
+            Err(malformed) => Fetched::Dead { body, malformed, handle },
         }
     }
+
+    fn offset(&self) -> i64 {
+        match self {
+            Fetched::Given(Given::Message(message)) => message.handle.offset,
+            Fetched::Given(Given::Batch(batch)) => batch.handle.offset,
+            Fetched::Dead { handle, .. } => handle.offset,
+        }
+    }
+}
+
+/// What the message says that its body is.
+fn content_type(message: &BorrowedMessage<'_>) -> Result<ContentType, Malformed> {
+    let headers = message.headers();
+    let named = headers.and_then(|headers| {
+        let mut named = headers.iter().filter(|it| it.key.eq_ignore_ascii_case("content-type"));
+        named.next()?.value
+    });
+    ContentType::parse(named.map(String::from_utf8_lossy).as_deref())
 }
 
 /// What a lane and those who fill it both see.
@@ -74,10 +112,10 @@ impl Flow {
         Flow { unsettled: AtomicUsize::new(0), settled: AtomicI64::new(start), moved }
     }
 
-    /// One more is fetched; how many there are.
-    pub fn fetched(&self) -> usize {
+    /// So many more are fetched; how many there are.
+    pub fn fetched(&self, more: usize) -> usize {
         // Relaxed, as below: numbers that stand for themselves.
-        self.unsettled.fetch_add(1, Ordering::Relaxed) + 1
+        self.unsettled.fetch_add(more, Ordering::Relaxed) + more
     }
 
     pub fn unsettled(&self) -> usize {
@@ -109,7 +147,7 @@ impl Lane {
     /// everything after a stop.
     pub async fn run(
         mut self,
-        mut fetched: mpsc::UnboundedReceiver<Fetched>,
+        mut fetched: mpsc::UnboundedReceiver<Vec<Fetched>>,
     ) -> Result<(), Failure> {
         let mut stop = self.stop.clone();
         loop {
@@ -125,8 +163,8 @@ impl Lane {
                     }
                 }
                 () = stop.asked(), if !is_stopping => {}
-                message = fetched.recv(), if !is_stopping => match message {
-                    Some(message) => self.give(message).await?,
+                messages = fetched.recv(), if !is_stopping => match messages {
+                    Some(messages) => self.give(messages).await?,
                     // The partition was given back.
                     None => return Ok(()),
                 },
@@ -143,21 +181,22 @@ impl Lane {
         Ok(())
     }
 
-    async fn give(&mut self, fetched: Fetched) -> Result<(), Failure> {
-        let Fetched { body, media_type, handle } = fetched;
-        self.offsets.add(handle.offset);
-        match ContentType::parse(media_type.as_deref()) {
-            Ok(content_type) => {
-                let identity = Identity::Offset(handle.offset.unsigned_abs());
-                self.port.give(Message { body, content_type, identity, handle }).await
-            }
-            Err(malformed) => {
-                self.port.count_dead(&malformed);
-                let settlement = Settlement::Dead { body, malformed };
-                self.settle(Settled { handle, settlement });
-                Ok(())
+    async fn give(&mut self, fetched: Vec<Fetched>) -> Result<(), Failure> {
+        let mut all = Vec::with_capacity(fetched.len());
+        for message in fetched {
+            self.offsets.add(message.offset());
+            match message {
+                Fetched::Given(given) => all.push(given),
+                Fetched::Dead { body, malformed, handle } => {
+                    self.port.count_dead(&malformed);
+                    self.settle(Settled {
+                        handle,
+                        settlement: Settlement::Dead { body, malformed },
+                    });
+                }
             }
         }
+        self.port.give_all(all).await
     }
 
     fn settle(&mut self, settled: Settled<KafkaHandle>) {

@@ -1,11 +1,14 @@
 //! Up to which offset a partition is settled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Offsets of one partition that are under way.
 #[derive(Debug)]
 pub(super) struct Offsets {
-    unsettled: BTreeSet<i64>,
+    /// From the oldest that is not settled on.
+    come: VecDeque<i64>,
+    /// Those of them that were settled before an older one.
+    early: BTreeSet<i64>,
     /// One more than the last that has come.
     next: i64,
 }
@@ -13,23 +16,33 @@ pub(super) struct Offsets {
 impl Offsets {
     /// Begins with this offset.
     pub fn new(start: i64) -> Offsets {
-        Offsets { unsettled: BTreeSet::new(), next: start }
+        Offsets { come: VecDeque::new(), early: BTreeSet::new(), next: start }
     }
 
     /// A message has come. Offsets increase, with gaps.
     pub fn add(&mut self, offset: i64) {
-        self.unsettled.insert(offset);
+        self.come.push_back(offset);
         self.next = offset + 1;
     }
 
     /// A message is settled.
     pub fn settle(&mut self, offset: i64) {
-        self.unsettled.remove(&offset);
+        if self.come.front() != Some(&offset) {
+            self.early.insert(offset);
+            return;
+        }
+        self.come.pop_front();
+        while let Some(first) = self.early.first()
+            && self.come.front() == Some(first)
+        {
+            self.early.pop_first();
+            self.come.pop_front();
+        }
     }
 
     /// Everything below this offset is settled.
     pub fn settled(&self) -> i64 {
-        self.unsettled.first().copied().unwrap_or(self.next)
+        self.come.front().copied().unwrap_or(self.next)
     }
 }
 

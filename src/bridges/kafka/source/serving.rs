@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use rdkafka::Message as _;
 use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
@@ -39,7 +39,7 @@ const LEAVE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A lane, as those see it who fill it.
 struct Filled {
-    fetched: mpsc::UnboundedSender<Fetched>,
+    fetched: mpsc::UnboundedSender<Vec<Fetched>>,
     flow: Arc<Flow>,
     is_paused: bool,
 }
@@ -66,6 +66,8 @@ pub(super) struct Serving {
     looking: JoinSet<Ends>,
     /// Since when another bridge has a partition of this one's, and what the engine said.
     taken_over: Option<(Instant, Failure)>,
+    /// Fetched in this turn, all of one partition.
+    turn: Option<(Partition, Vec<Fetched>)>,
 }
 
 impl Serving {
@@ -101,6 +103,7 @@ impl Serving {
             moved: Arc::new(Notify::new()),
             looking: JoinSet::new(),
             taken_over: None,
+            turn: None,
         })
     }
 
@@ -136,6 +139,7 @@ impl Serving {
         let mut stop = self.context.stop.clone();
         let mut look = tokio::time::interval(LOOK_EVERY);
         let member = Arc::clone(&self.member);
+        let mut messages = member.stream();
         let moved = Arc::clone(&self.moved);
         loop {
             tokio::select! {
@@ -147,12 +151,13 @@ impl Serving {
                 Some(ends) = self.looking.join_next() => self.looked(ends),
                 () = moved.notified() => self.resume()?,
                 _ = look.tick() => self.look()?,
-                message = member.recv() => {
+                Some(message) = messages.next() => {
                     self.received(message)?;
                     for _ in 1..TURN_MAX {
-                        let Some(message) = member.recv().now_or_never() else { break };
+                        let Some(Some(message)) = messages.next().now_or_never() else { break };
                         self.received(message)?;
                     }
+                    self.end_turn()?;
                 }
             }
         }
@@ -219,14 +224,30 @@ impl Serving {
     }
 
     fn spread(&mut self, message: &BorrowedMessage<'_>) -> Result<(), Failure> {
-        let partition =
-            Partition { topic: message.topic().to_owned(), number: message.partition() };
+        let fetched = Fetched::new(message, self.options.message_bytes_max);
+        let (topic, number) = (message.topic(), message.partition());
+        if let Some((partition, turn)) = &mut self.turn
+            && partition.number == number
+            && partition.topic == topic
+        {
+            turn.push(fetched);
+            return Ok(());
+        }
+        self.end_turn()?;
+        self.turn = Some((Partition { topic: topic.to_owned(), number }, vec![fetched]));
+        Ok(())
+    }
+
+    /// Gives what was fetched to its lane.
+    fn end_turn(&mut self) -> Result<(), Failure> {
+        let Some((partition, turn)) = self.turn.take() else { return Ok(()) };
         let Some(lane) = self.lanes.get_mut(&partition) else { return Ok(()) };
-        if lane.fetched.send(Fetched::new(message)).is_err() {
+        let count = turn.len();
+        if lane.fetched.send(turn).is_err() {
             // Why the lane has ended is told soon.
             return Ok(());
         }
-        if lane.flow.fetched() >= self.options.credit && !lane.is_paused {
+        if lane.flow.fetched(count) >= self.options.credit && !lane.is_paused {
             lane.is_paused = true;
             let list = list([(&partition, Offset::Invalid)])?;
             return self.member.pause(&list).map_err(|error| retry("pausing", error));

@@ -5,6 +5,8 @@
 //! * A message is settled once, in the order of sequences as far as sinks are waited for.
 //! * A batch is sent only if its tag is neither under way nor remembered.
 
+mod sending;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +16,13 @@ use ringfence_client::{Answer, Delivered, SessionSender};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::open::{Opened, close};
-use super::{Offer, PortOptions, Replies, Settled, Settlement};
 use crate::context::Positions;
-use crate::message::{self, ContentType, Identity, Malformed};
+use crate::intake::open::{Opened, close};
+use crate::intake::{Offer, PortOptions, Replies, Settled, Settlement};
+use crate::message::{ContentType, Given};
 use crate::metrics::{add, count};
-use crate::tags::{Answers, Memory, Seen, tag_of};
+use crate::tags::{Answers, Memory};
+use crate::together::{Giving, Together};
 use crate::{Context, CountedSession, EngineId, Failure, SourceMetrics, Stop};
 
 /// How often it is looked whether the session has a connection.
@@ -30,7 +33,7 @@ const TURN_MAX: usize = 1024;
 /// A message that is taken in and not settled.
 struct Open<H> {
     handle: H,
-    settled: mpsc::UnboundedSender<Settled<H>>,
+    settled: Giving<Settled<H>>,
     content_type: ContentType,
     /// Answers to each batch, once they are there, and whether it was written as an array.
     batches: Vec<(Option<Answers>, bool)>,
@@ -42,8 +45,10 @@ struct Request {
     number: u64,
     tag: u128,
     answers: Vec<Answer>,
-    /// The messages that wait for it, and the place of the batch in each.
-    waiters: Vec<(u64, usize)>,
+    /// The message that waits for it, and the place of the batch in it.
+    waiter: (u64, usize),
+    /// Others that have the same batch.
+    others: Vec<(u64, usize)>,
 }
 
 /// A batch that waits for room.
@@ -58,10 +63,15 @@ pub(super) struct Worker<H> {
     options: PortOptions,
     engine: EngineId,
     sender: SessionSender,
-    delivered: mpsc::UnboundedReceiver<Delivered>,
+    delivered: Together<Delivered>,
     offers: mpsc::Receiver<Offer<H>>,
+    /// What is left of the offer that was taken last, and where to settle it.
+    given: std::vec::IntoIter<Given<H>>,
+    settling: Option<Giving<Settled<H>>>,
+    /// Settled in this turn, and where to tell it.
+    settled: Vec<Settled<H>>,
+    settled_to: Option<Giving<Settled<H>>>,
     memory: Memory,
-    in_flight_max: usize,
     last_request: u64,
     open: HashMap<u64, Open<H>>,
     next_open: u64,
@@ -93,8 +103,11 @@ impl<H: Send + 'static> Worker<H> {
             sender: opened.sender,
             delivered: opened.delivered,
             offers,
+            given: Vec::new().into_iter(),
+            settling: None,
+            settled: Vec::new(),
+            settled_to: None,
             memory: opened.memory,
-            in_flight_max: opened.hello.in_flight_commands_max as usize,
             last_request: opened.hello.last_request,
             open: HashMap::new(),
             next_open: 0,
@@ -122,10 +135,15 @@ impl<H: Send + 'static> Worker<H> {
         let mut deadline: Option<Instant> = None;
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
+            self.tell_settled();
             if deadline.is_some_and(|end| self.open.is_empty() || Instant::now() >= end) {
                 return Ok(());
             }
-            let has_room = self.has_room();
+            let has_room = self.has_room() && deadline.is_none();
+            if has_room && !self.given.as_slice().is_empty() {
+                self.take_in()?;
+                continue;
+            }
             tokio::select! {
                 biased;
                 // First, and seldom: what comes without end must not hold it back.
@@ -135,8 +153,10 @@ impl<H: Send + 'static> Worker<H> {
                     self.send_outgoing()?;
                 }
                 _ = self.moved.changed(), if !self.waiting.is_empty() => self.settle_waiting(),
-                offer = self.offers.recv(), if has_room && deadline.is_none() => match offer {
-                    Some(offer) => self.take_in(offer)?,
+                offer = self.offers.recv(), if has_room => match offer {
+                    Some(Offer { given, settled }) => {
+                        (self.given, self.settling) = (given.into_iter(), Some(settled));
+                    }
                     None => return Ok(()),
                 },
                 () = stop.asked(), if deadline.is_none() => {
@@ -157,7 +177,7 @@ impl<H: Send + 'static> Worker<H> {
         let ended = || Failure::retry("the session with the engine has ended");
         self.delivery(first.ok_or_else(ended)?)?;
         for _ in 1..TURN_MAX {
-            let Ok(delivered) = self.delivered.try_recv() else { break };
+            let Some(delivered) = self.delivered.try_recv() else { break };
             self.delivery(delivered)?;
         }
         Ok(())
@@ -169,9 +189,6 @@ impl<H: Send + 'static> Worker<H> {
                 self.answer(number, answer, is_last);
             }
             Delivered::Lost { number } => self.lose(number),
-            Delivered::Connected(hello) => {
-                self.in_flight_max = hello.in_flight_commands_max as usize;
-            }
             Delivered::Ended(error) => return Err(error.into()),
             _ => {}
         }
@@ -202,9 +219,11 @@ impl<H: Send + 'static> Worker<H> {
         if request.tag != 0 {
             self.memory.answer(request.tag, Arc::clone(&answers));
         }
-        for (id, at) in request.waiters {
+        for (id, at) in request.others {
             self.fill_in(id, at, Arc::clone(&answers));
         }
+        let (id, at) = request.waiter;
+        self.fill_in(id, at, answers);
     }
 
     /// The answers to the batch at `at` of the message `id` are there.
@@ -261,139 +280,22 @@ impl<H: Send + 'static> Worker<H> {
         self.hand_back(open.settled, open.handle, settlement);
     }
 
-    fn hand_back(
-        &self,
-        settled: mpsc::UnboundedSender<Settled<H>>,
-        handle: H,
-        settlement: Settlement,
-    ) {
-        count(&self.metrics.settled);
-        // It fails where the message's connection is gone: then it comes again.
-        let _ = settled.send(Settled { handle, settlement });
+    /// Tells what became of a message, together with what else is settled in this turn.
+    fn hand_back(&mut self, to: Giving<Settled<H>>, handle: H, settlement: Settlement) {
+        if !self.settled_to.as_ref().is_some_and(|last| last.same_channel(&to)) {
+            self.tell_settled();
+            self.settled_to = Some(to);
+        }
+        self.settled.push(Settled { handle, settlement });
     }
 
-    /// Takes this offer, and those that are there already and have room.
-    fn take_in(&mut self, first: Offer<H>) -> Result<(), Failure> {
-        self.offer(first)?;
-        for _ in 1..TURN_MAX {
-            if !self.has_room() {
-                break;
-            }
-            let Ok(offer) = self.offers.try_recv() else { break };
-            self.offer(offer)?;
+    fn tell_settled(&mut self) {
+        if self.settled.is_empty() {
+            return;
         }
-        Ok(())
-    }
-
-    /// Whether another message may be taken in.
-    fn has_room(&self) -> bool {
-        self.outgoing.is_empty() && self.open.len() < self.options.credit
-    }
-
-    fn offer(&mut self, offer: Offer<H>) -> Result<(), Failure> {
-        count(&self.metrics.received);
-        let Offer { message, settled } = offer;
-        if let Identity::Offset(offset) = message.identity
-            && offset < self.last_request
-        {
-            count(&self.metrics.repeated);
-            self.hand_back(settled, message.handle, Settlement::Known);
-            return Ok(());
-        }
-        let batches = match self.decode(&message.body, message.content_type, &message.identity) {
-            Ok(batches) => batches,
-            Err(malformed) => {
-                self.metrics.count_dead(malformed.kind);
-                let dead = Settlement::Dead { body: message.body, malformed };
-                self.hand_back(settled, message.handle, dead);
-                return Ok(());
-            }
-        };
-        let id = self.next_open;
-        self.next_open += 1;
-        let is_array = |batch: &Vec<Command>| {
-            batch.len() > 1 || message.body.trim_ascii_start().first() == Some(&b'[')
-        };
-        let open = Open {
-            handle: message.handle,
-            settled,
-            content_type: message.content_type,
-            batches: batches.iter().map(|batch| (None, is_array(batch))).collect(),
-            unanswered: batches.len(),
-        };
-        self.open.insert(id, open);
-        for (at, batch) in batches.into_iter().enumerate() {
-            let (tag, number) = match &message.identity {
-                Identity::None => (0, None),
-                Identity::Key(key) => (tag_of(key, at as u32), None),
-                Identity::Offset(offset) => (0, Some(offset + 1)),
-            };
-            self.outgoing.push_back(Outgoing { batch, tag, number, waiter: (id, at) });
-        }
-        self.send_outgoing()
-    }
-
-    fn decode(
-        &self,
-        body: &[u8],
-        content_type: ContentType,
-        identity: &Identity,
-    ) -> Result<Vec<Vec<Command>>, Malformed> {
-        if body.len() > self.options.message_bytes_max {
-            return Err(Malformed::too_long(body.len(), self.options.message_bytes_max));
-        }
-        let batches = message::decode(body, content_type)?;
-        if matches!(identity, Identity::Offset(_)) && batches.len() > 1 {
-            return Err(Malformed::several_batches());
-        }
-        Ok(batches)
-    }
-
-    /// Sends what waits for room, as far as there is some.
-    fn send_outgoing(&mut self) -> Result<(), Failure> {
-        while let Some(outgoing) = self.outgoing.pop_front() {
-            match self.memory.seen(outgoing.tag).cloned() {
-                Some(Seen::Answered(answers)) => {
-                    count(&self.metrics.repeated);
-                    let (id, at) = outgoing.waiter;
-                    self.fill_in(id, at, answers);
-                    continue;
-                }
-                Some(Seen::UnderWay(number)) => {
-                    count(&self.metrics.repeated);
-                    let found = self.requests.binary_search_by_key(&number, |it| it.number);
-                    let at = found.expect("what is under way waits for its answers");
-                    self.requests[at].waiters.push(outgoing.waiter);
-                    continue;
-                }
-                None => {}
-            }
-            let Some(number) = self.send(&outgoing)? else {
-                self.outgoing.push_front(outgoing);
-                return Ok(());
-            };
-            add(&self.metrics.commands, outgoing.batch.len() as u64);
-            if outgoing.tag != 0 {
-                self.memory.begin(outgoing.tag, number);
-            }
-            let answers = Vec::with_capacity(outgoing.batch.len());
-            let waiters = vec![outgoing.waiter];
-            self.requests.push_back(Request { number, tag: outgoing.tag, answers, waiters });
-        }
-        Ok(())
-    }
-
-    /// Sends a batch if there is room, and returns its number.
-    fn send(&mut self, outgoing: &Outgoing) -> Result<Option<u64>, Failure> {
-        let Some(number) = outgoing.number else {
-            return Ok(self.sender.try_send(&outgoing.batch, outgoing.tag)?);
-        };
-        let under_way = self.sender.under_way();
-        if under_way > 0 && under_way + outgoing.batch.len() > self.in_flight_max {
-            return Ok(None);
-        }
-        self.sender.send_numbered(&outgoing.batch, number, outgoing.tag)?;
-        self.last_request = number;
-        Ok(Some(number))
+        add(&self.metrics.settled, self.settled.len() as u64);
+        let settled = std::mem::take(&mut self.settled);
+        // It fails where the messages' connection is gone: then they come again.
+        let _ = self.settled_to.as_ref().map(|to| to.send(settled));
     }
 }
