@@ -59,9 +59,10 @@ fn on_core_ns() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// Batches alone, then batches while another thread has the memory ready, then the batch that takes
-/// it over and those that move the entries, then batches alone again. A batch above a millisecond in
-/// the third row is a pause of the growth's own: something there goes through a whole table at once.
+/// Batches alone, then batches while another thread has the memory ready, then what taking it over
+/// takes, then the batches that move the entries, then batches alone again. A batch that is above a
+/// millisecond on a core is a pause of the growth's own: there something goes through a whole table
+/// at once.
 fn main() {
     let mut world = World::new(&rules(10_000, PLACES[0], 0));
     for _ in 0..HELD / BATCH as u64 {

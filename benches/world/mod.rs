@@ -57,8 +57,7 @@ impl World {
         world
     }
 
-    /// A batch of `count` single-phase transfers between accounts drawn at random, with ids of their
-    /// own.
+    /// A batch of `count` single-phase transfers between accounts drawn at random, with new ids.
     fn draw(&mut self, count: usize) {
         self.batch.clear();
         for _ in 0..count {

@@ -34,7 +34,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::counters::Counters;
-use crate::pipeline::Turns;
+use crate::pipeline::{Settings, Turns};
 use by_itself::{Decider, Decision, growth_bytes};
 use free_memory::free_memory_bytes;
 use preparing::Preparing;
@@ -224,15 +224,15 @@ impl Grower {
         growth: Growth,
         rules: Rules,
         turns: Turns,
-        counters: Arc<Counters>,
+        settings: &Settings,
         by_itself: ByItself,
-        stop: Arc<AtomicBool>,
     ) -> Grower {
         // What was asked of an engine before this one is answered by nobody.
         for name in [REQUEST_NAME, ANSWER_NAME] {
             drop(fs::remove_file(dir.join(name)));
         }
         let (dir, decider) = (dir.to_owned(), Decider::new(by_itself));
+        let (counters, stop) = (Arc::clone(&settings.counters), Arc::clone(&settings.stop));
         Grower { dir, growth, rules, turns, counters, asked: None, decider, stop }
     }
 

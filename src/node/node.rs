@@ -170,10 +170,7 @@ impl Node {
         let Node { gauges, history, dir, settings, mut report, rules, grows, .. } = self;
         let turns = Turns::new(journal.is_some());
         let mut grower = dir.as_ref().zip(grows).map(|(dir, by_itself)| {
-            let counters = Arc::clone(&settings.counters);
-            let (growth, turns) = (engine.growth(), turns.clone());
-            let stop = Arc::clone(&settings.stop);
-            Grower::new(dir.path(), growth, rules, turns, counters, by_itself, stop)
+            Grower::new(dir.path(), engine.growth(), rules, turns.clone(), &settings, by_itself)
         });
         let mut grow = |sequence| grower.as_mut().and_then(|grower| grower.look(sequence));
         let published = |sequence: u64| Message::Published(sequence.saturating_sub(last_sequence));

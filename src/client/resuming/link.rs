@@ -73,7 +73,7 @@ impl Shared {
         batches: impl IntoIterator<Item = (&'a [Command], u64)>,
     ) -> Result<usize, ClientError> {
         let mut exchange = self.lock();
-        let had_nothing = exchange.out.is_empty();
+        let was_due = exchange.is_due();
         let mut count = 0;
         for (batch, number) in batches {
             if exchange.push(batch, Some(number), 0)?.is_none() {
@@ -81,8 +81,9 @@ impl Shared {
             }
             count += 1;
         }
+        let is_due = exchange.is_due();
         drop(exchange);
-        if had_nothing && count > 0 {
+        if is_due && !was_due {
             // It fails only where the thread is gone.
             drop(self.waker.wake());
         }
