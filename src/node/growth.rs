@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 
 use crate::counters::Counters;
 use crate::pipeline::{Settings, Turns};
-use by_itself::{Decider, Decision, growth_bytes};
+use by_itself::{Decider, LEFT_FREE_BYTES, growth_bytes};
 use free_memory::free_memory_bytes;
 use preparing::Preparing;
 use ringfence_engine::Growth;
@@ -258,14 +258,7 @@ impl Grower {
         let Some(text) = read(&request) else { return self.grow_by_itself() };
         drop(fs::remove_file(&request));
         let (name, wish) = Wish::of_text(&text)?;
-        let failed = match self.prepare(wish) {
-            Ok(rules) => {
-                assert!(self.turns.put_in_force(rules), "nothing else is under way");
-                self.asked = Some(Asked { name: Some(name), rules });
-                return None;
-            }
-            Err(failed) => failed,
-        };
+        let failed = self.begin(wish, 0, Some(name.clone())).err()?;
         let note = format!("the tables do not grow: {failed}");
         Some(self.answer(&name, &failed).unwrap_or(note))
     }
@@ -273,31 +266,29 @@ impl Grower {
     /// Lets tables that become full grow. Returns what there is to tell.
     fn grow_by_itself(&mut self) -> Option<String> {
         let used = self.counters.tables.used();
-        let failed = match self.decider.decide(&used, &self.rules.capacities) {
-            Decision::Nothing => return None,
-            Decision::NoMemory { needed, free } => no_memory(needed, free),
-            Decision::Grow(wish) => match self.prepare(wish) {
-                Ok(rules) => {
-                    assert!(self.turns.put_in_force(rules), "nothing else is under way");
-                    self.asked = Some(Asked { name: None, rules });
-                    return None;
-                }
-                Err(failed) => failed,
-            },
-        };
+        let wish = self.decider.decide(&used, &self.rules.capacities)?;
+        let failed = self.begin(wish, LEFT_FREE_BYTES, None).err()?;
         let is_new = self.decider.has_failed(&self.rules.capacities);
         is_new.then(|| format!("the tables do not grow by themselves: {failed}"))
     }
 
-    /// Has all memory for what is asked for.
-    fn prepare(&self, wish: Wish) -> Result<Rules, String> {
+    /// Has all memory for what is asked for, `left_free` bytes beside it, and puts it in force. It
+    /// was asked for by `name`, or comes by itself.
+    fn begin(&mut self, wish: Wish, left_free: u64, name: Option<String>) -> Result<(), String> {
+        let rules = self.prepare(wish, left_free)?;
+        assert!(self.turns.put_in_force(rules), "nothing else is under way");
+        self.asked = Some(Asked { name, rules });
+        Ok(())
+    }
+
+    fn prepare(&self, wish: Wish, left_free: u64) -> Result<Rules, String> {
         let capacities = wish.apply(&self.rules.capacities)?;
         if capacities == self.rules.capacities {
             return Err("there is so much room already".to_owned());
         }
         // The system gives addresses for more than it has, and ends processes once they are used.
         let needed = growth_bytes(&self.rules.capacities, &capacities);
-        if let Some(free) = free_memory_bytes().filter(|&free| free < needed) {
+        if let Some(free) = free_memory_bytes().filter(|&free| free < needed + left_free) {
             return Err(no_memory(needed, free));
         }
         let rules = Rules { capacities, ..self.rules };

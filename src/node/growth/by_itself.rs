@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use super::Wish;
-use super::free_memory::free_memory_bytes;
 use ringfence_types::Capacities;
 
 /// A table grows once so many percent of it are taken: before anybody is warned that it is full.
@@ -13,8 +12,8 @@ const GROWS_AT_PERCENT: u64 = 75;
 const DOUBLES_UP_TO: u64 = 4 * 1024 * 1024;
 /// Most places of a table: dense indices are 32 bits wide, and one of them means "none".
 const CAPACITY_MAX: u64 = 1 << 31;
-/// Memory that a growth leaves free for everything else on the machine, in bytes.
-const LEFT_FREE_BYTES: u64 = 512 * 1024 * 1024;
+/// Memory that such a growth leaves free for everything else on the machine, in bytes.
+pub(super) const LEFT_FREE_BYTES: u64 = 512 * 1024 * 1024;
 /// A growth that failed is tried again after this time.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// What a hash table that grows takes for each place, beside the smaller one, in bytes.
@@ -74,36 +73,17 @@ pub(super) struct Decider {
     said: Option<Capacities>,
 }
 
-/// What is to be done now.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Decision {
-    Nothing,
-    Grow(Wish),
-    /// There is not enough memory: it takes so many bytes, and so many are free.
-    NoMemory {
-        needed: u64,
-        free: u64,
-    },
-}
-
 impl Decider {
     pub(super) fn new(tables: ByItself) -> Decider {
         Decider { tables, failed: None, said: None }
     }
 
-    /// What is to be done, `used` places being taken.
-    pub(super) fn decide(&self, used: &Capacities, capacities: &Capacities) -> Decision {
+    /// What is to grow now, `used` places being taken; `None`: nothing is.
+    pub(super) fn decide(&self, used: &Capacities, capacities: &Capacities) -> Option<Wish> {
         if self.failed.is_some_and(|failed| failed.elapsed() < TRIED_AGAIN_AFTER) {
-            return Decision::Nothing;
+            return None;
         }
-        let (wish, needed) = wish(self.tables, used, capacities);
-        if wish.is_empty() {
-            return Decision::Nothing;
-        }
-        match free_memory_bytes() {
-            Some(free) if free < needed + LEFT_FREE_BYTES => Decision::NoMemory { needed, free },
-            _ => Decision::Grow(wish),
-        }
+        Some(wish(self.tables, used, capacities)).filter(|wish| !wish.is_empty())
     }
 
     /// A growth from `capacities` failed. True if that was not said before.
@@ -113,19 +93,17 @@ impl Decider {
     }
 }
 
-/// What is to grow, and how much memory that takes, in bytes.
-fn wish(tables: ByItself, used: &Capacities, capacities: &Capacities) -> (Wish, u64) {
+/// What is to grow, and to how many places.
+fn wish(tables: ByItself, used: &Capacities, capacities: &Capacities) -> Wish {
     let larger = |may_grow, of: fn(&Capacities) -> u64| {
         Table { may_grow, used: of(used), capacity: of(capacities) }.larger()
     };
-    let wish = Wish {
+    Wish {
         accounts: larger(tables.accounts, |it| it.accounts),
         transfers: larger(tables.transfers, |it| it.transfers),
         markets: larger(tables.markets, |it| it.markets),
         orders: larger(tables.orders, |it| it.orders),
-    };
-    let after = wish.apply(capacities).expect("a table that grows is larger");
-    (wish, growth_bytes(capacities, &after))
+    }
 }
 
 #[cfg(test)]
@@ -153,11 +131,13 @@ mod tests {
         ];
         for (capacity, used, larger) in cases {
             let used = Capacities { transfers: used, ..nothing };
-            let (wish, needed) = wish(ALL, &used, &of(capacity));
+            let wish = wish(ALL, &used, &of(capacity));
+            let needed = growth_bytes(&of(capacity), &wish.apply(&of(capacity)).unwrap());
             assert_eq!(wish, Wish { transfers: larger, ..Wish::default() }, "{capacity} {used:?}");
             assert_eq!(needed > 0, larger.is_some());
         }
-        let (wish, needed) = wish(ByItself::default(), &of(m), &of(m));
+        let wish = wish(ByItself::default(), &of(m), &of(m));
+        let needed = growth_bytes(&of(m), &wish.apply(&of(m)).unwrap());
         assert!(wish.is_empty() && needed == 0, "only where it was asked for");
     }
 
@@ -165,9 +145,9 @@ mod tests {
     fn a_growth_that_failed_is_said_once_and_not_tried_again_at_once() {
         let capacities = Capacities::default();
         let mut decider = Decider::new(ALL);
-        assert!(matches!(decider.decide(&capacities, &capacities), Decision::Grow(_)));
+        assert!(decider.decide(&capacities, &capacities).is_some());
         assert!(decider.has_failed(&capacities));
-        assert_eq!(decider.decide(&capacities, &capacities), Decision::Nothing);
+        assert_eq!(decider.decide(&capacities, &capacities), None);
         assert!(!decider.has_failed(&capacities));
         let larger = Capacities { orders: 2 * capacities.orders, ..capacities };
         assert!(decider.has_failed(&larger));
