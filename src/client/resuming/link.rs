@@ -52,12 +52,7 @@ impl Shared {
         loop {
             let was_due = exchange.is_due();
             if let Some(number) = exchange.push(batch, number, tag)? {
-                let is_due = exchange.is_due();
-                drop(exchange);
-                if is_due && !was_due {
-                    // It fails only where the thread is gone.
-                    drop(self.waker.wake());
-                }
+                self.wake_for(exchange, was_due);
                 return Ok(Some(number));
             }
             if !waits {
@@ -81,13 +76,18 @@ impl Shared {
             }
             count += 1;
         }
+        self.wake_for(exchange, was_due);
+        Ok(count)
+    }
+
+    /// Wakes the thread if what is to be written has become due.
+    fn wake_for(&self, exchange: MutexGuard<'_, Exchange>, was_due: bool) {
         let is_due = exchange.is_due();
         drop(exchange);
         if is_due && !was_due {
             // It fails only where the thread is gone.
             drop(self.waker.wake());
         }
-        Ok(count)
     }
 
     pub fn is_connected(&self) -> bool {
