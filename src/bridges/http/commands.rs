@@ -5,7 +5,9 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Request, StatusCode};
-use ringfence_bridge_core::{ContentType, Malformed, decode_json, decode_records, encode_answers};
+use ringfence_bridge_core::{
+    ContentType, Malformed, decode_json, decode_records, encode_answers, is_array,
+};
 use ringfence_client::Answer as EngineAnswer;
 use ringfence_types::{Command, Lookup, Op, Status};
 use tokio::time::{Instant, timeout_at};
@@ -55,8 +57,7 @@ impl App {
         }
         let body = self.body(request).await?;
         let batch = decode(&body, content_type, implied)?;
-        let is_array =
-            content_type == ContentType::Records || body.trim_ascii_start().first() == Some(&b'[');
+        let is_array = content_type == ContentType::Records || is_array(&body, &batch);
         let key_hash = key.as_ref().map(|key| principal.key(key.as_bytes()));
         drop(body);
         let session = self.unless_ended(session, principal)?;
