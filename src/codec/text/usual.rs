@@ -11,9 +11,8 @@ struct Cursor<'a> {
     at: usize,
 }
 
-/// Splits the object that is alone in `line`: tells each name, the name as it
-/// stands in the line, and its value. `None` where it is not of usual spelling; what was told
-/// before is then void.
+/// Splits the object that is alone in `line`: tells each name, the name as it stands in the line,
+/// and its value. `None` where it is not of usual spelling; what was told before is then void.
 pub(super) fn split<'a>(
     line: &'a str,
     mut tell: impl FnMut(Name, &'a str, &'a str),
@@ -107,6 +106,12 @@ impl<'a> Cursor<'a> {
 
 #[cfg(test)]
 mod tests {
+    use rand::seq::IndexedRandom;
+    use rand::{RngExt, SeedableRng};
+    use rand_pcg::Pcg64;
+    use serde::de::DeserializeSeed;
+
+    use super::super::fields::Fields;
     use super::*;
 
     #[test]
@@ -149,5 +154,67 @@ mod tests {
         for (line, fields) in cases {
             assert_eq!(split(line).as_deref(), fields, "{line}");
         }
+    }
+
+    #[test]
+    fn what_is_split_here_serde_json_reads_alike() {
+        const PARTS: [&str; 26] = [
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"",
+            "\\",
+            " ",
+            "\n",
+            "0",
+            "7",
+            "12",
+            "-",
+            ".",
+            "e3",
+            "true",
+            "false",
+            "null",
+            "\"id\"",
+            "\"op\"",
+            "\"amount\"",
+            "\"ß\"",
+            "\u{1}",
+            "\u{7f}",
+            "x",
+        ];
+        const NAMES: [Name; 4] = [Name::Id, Name::Op, Name::Amount, Name::Frozen];
+        let seed = 1;
+        let mut random = Pcg64::seed_from_u64(seed);
+        let mut split = 0;
+        for _ in 0..100_000 {
+            let mut line = r#"{"op": "create","id":12, "amount":"7","frozen":true}"#.to_owned();
+            for _ in 0..random.random_range(0..4) {
+                let places: Vec<usize> = line.char_indices().map(|(at, _)| at).collect();
+                let Some(&at) = places.choose(&mut random) else { continue };
+                match random.random_range(0..2) {
+                    0 => drop(line.remove(at)),
+                    _ => line.insert_str(at, PARTS.choose(&mut random).expect("there are some")),
+                }
+            }
+            let mut usual = Fields::new(&line, 0);
+            if !usual.read_usual() {
+                continue;
+            }
+            split += 1;
+            let mut fields = Fields::new(&line, 0);
+            let mut parser = serde_json::Deserializer::from_str(&line);
+            let read = (&mut fields).deserialize(&mut parser).and_then(|()| parser.end());
+            assert!(read.is_ok(), "seed {seed}: {line:?}: {read:?}");
+            for name in NAMES {
+                let [usual, fields] =
+                    [&usual, &fields].map(|of| of.value(name).map(|value| value.text()));
+                assert_eq!(usual, fields, "seed {seed}: {line:?}: {}", name.text());
+            }
+        }
+        assert!(split > 10_000, "seed {seed}: only {split} were of usual spelling");
     }
 }
