@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::FollowError;
+use super::{FollowError, Wish};
 use ringfence_journal::outcomes::{LogTrail, first_logged_sequence};
 use ringfence_journal::{Directory, Entry, JournalError, Key, Step, Trail, first_kept_sequence};
 
@@ -23,25 +23,23 @@ pub(super) fn begin(
     path: &Path,
     files: &Directory,
     journal_id: [u8; 16],
-    begin: Begin,
-    key: Option<Key>,
-    needs_bodies: bool,
+    wish: &Wish,
 ) -> Result<(LogTrail, u64), FollowError> {
     let path_of = || path.to_path_buf();
     let mut end = LogTrail::open(path, journal_id, 0)?;
     let last = end.go_to_end()?;
-    let after = match begin {
+    let after = match wish.begin {
         // A start cuts the log where a crash left it and makes the rest again from the journal:
         // what the journal holds comes back.
-        Begin::After(after) if after > last && !holds(files, key, after)? => {
+        Begin::After(after) if after > last && !holds(files, wish.key, after)? => {
             return Err(match first_logged_sequence(path)? {
-                None => FollowError::NoOutcomeLog { path: path_of() },
-                Some(_) => FollowError::Ahead { path: path_of(), after, last },
+                None if !wish.log_is_kept => FollowError::NoOutcomeLog { path: path_of() },
+                _ => FollowError::Ahead { path: path_of(), after, last },
             });
         }
         Begin::After(after) => after,
         Begin::Now => last,
-        Begin::Oldest => oldest(path, files, needs_bodies)? - 1,
+        Begin::Oldest => oldest(path, files, wish.needs_bodies())? - 1,
     };
     Ok((end, after))
 }

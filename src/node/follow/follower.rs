@@ -60,10 +60,9 @@ impl Follower {
     pub fn open(dir: &DataDir, wish: Wish) -> Result<Follower, FollowError> {
         let (path, files) = (dir.path(), dir.files());
         let journal_id = first_segment(files)?.journal_id;
-        let needs_bodies = wish.commands || wish.filter.needs_bodies();
-        let (end, after) = begin(path, files, journal_id, wish.begin, wish.key, needs_bodies)?;
+        let (end, after) = begin(path, files, journal_id, &wish)?;
         let log = LogTrail::open(path, journal_id, after)?;
-        let bodies = needs_bodies.then(|| Bodies::open(dir, wish.key, after)).transpose()?;
+        let bodies = wish.needs_bodies().then(|| Bodies::open(dir, wish.key, after)).transpose()?;
         let now = Instant::now();
         let mut follower = Follower {
             path: path.to_path_buf(),
@@ -366,6 +365,9 @@ impl Follower {
 
     /// Checks that there is a log where there are commands.
     fn check_log_is_kept(&mut self) -> Result<(), FollowError> {
+        if self.wish.log_is_kept {
+            return Ok(());
+        }
         if first_logged_sequence(&self.path)?.is_some() {
             self.logless = None;
             return Ok(());

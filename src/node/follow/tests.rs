@@ -223,8 +223,13 @@ fn an_engine_that_has_executed_nothing_is_waited_for_and_then_its_log() {
     append(&mut log, &[O(1)]);
     assert_eq!(all(&mut follower).unwrap(), [O(1)]);
 
-    // One that never comes is missed.
+    // One that never comes is missed, but not where the engine is known to keep one.
     fs::remove_file(folder.path().join(log_name(1))).unwrap();
+    let log_is_kept = Wish { log_is_kept: true, ..wish(Begin::Now) };
+    let mut waiting = Follower::open(&dir, log_is_kept).unwrap();
+    for _ in 0..3 {
+        assert_eq!(all_for_long(&mut waiting).unwrap(), []);
+    }
     let error = (0..30).find_map(|_| all_for_long(&mut follower).err()).unwrap();
     assert!(matches!(error, FollowError::NoOutcomeLog { .. }), "{error}");
 }
@@ -306,6 +311,8 @@ fn what_is_gone_is_named_with_the_oldest_that_is_left() {
         fs::remove_file(file).unwrap();
     }
     assert!(matches!(open(Begin::After(13)), Err(FollowError::NoOutcomeLog { .. })));
+    let log_is_kept = Wish { log_is_kept: true, ..wish(Begin::After(13)) };
+    assert!(matches!(Follower::open(&dir, log_is_kept), Err(FollowError::Ahead { after: 13, .. })));
 }
 
 #[test]

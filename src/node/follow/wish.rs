@@ -21,6 +21,16 @@ pub struct Wish {
     pub filter: Filter,
     /// The journal's key, so that seals are checked where the journal is read.
     pub key: Option<Key>,
+    /// The engine is known to run and to keep a log, so one that is not there yet is waited for,
+    /// however long a disk without room or a busy core delays it.
+    pub log_is_kept: bool,
+}
+
+impl Wish {
+    /// Whether the journal has to be read too.
+    pub(super) fn needs_bodies(&self) -> bool {
+        self.commands || self.filter.needs_bodies()
+    }
 }
 
 /// What takes what a follower gives, in order.

@@ -253,6 +253,7 @@ impl<'a> Subscription<'a> {
             commands: subscribe.commands,
             filter,
             key: settings.key,
+            log_is_kept: true,
         };
         let dir = DataDir::open_to_read(&settings.data_dir);
         let dir = dir.map_err(FollowError::from)?;
