@@ -9,8 +9,7 @@ use super::mapped::Mapped;
 /// Bytes that are read at once: several of the largest frames.
 const READ_BYTES: usize = 4 * GROUP_BYTES_MAX;
 
-/// Bytes that are read at once beside an engine that writes: what stands behind its last frame is
-/// old by the next time.
+/// Most bytes that are read at once beside an engine that writes, unless a frame is longer.
 const LIVE_READ_BYTES: usize = 128 * 1024;
 
 /// Shows parts of a file, reading ahead in whole blocks.
@@ -21,17 +20,31 @@ pub(super) struct Sliding<F: OpenFile> {
     buffer: Buffer,
     start: u64,
     filled: usize,
+    /// Bytes that are read at once the next time.
+    ahead: usize,
+    /// What that is after [`Sliding::forget`], and at most: it doubles from read to read.
+    ahead_range: (usize, usize),
 }
 
 impl<F: OpenFile> Sliding<F> {
     /// For a pass through the whole file.
     pub fn new(file: F) -> Sliding<F> {
-        Sliding { file, mapped: None, buffer: Buffer::new(READ_BYTES), start: 0, filled: 0 }
+        Sliding {
+            file,
+            mapped: None,
+            buffer: Buffer::new(READ_BYTES),
+            start: 0,
+            filled: 0,
+            ahead: READ_BYTES,
+            ahead_range: (READ_BYTES, READ_BYTES),
+        }
     }
 
-    /// Reads ahead no further than is of use beside an engine that writes.
+    /// Reads ahead no further than is of use beside an engine that writes: what stands behind its
+    /// last frame is old by the next time, so at the end only the frame itself is read.
     pub fn read_ahead_little(&mut self) {
         self.buffer = Buffer::new(LIVE_READ_BYTES);
+        self.ahead_range = (BLOCK_BYTES, LIVE_READ_BYTES);
         self.forget();
     }
 
@@ -50,6 +63,7 @@ impl<F: OpenFile> Sliding<F> {
     /// Reads again what is asked for next, even if it was read before.
     pub fn forget(&mut self) {
         self.filled = 0;
+        self.ahead = self.ahead_range.0;
     }
 
     /// The `count` bytes at `offset`, fewer where the file ends.
@@ -64,11 +78,13 @@ impl<F: OpenFile> Sliding<F> {
             let start = offset - offset % BLOCK_BYTES as u64;
             let needed = (offset - start) as usize + count;
             self.filled = 0;
-            if needed > self.buffer.bytes().len() {
-                self.buffer = Buffer::new(needed.next_multiple_of(BLOCK_BYTES));
+            let wanted = needed.next_multiple_of(BLOCK_BYTES).max(self.ahead);
+            if wanted > self.buffer.bytes().len() {
+                self.buffer = Buffer::new(wanted);
             }
-            self.filled = self.file.read_at(start, self.buffer.bytes_mut())?;
+            self.filled = self.file.read_at(start, &mut self.buffer.bytes_mut()[..wanted])?;
             self.start = start;
+            self.ahead = (2 * self.ahead).min(self.ahead_range.1);
         }
         let from = ((offset - self.start) as usize).min(self.filled);
         let to = (from + count).min(self.filled);

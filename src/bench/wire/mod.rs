@@ -170,8 +170,10 @@ fn measure_engine(
     options: &ClientOptions,
 ) -> Result<Measured, WireError> {
     let mut client = Client::connect_with(address, options.clone())?;
+    let mut last_sequence = 0;
     for accounts in load.accounts.chunks(BATCH_COMMANDS_MAX) {
-        client.execute(accounts)?;
+        let answers = client.execute(accounts)?;
+        last_sequence = answers.last().map_or(last_sequence, |answer| answer.sequence);
     }
     drop(client);
     let outcomes = load.transfers.len() as u64;
@@ -180,7 +182,7 @@ fn measure_engine(
         tls: options.tls.clone(),
         ..SubscriptionOptions::default()
     };
-    let start = || Subscriber::start(address, &subscribed, outcomes);
+    let start = || Subscriber::start(address, &subscribed, last_sequence, outcomes);
     let subscriber = wire.subscriber.then(start).transpose();
     let subscriber = subscriber.map_err(WireError::Subscriber)?;
     let mut measured = driver::run(load, wire, address, options)?;

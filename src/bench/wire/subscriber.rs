@@ -15,8 +15,9 @@ const LISTENS: Duration = Duration::from_millis(100);
 pub(super) struct Subscriber(thread::JoinHandle<Result<Histogram<u64>, ClientError>>);
 
 impl Subscriber {
-    /// Follows the engine at `address` from now on: the next `outcomes` outcomes with their events
-    /// and the bodies of their commands.
+    /// Follows the engine at `address`: the `outcomes` outcomes after the sequence `after`, with
+    /// their events and the bodies of their commands. Not simply from now on: the outcome log may
+    /// still lack what the engine has answered.
     ///
     /// # Errors
     ///
@@ -28,9 +29,11 @@ impl Subscriber {
     pub(super) fn start(
         address: &Address,
         options: &SubscriptionOptions,
+        after: u64,
         outcomes: u64,
     ) -> Result<Subscriber, ClientError> {
-        let wish = Subscribe { events: true, commands: true, ..Subscribe::outcomes(Start::Now) };
+        let wish =
+            Subscribe { events: true, commands: true, ..Subscribe::outcomes(Start::After(after)) };
         let mut subscription = Subscription::open_with(address, options, &wish)?;
         let thread = thread::Builder::new().name("subscriber".into()).spawn(move || {
             let mut latency_ns = latency_histogram();
