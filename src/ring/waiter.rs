@@ -20,7 +20,7 @@ pub const PARK_LIMIT: Duration = Duration::from_millis(100);
 
 /// Spins before the first yield of [`WaitStrategy::Yield`] and [`WaitStrategy::Phased`].
 const SPINS: u32 = 100;
-/// Yields of [`WaitStrategy::Phased`] before it sleeps: longer than a durable write to a fast disk,
+/// Yields of [`WaitStrategy::Phased`] before it sleeps, unless told otherwise: longer than a durable write to a fast disk,
 /// so that who waits for it alone need not be woken.
 const YIELDS: u32 = 400;
 #[cfg(feature = "std")]
@@ -66,6 +66,8 @@ pub struct Waiter {
     park_limit: Duration,
     /// Spins before the first yield: [`SPINS`] or none.
     spins: u32,
+    /// Yields of [`WaitStrategy::Phased`] before it sleeps.
+    yields: u32,
 }
 
 impl Waiter {
@@ -73,7 +75,16 @@ impl Waiter {
     #[must_use]
     pub fn new(strategy: WaitStrategy, bell: Bell) -> Self {
         let (announced, park_limit) = (None, PARK_LIMIT);
-        Self { strategy, bell, idle: 0, unit: 0, announced, park_limit, spins: SPINS }
+        Self {
+            strategy,
+            bell,
+            idle: 0,
+            unit: 0,
+            announced,
+            park_limit,
+            spins: SPINS,
+            yields: YIELDS,
+        }
     }
 
     /// The same waiter, but a single park takes at most `limit` instead of [`PARK_LIMIT`].
@@ -92,10 +103,20 @@ impl Waiter {
         self
     }
 
+    /// The same waiter, but [`WaitStrategy::Phased`] yields `yields` times before it sleeps, not 400
+    /// times. For a thread that waits for one which has to run on the same core: a kernel may let
+    /// the thread that yields go on all the same, as long as it has used less time than its share.
+    #[must_use]
+    pub fn with_yields(mut self, yields: u16) -> Self {
+        self.yields = yields.into();
+        self
+    }
+
     /// A new waiter with the same settings.
     pub(super) fn another(&self) -> Self {
         let mut another = Self::new(self.strategy, self.bell.clone());
         (another.park_limit, another.spins) = (self.park_limit, self.spins);
+        another.yields = self.yields;
         another
     }
 
@@ -226,12 +247,12 @@ impl Waiter {
         } else {
             match self.strategy {
                 WaitStrategy::BusySpin | WaitStrategy::Yield => thread::yield_now(),
-                WaitStrategy::Phased if self.idle < self.spins + YIELDS => thread::yield_now(),
+                WaitStrategy::Phased if self.idle < self.spins + self.yields => thread::yield_now(),
                 WaitStrategy::Park | WaitStrategy::Phased => self.sleep(limit),
             }
         }
         // Not saturating: a wait of 2^32 spins goes on yielding or sleeping as it did.
-        self.idle = self.idle.checked_add(1).unwrap_or(SPINS + YIELDS);
+        self.idle = self.idle.checked_add(1).unwrap_or(self.spins + self.yields);
     }
 
     /// The first call announces the sleep, the next one sleeps.

@@ -1,6 +1,7 @@
 //! What works without the feature `std` too: waiting for room and for values without a clock, and
 //! sleeping by a parker of one's own.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -87,4 +88,35 @@ fn a_thread_sleeps_by_a_parker_of_its_own() {
     }
     producer.close();
     assert_eq!(reading.join().unwrap(), 210);
+}
+
+/// Counts how often it is asked to sleep.
+#[derive(Default)]
+struct Counting(AtomicU32);
+
+impl Parker for Counting {
+    fn park(&self, _: Duration) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn unpark(&self) {}
+}
+
+#[test]
+fn a_waiter_yields_as_often_as_it_was_told_before_it_sleeps() {
+    for yields in [0, 1, 30] {
+        let parker = Arc::new(Counting::default());
+        let bell = Bell::with_parker(parker.clone());
+        let waiter = Waiter::new(WaitStrategy::Phased, bell).without_spinning();
+        let mut waiter = waiter.with_yields(yields);
+        for _ in 0..2 {
+            let before = parker.0.load(Ordering::Relaxed);
+            // The one after the yields announces the sleep and returns.
+            (0..yields + 1).for_each(|_| waiter.wait());
+            assert_eq!(parker.0.load(Ordering::Relaxed), before, "{yields}");
+            waiter.wait();
+            assert_eq!(parker.0.load(Ordering::Relaxed), before + 1, "{yields}");
+            waiter.reset();
+        }
+    }
 }
