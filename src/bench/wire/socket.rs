@@ -9,6 +9,7 @@ use ringfence_client::{Tls, TlsSocket};
 use ringfence_codec::Address;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, retry_on_intr};
 
 /// A connection of a load.
@@ -117,6 +118,16 @@ impl Readiness {
     /// Waits until one is ready, at most for `timeout`; which ones are.
     pub(super) fn wait(&mut self, timeout: Option<Timespec>) -> io::Result<Vec<Ready>> {
         self.events.clear();
+        let timeout = match timeout {
+            // `epoll` counts milliseconds: what is planned finer would be late by half of one.
+            Some(fine) if fine.tv_nsec % 1_000_000 != 0 => {
+                match poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], Some(&fine)) {
+                    Ok(_) | Err(Errno::INTR) => Some(Timespec::default()),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            whole => whole,
+        };
         let room = rustix::buffer::spare_capacity(&mut self.events);
         match epoll::wait(&self.epoll, room, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
