@@ -12,9 +12,9 @@ use ringfence_ring::{Bell, Monitor, WaitStrategy, Waiter};
 /// How often the thread that started the pipeline looks after it.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Yields before the thread of the journal sleeps, about 20 µs. What completes a durable write may
+/// Yields before the thread of the journal sleeps: some 70 µs. What completes a durable write may
 /// have to run on its core, and not every kernel prefers it to a thread that only yields.
-const JOURNAL_YIELDS: u16 = 30;
+const JOURNAL_YIELDS: u16 = 100;
 
 /// A stage that can be stepped.
 pub(super) trait Run: Send {
