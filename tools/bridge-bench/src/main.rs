@@ -23,6 +23,7 @@ use clap::Parser;
 use ringfence::bench::{Load, Mix, round_trip_ns};
 use ringfence::client::{Address, Client as EngineClient};
 use ringfence::types::{BATCH_COMMANDS_MAX, Status};
+use tokio::signal::unix::{SignalKind, signal};
 
 use broker::{Answerer, Broker, Client, Failure};
 use kafka::KafkaBroker;
@@ -38,12 +39,23 @@ const WARM_UP_PART: u64 = 4;
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    match bench_broker(&options).await.and_then(|report| print(&report, options.json)) {
+    match bench_until_stopped(&options).await.and_then(|report| print(&report, options.json)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("ringfence bench bridge: {failure}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Measures, unless a signal says to stop: then everything that was started ends with it.
+async fn bench_until_stopped(options: &Options) -> Result<BridgeReport, Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        measured = bench_broker(options) => measured,
+        _ = interrupt.recv() => Err("ended by SIGINT".into()),
+        _ = terminate.recv() => Err("ended by SIGTERM".into()),
     }
 }
 

@@ -1,8 +1,12 @@
 //! The bench as a program, with a real broker, an engine and a bridge.
 
-use std::process::Command;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use brokers::{Kafka, RabbitMq, or_skip};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// Runs the bench with `arguments`, and checks that everything was answered; how it was set up.
@@ -41,4 +45,44 @@ fn everything_that_was_sent_to_kafka_is_answered_by_the_bridge_and_by_its_own_lo
     }
     let brief = [&arguments[..], &["--brief", "--headers"]].concat();
     assert_eq!(measure(&brief), "outcomes committed every 20 ms, brief, alone with headers");
+}
+
+/// Processes whose environment names `folder`.
+fn processes_of(folder: &Path) -> Vec<String> {
+    let needle = folder.as_os_str().as_encoded_bytes();
+    let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let is_of = |path: &PathBuf| {
+        let environment = fs::read(path.join("environ")).unwrap_or_default();
+        environment.windows(needle.len()).any(|window| window == needle)
+    };
+    let name = |path: PathBuf| fs::read_to_string(path.join("comm")).unwrap_or_default();
+    processes.filter(is_of).map(name).collect()
+}
+
+#[test]
+fn a_signal_ends_the_broker_the_engine_and_the_bridge_too() {
+    // Whether there is a broker at all.
+    let Some(broker) = or_skip(RabbitMq::start()) else { return };
+    drop(broker);
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_ringfence-bridge-bench"));
+    bench.args(["--singles", "1000000", "--accounts", "10"]).env("TMPDIR", folder.path());
+    let mut bench = bench.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = || {
+        let running = processes_of(folder.path());
+        ["ringfence\n", "ringfence-bridg\n"].iter().all(|name| running.iter().any(|it| it == name))
+    };
+    while bench.try_wait().unwrap().is_none() && !begun() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // One that has ended by itself said why.
+    if bench.try_wait().unwrap().is_none() {
+        kill_process(Pid::from_child(&bench), Signal::INT).unwrap();
+    }
+    let output = bench.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("ended by SIGINT"), "{said}");
+    assert_eq!(processes_of(folder.path()), [] as [String; 0]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
