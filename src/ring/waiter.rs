@@ -20,8 +20,8 @@ pub const PARK_LIMIT: Duration = Duration::from_millis(100);
 
 /// Spins before the first yield of [`WaitStrategy::Yield`] and [`WaitStrategy::Phased`].
 const SPINS: u32 = 100;
-/// Yields of [`WaitStrategy::Phased`] before it sleeps, unless told otherwise: longer than a durable write to a fast disk,
-/// so that who waits for it alone need not be woken.
+/// Yields of [`WaitStrategy::Phased`] before it sleeps, unless told otherwise: longer than a
+/// durable write to a fast disk, so that who waits for it alone need not be woken.
 const YIELDS: u32 = 400;
 #[cfg(feature = "std")]
 /// Spins between two readings of the clock, which take longer than a look.
@@ -103,9 +103,9 @@ impl Waiter {
         self
     }
 
-    /// The same waiter, but [`WaitStrategy::Phased`] yields `yields` times before it sleeps, not 400
-    /// times. For a thread that waits for one which has to run on the same core: a kernel may let
-    /// the thread that yields go on all the same, as long as it has used less time than its share.
+    /// The same waiter, but [`WaitStrategy::Phased`] yields `yields` times before it sleeps, not
+    /// 400 times. For a thread that waits for one which has to run on the same core: a kernel may
+    /// let the thread that yields go on, as long as it has used less time than its share.
     #[must_use]
     pub fn with_yields(mut self, yields: u16) -> Self {
         self.yields = yields.into();

@@ -1,7 +1,8 @@
-//! Logs that grow, are cut, and lose their first files while they are followed.
+//! Logs that grow and are cut while they are followed.
+
+mod gone;
 
 use std::fs::{self, OpenOptions};
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use tempfile::{TempDir, tempdir};
@@ -48,7 +49,7 @@ enum Entry {
 }
 use Entry::{Event as E, Origin as B, Outcome as O};
 
-/// Appends a frame. An origin before the frame's first outcome is that of a batch that began earlier.
+/// Appends a frame. An origin before the frame's first outcome is that of a batch begun earlier.
 fn append(log: &mut Log, entries: &[Entry]) {
     let mut frame = Frame::new();
     for entry in entries {
@@ -92,6 +93,11 @@ impl Taker for Given {
 
 fn wish(begin: Begin) -> Wish {
     Wish { begin, outcomes: true, events: true, origins: true, ..Wish::default() }
+}
+
+/// The same of an engine that is known to keep a log.
+fn kept(begin: Begin) -> Wish {
+    Wish { log_is_kept: true, ..wish(begin) }
 }
 
 /// Polls until nothing more comes, for long enough that files are looked for again.
@@ -212,10 +218,9 @@ fn an_engine_that_has_executed_nothing_is_waited_for_and_then_its_log() {
     let mut follower = Follower::open(&dir, wish(Begin::Now)).unwrap();
     assert_eq!(all_for_long(&mut follower).unwrap(), []);
     let options = Options { data_dir: Some(folder.path().to_owned()), ..Options::default() };
-    let node = Node::open(options).unwrap();
     let account = Account { id: 1, ledger: 1, code: 1, ..Account::default() };
     let first = Batches::new([vec![Command::create_account(account)]]);
-    node.run(first, Each(|_, _: &Outcome| {})).unwrap();
+    Node::open(options).unwrap().run(first, Each(|_, _: &Outcome| {})).unwrap();
     // The command is in the journal, its outcome not yet in a log, however long nobody looked.
     std::thread::sleep(LOG_BEGINS);
     assert!(!follower.poll(&mut Given::default()).unwrap());
@@ -225,11 +230,8 @@ fn an_engine_that_has_executed_nothing_is_waited_for_and_then_its_log() {
 
     // One that never comes is missed, but not where the engine is known to keep one.
     fs::remove_file(folder.path().join(log_name(1))).unwrap();
-    let log_is_kept = Wish { log_is_kept: true, ..wish(Begin::Now) };
-    let mut waiting = Follower::open(&dir, log_is_kept).unwrap();
-    for _ in 0..3 {
-        assert_eq!(all_for_long(&mut waiting).unwrap(), []);
-    }
+    let mut waiting = Follower::open(&dir, kept(Begin::Now)).unwrap();
+    (0..3).for_each(|_| assert_eq!(all_for_long(&mut waiting).unwrap(), []));
     let error = (0..30).find_map(|_| all_for_long(&mut follower).err()).unwrap();
     assert!(matches!(error, FollowError::NoOutcomeLog { .. }), "{error}");
 }
@@ -251,68 +253,6 @@ fn an_outcome_that_is_another_one_now_is_said() {
     log.append(&frame).unwrap();
     let error = all(&mut follower).unwrap_err();
     assert!(matches!(error, FollowError::Changed { sequence: 2, .. }), "{error}");
-}
-
-/// A log of three files: 1 to 3, 4 to 6, and after a hole 10 to 12.
-fn three_files(dir: &Path, id: [u8; 16]) -> Vec<PathBuf> {
-    let mut log = Log::new(dir, id);
-    append(&mut log, &[O(1), O(2), O(3)]);
-    drop(log);
-    // A file that goes on is begun behind a hole, or where one is full: here it is put there.
-    let other = tempdir().unwrap();
-    let mut log = Log::new(other.path(), id);
-    append(&mut log, &[O(4), O(5), O(6)]);
-    append(&mut log, &[O(10), O(11), O(12)]);
-    for first in [4, 10] {
-        fs::copy(other.path().join(log_name(first)), dir.join(log_name(first))).unwrap();
-    }
-    [1, 4, 10].map(|first| dir.join(log_name(first))).to_vec()
-}
-
-#[test]
-fn what_is_gone_is_named_with_the_oldest_that_is_left() {
-    let (folder, dir, id) = journal();
-    let files = three_files(folder.path(), id);
-    let mut follower = Follower::open(&dir, wish(Begin::Oldest)).unwrap();
-    let mut given = Given::default();
-    assert!(follower.poll(&mut given).unwrap());
-    assert_eq!(given.0, [O(1), O(2), O(3)]);
-    // A file that is removed while it is read is read to its end, and so is the next.
-    fs::remove_file(&files[0]).unwrap();
-    assert!(follower.poll(&mut given).unwrap());
-    assert_eq!(given.0[3..], [O(4), O(5), O(6)]);
-    let error = all(&mut follower).unwrap_err();
-    assert!(matches!(error, FollowError::TooFarBehind { after: 6, oldest: 10, .. }), "{error}");
-
-    let open = |begin| Follower::open(&dir, wish(begin)).map(|follower| follower.looked_at());
-    //  begin, how far it is then, or the oldest that can be had
-    let cases = [
-        (Begin::After(0), Err(4)),
-        (Begin::After(2), Err(4)),
-        (Begin::After(3), Ok(3)),
-        (Begin::Oldest, Ok(3)),
-        (Begin::After(5), Ok(5)),
-        (Begin::After(6), Err(10)),
-        (Begin::After(8), Err(10)),
-        (Begin::After(9), Ok(9)),
-        (Begin::After(12), Ok(12)),
-        (Begin::Now, Ok(12)),
-    ];
-    for (begin, expected) in cases {
-        let found = open(begin).map_err(|error| match error {
-            FollowError::TooFarBehind { oldest, .. } => oldest,
-            other => panic!("{begin:?}: {other}"),
-        });
-        assert_eq!(found, expected, "{begin:?}");
-    }
-    let ahead = open(Begin::After(13)).unwrap_err();
-    assert!(matches!(ahead, FollowError::Ahead { after: 13, last: 12, .. }), "{ahead}");
-    for file in &files[1..] {
-        fs::remove_file(file).unwrap();
-    }
-    assert!(matches!(open(Begin::After(13)), Err(FollowError::NoOutcomeLog { .. })));
-    let log_is_kept = Wish { log_is_kept: true, ..wish(Begin::After(13)) };
-    assert!(matches!(Follower::open(&dir, log_is_kept), Err(FollowError::Ahead { after: 13, .. })));
 }
 
 #[test]
