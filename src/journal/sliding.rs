@@ -91,3 +91,64 @@ impl<F: OpenFile> Sliding<F> {
         Ok(&self.buffer.bytes()[from..to])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    /// A file of zeros that notes which reads were asked for.
+    #[derive(Default)]
+    struct Noting(RefCell<Vec<(u64, usize)>>);
+
+    impl OpenFile for Noting {
+        fn length_bytes(&self) -> Result<u64, JournalError> {
+            Ok(u64::MAX)
+        }
+
+        fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize, JournalError> {
+            self.0.borrow_mut().push((offset, bytes.len()));
+            Ok(bytes.len())
+        }
+
+        fn write_at(&self, _: u64, _: &[u8], _: bool) -> Result<(), JournalError> {
+            unreachable!("it is only read");
+        }
+
+        fn syncs_as_a_whole(&self) -> bool {
+            false
+        }
+
+        fn reserve(&self, _: u64) -> Result<(), JournalError> {
+            unreachable!("it is only read");
+        }
+
+        fn sync(&self) -> Result<(), JournalError> {
+            unreachable!("it is only read");
+        }
+    }
+
+    #[test]
+    fn beside_an_engine_the_end_is_read_by_blocks_and_what_lies_behind_by_more() {
+        let mut window = Sliding::new(Noting::default());
+        window.read_ahead_little();
+        let block = BLOCK_BYTES as u64;
+        let reads = |window: &mut Sliding<Noting>| window.file.0.take();
+        // A frame of a thousand accounts once.
+        assert_eq!(window.bytes(100, 1024 * 1024).unwrap().len(), 1024 * 1024);
+        assert_eq!(reads(&mut window), [(0, 1024 * 1024 + BLOCK_BYTES)]);
+        for at in [1000, 1001, 1002] {
+            window.forget();
+            assert_eq!(window.bytes(at * block, 128).unwrap().len(), 128);
+            assert_eq!(reads(&mut window), [(at * block, BLOCK_BYTES)], "{at}");
+        }
+        // Frames that were there already.
+        for at in 1003..1200 {
+            window.bytes(at * block, 128).unwrap();
+        }
+        let lengths: Vec<usize> = reads(&mut window).iter().map(|(_, length)| *length).collect();
+        let doubled = [2, 4, 8, 16, 32, 32, 32, 32, 32, 32].map(|blocks| blocks * BLOCK_BYTES);
+        assert_eq!(lengths, doubled[..lengths.len()]);
+        assert_eq!(*lengths.last().unwrap(), LIVE_READ_BYTES);
+    }
+}
