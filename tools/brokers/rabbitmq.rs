@@ -33,6 +33,15 @@ pub struct RabbitMq {
 }
 
 impl RabbitMq {
+    /// Looks whether it is installed, without a start.
+    ///
+    /// # Errors
+    ///
+    /// If it is not installed.
+    pub fn find() -> Result<(), Missing> {
+        program().map(drop)
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Errors
