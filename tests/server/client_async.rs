@@ -196,18 +196,10 @@ async fn an_awaited_subscription_tells_everything_in_order_and_acknowledges() {
             next += outcomes.len() as u64;
         }
     }
-    // Nothing answers it: what the engine has read of it, the next connection is told.
+    // Nothing answers it; whoever comes next under the name is told all the same.
+    subscription.acknowledge(60).await.unwrap();
     let again = Subscribe { start: Start::Acknowledged, ..wish };
-    let mut acknowledged = subscription.acknowledge(60).await;
-    for _ in 0..20 {
-        acknowledged.unwrap();
-        while !matches!(subscription.next().await.unwrap(), Followed::Progress(_)) {}
-        subscription = AsyncSubscription::open(&unix(&engine), &again).await.unwrap();
-        if subscription.subscribed().after_sequence == 60 {
-            break;
-        }
-        acknowledged = subscription.acknowledge(60).await;
-    }
+    let subscription = AsyncSubscription::open(&unix(&engine), &again).await.unwrap();
     assert_eq!(subscription.subscribed().after_sequence, 60);
     engine.stop();
 }

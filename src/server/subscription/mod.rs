@@ -12,20 +12,20 @@
 //! * A subscriber holds up nobody but itself: it has a thread of its own, and memory for one frame
 //!   of the log.
 //! * There are never more of them than [`Settings::subscriptions`].
-//! * A name is held by one connection: the later one takes it over, and the earlier one
-//!   acknowledges nothing more.
+//! * A name is held by one connection: the later one takes it over once the earlier one was heard a
+//!   last time, and that one acknowledges nothing more.
 
 mod connection;
 mod lags;
 mod log_end;
 mod messages;
+mod names;
 mod positions;
 mod serve;
 #[cfg(test)]
 mod tests;
 mod watch;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -37,6 +37,7 @@ use crate::access::Principal;
 use crate::session::Stream;
 use lags::Unnamed;
 use log_end::LogEnd;
+use names::Names;
 use positions::Positions;
 use ringfence_codec::wire::{ClientHello, ErrorCode, RequestDecoder, Violation};
 use ringfence_journal::{DataDir, JournalError, Key};
@@ -123,15 +124,6 @@ struct Shared {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// Named subscriptions: where they are, and who holds them.
-#[derive(Debug)]
-struct Names {
-    positions: Positions,
-    /// Number of the connection that holds each name now.
-    holders: HashMap<u128, u64>,
-    connections: u64,
-}
-
 impl Shared {
     fn names(&self) -> MutexGuard<'_, Names> {
         // Whoever panicked left places that stand for themselves.
@@ -162,7 +154,7 @@ impl Subscriptions {
                 SubscriptionError::Positions { path, source }
             })?;
         settings.gauges.needed_after.set(positions.needed_after());
-        let names = Names { positions, holders: HashMap::new(), connections: 0 };
+        let names = Names::new(positions);
         let shared = Arc::new(Shared {
             settings,
             log_end: LogEnd::default(),
@@ -193,10 +185,10 @@ impl Subscriptions {
     pub fn lags(&self) -> Vec<LagReading> {
         let last_sequence = self.shared.settings.gauges.logged.get();
         let behind = |sequence: u64| last_sequence.saturating_sub(sequence);
-        let Names { positions, holders, .. } = &*self.shared.names();
-        let named = positions.kept().map(|(name, sequence)| LagReading {
+        let names = self.shared.names();
+        let named = names.positions.kept().map(|(name, sequence)| LagReading {
             name: Some(name.to_string()),
-            is_connected: holders.contains_key(&name),
+            is_connected: names.is_held(name),
             sequences: behind(sequence),
         });
         let unnamed = self.shared.unnamed.furthest().map(|sequence| LagReading {

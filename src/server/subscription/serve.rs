@@ -22,6 +22,8 @@ const PROGRESS: Duration = Duration::from_secs(1);
 const LISTEN: Duration = Duration::from_millis(20);
 /// How long to wait for a socket that takes nothing, or for bytes that are on their way.
 const BREATHE: Duration = Duration::from_micros(250);
+/// How long a connection waits for the one whose name it takes over, which listens more often.
+const HAND_OVER: Duration = Duration::from_secs(1);
 /// How long a subscriber is given to take its last messages.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -71,20 +73,21 @@ struct Subscription<'a> {
     connection: Connection,
     /// Its name, and the number under which it holds it.
     name: Option<(u128, u64)>,
+    /// Everything up to here it was given.
+    looked_at: u64,
 }
 
 impl<'a> Subscription<'a> {
     fn new(shared: &'a Shared, connection: Connection) -> Subscription<'a> {
-        Subscription { shared, connection, name: None }
+        Subscription { shared, connection, name: None, looked_at: 0 }
     }
 
     fn run(mut self, hello: &ClientHello, principal: &Principal) {
         let end = self.follow(hello, principal);
         if let Some((name, number)) = self.name {
-            let mut names = self.shared.names();
-            if names.holders.get(&name) == Some(&number) {
-                names.holders.remove(&name);
-            }
+            // A peer that is gone, which a write has shown, may have said something before.
+            drop(self.listen());
+            self.shared.names().let_go(name, number);
         }
         match end {
             Ok(()) | Err(End::Closed) => self.connection.shut_down(),
@@ -101,7 +104,8 @@ impl<'a> Subscription<'a> {
         let subscribe = self.wait_for_subscribe()?;
         let begin = self.place(&subscribe)?;
         let mut follower = self.open(&subscribe, begin, principal.grants.confined_to())?;
-        self.remember(&subscribe, follower.looked_at())?;
+        self.looked_at = follower.looked_at();
+        self.remember(&subscribe)?;
         let subscribed = Subscribed {
             after_sequence: follower.looked_at(),
             oldest_sequence: follower.oldest_sequence()?,
@@ -116,7 +120,7 @@ impl<'a> Subscription<'a> {
             if principal.is_revoked() {
                 return Err(End::Closed);
             }
-            self.listen(follower.looked_at())?;
+            self.listen()?;
             if !self.connection.write()? {
                 std::thread::sleep(BREATHE);
                 continue;
@@ -152,6 +156,7 @@ impl<'a> Subscription<'a> {
         let Messages { mut encoder, out: sent } = messages;
         encoder.finish(sent);
         self.connection.out = out;
+        self.looked_at = follower.looked_at();
         Ok(went_on?)
     }
 
@@ -206,11 +211,9 @@ impl<'a> Subscription<'a> {
     /// Where it begins; takes over its name.
     fn place(&mut self, subscribe: &Subscribe) -> Result<Begin, End> {
         if subscribe.name != 0 {
-            let mut names = self.shared.names();
-            names.connections += 1;
-            let number = names.connections;
-            names.holders.insert(subscribe.name, number);
+            let number = self.shared.names().take_over(subscribe.name);
             self.name = Some((subscribe.name, number));
+            self.wait_for_the_one_before(subscribe.name, number);
         }
         match subscribe.start {
             Start::After(sequence) => Ok(Begin::After(sequence)),
@@ -226,6 +229,18 @@ impl<'a> Subscription<'a> {
                 }
                 Some(place) => Ok(Begin::After(place.sequence)),
             },
+        }
+    }
+
+    /// Until what the connection before it has said under its name is heard.
+    fn wait_for_the_one_before(&self, name: u128, number: u64) {
+        let begin = Instant::now();
+        while self.shared.names().has_one_before(name, number) {
+            if begin.elapsed() >= HAND_OVER {
+                self.shared.names().forget_the_one_before(name, number);
+                return;
+            }
+            std::thread::sleep(BREATHE);
         }
     }
 
@@ -260,13 +275,15 @@ impl<'a> Subscription<'a> {
         Ok(Follower::open(&dir, wish)?)
     }
 
-    /// From now on outcomes after `sequence` are kept for its name.
-    fn remember(&self, subscribe: &Subscribe, sequence: u64) -> Result<(), End> {
-        if subscribe.name == 0 || subscribe.start == Start::Acknowledged {
+    /// From now on outcomes after those that it was given are kept for its name.
+    fn remember(&self, subscribe: &Subscribe) -> Result<(), End> {
+        let Some((name, number)) = self.name else { return Ok(()) };
+        if subscribe.start == Start::Acknowledged {
             return Ok(());
         }
         let mut names = self.shared.names();
-        if !names.positions.put(subscribe.name, sequence) {
+        names.hear(name, number, None)?;
+        if !names.positions.put(name, self.looked_at) {
             let (most, text) = (super::positions::NAMES_MAX, "no room for another name");
             return Err(End::error(ErrorCode::TooManySubscriptions, most as u64, text));
         }
@@ -274,9 +291,9 @@ impl<'a> Subscription<'a> {
         Ok(())
     }
 
-    /// Takes what the subscriber says, which was given everything up to `looked_at`.
-    fn listen(&mut self, looked_at: u64) -> Result<(), End> {
-        let mut acknowledged = None;
+    /// Takes what the subscriber says.
+    fn listen(&mut self) -> Result<(), End> {
+        let (mut acknowledged, looked_at) = (None, self.looked_at);
         let is_named = self.name.is_some();
         let read = self.connection.read(|message| match message {
             ClientMessage::Acknowledge(_) if !is_named => {
@@ -292,29 +309,10 @@ impl<'a> Subscription<'a> {
             _ => Ok(()),
         });
         // What was acknowledged before the connection ended counts.
-        let stored = self.store(acknowledged);
+        let stored = match self.name {
+            Some((name, number)) => self.shared.names().hear(name, number, acknowledged),
+            None => Ok(()),
+        };
         read.and(stored)
-    }
-
-    /// Remembers up to where the subscription has dealt with everything, if it has a name.
-    fn store(&self, acknowledged: Option<u64>) -> Result<(), End> {
-        let Some((name, number)) = self.name else { return Ok(()) };
-        let mut names = self.shared.names();
-        if names.holders.get(&name) != Some(&number) {
-            let text = "another connection has taken the subscription over";
-            return Err(End::error(ErrorCode::SubscriptionSuperseded, 0, text));
-        }
-        let Some(sequence) = acknowledged else { return Ok(()) };
-        match names.positions.get(name) {
-            Some(place) if place.is_dropped => {
-                let text = "the subscription was too far behind, and its name was dropped";
-                Err(End::error(ErrorCode::SubscriptionDropped, place.sequence, text))
-            }
-            Some(place) if place.sequence >= sequence => Ok(()),
-            _ => {
-                names.positions.put(name, sequence);
-                Ok(())
-            }
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! Subscriptions over socket pairs, to logs that grow.
 
+mod names;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -304,52 +306,6 @@ fn wait_for(is_so: impl Fn() -> bool) {
         assert!(begin.elapsed() < PATIENCE);
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-#[test]
-fn a_name_keeps_its_place_and_the_later_connection_takes_it_over() {
-    let mut scene = Scene::new(8);
-    let needed_after = scene.gauges.needed_after.clone();
-    scene.append(1..=20);
-    let mut first = scene.connect(&subscribe(Start::After(0), 5));
-    assert_eq!(first.outcomes_until(20).len(), 20);
-    first.say(|out| encode_acknowledge(12, out));
-    // The place counts once it is on stable storage.
-    wait_for(|| needed_after.get() == 12);
-    let mut second = scene.connect(&subscribe(Start::Acknowledged, 5));
-    assert_eq!(second.outcomes_until(20), (13..=20).collect::<Vec<u64>>());
-    first.say(|out| encode_acknowledge(20, out));
-    assert_eq!(first.end(), error(ErrorCode::SubscriptionSuperseded, 0));
-    // What is said just before the end counts too.
-    second.say(|out| encode_acknowledge(15, out));
-    drop(second);
-    wait_for(|| needed_after.get() == 15);
-
-    // An engine that is started again knows it.
-    let Scene { folder, log, journal_id, gauges, subscriptions } = scene;
-    subscriptions.stop();
-    needed_after.set(0);
-    let subscriptions = open(&folder, 8, journal_id, &gauges, IDLE);
-    let mut scene = Scene { folder, log, journal_id, gauges, subscriptions };
-    assert_eq!(needed_after.get(), 15);
-    let mut third = scene.connect(&subscribe(Start::Acknowledged, 5));
-    assert_eq!(third.outcomes_until(20), (16..=20).collect::<Vec<u64>>());
-    drop(third);
-
-    // Where its outcomes are gone all the same, it is dropped, and told so; then it begins anew.
-    let path = scene.folder.path().join(log_name(1));
-    let moved = tempdir().unwrap();
-    let mut log = Log::new(moved.path(), scene.journal_id);
-    std::mem::swap(&mut scene.log, &mut log);
-    scene.append(21..=40);
-    fs::rename(moved.path().join(log_name(21)), scene.folder.path().join(log_name(21))).unwrap();
-    fs::remove_file(path).unwrap();
-    wait_for(|| needed_after.get() == u64::MAX);
-    let end = |start| scene.connect(&subscribe(start, 5)).end();
-    assert_eq!(end(Start::Acknowledged), error(ErrorCode::SubscriptionDropped, 15));
-    assert_eq!(end(Start::After(15)), error(ErrorCode::TooFarBehind, 21));
-    let mut again = scene.connect(&subscribe(Start::After(20), 5));
-    assert_eq!(again.outcomes_until(40), (21..=40).collect::<Vec<u64>>());
 }
 
 #[test]
