@@ -9,6 +9,8 @@
 #[cfg(feature = "tls")]
 mod config;
 #[cfg(feature = "tls")]
+mod incoming;
+#[cfg(feature = "tls")]
 mod socket;
 #[cfg(feature = "tls")]
 mod stream;

@@ -7,6 +7,7 @@ use mio::net::TcpStream;
 use rustls::ClientConnection;
 
 use super::Tls;
+use super::incoming::Incoming;
 
 /// A socket over TLS that never blocks, unless what it was made of does. The handshake goes on with
 /// each call.
@@ -14,6 +15,7 @@ use super::Tls;
 pub struct TlsSocket {
     pub(crate) tcp: TcpStream,
     connection: ClientConnection,
+    incoming: Incoming,
 }
 
 impl TlsSocket {
@@ -41,7 +43,7 @@ impl TlsSocket {
     pub(crate) fn new(tcp: TcpStream, host_and_port: &str, tls: &Tls) -> io::Result<TlsSocket> {
         let name = tls.server_name(host_and_port)?;
         let connection = ClientConnection::new(tls.config(), name).map_err(io::Error::other)?;
-        Ok(TlsSocket { tcp, connection })
+        Ok(TlsSocket { tcp, connection, incoming: Incoming::default() })
     }
 
     /// Sends the records that were made, as far as the socket takes them.
@@ -73,11 +75,13 @@ impl Read for TlsSocket {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 read => return read,
             }
-            self.connection.read_tls(&mut self.tcp)?;
-            let processed = self.connection.process_new_packets();
+            if self.incoming.is_empty() {
+                self.incoming.read_from(&mut self.tcp)?;
+            }
+            let decrypted = self.incoming.decrypt(&mut self.connection);
             // The answer of a handshake, or an alert that says what is wrong.
             self.send_records()?;
-            processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            decrypted?;
         }
     }
 }

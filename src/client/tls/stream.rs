@@ -7,9 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustls::ClientConnection;
 
 use super::Tls;
-
-/// Bytes that are read at a time; a record of TLS has little more than 16 KiB.
-const READ_BYTES: usize = 32 * 1024;
+use super::incoming::Incoming;
 
 /// A blocking stream over TLS. No lock of the connection is held while a system call waits.
 #[derive(Debug)]
@@ -20,14 +18,6 @@ pub(crate) struct TlsStream {
     incoming: Mutex<Incoming>,
     /// Held by who writes, so that records leave in the order in which they were made.
     outgoing: Mutex<Vec<u8>>,
-}
-
-/// What was read and not yet decrypted.
-#[derive(Debug)]
-struct Incoming {
-    bytes: Vec<u8>,
-    start: usize,
-    end: usize,
 }
 
 /// Whoever panicked left a connection that the next call ends with an error.
@@ -44,11 +34,10 @@ impl TlsStream {
         while connection.is_handshaking() {
             connection.complete_io(&mut tcp)?;
         }
-        let incoming = Incoming { bytes: vec![0; READ_BYTES], start: 0, end: 0 };
         Ok(TlsStream {
             tcp,
             connection: Mutex::new(connection),
-            incoming: Mutex::new(incoming),
+            incoming: Mutex::default(),
             outgoing: Mutex::new(Vec::new()),
         })
     }
@@ -73,22 +62,6 @@ impl TlsStream {
         drop(connection);
         (&self.tcp).write_all(outgoing)
     }
-
-    /// Decrypts what was read before; whether there was any.
-    fn decrypt(&self, incoming: &mut Incoming) -> io::Result<bool> {
-        let mut rest = &incoming.bytes[incoming.start..incoming.end];
-        if rest.is_empty() {
-            return Ok(false);
-        }
-        let mut connection = lock(&self.connection);
-        incoming.start += connection.read_tls(&mut rest)?;
-        connection.process_new_packets().map_err(wrong)?;
-        Ok(true)
-    }
-}
-
-fn wrong(error: rustls::Error) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 impl Read for &TlsStream {
@@ -99,15 +72,11 @@ impl Read for &TlsStream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 read => return read,
             }
-            if self.decrypt(&mut incoming)? {
-                continue;
-            }
-            let count = (&self.tcp).read(&mut incoming.bytes)?;
-            if count == 0 {
+            if incoming.is_empty() && incoming.read_from(&self.tcp)? == 0 {
                 // A message that was cut off is seen by its length.
                 return Ok(0);
             }
-            (incoming.start, incoming.end) = (0, count);
+            incoming.decrypt(&mut lock(&self.connection))?;
         }
     }
 }

@@ -5,10 +5,23 @@
 
 use super::names::{Name, Names};
 
-/// The bytes of a line, and how far they are read.
+/// Bytes that a string of usual spelling does not contain: a quote ends it, others need an escape.
+const ENDS_STRING: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        ends[byte] = true;
+        byte += 1;
+    }
+    ends[b'"' as usize] = true;
+    ends[b'\\' as usize] = true;
+    ends
+};
+
+/// A line, and what is left of it to be read.
 struct Cursor<'a> {
     line: &'a str,
-    at: usize,
+    rest: &'a [u8],
 }
 
 /// Splits the object that is alone in `line`: tells each name, the name as it stands in the line,
@@ -17,7 +30,7 @@ pub(super) fn split<'a>(
     line: &'a str,
     mut tell: impl FnMut(Name, &'a str, &'a str),
 ) -> Option<Names> {
-    let mut cursor = Cursor { line, at: 0 };
+    let mut cursor = Cursor { line, rest: line.as_bytes() };
     let mut seen = Names::NONE;
     cursor.skip_white_space();
     cursor.take(b'{')?;
@@ -41,17 +54,13 @@ pub(super) fn split<'a>(
         }
     }
     cursor.skip_white_space();
-    (cursor.at == line.len()).then_some(seen)
+    cursor.rest.is_empty().then_some(seen)
 }
 
 impl<'a> Cursor<'a> {
-    fn peek(&self) -> Option<u8> {
-        self.line.as_bytes().get(self.at).copied()
-    }
-
     fn next(&mut self) -> Option<u8> {
-        let byte = self.peek()?;
-        self.at += 1;
+        let (&byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
         Some(byte)
     }
 
@@ -60,40 +69,37 @@ impl<'a> Cursor<'a> {
     }
 
     fn skip_white_space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.peek() {
-            self.at += 1;
+        while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.rest {
+            self.rest = rest;
         }
+    }
+
+    /// Takes `length` bytes, which end between two characters.
+    fn text(&mut self, length: usize) -> &'a str {
+        let start = self.line.len() - self.rest.len();
+        self.rest = &self.rest[length..];
+        &self.line[start..start + length]
     }
 
     /// A string with its quotes.
     fn string(&mut self) -> Option<&'a str> {
-        let start = self.at;
-        self.take(b'"')?;
-        loop {
-            match self.next()? {
-                b'"' => return Some(&self.line[start..self.at]),
-                b'\\' | 0..=0x1f => return None,
-                _ => {}
-            }
-        }
+        let (&first, inner) = self.rest.split_first()?;
+        let end = inner.iter().position(|byte| ENDS_STRING[usize::from(*byte)])?;
+        (first == b'"' && inner[end] == b'"').then(|| self.text(end + 2))
     }
 
     fn value(&mut self) -> Option<&'a str> {
-        let start = self.at;
-        match self.peek()? {
+        let first = *self.rest.first()?;
+        let among = |bytes: std::ops::RangeInclusive<u8>| {
+            let mut rest = self.rest.iter();
+            rest.position(|byte| !bytes.contains(byte)).unwrap_or(self.rest.len())
+        };
+        let length = match first {
             b'"' => return self.string(),
-            b'0'..=b'9' => {
-                while let Some(b'0'..=b'9') = self.peek() {
-                    self.at += 1;
-                }
-            }
-            _ => {
-                while let Some(b'a'..=b'z') = self.peek() {
-                    self.at += 1;
-                }
-            }
-        }
-        let value = &self.line[start..self.at];
+            b'0'..=b'9' => among(b'0'..=b'9'),
+            _ => among(b'a'..=b'z'),
+        };
+        let value = self.text(length);
         let is_usual = match value.as_bytes() {
             // JSON has no other numbers that begin with 0.
             [b'0', _, ..] => false,

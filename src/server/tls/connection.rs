@@ -1,7 +1,7 @@
 //! One connection: decrypts in one direction, encrypts in the other.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -240,9 +240,14 @@ impl Connection {
                 // It is set once: a handshake is done once.
                 drop(self.handshake.certificate.set(shown.and_then(identity::of)));
             }
-            let start = scratch.clear.len();
-            scratch.clear.resize(start + clear, 0);
-            self.tls.reader().read_exact(&mut scratch.clear[start..])?;
+            let wanted = scratch.clear.len() + clear;
+            let mut reader = self.tls.reader();
+            while scratch.clear.len() < wanted {
+                let chunk = reader.fill_buf()?;
+                scratch.clear.extend_from_slice(chunk);
+                let count = chunk.len();
+                reader.consume(count);
+            }
             if state.peer_has_closed() {
                 self.inbound = Flow::Ending;
                 break;
