@@ -1,10 +1,18 @@
 //! What the outcome log of a running engine holds, seen from other threads.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, Thread};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::Gauge;
+
+/// Who is told by the log's thread that the log has grown.
+pub trait LogListener: fmt::Debug + Send + Sync {
+    /// The log ends with the outcome `last_sequence` now. Everything in it up to there can be read.
+    ///
+    /// The log's thread waits for the call to return, so it must not take long.
+    fn log_has_grown(&self, last_sequence: u64);
+}
 
 /// What the log's thread tells, and what it is asked to keep; clones show the same.
 ///
@@ -18,8 +26,7 @@ pub struct LogGauges {
     pub logged: Gauge,
     /// Files with outcomes after this sequence are kept, up to twice what else is kept.
     pub needed_after: Gauge,
-    /// The thread that is woken when the log has grown.
-    listener: Arc<Mutex<Option<Thread>>>,
+    listener: Arc<Mutex<Option<Arc<dyn LogListener>>>>,
 }
 
 impl LogGauges {
@@ -34,21 +41,31 @@ impl LogGauges {
         self.needed_after.get().saturating_add(1)
     }
 
-    /// The log's thread tells what is in the files, and wakes whoever listens.
+    fn listener(&self) -> MutexGuard<'_, Option<Arc<dyn LogListener>>> {
+        // Whoever panicked left a listener or none.
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The log's thread tells what is in the files.
     pub fn show(&self, first_sequence: u64, last_sequence: u64) {
         self.first.set(first_sequence);
         self.logged.set(last_sequence);
-        if let Some(listener) = &*self.listener.lock().unwrap_or_else(PoisonError::into_inner) {
-            listener.unpark();
+        if let Some(listener) = &*self.listener() {
+            listener.log_has_grown(last_sequence);
         }
     }
 
-    /// From now on the calling thread is unparked whenever the log has grown, or no longer. Of two
-    /// threads the later one is. What the gauges show after this call is missed by no wait.
-    pub fn listen(&self, listens: bool) {
-        // Where the log's thread took the lock before, what it had shown is seen after it here.
-        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
-        *listener = listens.then(thread::current);
+    /// From now on `listener` is told whenever the log has grown, in place of the one before; at
+    /// once too, where there is something in the log.
+    pub fn set_listener(&self, listener: Option<Arc<dyn LogListener>>) {
+        // The log's thread shows first and takes the lock then: where it took it before, what it
+        // has shown is seen here, and where it takes it later, it tells the new one.
+        let mut place = self.listener();
+        let logged = self.logged.get();
+        if let Some(listener) = listener.as_ref().filter(|_| logged > 0) {
+            listener.log_has_grown(logged);
+        }
+        *place = listener;
     }
 }
 
@@ -84,5 +101,36 @@ impl Front {
         Some(format!(
             "outcome log: it begins with sequence {first} now, older files were removed, as the bound says"
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Notes what it is told.
+    #[derive(Debug, Default)]
+    struct Notes(Mutex<Vec<u64>>);
+
+    impl LogListener for Notes {
+        fn log_has_grown(&self, last_sequence: u64) {
+            self.0.lock().unwrap().push(last_sequence);
+        }
+    }
+
+    #[test]
+    fn a_listener_is_told_what_is_there_and_what_comes_until_another_takes_its_place() {
+        let (first, second) = (Arc::new(Notes::default()), Arc::new(Notes::default()));
+        let gauges = LogGauges::new();
+        gauges.set_listener(Some(Arc::clone(&first) as _));
+        gauges.show(1, 5);
+        gauges.show(1, 9);
+        gauges.set_listener(Some(Arc::clone(&second) as _));
+        gauges.show(1, 12);
+        gauges.set_listener(None);
+        gauges.show(1, 13);
+        assert_eq!(*first.0.lock().unwrap(), [5, 9]);
+        assert_eq!(*second.0.lock().unwrap(), [9, 12]);
+        assert_eq!((gauges.first.get(), gauges.logged.get()), (1, 13));
     }
 }

@@ -14,7 +14,7 @@ mod text;
 
 pub use each::Each;
 pub(crate) use log_gauges::Front;
-pub use log_gauges::LogGauges;
+pub use log_gauges::{LogGauges, LogListener};
 pub use logged::Logged;
 pub(crate) use logged::frames_bytes;
 pub use text::TextSink;

@@ -1,7 +1,9 @@
-//! How far the outcome log is: one thread looks, and wakes those who wait for more.
+//! How far the outcome log is: its thread tells, and wakes those who wait for more.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use ringfence_node::publish::LogListener;
 
 /// The last outcome in the log, for those who wait for the next.
 #[derive(Debug, Default)]
@@ -13,7 +15,7 @@ pub(super) struct LogEnd {
 #[derive(Debug, Default, Clone, Copy)]
 struct State {
     last_sequence: u64,
-    /// How many wait for more.
+    /// How many follow, each of which may be waiting for more.
     followers: usize,
     is_stopped: bool,
 }
@@ -27,15 +29,6 @@ impl LogEnd {
     /// The last outcome in the log.
     pub fn last_sequence(&self) -> u64 {
         self.state().last_sequence
-    }
-
-    /// The log ends with this outcome.
-    pub fn set(&self, last_sequence: u64) {
-        let before = std::mem::replace(&mut self.state().last_sequence, last_sequence);
-        // Without the lock: who wakes up takes it.
-        if before != last_sequence {
-            self.moved.notify_all();
-        }
     }
 
     /// Nobody has to wait any more.
@@ -56,22 +49,27 @@ impl LogEnd {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// One more, or one less, waits for what comes.
+    /// One more, or one less, follows.
     pub fn count(&self, joins: bool) {
         let mut state = self.state();
         state.followers = if joins { state.followers + 1 } else { state.followers - 1 };
-        self.moved.notify_all();
     }
 
-    /// How many wait for what comes.
+    /// How many follow.
     pub fn followers(&self) -> usize {
         self.state().followers
     }
+}
 
-    /// Waits until somebody waits for what comes, or for so long.
-    pub fn wait_for_followers(&self, longest: Duration) {
-        let waits = |state: &mut State| state.followers == 0 && !state.is_stopped;
-        let waited = self.moved.wait_timeout_while(self.state(), longest, waits);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+impl LogListener for LogEnd {
+    fn log_has_grown(&self, last_sequence: u64) {
+        let mut state = self.state();
+        state.last_sequence = last_sequence.max(state.last_sequence);
+        let is_followed = state.followers > 0;
+        // Without the lock: who wakes up takes it.
+        drop(state);
+        if is_followed {
+            self.moved.notify_all();
+        }
     }
 }

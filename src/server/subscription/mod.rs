@@ -16,6 +16,7 @@
 //!   last time, and that one acknowledges nothing more.
 
 mod connection;
+mod keep;
 mod lags;
 mod log_end;
 mod messages;
@@ -24,7 +25,6 @@ mod positions;
 mod serve;
 #[cfg(test)]
 mod tests;
-mod watch;
 
 use std::fmt;
 use std::io;
@@ -110,14 +110,15 @@ pub enum SubscriptionError {
 #[derive(Debug)]
 pub struct Subscriptions {
     shared: Arc<Shared>,
-    watch: Option<JoinHandle<()>>,
+    /// Keeps the places of names.
+    keeper: Option<JoinHandle<()>>,
 }
 
 /// What the threads of subscriptions share.
 #[derive(Debug)]
 struct Shared {
     settings: Settings,
-    log_end: LogEnd,
+    log_end: Arc<LogEnd>,
     names: Mutex<Names>,
     /// Where subscriptions without a name are.
     unnamed: Unnamed,
@@ -157,16 +158,17 @@ impl Subscriptions {
         let names = Names::new(positions);
         let shared = Arc::new(Shared {
             settings,
-            log_end: LogEnd::default(),
+            log_end: Arc::default(),
             names: Mutex::new(names),
             unnamed: Unnamed::default(),
             threads: Mutex::new(Vec::new()),
         });
-        let watched = Arc::clone(&shared);
-        let named = std::thread::Builder::new().name("ringfence-watch".to_owned());
-        let watch =
-            named.spawn(move || watch::watch(&watched, &dir)).map_err(SubscriptionError::Thread)?;
-        Ok(Subscriptions { shared, watch: Some(watch) })
+        shared.settings.gauges.set_listener(Some(Arc::clone(&shared.log_end) as _));
+        let kept = Arc::clone(&shared);
+        let named = std::thread::Builder::new().name("ringfence-names".to_owned());
+        let keeper =
+            named.spawn(move || keep::keep(&kept, &dir)).map_err(SubscriptionError::Thread)?;
+        Ok(Subscriptions { shared, keeper: Some(keeper) })
     }
 
     /// Serves a subscriber on a thread of its own, or says that there is no room. Returns at once.
@@ -205,12 +207,13 @@ impl Subscriptions {
     }
 
     fn end(&mut self) {
+        self.shared.settings.gauges.set_listener(None);
         self.shared.log_end.stop();
-        if let Some(watch) = &self.watch {
-            watch.thread().unpark();
+        if let Some(keeper) = &self.keeper {
+            keeper.thread().unpark();
         }
         let threads = std::mem::take(&mut *self.shared.threads());
-        for thread in threads.into_iter().chain(self.watch.take()) {
+        for thread in threads.into_iter().chain(self.keeper.take()) {
             if let Err(panic) = thread.join()
                 && !std::thread::panicking()
             {

@@ -1,4 +1,4 @@
-//! The thread that looks how far the log is, and keeps the places of names.
+//! The thread that keeps the places of names: writes them down, and drops those too far behind.
 
 use std::time::{Duration, Instant};
 
@@ -7,40 +7,24 @@ use super::positions::PositionsFile;
 use ringfence_journal::DataDir;
 use ringfence_journal::outcomes::first_logged_sequence;
 
-/// How long followers are left alone after they were told of more, so that a busy log is told of in
-/// stretches.
-const REST: Duration = Duration::from_micros(200);
 /// How often places are written down where they have moved.
 const SAVE: Duration = Duration::from_millis(100);
 /// How often it is looked where the log begins.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
-/// Looks until subscriptions are stopped.
-pub(super) fn watch(shared: &Shared, dir: &DataDir) {
+/// Keeps them until subscriptions are stopped.
+pub(super) fn keep(shared: &Shared, dir: &DataDir) {
     let mut file = PositionsFile::default();
-    let (mut next_save, mut next_housekeeping) = (Instant::now(), Instant::now());
-    let gauges = &shared.settings.gauges;
+    let mut next_housekeeping = Instant::now();
     while !shared.log_end.is_stopped() {
-        let is_followed = shared.log_end.followers() > 0;
-        gauges.listen(is_followed);
-        shared.log_end.set(gauges.logged.get());
+        save(shared, dir, &mut file);
         let now = Instant::now();
-        if now >= next_save {
-            next_save = now + SAVE;
-            save(shared, dir, &mut file);
-        }
         if now >= next_housekeeping {
             next_housekeeping = now + HOUSEKEEPING;
             drop_names(shared, dir);
         }
-        if is_followed {
-            std::thread::sleep(REST);
-            std::thread::park_timeout(SAVE);
-        } else {
-            shared.log_end.wait_for_followers(SAVE);
-        }
+        std::thread::park_timeout(SAVE);
     }
-    gauges.listen(false);
     save(shared, dir, &mut file);
 }
 
