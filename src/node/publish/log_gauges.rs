@@ -8,9 +8,11 @@ use crate::Gauge;
 
 /// Who is told by the log's thread that the log has grown.
 pub trait LogListener: fmt::Debug + Send + Sync {
-    /// The log ends with the outcome `last_sequence` now. Everything in it up to there can be read.
+    /// The log ends with the outcome `last_sequence`, maybe as before. Everything in it up to there
+    /// can be read.
     ///
-    /// The log's thread waits for the call to return, so it must not take long.
+    /// The log's thread waits for the call to return, so it must not take long; and it must set no
+    /// listener, which would wait for it in turn.
     fn log_has_grown(&self, last_sequence: u64);
 }
 
@@ -55,8 +57,8 @@ impl LogGauges {
         }
     }
 
-    /// From now on `listener` is told whenever the log has grown, in place of the one before; at
-    /// once too, where there is something in the log.
+    /// From now on `listener` is told whenever the log has grown, in place of the one before. It is
+    /// told before this returns, too, where there is something in the log.
     pub fn set_listener(&self, listener: Option<Arc<dyn LogListener>>) {
         // The log's thread shows first and takes the lock then: where it took it before, what it
         // has shown is seen here, and where it takes it later, it tells the new one.

@@ -64,11 +64,11 @@ impl LogEnd {
 impl LogListener for LogEnd {
     fn log_has_grown(&self, last_sequence: u64) {
         let mut state = self.state();
+        let wakes = last_sequence > state.last_sequence && state.followers > 0;
         state.last_sequence = last_sequence.max(state.last_sequence);
-        let is_followed = state.followers > 0;
         // Without the lock: who wakes up takes it.
         drop(state);
-        if is_followed {
+        if wakes {
             self.moved.notify_all();
         }
     }

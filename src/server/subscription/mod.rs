@@ -12,8 +12,8 @@
 //! * A subscriber holds up nobody but itself: it has a thread of its own, and memory for one frame
 //!   of the log.
 //! * There are never more of them than [`Settings::subscriptions`].
-//! * A name is held by one connection: the later one takes it over once the earlier one was heard a
-//!   last time, and that one acknowledges nothing more.
+//! * A name is held by one connection. A later one takes it over, and begins once the earlier one
+//!   was heard a last time, or has not been for some seconds; that one acknowledges nothing more.
 
 mod connection;
 mod keep;
@@ -163,11 +163,11 @@ impl Subscriptions {
             unnamed: Unnamed::default(),
             threads: Mutex::new(Vec::new()),
         });
-        shared.settings.gauges.set_listener(Some(Arc::clone(&shared.log_end) as _));
         let kept = Arc::clone(&shared);
         let named = std::thread::Builder::new().name("ringfence-names".to_owned());
         let keeper =
             named.spawn(move || keep::keep(&kept, &dir)).map_err(SubscriptionError::Thread)?;
+        shared.settings.gauges.set_listener(Some(Arc::clone(&shared.log_end) as _));
         Ok(Subscriptions { shared, keeper: Some(keeper) })
     }
 

@@ -62,23 +62,41 @@ impl Names {
         }
     }
 
-    /// Connection `number` ends, after it was heard for the last time.
+    /// Connection `number` ends, and nothing more of it is heard.
     pub fn let_go(&mut self, name: u128, number: u64) {
-        if self.holders.get(&name).is_some_and(|holder| holder.number == number) {
-            self.holders.remove(&name);
+        match self.holders.get_mut(&name) {
+            Some(holder) if holder.number == number => drop(self.holders.remove(&name)),
+            Some(holder) if holder.before == Some(number) => holder.before = None,
+            _ => {}
         }
     }
 
-    /// Everything is read that connection `number` has said so far: remembers up to where it has
-    /// dealt with everything.
+    /// Whether another connection waits for what `number` has said: what is read of it from now on
+    /// is the last that counts.
+    pub fn is_taken_over(&self, name: u128, number: u64) -> bool {
+        self.holders.get(&name).is_some_and(|holder| holder.before == Some(number))
+    }
+
+    /// Remembers up to where connection `number` says that it has dealt with everything. With
+    /// `is_last` everything was read of it after its name was [taken over](Names::is_taken_over).
     ///
     /// # Errors
     ///
     /// [`End::Error`] if another connection has taken the name over, or it was dropped.
-    pub fn hear(&mut self, name: u128, number: u64, acknowledged: Option<u64>) -> Result<(), End> {
+    pub fn hear(
+        &mut self,
+        name: u128,
+        number: u64,
+        acknowledged: Option<u64>,
+        is_last: bool,
+    ) -> Result<(), End> {
         match self.holders.get_mut(&name) {
             Some(holder) if holder.number == number => self.store(name, acknowledged),
             Some(holder) if holder.before == Some(number) => {
+                if !is_last {
+                    // Taken over while it was read: it is read once more.
+                    return self.store(name, acknowledged);
+                }
                 holder.before = None;
                 self.store(name, acknowledged).and(Err(superseded()))
             }
@@ -105,4 +123,72 @@ impl Names {
 fn superseded() -> End {
     let text = "another connection has taken the subscription over";
     End::error(ErrorCode::SubscriptionSuperseded, 0, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::*;
+
+    const NAME: u128 = 5;
+
+    fn names() -> Names {
+        let folder = tempdir().unwrap();
+        let mut positions = Positions::open(folder.path(), [1; 16]).unwrap();
+        assert!(positions.put(NAME, 0));
+        Names::new(positions)
+    }
+
+    fn place(names: &Names) -> u64 {
+        names.positions.get(NAME).unwrap().sequence
+    }
+
+    #[test]
+    fn what_was_said_before_the_name_was_taken_over_counts_and_nothing_later() {
+        let mut names = names();
+        let first = names.take_over(NAME);
+        assert!(!names.has_one_before(NAME, first));
+        names.hear(NAME, first, Some(3), false).unwrap();
+        let second = names.take_over(NAME);
+        assert!(names.has_one_before(NAME, second) && names.is_taken_over(NAME, first));
+        // It was being read when that happened: it is read again.
+        names.hear(NAME, first, Some(4), false).unwrap();
+        assert!(names.has_one_before(NAME, second));
+        assert!(names.hear(NAME, first, Some(7), true).is_err());
+        assert!(!names.has_one_before(NAME, second));
+        assert!(names.hear(NAME, first, Some(9), true).is_err());
+        assert_eq!(place(&names), 7);
+        names.hear(NAME, second, Some(8), false).unwrap();
+        assert_eq!(place(&names), 8);
+    }
+
+    #[test]
+    fn of_several_that_wait_the_last_one_gets_the_name_after_the_first_was_heard() {
+        let mut names = names();
+        let [first, second, third] = [(); 3].map(|()| names.take_over(NAME));
+        // The one between never had it: it waits no longer, and says nothing.
+        assert!(!names.has_one_before(NAME, second));
+        assert!(names.hear(NAME, second, Some(9), false).is_err());
+        names.let_go(NAME, second);
+        assert!(names.has_one_before(NAME, third));
+        assert!(names.hear(NAME, first, Some(2), true).is_err());
+        assert!(!names.has_one_before(NAME, third));
+        assert_eq!(place(&names), 2);
+    }
+
+    #[test]
+    fn one_that_ends_or_is_given_up_holds_up_nobody() {
+        let mut names = names();
+        let [first, second] = [(); 2].map(|()| names.take_over(NAME));
+        names.let_go(NAME, first);
+        assert!(!names.has_one_before(NAME, second) && names.is_held(NAME));
+        let third = names.take_over(NAME);
+        names.forget_the_one_before(NAME, third);
+        assert!(!names.has_one_before(NAME, third));
+        assert!(names.hear(NAME, second, Some(9), true).is_err());
+        names.let_go(NAME, third);
+        assert!(!names.is_held(NAME));
+        assert_eq!(place(&names), 0);
+    }
 }

@@ -23,7 +23,7 @@ const LISTEN: Duration = Duration::from_millis(20);
 /// How long to wait for a socket that takes nothing, or for bytes that are on their way.
 const BREATHE: Duration = Duration::from_micros(250);
 /// How long a connection waits for the one whose name it takes over, which listens more often.
-const HAND_OVER: Duration = Duration::from_secs(1);
+const HAND_OVER: Duration = Duration::from_secs(5);
 /// How long a subscriber is given to take its last messages.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -75,18 +75,22 @@ struct Subscription<'a> {
     name: Option<(u128, u64)>,
     /// Everything up to here it was given.
     looked_at: u64,
+    /// It has a place, and may acknowledge.
+    is_subscribed: bool,
 }
 
 impl<'a> Subscription<'a> {
     fn new(shared: &'a Shared, connection: Connection) -> Subscription<'a> {
-        Subscription { shared, connection, name: None, looked_at: 0 }
+        Subscription { shared, connection, name: None, looked_at: 0, is_subscribed: false }
     }
 
     fn run(mut self, hello: &ClientHello, principal: &Principal) {
         let end = self.follow(hello, principal);
         if let Some((name, number)) = self.name {
-            // A peer that is gone, which a write has shown, may have said something before.
-            drop(self.listen());
+            if self.is_subscribed && matches!(end, Err(End::Closed)) && !principal.is_revoked() {
+                // What it said before it was gone, where a write has shown that.
+                drop(self.listen());
+            }
             self.shared.names().let_go(name, number);
         }
         match end {
@@ -106,6 +110,7 @@ impl<'a> Subscription<'a> {
         let mut follower = self.open(&subscribe, begin, principal.grants.confined_to())?;
         self.looked_at = follower.looked_at();
         self.remember(&subscribe)?;
+        self.is_subscribed = true;
         let subscribed = Subscribed {
             after_sequence: follower.looked_at(),
             oldest_sequence: follower.oldest_sequence()?,
@@ -282,7 +287,7 @@ impl<'a> Subscription<'a> {
             return Ok(());
         }
         let mut names = self.shared.names();
-        names.hear(name, number, None)?;
+        names.hear(name, number, None, false)?;
         if !names.positions.put(name, self.looked_at) {
             let (most, text) = (super::positions::NAMES_MAX, "no room for another name");
             return Err(End::error(ErrorCode::TooManySubscriptions, most as u64, text));
@@ -295,6 +300,9 @@ impl<'a> Subscription<'a> {
     fn listen(&mut self) -> Result<(), End> {
         let (mut acknowledged, looked_at) = (None, self.looked_at);
         let is_named = self.name.is_some();
+        // Asked before it is read: what was said before the name was taken over is there by then.
+        let taken_over = |(name, number)| self.shared.names().is_taken_over(name, number);
+        let is_last = self.name.is_some_and(taken_over);
         let read = self.connection.read(|message| match message {
             ClientMessage::Acknowledge(_) if !is_named => {
                 Err(End::error(ErrorCode::UnexpectedMessage, 0, "a subscription without a name"))
@@ -310,7 +318,7 @@ impl<'a> Subscription<'a> {
         });
         // What was acknowledged before the connection ended counts.
         let stored = match self.name {
-            Some((name, number)) => self.shared.names().hear(name, number, acknowledged),
+            Some((name, number)) => self.shared.names().hear(name, number, acknowledged, is_last),
             None => Ok(()),
         };
         read.and(stored)

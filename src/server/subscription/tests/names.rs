@@ -56,14 +56,24 @@ fn what_was_acknowledged_before_a_name_is_taken_over_counts() {
     for place in 1..=40 {
         assert_eq!(held.outcomes_until(40).len() as u64, 41 - place);
         held.say(|out| encode_acknowledge(place, out));
-        let next = scene.connect(&subscribe(Start::Acknowledged, 5));
-        // Whether its connection lasts or not.
-        if place % 2 == 0 {
-            drop(held);
-        } else {
-            assert_eq!(held.end(), error(ErrorCode::SubscriptionSuperseded, 0));
-        }
-        held = next;
+        // Whether its connection lasts, ends before the next comes, or meanwhile.
+        let next = subscribe(Start::Acknowledged, 5);
+        held = match place % 3 {
+            0 => {
+                drop(held);
+                scene.connect(&next)
+            }
+            1 => {
+                let next = scene.connect(&next);
+                drop(held);
+                next
+            }
+            _ => {
+                let next = scene.connect(&next);
+                assert_eq!(held.end(), error(ErrorCode::SubscriptionSuperseded, 0));
+                next
+            }
+        };
     }
     let told = held.told_until(|told| matches!(told, Told::Subscribed { .. }));
     assert!(matches!(told.last(), Some(Told::Subscribed { after: 40, .. })), "{told:?}");
