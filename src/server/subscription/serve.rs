@@ -287,6 +287,7 @@ impl<'a> Subscription<'a> {
             return Ok(());
         }
         let mut names = self.shared.names();
+        // One whose name another has by now puts it nowhere.
         names.hear(name, number, None, false)?;
         if !names.positions.put(name, self.looked_at) {
             let (most, text) = (super::positions::NAMES_MAX, "no room for another name");
