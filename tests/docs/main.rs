@@ -10,6 +10,7 @@
 //! an engine of its own. What follows `json in` on the first such fence of a section are options
 //! of `apply`. In an answer `…` stands for any text, so that a page can show what matters.
 
+mod maps;
 mod roles;
 mod statuses;
 #[path = "../support/mod.rs"]
