@@ -26,6 +26,8 @@ pub(super) enum Feed {
 pub(super) struct Connected {
     subscription: ResumingSubscription,
     looked_at: u64,
+    /// The last command that the engine is known to have published.
+    last_sequence: u64,
     /// Whether something came the last time: then what was printed leaves before more is waited for.
     went_on: bool,
     /// Whether it was said that the connection is lost.
@@ -40,6 +42,7 @@ impl Connected {
         self.subscription.receive(longest, |followed| {
             if let Followed::Progress(progress) = &followed {
                 self.looked_at = self.looked_at.max(progress.sequence);
+                self.last_sequence = self.last_sequence.max(progress.last_sequence);
             }
             take(followed, lines);
         })?;
@@ -89,11 +92,13 @@ impl Feed {
         };
         let subscription = opened.map_err(lost)?;
         let looked_at = subscription.subscribed().after_sequence;
+        let last_sequence = subscription.subscribed().last_sequence;
         let give_up_after = options.give_up_after;
         let resuming = ResumingSubscription::of(subscription, options, wish);
         let connected = Connected {
             subscription: resuming.map_err(lost)?,
             looked_at,
+            last_sequence,
             went_on: false,
             is_lost: false,
             give_up_after,
@@ -106,6 +111,14 @@ impl Feed {
         match self {
             Feed::Files(follower) => follower.looked_at(),
             Feed::Connection(connected) => connected.looked_at,
+        }
+    }
+
+    /// Whether there is more, though nothing comes: or an error that says why not.
+    pub fn expects_more(&self) -> bool {
+        match self {
+            Feed::Files(follower) => follower.doubts(),
+            Feed::Connection(connected) => connected.looked_at < connected.last_sequence,
         }
     }
 

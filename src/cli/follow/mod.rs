@@ -200,7 +200,8 @@ impl Follow {
                 lines.printer.write();
             }
             let now = Instant::now();
-            if self.until_idle.is_some_and(|longest| now - idle_since >= longest) {
+            let is_idle = self.until_idle.is_some_and(|longest| now - idle_since >= longest);
+            if is_idle && !feed.expects_more() {
                 break;
             }
             if now >= next_check {

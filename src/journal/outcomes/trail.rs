@@ -205,6 +205,18 @@ impl LogTrail {
         Ok(found)
     }
 
+    /// Whether a good frame stands behind the present place in its file, whatever stands at it.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`].
+    pub fn goes_on_behind(&mut self) -> Result<bool, JournalError> {
+        let Some(current) = &self.current else { return Ok(false) };
+        let found =
+            current.file.find_frame(self.offset + 1, &self.journal_id, &mut self.payload)?;
+        Ok(found.is_some())
+    }
+
     /// Goes to the end of the log without reading what stands between; the last outcome there.
     ///
     /// # Errors

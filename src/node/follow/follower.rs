@@ -45,6 +45,8 @@ pub struct Follower {
     patience: Patience,
     /// Whether the place in the log was found again since it last went on.
     was_found_again: bool,
+    /// Whether what stands next is no frame, and does not look as if one is being written.
+    doubts: bool,
     next_look: Instant,
     /// When it was last seen that there is no log, and whether the journal held commands then.
     logless: Option<(Instant, bool)>,
@@ -83,6 +85,7 @@ impl Follower {
             origin_given: 0,
             patience: Patience::default(),
             was_found_again: false,
+            doubts: false,
             next_look: now,
             logless: None,
         };
@@ -147,8 +150,23 @@ impl Follower {
                 self.stand_still(fault)?;
                 Ok(false)
             }
-            _ => Ok(true),
+            _ => {
+                // Not for a frame alone: one that was known is read again where a place was found
+                // again.
+                if before != (self.next_outcome, self.next_event) {
+                    self.patience.renew();
+                    (self.was_found_again, self.doubts) = (false, false);
+                }
+                Ok(true)
+            }
         }
+    }
+
+    /// Whether it stands before something that may be damage: [`poll`](Follower::poll) goes on, or
+    /// says what is wrong, within a few seconds.
+    #[must_use]
+    pub fn doubts(&self) -> bool {
+        self.doubts
     }
 
     fn is_frame_done(&self) -> bool {
@@ -157,8 +175,6 @@ impl Follower {
 
     /// Takes a frame, and passes over what was gone past before.
     fn begin_frame(&mut self, frame: LogFrame) -> Result<(), FollowError> {
-        self.patience.renew();
-        self.was_found_again = false;
         self.frame = frame;
         let known = (self.looked_at + 1).saturating_sub(self.frame.first_sequence);
         self.next_outcome = self.frame.outcomes.len().min(known as usize);
@@ -312,6 +328,9 @@ impl Follower {
 
     /// Looks from time to time, where nothing comes, whether something is wrong.
     fn stand_still(&mut self, fault: Option<JournalError>) -> Result<(), FollowError> {
+        let is_cut_short =
+            matches!(&fault, Some(JournalError::Damaged { fault: Fault::CutShort, .. }));
+        self.doubts |= fault.is_some() && !is_cut_short;
         let now = Instant::now();
         if now < self.next_look {
             return Ok(());
@@ -320,9 +339,10 @@ impl Follower {
         if !self.log.is_in_place()? {
             return self.find_place_again();
         }
-        match fault {
-            // A frame that a crash cut short stays so until the next start.
-            None | Some(JournalError::Damaged { fault: Fault::CutShort, .. }) => {}
+        // A frame that a crash cut short stays so until the next start, and is the last.
+        self.doubts = fault.is_some() && (!is_cut_short || self.log.goes_on_behind()?);
+        match fault.filter(|_| self.doubts) {
+            None => {}
             Some(fault) if !self.patience.is_over(&fault) => return Ok(()),
             // It may have been cut, and be longer again.
             Some(_) if !self.was_found_again => return self.find_place_again(),

@@ -1,6 +1,6 @@
 //! Logs whose oldest files are removed while they are followed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::*;
 

@@ -1,8 +1,10 @@
 //! Logs that grow and are cut while they are followed.
 
+mod damaged;
 mod gone;
 
 use std::fs::{self, OpenOptions};
+use std::path::Path;
 use std::time::Instant;
 
 use tempfile::{TempDir, tempdir};
