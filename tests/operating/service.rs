@@ -18,7 +18,7 @@ fn every_line_of_the_json_log_is_an_object_and_connections_are_in_it() {
     let mut engine = Engine::start_with(&dir, &["--log-format", "json", "--log-level", "debug"]);
     engine.submit(ACCOUNTS);
     engine.said("admitted as");
-    engine.said("the connection has ended");
+    engine.said("has ended");
     // What speaks another protocol is refused, and that is said with the reason.
     let mut stranger = std::os::unix::net::UnixStream::connect(dir.join("ringfence.sock")).unwrap();
     stranger.write_all(&[b'x'; 256]).unwrap();

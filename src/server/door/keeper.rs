@@ -173,15 +173,18 @@ impl Keeper {
             let text = format!("no hello within {:?}", self.limits.hello_timeout);
             self.turn_away(place, ErrorCode::HelloTimeout, text, now);
         }
-        while let Ok(Ended { peer, code }) = self.ended.try_recv() {
-            self.shared.traffic.add_refused(code);
-            match code {
-                0 => tracing::debug!("{peer}: the connection has ended"),
-                code if self.refusals.lets_pass(now) => {
-                    let name = name_of(code);
-                    tracing::warn!("{peer}: the connection was ended with error {code} ({name})");
-                }
-                _ => {}
+        while let Ok(Ended { peer, principal, reason }) = self.ended.try_recv() {
+            let Some((code, text)) = reason else {
+                tracing::debug!("{peer}: the connection of {principal} has ended");
+                continue;
+            };
+            self.shared.traffic.add_refused(code as u16);
+            if self.refusals.lets_pass(now) {
+                let (name, code) = (code.name(), code as u16);
+                tracing::warn!(
+                    "{peer}: the connection of {principal} was ended with error {code} ({name}): \
+                     {text}"
+                );
             }
         }
         let connections = u64::from(self.seats.taken()) + self.waiting.len() as u64;
@@ -330,10 +333,10 @@ impl Keeper {
         }
         let Waiting { stream, peer, decoder, .. } = waiting;
         tracing::debug!("{}: admitted as {}", peer.name, principal.name);
-        let seat = self.seats.take(peer.name, tally);
+        let seat = self.seats.take(peer.name, Arc::clone(&principal.name), tally);
         match &self.inside.subscriptions {
             Some(subscriptions) if follows => {
-                let seat = Box::new(seat);
+                let seat = Some(seat);
                 subscriptions.serve(Subscriber { stream, decoder, hello, principal, seat });
             }
             _ => {
@@ -364,11 +367,6 @@ impl Keeper {
         }
         waiting.refuse(refused);
     }
-}
-
-/// The name of an error's code.
-fn name_of(code: u16) -> &'static str {
-    ErrorCode::ALL.iter().find(|it| **it as u16 == code).map_or("unknown", |it| it.name())
 }
 
 /// Whether accepting failed because of the one connection that was to be accepted.

@@ -263,7 +263,7 @@ impl Resuming {
     /// Ends the connection: what it has missed cannot be told.
     fn fail(&mut self, text: &str) -> Turn {
         encode_error(ErrorCode::NoOutcomeLog, 0, text, &mut self.bytes);
-        self.job.session.ends_with(ErrorCode::NoOutcomeLog);
+        self.job.session.ends_with(ErrorCode::NoOutcomeLog, text);
         self.is_whole = true;
         // The gateway takes nothing in from it any more: the error is the last message.
         self.job.session.set_gone();
@@ -271,7 +271,7 @@ impl Resuming {
     }
 
     fn give_up(&mut self, code: ErrorCode) -> Turn {
-        self.job.session.ends_with(code);
+        self.job.session.ends_with(code, "takes nothing of what it has missed");
         self.job.session.set_gone();
         self.job.session.stream.shut_down();
         Turn::Done

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, Sender, unbounded};
 use mio::Waker;
+use ringfence_codec::wire::ErrorCode;
 
 use super::Tally;
-
-/// Ends of connections that wait to be logged; more of them are not logged.
-const ENDED_MAX: usize = 256;
 
 /// A connection has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// Whose it was.
     pub(crate) peer: Arc<str>,
-    /// An error's code by its number, 0 where the client ended it.
-    pub(crate) code: u16,
+    /// For whom it acted.
+    pub(crate) principal: Arc<str>,
+    /// Why, where the client did not end it.
+    pub(crate) reason: Option<(ErrorCode, Box<str>)>,
 }
 
 /// How many connections there are, as the door counts them.
@@ -32,7 +32,8 @@ pub(crate) struct Seats {
 #[derive(Debug)]
 pub(crate) struct Seat {
     peer: Arc<str>,
-    code: u16,
+    name: Arc<str>,
+    reason: Option<(ErrorCode, Box<str>)>,
     taken: Arc<AtomicU32>,
     principal: Arc<Tally>,
     ended: Sender<Ended>,
@@ -42,7 +43,9 @@ pub(crate) struct Seat {
 impl Seats {
     /// All free. What `door` wakes finds in the receiver which connections have ended.
     pub(crate) fn new(door: Arc<Waker>) -> (Seats, Receiver<Ended>) {
-        let (sender, ended) = bounded(ENDED_MAX);
+        // There are never more in it than connections: the door takes them out in each turn, and
+        // lets only a few in in each.
+        let (sender, ended) = unbounded();
         (Seats { taken: Arc::default(), ended: sender, door }, ended)
     }
 
@@ -53,13 +56,14 @@ impl Seats {
         self.taken.load(Ordering::Relaxed)
     }
 
-    /// Takes one for `peer`, which acts for `principal`.
-    pub(crate) fn take(&self, peer: Arc<str>, principal: &Arc<Tally>) -> Seat {
+    /// Takes one for `peer`, which acts for the principal `name`.
+    pub(crate) fn take(&self, peer: Arc<str>, name: Arc<str>, principal: &Arc<Tally>) -> Seat {
         self.taken.fetch_add(1, Ordering::Relaxed);
         principal.connections.fetch_add(1, Ordering::Relaxed);
         Seat {
             peer,
-            code: 0,
+            name,
+            reason: None,
             taken: Arc::clone(&self.taken),
             principal: Arc::clone(principal),
             ended: self.ended.clone(),
@@ -74,9 +78,9 @@ impl Seat {
         &self.principal
     }
 
-    /// Says why the connection ends, as an error's code by its number.
-    pub(crate) fn ends_with(&mut self, code: u16) {
-        self.code = code;
+    /// Says why the connection ends, for log and metrics.
+    pub(crate) fn ends_with(&mut self, code: ErrorCode, text: impl Into<Box<str>>) {
+        self.reason = Some((code, text.into()));
     }
 }
 
@@ -84,9 +88,9 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.taken.fetch_sub(1, Ordering::Relaxed);
         self.principal.connections.fetch_sub(1, Ordering::Relaxed);
-        let ended = Ended { peer: Arc::clone(&self.peer), code: self.code };
-        // Where too many end at once, not all of them are logged.
-        drop(self.ended.try_send(ended));
+        let (peer, principal) = (Arc::clone(&self.peer), Arc::clone(&self.name));
+        // It fails only where the door is gone.
+        drop(self.ended.send(Ended { peer, principal, reason: self.reason.take() }));
         // It fails only where the door is gone.
         drop(self.door.wake());
     }

@@ -1,6 +1,7 @@
 //! What the gateway and publish share of a client's connection.
 
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ringfence_codec::wire::ErrorCode;
 
@@ -18,8 +19,9 @@ pub struct Session {
     ended: AtomicBool,
     closing: AtomicBool,
     resuming: AtomicBool,
-    /// Why it ends, as an error's code by its number; 0: nothing is wrong.
-    code: AtomicU16,
+    /// Whether somebody has said, or says now, why it ends.
+    has_reason: AtomicBool,
+    reason: OnceLock<(ErrorCode, Box<str>)>,
     seat: Seat,
 }
 
@@ -33,7 +35,8 @@ impl Session {
             ended: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             resuming: AtomicBool::new(false),
-            code: AtomicU16::new(0),
+            has_reason: AtomicBool::new(false),
+            reason: OnceLock::new(),
             seat,
         }
     }
@@ -86,11 +89,12 @@ impl Session {
         self.seat.principal()
     }
 
-    /// Says why it ends; the first reason stays.
-    pub(crate) fn ends_with(&self, code: ErrorCode) {
-        let first = |was: u16| (was == 0).then_some(code as u16);
-        // It fails where there is a reason already.
-        let _ = self.code.fetch_update(Ordering::Relaxed, Ordering::Relaxed, first);
+    /// Says why it ends, for log and metrics; the first reason stays.
+    pub(crate) fn ends_with(&self, code: ErrorCode, text: &str) {
+        // One thread alone gets to set it, so that none waits for another.
+        if !self.has_reason.swap(true, Ordering::Relaxed) {
+            self.reason.set((code, text.into())).expect("nobody else sets it");
+        }
     }
 
     /// Whether the client is still being sent what it has missed: until then nobody else writes to
@@ -110,6 +114,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.seat.ends_with(*self.code.get_mut());
+        if let Some((code, text)) = self.reason.take() {
+            self.seat.ends_with(code, text);
+        }
     }
 }

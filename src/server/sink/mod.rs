@@ -107,7 +107,11 @@ impl SocketSink {
         for id in (slice..self.connections.len() as u16).step_by(SLICES.into()) {
             let Some(writing) = &mut self.connections[usize::from(id)] else { continue };
             if !writing.session.is_resuming() {
-                writing.heartbeat();
+                // One that was taken over before its hello was sent has had none: what it hears
+                // first then is why it ends.
+                if !writing.session.is_closing() && !writing.session.is_gone() {
+                    writing.heartbeat();
+                }
                 writing.give_up_if_stalled(idle_timeout);
                 self.of(id);
             }
@@ -152,7 +156,8 @@ impl SocketSink {
             let most = most.expect("something is held for somebody");
             let writing = connections[usize::from(most)].as_mut().expect("it is listed");
             held -= writing.held();
-            writing.session.ends_with(ErrorCode::NotReading);
+            let text = "of all connections together, which are owed too much, it is owed most";
+            writing.session.ends_with(ErrorCode::NotReading, text);
             writing.give_up();
         }
     }

@@ -108,7 +108,7 @@ impl Writing {
         self.encoder.finish(&mut self.bytes);
         if let Some(Reason { code, value, text }) = reason {
             encode_error(*code, *value, text, &mut self.bytes);
-            self.session.ends_with(*code);
+            self.session.ends_with(*code, text);
         }
     }
 
@@ -168,7 +168,8 @@ impl Writing {
     /// Gives up what is owed if the client has taken nothing of it for so long.
     pub(super) fn give_up_if_stalled(&mut self, idle_timeout: Duration) {
         if self.stalled.is_some_and(|since| since.elapsed() > idle_timeout) {
-            self.session.ends_with(ErrorCode::NotReading);
+            let text = "takes nothing of what it is owed";
+            self.session.ends_with(ErrorCode::NotReading, text);
             self.give_up();
         }
     }

@@ -283,7 +283,7 @@ impl SocketSource {
         reading.readable = false;
         reading.session.set_closing();
         if let Some(reason) = &reason {
-            reading.session.ends_with(reason.code);
+            reading.session.ends_with(reason.code, &reason.text);
         }
         if self.holders.get(&reading.identity) == Some(&id) {
             self.holders.remove(&reading.identity);
@@ -358,7 +358,7 @@ fn refuse(mut admitted: Admitted, reason: &Reason) {
     // A fresh socket has room for it; a client that is gone need not be told.
     drop((&admitted.stream).write(&message));
     admitted.stream.shut_down();
-    admitted.seat.ends_with(reason.code as u16);
+    admitted.seat.ends_with(reason.code, reason.text.as_str());
 }
 
 impl Source for SocketSource {

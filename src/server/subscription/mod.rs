@@ -34,7 +34,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::access::Principal;
-use crate::session::Stream;
+use crate::session::{Seat, Stream};
 use lags::Unnamed;
 use log_end::LogEnd;
 use names::Names;
@@ -73,8 +73,8 @@ pub struct Subscriber {
     pub hello: ClientHello,
     /// Who it is.
     pub principal: Arc<Principal>,
-    /// What is held as long as the connection lasts.
-    pub seat: Box<dyn Send>,
+    /// Its place at the door, which learns from it why the connection ends.
+    pub(crate) seat: Option<Seat>,
 }
 
 impl fmt::Debug for Subscriber {
@@ -235,12 +235,18 @@ enum End {
     /// The peer is gone.
     Closed,
     /// It is told why.
-    Error { code: ErrorCode, value: u64, text: String },
+    Error {
+        code: ErrorCode,
+        value: u64,
+        text: String,
+        /// What is logged in place of the text, where it says more.
+        logged: Option<String>,
+    },
 }
 
 impl End {
     fn error(code: ErrorCode, value: u64, text: impl fmt::Display) -> End {
-        End::Error { code, value, text: text.to_string() }
+        End::Error { code, value, text: text.to_string(), logged: None }
     }
 
     fn violated(violation: Violation) -> End {
@@ -268,8 +274,9 @@ impl From<FollowError> for End {
                 End::error(ErrorCode::NoOutcomeLog, 0, "there is no outcome log yet")
             }
             _ => {
-                tracing::warn!("a subscription ends: {error}");
-                End::error(ErrorCode::NoOutcomeLog, 0, "the outcome log cannot be read")
+                let text = "the outcome log cannot be read".to_owned();
+                let logged = Some(error.to_string());
+                End::Error { code: ErrorCode::NoOutcomeLog, value: 0, text, logged }
             }
         }
     }

@@ -7,6 +7,7 @@ use super::connection::Connection;
 use super::messages::Messages;
 use super::{End, Shared, Subscriber};
 use crate::access::Principal;
+use crate::session::Seat;
 use ringfence_codec::wire::{
     ClientHello, ClientMessage, EngineHello, ErrorCode, Mode, Progress, ReplyEncoder, Start,
     Subscribe, Subscribed, Violation, encode_engine_hello, encode_progress, encode_subscribed,
@@ -29,20 +30,22 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves `subscriber` on a thread of its own, or says why not.
 pub(super) fn begin(shared: &Arc<Shared>, subscriber: Subscriber) {
-    let Subscriber { stream, decoder, hello, principal, seat } = subscriber;
+    let Subscriber { stream, decoder, hello, principal, mut seat } = subscriber;
     let connection = Connection::new(stream, decoder, shared.settings.idle_timeout);
     let mut threads = shared.threads();
     threads.retain(|thread| !thread.is_finished());
     let most = shared.settings.subscriptions;
     if shared.log_end.followers() >= most {
         let text = "the engine serves as many subscriptions as it can";
+        if let Some(seat) = &mut seat {
+            seat.ends_with(ErrorCode::TooManySubscriptions, text);
+        }
         connection.end(ErrorCode::TooManySubscriptions, most as u64, text, Duration::ZERO);
         return;
     }
     let counted = Counted::new(shared);
     let run = move || {
-        let _seat = seat;
-        Subscription::new(&counted.0, connection).run(&hello, &principal);
+        Subscription::new(&counted.0, connection).run(&hello, &principal, seat);
     };
     let named = std::thread::Builder::new().name("ringfence-follow".to_owned());
     match named.spawn(run) {
@@ -84,7 +87,7 @@ impl<'a> Subscription<'a> {
         Subscription { shared, connection, name: None, looked_at: 0, is_subscribed: false }
     }
 
-    fn run(mut self, hello: &ClientHello, principal: &Principal) {
+    fn run(mut self, hello: &ClientHello, principal: &Principal, mut seat: Option<Seat>) {
         let end = self.follow(hello, principal);
         if let Some((name, number)) = self.name {
             if self.is_subscribed && matches!(end, Err(End::Closed)) && !principal.is_revoked() {
@@ -95,8 +98,10 @@ impl<'a> Subscription<'a> {
         }
         match end {
             Ok(()) | Err(End::Closed) => self.connection.shut_down(),
-            Err(End::Error { code, value, text }) => {
-                tracing::info!("a subscription ends: {text}");
+            Err(End::Error { code, value, text, logged }) => {
+                if let Some(seat) = &mut seat {
+                    seat.ends_with(code, logged.as_deref().unwrap_or(&text));
+                }
                 self.connection.end(code, value, &text, LAST_WORDS);
             }
         }

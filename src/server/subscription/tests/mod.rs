@@ -94,7 +94,7 @@ impl Scene {
         };
         let stream = Stream::Unix(mio::net::UnixStream::from_std(theirs));
         let principal = Arc::new(Principal::new("test".into(), Grants::ALL));
-        let seat = Box::new(());
+        let seat = None;
         let subscriber = Subscriber { stream, decoder, hello, principal, seat };
         self.subscriptions.serve(subscriber);
         ours.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
