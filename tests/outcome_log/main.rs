@@ -5,6 +5,7 @@
 mod support;
 
 mod bounds;
+mod followed;
 mod golden;
 
 use std::fs;
