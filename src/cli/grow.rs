@@ -7,6 +7,7 @@ use clap::Args;
 use super::options::capacity;
 use super::{Exit, Failure};
 use ringfence_journal::DataDir;
+use ringfence_node::counters::{ReadCounters, read_counters};
 use ringfence_node::growth::{Wish, grow};
 
 /// Arguments of `ringfence grow`.
@@ -44,7 +45,14 @@ impl Grow {
                 data_dir.display()
             )));
         }
-        let runs = || dir.is_held().unwrap_or(true);
+        // Another process on the directory knows nothing of what this one is asked.
+        let process = || match read_counters(&data_dir) {
+            Ok(ReadCounters::Reading(reading)) => Some((reading.pid, reading.started_ns)),
+            _ => None,
+        };
+        let asked = process();
+        let is_another = || asked.is_some() && process().is_some_and(|now| Some(now) != asked);
+        let runs = || dir.is_held().unwrap_or(true) && !is_another();
         let since = grow(&data_dir, wish, runs).map_err(Failure::operating)?;
         tell!("ringfence: the tables have grown: they hold more from sequence {since} on");
         Ok(Exit::Done)

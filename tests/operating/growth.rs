@@ -73,3 +73,45 @@ fn a_table_stays_as_large_as_it_was_given_or_where_growing_is_forbidden() {
         assert!(page.lines().any(|line| line == full), "{page}");
     }
 }
+
+#[test]
+fn who_asks_an_engine_to_grow_always_gets_an_answer() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    with_small_tables(&dir);
+    let engine = started(&dir, &[]);
+    // At once, and each for more than the one before, or less.
+    let asked = [300_000, 400_000, 500_000].map(|transfers: u32| {
+        let (dir, transfers) = (dir.clone(), transfers.to_string());
+        std::thread::spawn(move || {
+            run(&["grow", "--data-dir", text(&dir), "--transfers", &transfers])
+        })
+    });
+    let mut grown = 0;
+    for asked in asked {
+        let ran = asked.join().unwrap();
+        grown += u32::from(ran.status == 0);
+        let is_known = ["have grown", "never shrink", "still move"];
+        assert!(is_known.iter().any(|part| ran.stderr.contains(part)), "{}", ran.stderr);
+    }
+    assert!(grown > 0);
+    drop(engine);
+}
+
+#[test]
+fn sessions_that_are_known_are_counted() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let mut engine = Engine::start(&dir);
+    let used = "ringfence_table_used{table=\"sessions\"}";
+    assert_eq!(engine.metric(used), 0.0);
+    for session in ["payroll", "cards"] {
+        let arguments = ["submit", "-", "--connect", &engine.address(), "--session", session];
+        assert_eq!(run_on(&arguments, ACCOUNTS).status, 0);
+    }
+    engine.wait_for("two sessions", || (engine.metric(used) == 2.0).then_some(()));
+    // And after a start.
+    engine.stop();
+    let engine = Engine::start(&dir);
+    engine.wait_for("two sessions again", || (engine.metric(used) == 2.0).then_some(()));
+}

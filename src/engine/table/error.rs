@@ -42,7 +42,7 @@ pub enum EngineError {
         what: &'static str,
     },
     /// It grew before, and what it held is not all moved yet.
-    #[error("{what} still move to the room of the last growth")]
+    #[error("{what} still move to the room of the last growth, some with each command that comes")]
     StillGrowing {
         /// What moves.
         what: &'static str,

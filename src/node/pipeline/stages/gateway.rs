@@ -46,9 +46,8 @@ impl<S: Source> Run for GatewayStage<S> {
             self.owes_pulse = !pulse(intake)?;
         }
         let progress = self.source.step(intake)?;
-        if progress == Progress::Worked {
-            self.counters.tables.show_sessions(intake.sessions());
-        }
+        // Whatever it says: a source that has taken something in may have no more work.
+        self.counters.tables.show_sessions(intake.sessions());
         if progress == Progress::Ended {
             self.last = (intake.last_sequence(), intake.last_timestamp());
             self.sessions = self.intake.take().map(Intake::into_sessions);
