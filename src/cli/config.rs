@@ -240,13 +240,24 @@ impl Added {
             if self.setting(&option).is_some() {
                 return Err(origin.failure("given twice, with `-` and with `_`"));
             }
-            self.add_key(argument, value.get_ref(), origin)?;
+            let as_written = &text[value.span()];
+            self.add_key(argument, value.get_ref(), as_written, origin)?;
         }
         Ok(())
     }
 
-    fn add_key(&mut self, argument: &Arg, value: &Value, origin: Origin) -> Result<(), Failure> {
+    fn add_key(
+        &mut self,
+        argument: &Arg,
+        value: &Value,
+        as_written: &str,
+        origin: Origin,
+    ) -> Result<(), Failure> {
         match (argument.get_action(), value) {
+            // Rights are read in octal: what TOML makes of 0o660 is 432, which would be others.
+            (_, Value::Integer(_)) if is_mode(argument) => {
+                self.add(argument, SetTo::Text(as_written.into()), origin);
+            }
             (ArgAction::SetTrue, Value::Boolean(is_set)) => {
                 self.add(argument, SetTo::Flag(*is_set), origin);
             }
@@ -338,6 +349,11 @@ fn plain(value: &Value, origin: &Origin) -> Result<SetTo, Failure> {
         }
     };
     Ok(SetTo::Text(text.into()))
+}
+
+/// Whether the option's value are rights of a file.
+fn is_mode(argument: &Arg) -> bool {
+    argument.get_value_names().is_some_and(|names| names.iter().any(|name| name == "MODE"))
 }
 
 /// Whether the option may stand without a value.

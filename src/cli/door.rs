@@ -39,7 +39,7 @@ pub(super) struct DoorOptions {
     /// How long a TLS handshake may take
     #[arg(long, env = "RINGFENCE_TLS_HANDSHAKE_TIMEOUT", value_name = "DURATION", default_value = "5s", value_parser = timeout)]
     pub tls_handshake_timeout: Duration,
-    /// Rights of the files of Unix sockets, in octal
+    /// Rights of the files of Unix sockets, in octal: 0660; in a configuration file "0660" or 0o660
     #[arg(long, env = "RINGFENCE_SOCKET_MODE", value_name = "MODE", default_value = "0600", value_parser = mode)]
     pub socket_mode: u32,
     /// Most connections at a time; fewer where there are not enough file descriptors
@@ -132,7 +132,8 @@ impl DoorOptions {
 }
 
 fn mode(text: &str) -> Result<u32, String> {
-    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o777);
     mode.ok_or_else(|| "must be rights in octal, from 0 to 0777".to_owned())
 }
 

@@ -1,6 +1,6 @@
 //! Figures of the journal and of subscriptions are what was sent, to the command.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::tempdir;
 
@@ -91,4 +91,27 @@ fn a_subscription_is_as_far_behind_as_it_has_not_acknowledged() {
     });
     assert_eq!(status["server"]["subscription_lags"][0]["name"], "7");
     assert_eq!(status["server"]["subscription_lags"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_ends_subscriptions_is_counted_and_logged_at_a_bounded_rate() {
+    let folder = tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let engine = Engine::start(&dir);
+    let address = engine.address().parse().unwrap();
+    // More than may be said in the seconds that this takes.
+    let (begun, count) = (Instant::now(), 300);
+    for _ in 0..count {
+        let beyond = Subscribe::outcomes(Start::After(1_000_000));
+        let refused = Subscription::open(&address, &beyond).unwrap_err();
+        assert!(refused.to_string().contains("the last outcome is 0"), "{refused}");
+    }
+    let counted = "ringfence_connection_errors_total{code=\"sequence_ahead\"}";
+    engine.wait_for("all of them", || (engine.metric(counted) == f64::from(count)).then_some(()));
+    engine.said("more connections were refused or ended");
+    let periods = begun.elapsed().as_secs() as usize + 2;
+    let lines: Vec<String> =
+        engine.log().into_iter().filter(|line| line.contains("the last outcome is 0")).collect();
+    assert!((1..=10 * periods).contains(&lines.len()), "{} in {periods} s", lines.len());
+    assert!(lines[0].contains("(sequence_ahead): ") && lines[0].contains("the connection of "));
 }

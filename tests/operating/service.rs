@@ -1,6 +1,8 @@
 //! The engine as a service: its log, what it tells the service manager, how it stops.
 
+use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Stdio};
 use std::thread;
@@ -128,4 +130,24 @@ fn feed_until_owed(engine: &Engine) -> Silent {
         is_still.then_some(())
     });
     silent
+}
+
+#[test]
+fn rights_of_sockets_are_octal_however_a_file_writes_them() {
+    for (written, expected) in [("0o660", 0o660), ("\"0640\"", 0o640), ("606", 0o606)] {
+        let folder = tempdir().unwrap();
+        let dir = folder.path().join("data");
+        let config = folder.path().join("ringfence.toml");
+        fs::write(&config, format!("socket-mode = {written}\n")).unwrap();
+        let _engine = Engine::start_with(&dir, &["--config", text(&config)]);
+        let mode = fs::metadata(dir.join("ringfence.sock")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, expected, "{written}");
+    }
+    let folder = tempdir().unwrap();
+    let config = folder.path().join("ringfence.toml");
+    fs::write(&config, "socket-mode = 0x1b0\n").unwrap();
+    let dir = folder.path().join("data");
+    let refused = run(&["run", "--data-dir", text(&dir), "--config", text(&config)]);
+    let place = "line 1, `socket-mode`: invalid value '0x1b0'";
+    assert!(refused.status == 2 && refused.stderr.contains(place), "{}", refused.stderr);
 }

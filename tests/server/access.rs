@@ -99,6 +99,11 @@ fn roles_are_kept_and_what_is_refused_is_not_journaled() {
         let said = forbidden(&engine, &shows(token), command);
         assert!(said.contains(role), "{said}");
     }
+    // The log says who it was, and why.
+    for principal in ["operator", "payer", "reader"] {
+        let line = format!("the connection of {principal} was ended with error 19 (not_allowed): ");
+        eventually("the log says so", || engine.said().contains(&line));
+    }
     let (mut wire, _) = Wire::open(&engine.socket, &shows(&payer));
     wire.batch(0, &[transfer(7, 1)]).unwrap();
     assert_eq!(wire.outcome().0, sequence + 1, "nothing was taken in between");

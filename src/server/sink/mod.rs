@@ -256,3 +256,49 @@ impl Sink for SocketSink {
         self.gateway = Some(gateway);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::session::{Seats, Session, Stream, Tally};
+
+    /// A connection that is being sent what it has missed, and the client's end of it.
+    fn resuming() -> (Arc<Session>, UnixStream, mio::Poll) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        for end in [&ours, &theirs] {
+            end.set_nonblocking(true).unwrap();
+        }
+        let poll = mio::Poll::new().unwrap();
+        let waker = mio::Waker::new(poll.registry(), mio::Token(0)).unwrap();
+        let (seats, _) = Seats::new(Arc::new(waker));
+        let tally = Arc::new(Tally::new(None, Instant::now()));
+        let seat = seats.take("peer".into(), "principal".into(), &tally);
+        let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
+        let session = Arc::new(Session::new(8, stream, seat));
+        session.set_resuming(true);
+        (session, theirs, poll)
+    }
+
+    #[test]
+    fn who_was_taken_over_before_his_hello_hears_no_heartbeat() {
+        let limits = Limits { connections: 8, ..Limits::default() };
+        for is_taken_over in [true, false] {
+            let (session, mut client, _poll) = resuming();
+            let mut sink = SocketSink::new(limits, None, Arc::default());
+            sink.connections[8] = Some(Box::new(Writing::new(Arc::clone(&session), false)));
+            if is_taken_over {
+                session.set_closing();
+            }
+            session.set_resuming(false);
+            (0..SLICES).for_each(|slice| sink.look_after(slice));
+            sink.turn_ends(true);
+            let mut heard = Vec::new();
+            // It ends where nothing more is there.
+            drop(client.read_to_end(&mut heard));
+            assert_eq!(heard.is_empty(), is_taken_over);
+        }
+    }
+}

@@ -154,6 +154,13 @@ impl Subscriptions {
                 let path = settings.data_dir.join(positions::NAME);
                 SubscriptionError::Positions { path, source }
             })?;
+        if positions.was_damaged() {
+            tracing::error!(
+                "{}: it is damaged, and the places of named subscriptions are lost: consumers that \
+                 want to go on at their place are refused, and have to say where",
+                dir.path().join(positions::NAME).display()
+            );
+        }
         settings.gauges.needed_after.set(positions.needed_after());
         let names = Names::new(positions);
         let shared = Arc::new(Shared {

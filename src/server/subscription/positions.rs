@@ -69,6 +69,8 @@ pub(super) struct Positions {
     generation: u64,
     places: BTreeMap<u128, Place>,
     is_changed: bool,
+    /// Whether the file was there and had nothing whole in it.
+    was_damaged: bool,
     /// The last outcome that no name on stable storage needs any more.
     needed_after: u64,
 }
@@ -77,13 +79,20 @@ impl Positions {
     /// Reads the file in `dir`, if it is there: places of another journal are none.
     pub fn open(dir: &Path, journal_id: [u8; 16]) -> io::Result<Positions> {
         let (mut generation, mut places) = (0, BTreeMap::new());
+        let mut was_damaged = false;
         match File::open(dir.join(NAME)) {
             Ok(file) => {
+                was_damaged = true;
                 for slot in 0..2 {
-                    if let Some((found, entries)) = read_slot(&file, slot, &journal_id)?
-                        && found > generation
-                    {
-                        (generation, places) = (found, entries);
+                    match read_slot(&file, slot, &journal_id)? {
+                        Found::Places(found, entries) => {
+                            was_damaged = false;
+                            if found > generation {
+                                (generation, places) = (found, entries);
+                            }
+                        }
+                        Found::OfAnotherJournal => was_damaged = false,
+                        Found::Nothing => {}
                     }
                 }
             }
@@ -92,7 +101,12 @@ impl Positions {
         }
         let needed_after = needed_after(&places);
         let is_changed = false;
-        Ok(Positions { journal_id, generation, places, is_changed, needed_after })
+        Ok(Positions { journal_id, generation, places, is_changed, was_damaged, needed_after })
+    }
+
+    /// Whether the file was there and had nothing whole in it: places that it had are lost.
+    pub fn was_damaged(&self) -> bool {
+        self.was_damaged
     }
 
     /// Where `name` stands, if it is known.
@@ -218,10 +232,17 @@ fn slot(journal_id: &[u8; 16], generation: u64, places: &BTreeMap<u128, Place>) 
     bytes
 }
 
-type Slot = (u64, BTreeMap<u128, Place>);
+/// What stands in a slot.
+enum Found {
+    /// Its number, and its places.
+    Places(u64, BTreeMap<u128, Place>),
+    /// It is whole, but of another journal.
+    OfAnotherJournal,
+    /// It is not whole, or was never written.
+    Nothing,
+}
 
-/// Number and places of a slot, if it is whole and of this journal.
-fn read_slot(file: &File, slot: u64, journal_id: &[u8; 16]) -> io::Result<Option<Slot>> {
+fn read_slot(file: &File, slot: u64, journal_id: &[u8; 16]) -> io::Result<Found> {
     let mut bytes = vec![0; SLOT_BYTES];
     let mut filled = 0;
     while filled < bytes.len() {
@@ -234,17 +255,20 @@ fn read_slot(file: &File, slot: u64, journal_id: &[u8; 16]) -> io::Result<Option
     }
     let (header, entries) = Header::read_from_prefix(&bytes).expect("a slot is longer");
     let length = header.entries as usize * size_of::<Entry>();
-    let Some(entries) = entries.get(..length) else { return Ok(None) };
+    let Some(entries) = entries.get(..length) else { return Ok(Found::Nothing) };
     let sum = crc32c::crc32c(Header { checksum: 0, ..header }.as_bytes());
-    let is_good = header.magic == MAGIC
+    let is_whole = header.magic == MAGIC
         && header.version == VERSION
-        && header.checksum == crc32c::crc32c_append(sum, entries)
-        && header.journal_id == *journal_id;
+        && header.checksum == crc32c::crc32c_append(sum, entries);
     let entries = entries.chunks_exact(size_of::<Entry>()).map(|bytes| {
         let entry = Entry::read_from_bytes(bytes).expect("the length is its own");
         (entry.name, Place { sequence: entry.sequence, is_dropped: entry.is_dropped != 0 })
     });
-    Ok(is_good.then(|| (header.generation, entries.collect())))
+    Ok(match (is_whole, header.journal_id == *journal_id) {
+        (true, true) => Found::Places(header.generation, entries.collect()),
+        (true, false) => Found::OfAnotherJournal,
+        (false, _) => Found::Nothing,
+    })
 }
 
 #[cfg(test)]
@@ -297,7 +321,8 @@ mod tests {
         assert_eq!(positions.needed_after(), 70);
         let again = Positions::open(dir, ID).unwrap();
         assert_eq!((again.get(1), again.get(2), again.needed_after()), (place(90), place(70), 70));
-        assert_eq!(Positions::open(dir, [8; 16]).unwrap().get(1), None, "of another journal");
+        let of_another = Positions::open(dir, [8; 16]).unwrap();
+        assert_eq!((of_another.get(1), of_another.was_damaged()), (None, false));
 
         let path = dir.join(NAME);
         let whole = fs::read(&path).unwrap();
@@ -308,9 +333,15 @@ mod tests {
             fs::write(&path, damaged).unwrap();
             let again = Positions::open(dir, ID).unwrap();
             assert_eq!((again.get(1), again.needed_after()), (place(40), 40), "byte {byte}");
+            assert!(!again.was_damaged(), "a write that is cut is none");
         }
-        fs::write(&path, &whole[..10]).unwrap();
-        assert_eq!(Positions::open(dir, ID).unwrap().get(1), None);
+        for bytes in [&whole[..10], &vec![0x5a; whole.len()]] {
+            fs::write(&path, bytes).unwrap();
+            let again = Positions::open(dir, ID).unwrap();
+            assert_eq!((again.get(1), again.was_damaged()), (None, true));
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(!Positions::open(dir, ID).unwrap().was_damaged());
     }
 
     #[test]
