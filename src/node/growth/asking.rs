@@ -89,6 +89,10 @@ impl Wish {
     fn of_text(text: &str) -> Option<(String, Wish)> {
         let mut lines = text.lines();
         let name = lines.next()?.to_owned();
+        // It becomes part of a file's name.
+        if name.is_empty() || !name.chars().all(|it| it.is_ascii_digit() || it == '-') {
+            return None;
+        }
         let mut wish = Wish::default();
         for line in lines {
             let (asked, number) = line.split_once(' ')?;
@@ -238,7 +242,14 @@ mod tests {
         let wish = Wish { transfers: Some(5), orders: Some(7), ..Wish::default() };
         let text = wish.to_text("1-2");
         assert_eq!(Wish::of_text(&text), Some(("1-2".to_owned(), wish)));
-        for text in ["", "1-2\ntransfers", "1-2\ntransfers x", "1-2\nsessions 5"] {
+        for text in [
+            "",
+            "\ntransfers 5",
+            "../1\ntransfers 5",
+            "1-2\ntransfers",
+            "1-2\ntransfers x",
+            "1-2\nsessions 5",
+        ] {
             assert_eq!(Wish::of_text(text), None, "{text:?}");
         }
     }
