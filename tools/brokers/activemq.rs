@@ -5,7 +5,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::java::java;
-use crate::process::{Group, listens};
+use crate::process::Group;
 use crate::{Missing, free_port, in_several_attempts};
 
 /// Where Debian's package puts it.
@@ -68,7 +68,9 @@ impl ActiveMq {
             .arg("start")
             .arg(format!("xbean:file:{}/broker.xml", home.display()));
         let stomp = self.stomp;
-        let group = Group::start_ready("ActiveMQ Classic", &mut command, &log, || listens(stomp))?;
+        let group = Group::start_ready("ActiveMQ Classic", &mut command, &log, |group| {
+            group.listens(stomp)
+        })?;
         self.group = Some(group);
         Ok(())
     }

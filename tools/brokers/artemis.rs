@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::java::{INSTALL_JAVA, is_java_there, java};
-use crate::process::{Group, listens};
+use crate::process::Group;
 use crate::{Missing, free_port, in_several_attempts};
 
 /// Fetches the jars and compiles the program that runs the broker.
@@ -64,7 +64,8 @@ impl Artemis {
         let mut command: Command = java();
         command.arg("-cp").arg(classes).arg("Artemis").arg(home).arg(self.stomp.to_string());
         let stomp = self.stomp;
-        let group = Group::start_ready("Artemis", &mut command, &log, || listens(stomp))?;
+        let group =
+            Group::start_ready("Artemis", &mut command, &log, |group| group.listens(stomp))?;
         self.group = Some(group);
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{Group, listens};
+use crate::process::Group;
 use crate::{Missing, free_port, in_several_attempts};
 
 /// Where Debian's package puts it.
@@ -69,7 +69,8 @@ impl Mosquitto {
         let mut command = Command::new(PROGRAM);
         command.arg("-c").arg(folder.join("mosquitto.conf"));
         let port = self.port;
-        let group = Group::start_ready("Mosquitto", &mut command, &log, || listens(port))?;
+        let group =
+            Group::start_ready("Mosquitto", &mut command, &log, |group| group.listens(port))?;
         self.group = Some(group);
         Ok(())
     }

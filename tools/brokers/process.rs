@@ -1,9 +1,8 @@
 //! A broker's processes: a group of their own, ended together.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -44,7 +43,7 @@ impl Group {
         name: &str,
         command: &mut Command,
         log: &Path,
-        is_ready: impl FnMut() -> bool,
+        is_ready: impl FnMut(&Group) -> bool,
     ) -> Result<Group, Missing> {
         let mut group = Group::start(command, log)?;
         wait(name, &mut group, log, is_ready)?;
@@ -78,6 +77,23 @@ impl Group {
         stats.filter_map(|stat| ticks_in(&stat, self.child.id())).sum()
     }
 
+    /// Whether one of its processes listens on this port of loopback. Another program's port is none:
+    /// it may have taken one that was free a moment ago.
+    pub fn listens(&self, port: u16) -> bool {
+        let sockets = listening(port);
+        !sockets.is_empty() && self.processes().any(|process| holds(&process, &sockets))
+    }
+
+    /// Folders of its processes in `/proc`.
+    fn processes(&self) -> impl Iterator<Item = PathBuf> {
+        let group = self.child.id();
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        all.map(|process| process.path()).filter(move |process| {
+            let stat = std::fs::read_to_string(process.join("stat"));
+            stat.is_ok_and(|stat| ticks_in(&stat, group).is_some())
+        })
+    }
+
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok().flatten()?;
@@ -107,12 +123,12 @@ pub fn wait(
     name: &str,
     group: &mut Group,
     log: &Path,
-    mut is_ready: impl FnMut() -> bool,
+    mut is_ready: impl FnMut(&Group) -> bool,
 ) -> Result<(), Missing> {
     let start = Instant::now();
     let (mut progress, mut last_progress) = ((0, 0), start);
     loop {
-        if is_ready() {
+        if is_ready(group) {
             return Ok(());
         }
         let log_bytes = std::fs::metadata(log).map_or(0, |log| log.len());
@@ -131,10 +147,30 @@ pub fn wait(
     }
 }
 
-/// Whether something listens on a port of loopback.
-pub fn listens(port: u16) -> bool {
-    TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), Duration::from_secs(1))
-        .is_ok()
+/// The sockets that listen on a port, as links to them are called.
+fn listening(port: u16) -> Vec<String> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let tables = tables.map(|table| std::fs::read_to_string(table).unwrap_or_default());
+    tables
+        .iter()
+        .flat_map(|table| table.lines())
+        .filter_map(|line| listener_in(line, port))
+        .collect()
+}
+
+/// The socket in a line of `/proc/net/tcp`, if it listens on the port.
+fn listener_in(line: &str, port: u16) -> Option<String> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let (_, of_socket) = fields.get(1)?.rsplit_once(':')?;
+    let is_it = u16::from_str_radix(of_socket, 16) == Ok(port) && *fields.get(3)? == "0A";
+    is_it.then(|| Some(format!("socket:[{}]", fields.get(9)?)))?
+}
+
+/// Whether a process, by its folder in `/proc`, has one of these sockets.
+fn holds(process: &Path, sockets: &[String]) -> bool {
+    let descriptors = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+    let mut links = descriptors.filter_map(|it| std::fs::read_link(it.path()).ok());
+    links.any(|link| sockets.iter().any(|socket| link.as_os_str() == socket.as_str()))
 }
 
 #[cfg(test)]
@@ -156,7 +192,7 @@ mod tests {
         command.args(["-c", "while :; do :; done"]);
         let mut group = Group::start(&mut command, &log).unwrap();
         let mut looks = 0;
-        let has_worked = || {
+        let has_worked = |_: &Group| {
             looks += 1;
             looks > 5
         };
@@ -169,13 +205,32 @@ mod tests {
     }
 
     #[test]
+    fn a_port_of_another_program_is_not_the_brokers() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sleep");
+        let group = Group::start(command.arg("600"), &folder.path().join("log")).unwrap();
+        let ours = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = ours.local_addr().unwrap().port();
+        let sockets = listening(port);
+        assert_eq!(sockets.len(), 1);
+        assert!(holds(Path::new("/proc/self"), &sockets) && !group.listens(port));
+        drop(ours);
+        assert_eq!(listening(port), [""; 0]);
+        // Its column of numbers is not that of ports, and one that is connected does not listen.
+        let line = "  1: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:0 0 0 0 4242 1 ff";
+        assert_eq!(listener_in(line, 8080).as_deref(), Some("socket:[4242]"));
+        assert_eq!(listener_in(&line.replace(" 0A ", " 01 "), 8080), None);
+        assert_eq!(listener_in(line, 0), None);
+    }
+
+    #[test]
     fn one_that_ends_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         let mut command = Command::new("sh");
         command.args(["-c", "echo what it says; exit 3"]);
         let mut group = Group::start(&mut command, &log).unwrap();
-        let failed = wait("sh", &mut group, &log, || false).unwrap_err().to_string();
+        let failed = wait("sh", &mut group, &log, |_| false).unwrap_err().to_string();
         assert!(failed.contains("exit status: 3") && failed.contains("what it says"), "{failed}");
     }
 }

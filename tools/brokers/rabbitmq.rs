@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{Group, listens};
+use crate::process::Group;
 use crate::{Missing, free_port, in_several_attempts};
 
 /// Where Debian's package puts its versions.
@@ -171,11 +171,12 @@ impl RabbitMq {
         let log = self.path("output");
         if self.name_server.is_none() {
             let (names, mut command) = (self.names, self.command(Path::new("epmd")));
-            let group = Group::start_ready("epmd", &mut command, &log, || listens(names))?;
+            let group =
+                Group::start_ready("epmd", &mut command, &log, |group| group.listens(names))?;
             self.name_server = Some(group);
         }
         let ports = [self.amqp, self.mqtt, self.stomp, self.stream];
-        let is_ready = || ports.into_iter().all(listens);
+        let is_ready = |group: &Group| ports.into_iter().all(|port| group.listens(port));
         let group = Group::start_ready("RabbitMQ", &mut self.command(program), &log, is_ready)?;
         self.group = Some(group);
         Ok(())

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{KAFKA_USER, LIBRARY};
-use crate::process::{Group, listens, wait};
+use crate::process::{Group, wait};
 use crate::{Missing, free_port};
 
 /// Identity of every cluster: 16 bytes in base64.
@@ -161,7 +161,7 @@ impl Node {
     pub fn ready(&mut self) -> Result<(), Missing> {
         let (log, port) = (self.log(), self.port);
         let Some(group) = &mut self.group else { return Ok(()) };
-        wait("Kafka", group, &log, || listens(port))
+        wait("Kafka", group, &log, |group| group.listens(port))
     }
 
     /// Ends it at once.
