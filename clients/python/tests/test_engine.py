@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,8 +16,8 @@ import time
 import unittest
 
 from ringfence import (
-    Account, AccountPolicy, AsyncClient, Client, ErrorCode, LookupAccount, Refused, Status,
-    Subscription, Transfer, Wants, Wish,
+    Account, AccountPolicy, AsyncClient, Client, ConnectionLost, ErrorCode, LookupAccount, OtherHistory,
+    Refused, Status, Subscription, Transfer, Unreachable, Wants, Wish,
 )
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -195,6 +196,98 @@ class WithAnEngine(unittest.TestCase):
         with self.assertRaises(Refused) as refused:
             Client(engine.address, session="known", last_sequence=9, last_number=1)
         self.assertIs(refused.exception.reason, ErrorCode.SEQUENCE_AHEAD)
+
+    def test_a_place_of_another_history_is_refused(self):
+        engine, other = self.engine(), self.engine()
+        with Client(engine.address, session="h") as client:
+            client.execute(accounts())
+            history, last = client.history, client.last_sequence
+        with Client(other.address, session="h") as client:
+            client.execute(accounts())
+        with self.assertRaises(OtherHistory):
+            Client(other.address, session="h", last_sequence=last, history=history)
+        with Client(engine.address, session="h", last_sequence=last, history=history) as client:
+            client.execute([LookupAccount(1)])
+        with Subscription(engine.address, after=0) as subscription:
+            subscription.next(20)
+            self.assertEqual(subscription.history, history)
+        with Subscription(other.address, after=last, history=history) as subscription:
+            self.assertRaises(OtherHistory, subscription.next, 20)
+
+    def test_an_engine_with_another_journal_ends_a_session(self):
+        engine = self.engine()
+        with Client(engine.address, session="h") as client:
+            client.execute(accounts())
+            engine.kill()
+            shutil.rmtree(engine.dir)
+            engine.start()
+            with self.assertRaises(OtherHistory):
+                client.execute([LookupAccount(1)], timeout=30)
+
+    def test_only_what_was_handed_out_is_acknowledged(self):
+        engine = self.engine()
+        with Client(engine.address) as client:
+            client.execute(accounts())
+        with Subscription(engine.address, after=0, name="reader") as subscription:
+            self.assertEqual(subscription.next(20).position, 1)
+            self.assertEqual(subscription.position, 1)
+            subscription.acknowledge()
+        with Subscription(engine.address, name="reader") as subscription:
+            self.assertEqual(subscription.next(20).position, 2)
+            begun = time.monotonic()
+            self.assertIsNone(subscription.next(0.2))
+            self.assertGreater(time.monotonic() - begun, 0.15)
+            with Client(engine.address) as client:
+                client.execute([Transfer(9, 1, 2, 5, ledger=978, code=1)])
+            self.assertEqual(subscription.next(20).position, 3, "it goes on after a time that ran out")
+
+    def test_a_subscription_is_closed_while_a_thread_waits(self):
+        engine = self.engine()
+        subscription = Subscription(engine.address)
+        seen = []
+        thread = threading.Thread(target=lambda: seen.extend(subscription))
+        thread.start()
+        time.sleep(0.3)
+        subscription.close()
+        thread.join(20)
+        self.assertEqual((thread.is_alive(), seen), (False, []))
+        subscription.close()
+        self.assertEqual(list(subscription), [])
+
+    def test_whoever_waits_when_a_client_is_closed_is_told(self):
+        engine = self.engine()
+        for session in (None, "closed"):
+            client = Client(engine.address, session=session)
+            client.execute(accounts())
+            ended = []
+
+            def work():
+                try:
+                    while True:
+                        client.execute([LookupAccount(1)] * 8000)
+                except ConnectionLost:
+                    ended.append(True)
+
+            # More than may be under way at a time, so that some wait for room.
+            threads = [threading.Thread(target=work, daemon=True) for _ in range(6)]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.5)
+            client.close()
+            for thread in threads:
+                thread.join(20)
+            self.assertEqual(ended, [True] * 6)
+            client.close()
+            self.assertRaises(ConnectionLost, client.execute, [LookupAccount(1)])
+
+    def test_an_engine_that_is_away_is_named(self):
+        with self.assertRaisesRegex(Unreachable, "unix:/nowhere/socket: "):
+            Client("unix:/nowhere/socket", retry_seconds=0.2)
+        with self.assertRaises(TimeoutError):
+            with Client(self.engine().address) as client:
+                client.execute([LookupAccount(1)], timeout=0)
+        for address in ("localhost:99999", "localhost:", "localhost"):
+            self.assertRaises(ValueError, Client, address)
 
     def test_every_request_takes_effect_once_whatever_is_cut_or_killed(self):
         for seed in range(ROUNDS):

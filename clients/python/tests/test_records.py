@@ -2,11 +2,12 @@
 
 import random
 import unittest
+from decimal import Decimal
 
 from ringfence import (
-    Account, AccountFlags, AccountPolicy, AmendOrder, Frozen, LedgerPolicy, LookupAccount, Market, Op,
-    Order, Outcome, OutcomesLost, PairPolicy, Refused, Side, Status, TimeInForce, Transfer,
-    TransferFlags,
+    Account, AccountFlags, AccountPolicy, AmendOrder, Frozen, LedgerPolicy, LookupAccount,
+    LookupMarket, Market, Op, Order, Outcome, OutcomesLost, PairPolicy, Refused, Side, Status,
+    TimeInForce, Transfer, TransferFlags, Wants, Wish,
 )
 from ringfence import protocol, session_id
 from ringfence.checksum import crc32c, crc32c_in_python
@@ -50,6 +51,39 @@ class Records(unittest.TestCase):
             Account(1, ledger=2**32).to_bytes()
         with self.assertRaisesRegex(ValueError, "amount must be"):
             Transfer(1, 1, 2, -5).to_bytes()
+
+    def test_what_is_no_integer_is_named_and_never_rounded(self):
+        for amount in (19.99, 0.5, 5.0, Decimal("19.99"), "12", b"7", None):
+            with self.assertRaisesRegex(TypeError, "amount must be an integer"):
+                Transfer(1, 1, 2, amount, ledger=978, code=1).to_bytes()
+        with self.assertRaisesRegex(TypeError, "debit_amount_max must be an integer"):
+            AccountPolicy(1, debit_amount_max="").to_bytes()
+        with self.assertRaisesRegex(TypeError, "amount_max must be an integer"):
+            LedgerPolicy(1, amount_max=0.0).to_bytes()
+
+    def test_what_the_engine_would_end_the_connection_for_is_refused_here(self):
+        wrong = [
+            lambda: LookupMarket(2**32).to_bytes(), lambda: Account(1, flags=1 << 15),
+            lambda: Transfer(1, flags=1 << 14), lambda: PairPolicy(1, 2, 2),
+            lambda: AccountPolicy(1, frozen=9), lambda: LedgerPolicy(1, halted="no"),
+            lambda: Wish(Wants(0)), lambda: Wish(operations=[77]), lambda: Wish(ledgers=[2**32]),
+        ]
+        for make in wrong:
+            self.assertRaises(ValueError, make)
+        wrong = [
+            lambda: Wish(ledgers=["978"]), lambda: session_id(b"x"),
+            lambda: protocol.batch([Account(1)], tag="t"), lambda: protocol.batch(Account(1)),
+        ]
+        for make in wrong:
+            self.assertRaises(TypeError, make)
+        with self.assertRaisesRegex(TypeError, "no command: 'x', at 1 of the batch"):
+            protocol.batch([Account(1), "x"])
+
+    def test_a_history_is_read_as_it_was_written(self):
+        written = hello(epoch=7).history
+        self.assertEqual(protocol.read_history(written), (bytes(15) + b"j", 7))
+        for text in ("", "7", "00:1", written + "x", written.upper()):
+            self.assertRaises(ValueError, protocol.read_history, text)
 
     def test_a_batch_is_of_one_operation(self):
         with self.assertRaisesRegex(ValueError, "one operation"):

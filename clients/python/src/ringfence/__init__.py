@@ -14,6 +14,7 @@ from .errors import (
     ProtocolError,
     Refused,
     RingfenceError,
+    Unreachable,
 )
 from .numbers import (
     AccountFlags,
@@ -65,5 +66,5 @@ __all__ = [
     "Order", "OrderStatus", "OtherHistory", "Outcome", "OutcomesLost", "PairPolicy",
     "PendingStatus", "ProtocolError", "QueueStatus", "Refused", "Replayed", "RequeueTransfer",
     "ResolveQueues", "RingfenceError", "SettledBy", "Side", "Status", "Subscription", "TimeInForce",
-    "Transfer", "TransferFlags", "Wants", "Wish", "session_id",
+    "Transfer", "TransferFlags", "Unreachable", "Wants", "Wish", "session_id",
 ]  # fmt: skip

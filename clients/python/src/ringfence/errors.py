@@ -14,7 +14,14 @@ class ProtocolError(RingfenceError):
 
 
 class ConnectionLost(RingfenceError):
-    """The connection ended in a session without a name: whether the batch was executed is unknown."""
+    """The connection ended in a session without a name: whether the batch was executed is unknown.
+
+    Also where the client was closed: in a session the batch can be resumed later.
+    """
+
+
+class Unreachable(RingfenceError, OSError):
+    """The engine could not be reached for ``retry_seconds``, or shows a certificate that is not trusted."""
 
 
 class OutcomesLost(RingfenceError):
@@ -24,7 +31,8 @@ class OutcomesLost(RingfenceError):
 class OtherHistory(RingfenceError):
     """The engine at this address has another journal, or one that was repaired, than before.
 
-    Sending again might pay twice, so nothing was sent. A person has to look.
+    Sending again might pay twice, and a place in the other one means nothing here, so nothing was sent.
+    A person has to look.
     """
 
 

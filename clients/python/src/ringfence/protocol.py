@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass, field
 from enum import IntFlag
-from typing import Iterator, Sequence
+from typing import Iterable, Iterator, Sequence
 
 from .checksum import crc32c
 from .errors import ProtocolError, Refused
 from .numbers import EventKind, Op
-from .records import BODY_BYTES, Command, Event, Outcome, read_body
+from .records import BODY_BYTES, Command, Event, Outcome, packed, read_body
 
 VERSION = 3
 MAGIC = b"RINGFNCE"
@@ -45,6 +46,25 @@ class Hello:
     known: bool
     events: bool
     resumes_after: int
+
+
+    @property
+    def history(self) -> str:
+        """Which history the engine has, as a text to store: its journal and the epoch."""
+        return write_history(self.journal, self.epoch)
+
+
+def write_history(journal: bytes, epoch: int) -> str:
+    """A history as a text."""
+    return f"{journal.hex()}:{epoch}"
+
+
+def read_history(text: str) -> tuple[bytes, int]:
+    """A journal and an epoch, as :func:`write_history` wrote them."""
+    journal, separator, epoch = text.partition(":")
+    if not separator or not re.fullmatch("[0-9a-f]{32}", journal) or not re.fullmatch("[0-9]{1,9}", epoch):
+        raise ValueError(f"a history is what `history` said, not {text!r}")
+    return bytes.fromhex(journal), int(epoch)
 
 
 @dataclass(frozen=True)
@@ -138,6 +158,16 @@ class Wish:
     accounts: Sequence[int] = field(default_factory=tuple)
     operations: Sequence[Op] = field(default_factory=tuple)
 
+    def __post_init__(self) -> None:
+        if not self.wants:
+            raise ValueError("a wish wants outcomes, events or commands")
+        Wants(self.wants)
+        for name, length in (("ledgers", 4), ("accounts", 16)):
+            for value in getattr(self, name):
+                packed(f"one of {name}", value, length)
+        for operation in self.operations:
+            Op(operation)
+
 
 def hello(
     *,
@@ -166,14 +196,27 @@ def hello(
     return _message(_HELLO, 0, len(token), body)
 
 
+def checked(commands: Iterable[Command]) -> list[Command]:
+    """The commands of a batch, if that is what they are."""
+    try:
+        listed = list(commands)
+    except TypeError:
+        raise TypeError(f"a batch is a list of commands, not {commands!r}") from None
+    for at, command in enumerate(listed):
+        if not isinstance(getattr(command, "OP", None), Op):
+            raise TypeError(f"no command: {command!r}, at {at} of the batch")
+    return listed
+
+
 def batch(commands: Sequence[Command], number: int = 0, tag: int = 0) -> bytes:
     """One batch: executed in order, whole or not at all."""
+    commands = checked(commands)
     if not 1 <= len(commands) <= BATCH_COMMANDS_MAX:
         raise ValueError(f"a batch has 1 to {BATCH_COMMANDS_MAX} commands, not {len(commands)}")
     op = commands[0].OP
     if any(command.OP is not op for command in commands):
         raise ValueError("the commands of a batch are of one operation")
-    head = struct.pack("<QQ", number, 0) + tag.to_bytes(16, "little")
+    head = struct.pack("<QQ", number, 0) + packed("tag", tag, 16)
     body = head + b"".join(command.to_bytes() for command in commands)
     return _message(_BATCH, op, len(commands), body)
 

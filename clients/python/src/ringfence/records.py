@@ -6,7 +6,9 @@ Amounts are integers in minor units, times are nanoseconds since 1970-01-01 in U
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field, fields
+from enum import IntFlag
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from .numbers import (
@@ -29,6 +31,37 @@ BODY_BYTES = 128
 AMOUNT_MAX = 2**128 - 1
 
 
+def packed(name: str, value: Any, length: int) -> bytes:
+    """The bytes of an integer. What is none is refused with its name, never rounded."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {value!r}") from None
+    if number < 0 or number >> (8 * length):
+        raise ValueError(f"{name} must be 0 to 2^{8 * length} - 1, not {value}")
+    return number.to_bytes(length, "little")
+
+
+def flag(name: str, value: Any) -> bool:
+    """A value that is true or false."""
+    if value not in (0, 1):
+        raise ValueError(f"{name} must be true or false, not {value!r}")
+    return bool(value)
+
+
+F = TypeVar("F", bound=IntFlag)
+
+
+def flags(kind: type[F], value: Any) -> F:
+    """Flags, all of which have a meaning."""
+    known = kind(0)
+    for each in kind:
+        known |= each
+    if operator.index(value) & ~int(known):
+        raise ValueError(f"flags {value!r} are not all known")
+    return kind(value)
+
+
 class Layout:
     """Integers one behind the other: a name and a length in bytes each; a name of "" is zeros."""
 
@@ -36,15 +69,12 @@ class Layout:
         self.parts = parts
         self.length = sum(length for _, length in parts)
 
-    def pack(self, values: dict[str, int]) -> bytes:
-        """The bytes of ``values``. OverflowError names no field, so they are checked here."""
-        packed = []
-        for name, length in self.parts:
-            value = int(values[name]) if name else 0
-            if value < 0 or value >> (8 * length):
-                raise ValueError(f"{name} must be 0 to 2^{8 * length} - 1, not {value}")
-            packed.append(value.to_bytes(length, "little"))
-        return b"".join(packed)
+    def pack(self, values: dict[str, Any]) -> bytes:
+        """The bytes of ``values``, each of them checked."""
+        return b"".join(
+            packed(name, values[name], length) if name else bytes(length)
+            for name, length in self.parts
+        )
 
     def unpack(self, data: bytes, offset: int = 0) -> dict[str, int]:
         """The values that lie in ``data`` from ``offset`` on."""
@@ -86,8 +116,8 @@ class _Record:
 class Account(_Record):
     """Creates an account; also what a look-up of one finds."""
 
-    OP = Op.CREATE_ACCOUNT
-    LAYOUT = Layout(
+    OP: ClassVar[Op] = Op.CREATE_ACCOUNT
+    LAYOUT: ClassVar[Layout] = Layout(
         ("id", 16), ("debits_pending", 16), ("debits_posted", 16), ("credits_pending", 16),
         ("credits_posted", 16), ("user_data_128", 16), ("user_data_64", 8), ("user_data_32", 4),
         ("", 4), ("ledger", 4), ("code", 2), ("flags", 2), ("timestamp", 8),
@@ -107,15 +137,15 @@ class Account(_Record):
     credits_posted: int = 0
 
     def __post_init__(self) -> None:
-        self.flags = AccountFlags(self.flags)
+        self.flags = flags(AccountFlags, self.flags)
 
 
 @dataclass
 class Transfer(_Record):
     """Moves, reserves, posts or voids money; also what a look-up of a transfer finds."""
 
-    OP = Op.CREATE_TRANSFER
-    LAYOUT = Layout(
+    OP: ClassVar[Op] = Op.CREATE_TRANSFER
+    LAYOUT: ClassVar[Layout] = Layout(
         ("id", 16), ("debit_account_id", 16), ("credit_account_id", 16), ("amount", 16),
         ("pending_id", 16), ("user_data_128", 16), ("user_data_64", 8), ("user_data_32", 4),
         ("timeout", 4), ("ledger", 4), ("code", 2), ("flags", 2), ("timestamp", 8),
@@ -136,12 +166,12 @@ class Transfer(_Record):
     timestamp: int = 0
 
     def __post_init__(self) -> None:
-        self.flags = TransferFlags(self.flags)
+        self.flags = flags(TransferFlags, self.flags)
 
 
 @dataclass
 class _OfId(_Record):
-    LAYOUT = Layout(("id", 16), ("", 112))
+    LAYOUT: ClassVar[Layout] = Layout(("id", 16), ("", 112))
 
     id: int
 
@@ -150,68 +180,73 @@ class _OfId(_Record):
 class LookupAccount(_OfId):
     """Looks up an account; the answer's body is an :class:`Account`."""
 
-    OP = Op.LOOKUP_ACCOUNT
+    OP: ClassVar[Op] = Op.LOOKUP_ACCOUNT
 
 
 @dataclass
 class LookupTransfer(_OfId):
     """Looks up a transfer; the answer's body is a :class:`TransferFound`."""
 
-    OP = Op.LOOKUP_TRANSFER
+    OP: ClassVar[Op] = Op.LOOKUP_TRANSFER
 
 
 @dataclass
 class LookupOrder(_OfId):
     """Looks up an order; the answer's body is an :class:`OrderFound`."""
 
-    OP = Op.LOOKUP_ORDER
+    OP: ClassVar[Op] = Op.LOOKUP_ORDER
 
 
 @dataclass
 class LookupMarket(_OfId):
     """Looks up a market; the answer's bodies are a :class:`MarketFound`, bids and asks."""
 
-    OP = Op.LOOKUP_MARKET
+    OP: ClassVar[Op] = Op.LOOKUP_MARKET
+    # A market's id has 32 bits.
+    LAYOUT: ClassVar[Layout] = Layout(("id", 4), ("", 124))
 
 
 @dataclass
 class LookupQueue(_OfId):
     """Looks up the queue of an account; the answer's body is a :class:`QueueFound`."""
 
-    OP = Op.LOOKUP_QUEUE
+    OP: ClassVar[Op] = Op.LOOKUP_QUEUE
 
 
 @dataclass
 class CancelOrder(_OfId):
     """Cancels an order."""
 
-    OP = Op.CANCEL_ORDER
+    OP: ClassVar[Op] = Op.CANCEL_ORDER
 
 
 @dataclass
 class CancelQueuedTransfer(_OfId):
     """Takes a payment out of its queue."""
 
-    OP = Op.CANCEL_QUEUED_TRANSFER
+    OP: ClassVar[Op] = Op.CANCEL_QUEUED_TRANSFER
 
 
 @dataclass
 class RequeueTransfer(_Record):
     """Makes a queued payment urgent or not."""
 
-    OP = Op.REQUEUE_TRANSFER
-    LAYOUT = Layout(("id", 16), ("urgent", 1), ("", 111))
+    OP: ClassVar[Op] = Op.REQUEUE_TRANSFER
+    LAYOUT: ClassVar[Layout] = Layout(("id", 16), ("urgent", 1), ("", 111))
 
     id: int
     urgent: bool = False
+
+    def __post_init__(self) -> None:
+        self.urgent = flag("urgent", self.urgent)
 
 
 @dataclass
 class ResolveQueues(_Record):
     """Settles what queued payments of a ledger can settle together."""
 
-    OP = Op.RESOLVE_QUEUES
-    LAYOUT = Layout(("ledger", 4), ("", 124))
+    OP: ClassVar[Op] = Op.RESOLVE_QUEUES
+    LAYOUT: ClassVar[Layout] = Layout(("ledger", 4), ("", 124))
 
     ledger: int
 
@@ -238,6 +273,9 @@ class AccountPolicy:
     debit_spend_window_seconds: int = 0
     frozen: Frozen = Frozen.NONE
 
+    def __post_init__(self) -> None:
+        self.frozen = Frozen(self.frozen)
+
     def to_bytes(self) -> bytes:
         """The 128 bytes of the body."""
         limits = (
@@ -248,7 +286,7 @@ class AccountPolicy:
             self.debit_spend_count,
         )
         bits = sum(1 << bit for bit, limit in enumerate(limits) if limit is not None)
-        values = {name: value or 0 for name, value in vars(self).items()}
+        values = {name: 0 if value is None else value for name, value in vars(self).items()}
         return self.LAYOUT.pack({**values, "limits": bits})
 
 
@@ -268,9 +306,12 @@ class LedgerPolicy:
     close_second: int = 0
     halted: bool = False
 
+    def __post_init__(self) -> None:
+        self.halted = flag("halted", self.halted)
+
     def to_bytes(self) -> bytes:
         """The 128 bytes of the body."""
-        values = {**vars(self), "amount_max": self.amount_max or 0}
+        values = {**vars(self), "amount_max": 0 if self.amount_max is None else self.amount_max}
         return self.LAYOUT.pack({**values, "limits": int(self.amount_max is not None)})
 
 
@@ -278,20 +319,23 @@ class LedgerPolicy:
 class PairPolicy(_Record):
     """Blocks payments from one account to another, or no longer."""
 
-    OP = Op.SET_PAIR_POLICY
-    LAYOUT = Layout(("debit_account_id", 16), ("credit_account_id", 16), ("blocked", 1), ("", 95))
+    OP: ClassVar[Op] = Op.SET_PAIR_POLICY
+    LAYOUT: ClassVar[Layout] = Layout(("debit_account_id", 16), ("credit_account_id", 16), ("blocked", 1), ("", 95))
 
     debit_account_id: int
     credit_account_id: int
     blocked: bool = True
+
+    def __post_init__(self) -> None:
+        self.blocked = flag("blocked", self.blocked)
 
 
 @dataclass
 class Market(_Record):
     """Creates a market."""
 
-    OP = Op.CREATE_MARKET
-    LAYOUT = Layout(
+    OP: ClassVar[Op] = Op.CREATE_MARKET
+    LAYOUT: ClassVar[Layout] = Layout(
         ("base_account_id", 16), ("quote_account_id", 16), ("fee_account_id", 16), ("lot", 8),
         ("tick", 8), ("maker_fee", 8), ("taker_fee", 8), ("id", 4), ("base_ledger", 4),
         ("quote_ledger", 4), ("", 36),
@@ -313,8 +357,8 @@ class Market(_Record):
 class Order(_Record):
     """Places an order; also what a look-up of one finds."""
 
-    OP = Op.PLACE_ORDER
-    LAYOUT = Layout(
+    OP: ClassVar[Op] = Op.PLACE_ORDER
+    LAYOUT: ClassVar[Layout] = Layout(
         ("id", 16), ("base_account_id", 16), ("quote_account_id", 16), ("budget", 16),
         ("user_data_128", 16), ("price", 8), ("quantity", 8), ("market", 4), ("timeout", 4),
         ("side", 1), ("time_in_force", 1), ("post_only", 1), ("", 21),
@@ -336,15 +380,15 @@ class Order(_Record):
     def __post_init__(self) -> None:
         self.side = Side(self.side)
         self.time_in_force = TimeInForce(self.time_in_force)
-        self.post_only = bool(self.post_only)
+        self.post_only = flag("post_only", self.post_only)
 
 
 @dataclass
 class AmendOrder(_Record):
     """Changes an order's price, or lowers its quantity to the lots that shall remain."""
 
-    OP = Op.AMEND_ORDER
-    LAYOUT = Layout(("id", 16), ("price", 8), ("quantity", 8), ("", 96))
+    OP: ClassVar[Op] = Op.AMEND_ORDER
+    LAYOUT: ClassVar[Layout] = Layout(("id", 16), ("price", 8), ("quantity", 8), ("", 96))
 
     id: int
     price: int = 0

@@ -23,6 +23,8 @@ def session_id(name: str | int | None) -> int:
     """The identity of a session: a number as it is, a text by its SHA-256, None: 0, without a name."""
     if name is None:
         return 0
+    if not isinstance(name, (str, int)):
+        raise TypeError(f"a session is named by a text or a number, not {name!r}")
     if isinstance(name, int):
         if not 0 <= name < 2**128:
             raise ValueError("the identity of a session has 128 bits")
@@ -56,6 +58,7 @@ class Session:
 
     ``last_sequence`` is the last outcome that the program has dealt with in an earlier life, and
     ``last_number`` the last request number that it used then; 0 for a session that begins.
+    ``history`` is the engine's, as :attr:`ringfence.protocol.Hello.history` said then.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Session:
         *,
         last_sequence: int = 0,
         last_number: int = 0,
+        history: str | None = None,
         on_event: Callable[[Event], None] | None = None,
         on_replayed: Callable[[Replayed], None] | None = None,
     ) -> None:
@@ -73,6 +77,7 @@ class Session:
         self.on_event = on_event
         self.on_replayed = on_replayed
         self.hello: protocol.Hello | None = None
+        self._history = protocol.read_history(history) if history is not None else None
         self.pending: deque[Request] = deque()
         self._bodies: list[Body] = []
         self._bodies_of = 0
@@ -88,12 +93,12 @@ class Session:
 
     def greeting(self, *, token: bytes = b"") -> bytes:
         """The hello for a new connection."""
-        known = self.hello
+        journal, epoch = self._history if self._history and self.id else (bytes(16), 0)
         # Until an outcome has come, nothing says that the engine knows the session.
         return protocol.hello(
             session=self.id,
-            journal=known.journal if known and self.id else bytes(16),
-            epoch=known.epoch if known and self.id else 0,
+            journal=journal,
+            epoch=epoch,
             last_sequence=self.last_sequence if self.id else 0,
             resume=bool(self.id and self.last_sequence),
             events=self.on_event is not None,
@@ -110,9 +115,10 @@ class Session:
 
     def welcome(self, hello: protocol.Hello) -> bytes:
         """Takes the engine's hello, and returns what is to be sent again."""
-        if self.hello and self.id:
-            if (hello.journal, hello.epoch) != (self.hello.journal, self.hello.epoch):
+        if self.id:
+            if self._history not in (None, (hello.journal, hello.epoch)):
                 raise OtherHistory("the engine at this address has another history than before")
+            self._history = (hello.journal, hello.epoch)
         self.hello = hello
         if not self.id:
             return b""
