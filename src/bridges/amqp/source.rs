@@ -168,8 +168,8 @@ impl Serving<'_> {
         let identity = identity(&properties);
         let handle = AmqpHandle { tag, properties, routing_key };
         let named = handle.properties.content_type().as_ref().map(ShortString::as_str);
-        match ContentType::parse(named) {
-            Ok(content_type) => {
+        match ContentType::parse(named).and_then(|named| Ok((named, identity?))) {
+            Ok((content_type, identity)) => {
                 port.give(Message { body: data, content_type, identity, handle }).await
             }
             Err(malformed) => {
@@ -270,20 +270,16 @@ fn oldest_now(answering: &mut VecDeque<(u64, Confirming)>) -> Option<Result<u64,
 
 /// What the message is recognised by: `message-id`, else session and request number in its headers,
 /// else its idempotency key.
-fn identity(properties: &BasicProperties) -> Identity {
-    if let Some(id) = properties.message_id() {
-        return Identity::Key(id.as_str().as_bytes().to_vec());
-    }
-    let header = |name: &str| text_of(properties.headers().as_ref()?.inner().get(name)?);
-    if let (Some(session), Some(request)) =
-        (header("ringfence-session"), header("ringfence-request"))
-    {
-        return Identity::Key(format!("{session}:{request}").into_bytes());
-    }
-    match header("idempotency-key").or_else(|| header("Idempotency-Key")) {
-        Some(key) => Identity::Key(key.into_bytes()),
-        None => Identity::None,
-    }
+fn identity(properties: &BasicProperties) -> Result<Identity, Malformed> {
+    Identity::of("message-id", |wanted| {
+        if wanted == "message-id" {
+            return properties.message_id().as_ref().map(|id| id.as_str().to_owned());
+        }
+        let headers = properties.headers().as_ref()?.inner();
+        let mut named =
+            headers.iter().filter(|(name, _)| name.as_str().eq_ignore_ascii_case(wanted));
+        named.find_map(|(_, value)| text_of(value))
+    })
 }
 
 fn text_of(value: &AMQPValue) -> Option<String> {
@@ -296,5 +292,33 @@ fn text_of(value: &AMQPValue) -> Option<String> {
         AMQPValue::ShortInt(number) => Some(number.to_string()),
         AMQPValue::ShortShortInt(number) => Some(number.to_string()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_recognised_by_their_properties_and_headers() {
+        let of = |id: Option<&str>, headers: &[(&'static str, &str)]| {
+            let mut sent = FieldTable::default();
+            table(headers.iter().map(|(name, text)| (*name, (*text).to_owned())), &mut sent);
+            let properties = BasicProperties::default().with_headers(sent);
+            identity(&match id {
+                Some(id) => properties.with_message_id(id.into()),
+                None => properties,
+            })
+        };
+        let key = |text: &str| Ok(Identity::Key(text.as_bytes().to_vec()));
+        assert_eq!(of(Some("m"), &[("idempotency-key", "k")]), key("m"));
+        assert_eq!(of(Some(""), &[("Idempotency-Key", "k")]), key("\0idempotency-key\0k"));
+        assert_eq!(of(Some(""), &[("idempotency-key", "")]), Ok(Identity::None));
+        assert_eq!(of(None, &[("message-id", "a header of another protocol")]), Ok(Identity::None));
+        let mut number = FieldTable::default();
+        number.insert("ringfence-request".into(), AMQPValue::LongLongInt(7));
+        number.insert("ringfence-session".into(), AMQPValue::LongString("".into()));
+        let malformed = identity(&BasicProperties::default().with_headers(number)).unwrap_err();
+        assert_eq!(malformed.reason, "header ringfence-session: it is empty");
     }
 }

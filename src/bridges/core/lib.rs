@@ -33,6 +33,7 @@ mod engine;
 mod failure;
 mod headers;
 mod http;
+mod identity;
 mod intake;
 mod message;
 mod metrics;
@@ -51,12 +52,13 @@ pub use engine::{EngineId, EngineOptions, Known, ask};
 pub use failure::Failure;
 pub use headers::HeaderChoice;
 pub use http::serve_http;
+pub use identity::Identity;
 pub use intake::{
     Giver, Port, PortOptions, Replies, Settled, Settlement, encode_answers, open_port,
 };
 pub use message::{
-    Batch, ContentType, Given, Identity, Malformed, Message, decode_batch, decode_json,
-    decode_records, is_array,
+    Batch, ContentType, Given, Malformed, Message, decode_batch, decode_json, decode_records,
+    is_array,
 };
 pub use metrics::{CountedSession, Metrics, SinkMetrics, SourceMetrics};
 pub use record::{Fields, Position, Record, RecordKind};

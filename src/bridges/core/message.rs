@@ -4,6 +4,8 @@ use ringfence_client::types::{BATCH_COMMANDS_MAX, Body, Command, Header, Op};
 use ringfence_codec::text::{Clock, Decoder, Input};
 use zerocopy::FromBytes;
 
+use crate::Identity;
+
 /// Length of a record of the binary form: a header of 16 bytes, of which only the operation counts,
 /// and the 128 bytes of the command's body.
 const RECORD_BYTES: usize = 144;
@@ -74,17 +76,6 @@ impl<H> Given<H> {
     }
 }
 
-/// What a message is recognised by when it comes again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Identity {
-    /// Nothing: only the ids of its commands protect it.
-    None,
-    /// Its sender's word for it: `message-id`, `Idempotency-Key`, or session and request number.
-    Key(Vec<u8>),
-    /// Its place in the source. The request number is one more.
-    Offset(u64),
-}
-
 /// What a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ContentType {
@@ -149,6 +140,11 @@ pub struct Malformed {
 impl Malformed {
     fn of(kind: &'static str, reason: impl Into<String>) -> Malformed {
         Malformed { kind, reason: reason.into(), line: None, column: None, field: None }
+    }
+
+    /// A header that says nothing that can be used.
+    pub(crate) fn of_header(name: &str, why: &str) -> Malformed {
+        Malformed::of("header", format!("header {name}: {why}"))
     }
 
     /// A body that is longer than allowed, in bytes.

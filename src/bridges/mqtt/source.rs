@@ -177,9 +177,10 @@ impl Serving<'_> {
         let identity = identity(&properties.user_properties);
         let said = properties.content_type.as_ref().or(self.source.content_type.as_ref());
         let content_type = ContentType::parse(said.map(String::as_str));
+        let read = content_type.and_then(|content_type| Ok((content_type, identity?)));
         let handle = MqttHandle { number, topic, properties };
-        match content_type {
-            Ok(content_type) => {
+        match read {
+            Ok((content_type, identity)) => {
                 let body = body.to_vec();
                 self.waiting.push_back(Message { body, content_type, identity, handle });
             }
@@ -330,23 +331,11 @@ pub(crate) fn owned(headers: Vec<(&'static str, String)>) -> Vec<(String, String
 
 /// What the message is recognised by: `message-id`, else session and request number, else its
 /// idempotency key, of its user properties.
-fn identity(properties: &[(String, String)]) -> Identity {
-    let property = |wanted: &str| {
+fn identity(properties: &[(String, String)]) -> Result<Identity, Malformed> {
+    Identity::of("message-id", |wanted| {
         let found = properties.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        found.map(|(_, value)| value.as_str())
-    };
-    if let Some(id) = property("message-id") {
-        return Identity::Key(id.as_bytes().to_vec());
-    }
-    if let (Some(session), Some(request)) =
-        (property("ringfence-session"), property("ringfence-request"))
-    {
-        return Identity::Key(format!("{session}:{request}").into_bytes());
-    }
-    match property("idempotency-key") {
-        Some(key) => Identity::Key(key.as_bytes().to_vec()),
-        None => Identity::None,
-    }
+        found.map(|(_, text)| text.clone())
+    })
 }
 
 #[cfg(test)]
@@ -359,12 +348,14 @@ mod tests {
             let owned = properties.iter().map(|(name, value)| ((*name).into(), (*value).into()));
             identity(&owned.collect::<Vec<(String, String)>>())
         };
-        let key = |text: &str| Identity::Key(text.as_bytes().to_vec());
+        let key = |text: &str| Ok(Identity::Key(text.as_bytes().to_vec()));
         let request = [("ringfence-request", "7"), ("ringfence-session", "s")];
-        assert_eq!(of(&[]), Identity::None);
-        assert_eq!(of(&[("Idempotency-Key", "k")]), key("k"));
-        assert_eq!(of(&request), key("s:7"));
-        assert_eq!(of(&request[..1]), Identity::None);
-        assert_eq!(of(&[request[0], request[1], ("message-id", "m")]), key("m"));
+        assert_eq!(of(&[]), Ok(Identity::None));
+        assert_eq!(of(&[("message-id", "")]), Ok(Identity::None));
+        assert_eq!(of(&[("Idempotency-Key", "k")]), key("\0idempotency-key\0k"));
+        assert_eq!(of(&request), key("\0ringfence-session\0s\x007"));
+        assert_eq!(of(&request[..1]), Ok(Identity::None));
+        assert_eq!(of(&[request[0], request[1], ("Message-Id", "m")]), key("m"));
+        assert!(of(&[request[0], ("ringfence-session", "")]).is_err());
     }
 }

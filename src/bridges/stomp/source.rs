@@ -88,6 +88,10 @@ impl StompSource {
         let server = StompServer::configure(keys);
         let destination = keys.required_text("destination");
         let dead = keys.text("dead-letter-destination");
+        if dead.as_ref() == Some(&destination) {
+            let what = "it is `destination`: dead letters would come back for ever";
+            keys.mistake("dead-letter-destination", what);
+        }
         let identity = keys.text("identity-header");
         if identity.as_deref() == Some("message-id") {
             let what = "the broker makes it, and another one when a message comes again";
@@ -108,17 +112,8 @@ impl StompSource {
 
     /// What the message is recognised by: the header of its sender's, else session and request
     /// number in its headers.
-    fn identity(&self, headers: &Headers) -> Identity {
-        if let Some(key) = header(headers, &self.identity_header) {
-            return Identity::Key(key.as_bytes().to_vec());
-        }
-        let session = header(headers, "ringfence-session");
-        match (session, header(headers, "ringfence-request")) {
-            (Some(session), Some(request)) => {
-                Identity::Key(format!("{session}:{request}").into_bytes())
-            }
-            _ => Identity::None,
-        }
+    fn identity(&self, headers: &Headers) -> Result<Identity, Malformed> {
+        Identity::of(&self.identity_header, |name| header(headers, name).map(str::to_owned))
     }
 
     /// Sends no more replies there.
@@ -216,8 +211,8 @@ impl Serving<'_> {
         let Frame { headers, body, body_bytes, .. } = frame;
         let handle = StompHandle { ack, headers };
         let is_whole = body.len() as u64 == body_bytes;
-        match content_type {
-            Ok(content_type) if is_whole => {
+        match content_type.and_then(|content_type| Ok((content_type, identity?))) {
+            Ok((content_type, identity)) if is_whole => {
                 port.give(Message { body, content_type, identity, handle }).await
             }
             wrong => {

@@ -119,11 +119,9 @@ impl ZmqSource {
             }
         };
         let said = handle.header.as_ref().and_then(|header| header.get("content-type")?.as_str());
-        match ContentType::parse(said) {
-            Ok(content_type) => {
-                let identity = handle.header.as_ref().map_or(Identity::None, identity);
-                Ok(Message { body, content_type, identity, handle })
-            }
+        let identity = handle.header.as_ref().map_or(Ok(Identity::None), identity);
+        match ContentType::parse(said).and_then(|content_type| Ok((content_type, identity?))) {
+            Ok((content_type, identity)) => Ok(Message { body, content_type, identity, handle }),
             Err(malformed) => no_message(handle, malformed),
         }
     }
@@ -189,22 +187,12 @@ fn reply(handle: &ZmqHandle, mut header: Map<String, Value>, body: Bytes) {
 
 /// What the message is recognised by: `message-id`, else session and request number, else its
 /// idempotency key.
-fn identity(header: &Map<String, Value>) -> Identity {
-    let text = |name: &str| match header.get(name)? {
+fn identity(header: &Map<String, Value>) -> Result<Identity, Malformed> {
+    Identity::of("message-id", |name| match header.get(name)? {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
-    };
-    if let Some(id) = text("message-id") {
-        return Identity::Key(id.into_bytes());
-    }
-    if let (Some(session), Some(request)) = (text("ringfence-session"), text("ringfence-request")) {
-        return Identity::Key(format!("{session}:{request}").into_bytes());
-    }
-    match text("idempotency-key") {
-        Some(key) => Identity::Key(key.into_bytes()),
-        None => Identity::None,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -214,11 +202,14 @@ mod tests {
     #[test]
     fn messages_are_recognised_by_their_headers() {
         let of = |header: Value| identity(header.as_object().unwrap());
-        let key = |text: &str| Identity::Key(text.as_bytes().to_vec());
-        assert_eq!(of(json!({})), Identity::None);
-        assert_eq!(of(json!({"idempotency-key": "k"})), key("k"));
-        assert_eq!(of(json!({"ringfence-session": "s", "ringfence-request": 7})), key("s:7"));
-        assert_eq!(of(json!({"ringfence-session": "s"})), Identity::None);
+        let key = |text: &str| Ok(Identity::Key(text.as_bytes().to_vec()));
+        assert_eq!(of(json!({})), Ok(Identity::None));
+        assert_eq!(of(json!({"message-id": ""})), Ok(Identity::None));
+        assert_eq!(of(json!({"idempotency-key": "k"})), key("\0idempotency-key\0k"));
+        let request = json!({"ringfence-session": "s", "ringfence-request": 7});
+        assert_eq!(of(request), key("\0ringfence-session\0s\x007"));
+        assert_eq!(of(json!({"ringfence-session": "s"})), Ok(Identity::None));
         assert_eq!(of(json!({"message-id": "m", "idempotency-key": "k"})), key("m"));
+        assert!(of(json!({"ringfence-session": "", "ringfence-request": 7})).is_err());
     }
 }

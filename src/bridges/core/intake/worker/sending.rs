@@ -7,12 +7,12 @@
 use ringfence_client::types::Command;
 
 use super::{Offer, Open, Outgoing, Request, TURN_MAX, Worker};
-use crate::Failure;
 use crate::intake::{Settled, Settlement};
-use crate::message::{self, Batch, ContentType, Given, Identity, Malformed, Message, is_array};
+use crate::message::{self, Batch, ContentType, Given, Malformed, Message, is_array};
 use crate::metrics::{add, count};
 use crate::tags::{Seen, tag_of};
 use crate::together::Giving;
+use crate::{Failure, Identity};
 
 impl<H: Send + 'static> Worker<H> {
     /// Takes in what is given, and what is offered besides and has room.

@@ -8,7 +8,7 @@ use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions,
     ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
 };
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer, ExchangeKind};
 use serde_json::Value;
 
@@ -191,6 +191,60 @@ async fn payments_come_in_and_outcomes_go_out() {
         twelve = next(&mut seen, &house).await;
     }
     assert_eq!(twelve.body["id"], "12", "10 was executed before: {}", twelve.text);
+}
+
+#[tokio::test]
+async fn an_empty_identity_takes_no_payment_for_a_repeat() {
+    let Some(broker) = or_skip(RabbitMq::start()) else { return };
+    let house = House::new();
+    let _engine = house.engine();
+    let (_connection, channel) = channel(&broker.url()).await.unwrap();
+    let _bridge = house.bridge(&configuration(&broker.url()));
+    let with = |headers: &[(&str, &str)]| {
+        let mut table = FieldTable::default();
+        for (name, text) in headers {
+            table.insert((*name).into(), AMQPValue::LongString((*text).into()));
+        }
+        named("").with_headers(table)
+    };
+    send(&channel, &format!("[{},{}]", account(1), account(2)), named("")).await.unwrap();
+    send(&channel, &transfer(10), named("")).await.unwrap();
+    send(&channel, &transfer(11), named("")).await.unwrap();
+    // The same text in two headers names two messages.
+    send(&channel, &transfer(12), with(&[("idempotency-key", "twelve")])).await.unwrap();
+    send(&channel, &transfer(13), named("twelve")).await.unwrap();
+    send(&channel, &transfer(14), with(&[("idempotency-key", "")])).await.unwrap();
+    let no_session = [("ringfence-session", ""), ("ringfence-request", "1")];
+    send(&channel, &transfer(15), with(&no_session)).await.unwrap();
+    // The bridge declares the queue before it takes messages.
+    crate::house::eventually("the bridge works", || house.said("bridge.log").contains("takes"));
+    let mut dead = consume(&channel, "payments.dead").await;
+    let letter = next(&mut dead, &house).await;
+    assert_eq!(letter.header("ringfence-error"), "header ringfence-session: it is empty");
+    assert_eq!(letter.body["id"], "15");
+    crate::house::eventually("five are paid", || house.account(1).debits_posted == 25);
+}
+
+#[tokio::test]
+async fn a_reply_to_a_queue_that_is_gone_is_left_out_and_named_once() {
+    let Some(broker) = or_skip(RabbitMq::start()) else { return };
+    let house = House::new();
+    let _engine = house.engine();
+    let (_connection, channel) = channel(&broker.url()).await.unwrap();
+    let _bridge = house.bridge(&configuration(&broker.url()));
+    for id in 1..=5 {
+        let asks = named(&format!("account-{id}")).with_reply_to("gone".into());
+        send(&channel, &account(id), asks).await.unwrap();
+    }
+    let is_acknowledged = || {
+        let queues = broker.control(&["list_queues", "--quiet", "name", "messages"]);
+        house.account_if_any(5).is_some()
+            && queues.is_ok_and(|queues| queues.lines().any(|line| line == "payments\t0"))
+    };
+    crate::house::eventually("everything is acknowledged", is_acknowledged);
+    let said = house.said("bridge.log");
+    let left_out = "a reply is left out: no queue takes the message to queue gone: NO_ROUTE";
+    assert_eq!(said.matches(left_out).count(), 1, "{said}");
 }
 
 #[tokio::test]
