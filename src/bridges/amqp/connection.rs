@@ -13,6 +13,8 @@ use ringfence_bridge_core::{Failure, Keys};
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// How often each side says that it is there, in seconds, where the URL says nothing.
 const HEARTBEAT_SECONDS: u16 = 10;
+/// How a certificate begins in a PEM file.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 /// What RabbitMQ answers where there is no such queue or exchange.
 const NOT_FOUND: u16 = 404;
 
@@ -39,6 +41,10 @@ impl AmqpServer {
         }
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
         let trusted = keys.text("tls-ca").and_then(|path| match std::fs::read_to_string(&path) {
+            Ok(pem) if !pem.contains(CERTIFICATE) => {
+                keys.mistake("tls-ca", format!("{path}: there is no certificate in it"));
+                Some(pem)
+            }
             Ok(pem) => Some(pem),
             Err(error) => {
                 keys.mistake("tls-ca", format!("{path}: {error}"));
@@ -53,6 +59,13 @@ impl AmqpServer {
             keys.mistake("queue-type", format!("`{queue_type}`: it is classic or quorum"));
         }
         AmqpServer { uri, trusted, declares: keys.flag("declare", true), queue_type }
+    }
+
+    /// Claims a queue of this broker, for one table alone or together with others.
+    pub(crate) fn claim(&self, keys: &Keys, key: &str, queue: &str, is_alone: bool) {
+        let AMQPUri { authority, vhost, .. } = &self.uri;
+        let place = format!("{}:{}, vhost {vhost}", authority.host, authority.port);
+        keys.claim(key, &format!("queue {queue} of {place}"), is_alone);
     }
 
     /// Connects.
@@ -141,6 +154,16 @@ impl AmqpServer {
 
 fn is_not_found(error: &lapin::Error) -> bool {
     matches!(error.kind(), lapin::ErrorKind::ProtocolError(error) if error.get_id() == NOT_FOUND)
+}
+
+/// Reads the name of a queue: as [`name`], and not empty, which AMQP takes for "make up a name".
+pub(crate) fn queue_name(keys: &mut Keys, key: &str, default: Option<String>) -> String {
+    let is_there = default.is_some() || keys.text(key).is_some();
+    let name = name(keys, key, default);
+    if is_there && name.is_empty() {
+        keys.mistake(key, "it is empty");
+    }
+    name
 }
 
 /// Reads a name that AMQP can carry: at most 255 bytes.

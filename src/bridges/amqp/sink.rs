@@ -9,7 +9,7 @@ use ringfence_bridge_core::{
 };
 
 use crate::AmqpServer;
-use crate::connection::name;
+use crate::connection::{name, queue_name};
 use crate::publish::{PERSISTENT, Publisher, Route, table};
 
 /// An exchange that outcomes and events go to, and a queue of one message that keeps the position.
@@ -38,6 +38,8 @@ impl AmqpSink {
         let event_routing_key =
             keys.parsed("event-routing-key").unwrap_or_else(|| default("events.{status}"));
         let progress = Some(format!("{}.progress", options.name));
+        let progress_queue = queue_name(keys, "progress-queue", progress);
+        server.claim(keys, "progress-queue", &progress_queue, true);
         options.commands |= routing_key.needs_commands();
         AmqpSink {
             server,
@@ -45,7 +47,7 @@ impl AmqpSink {
             exchange,
             routing_key,
             event_routing_key,
-            progress_queue: name(keys, "progress-queue", progress),
+            progress_queue,
             mandatory: keys.flag("mandatory", false),
             headers: HeaderChoice::configure(keys),
             open: None,

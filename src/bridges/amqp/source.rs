@@ -13,7 +13,7 @@ use ringfence_bridge_core::{
 };
 
 use crate::AmqpServer;
-use crate::connection::name;
+use crate::connection::queue_name;
 use crate::publish::{Confirming, PERSISTENT, Publisher, Route, queue, table};
 use crate::unacknowledged::Unacknowledged;
 
@@ -43,8 +43,16 @@ impl AmqpSource {
     /// Reads the server's keys, `queue` and `dead-letter-queue`.
     pub fn configure(keys: &mut Keys, options: &SourceOptions) -> AmqpSource {
         let server = AmqpServer::configure(keys);
-        let queue = name(keys, "queue", None);
-        let dead = name(keys, "dead-letter-queue", Some(format!("{queue}.dead")));
+        let queue = queue_name(keys, "queue", None);
+        let dead = queue_name(keys, "dead-letter-queue", Some(format!("{queue}.dead")));
+        if dead == queue {
+            keys.mistake(
+                "dead-letter-queue",
+                "it is `queue`: dead letters would come back for ever",
+            );
+        }
+        server.claim(keys, "queue", &queue, false);
+        server.claim(keys, "dead-letter-queue", &dead, false);
         AmqpSource {
             server,
             name: options.name.clone(),

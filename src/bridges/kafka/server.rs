@@ -7,9 +7,24 @@ use ringfence_bridge_core::Keys;
 /// Whether this build speaks TLS and SCRAM.
 const HAS_TLS: bool = cfg!(feature = "tls");
 
+/// Options that the configuration cannot change, and the values that are theirs.
+const KEPT: [(&str, &[&str]); 10] = [
+    ("acks", &["all", "-1"]),
+    ("auto.offset.reset", &["error"]),
+    ("delivery.report.only.error", &["true"]),
+    ("enable.auto.offset.store", &["false"]),
+    ("enable.idempotence", &["true"]),
+    ("group.id", &[]),
+    ("isolation.level", &["read_committed"]),
+    ("partition.assignment.strategy", &["range"]),
+    ("request.required.acks", &["all", "-1"]),
+    ("transactional.id", &[]),
+];
+
 /// Where the brokers are, and how to come in.
 #[derive(Debug, Clone)]
 pub struct KafkaServer {
+    servers: String,
     config: ClientConfig,
     /// Options that the configuration adds, which go before all others.
     options: Vec<(String, String)>,
@@ -25,8 +40,9 @@ impl KafkaServer {
     /// `declare`, `partitions` and `replicas`.
     pub fn configure(keys: &mut Keys) -> KafkaServer {
         let mut config = ClientConfig::new();
+        let servers = keys.required_text("servers");
         config
-            .set("bootstrap.servers", keys.required_text("servers"))
+            .set("bootstrap.servers", &servers)
             .set("client.id", "ringfence-bridge")
             .set("reconnect.backoff.max.ms", "5000")
             .set_log_level(RDKafkaLogLevel::Warning);
@@ -40,12 +56,18 @@ impl KafkaServer {
         };
         config.set("security.protocol", protocol);
         KafkaServer {
+            servers,
             config,
             options: options(keys),
             partitions: number_or_brokers(keys, "partitions", 10_000),
             replicas: number_or_brokers(keys, "replicas", 100),
             declares: keys.flag("declare", true),
         }
+    }
+
+    /// Claims a topic of these brokers, for one table alone or together with others.
+    pub(crate) fn claim(&self, keys: &Keys, key: &str, topic: &str, is_alone: bool) {
+        keys.claim(key, &format!("topic {topic} of {}", self.servers), is_alone);
     }
 
     /// The configuration of a client with `options` besides.
@@ -115,6 +137,15 @@ fn options(keys: &mut Keys) -> Vec<(String, String)> {
             keys.mistake("options", format!("`{text}`: write `name=value`"));
             continue;
         };
+        let kept = KEPT.iter().find(|(kept, _)| *kept == name);
+        if let Some((_, only)) = kept.filter(|(_, only)| !only.contains(&value)) {
+            let what = match only.first() {
+                Some(only) => format!("`{name}` stays {only}: the bridge's guarantees rest on it"),
+                None => format!("`{name}` is the bridge's own"),
+            };
+            keys.mistake("options", what);
+            continue;
+        }
         probe.set(name, value);
         options.push((name.to_owned(), value.to_owned()));
     }

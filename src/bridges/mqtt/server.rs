@@ -112,6 +112,11 @@ impl MqttServer {
         MqttServer { host: address.host, port: address.port, user, password, tls, version }
     }
 
+    /// Claims something at this broker for one table alone.
+    pub(crate) fn claim(&self, keys: &Keys, key: &str, what: &str) {
+        keys.claim(key, &format!("{what} of {}:{}", self.host, self.port), true);
+    }
+
     pub(crate) fn version(&self) -> Version {
         self.version
     }

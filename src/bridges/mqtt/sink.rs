@@ -31,16 +31,15 @@ impl MqttSink {
         let topic = topic::template(keys, "topic", "outcomes/{ledger}/{status}");
         options.commands |= topic.needs_commands();
         let name = &options.name;
+        let progress = format!("ringfence/progress/{name}");
+        let progress_topic = topic::name(keys, "progress-topic", &progress);
+        server.claim(keys, "progress-topic", &format!("topic {progress_topic}"));
         MqttSink {
             server,
             client: format!("ringfence-{name}-{:08x}", random()),
             topic,
             event_topic: topic::template(keys, "event-topic", "events/{status}"),
-            progress_topic: topic::name(
-                keys,
-                "progress-topic",
-                &format!("ringfence/progress/{name}"),
-            ),
+            progress_topic,
             open: None,
         }
     }

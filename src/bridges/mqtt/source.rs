@@ -63,10 +63,15 @@ impl MqttSource {
         if let Err(malformed) = ContentType::parse(content_type.as_deref()) {
             keys.mistake("content-type", malformed.to_string());
         }
+        if server.version() == Version::V3 && keys.text("session-expiry").is_some() {
+            keys.mistake("session-expiry", "only with MQTT 5: in 3.1.1 a session does not expire");
+        }
+        let client = keys.text("client-id").unwrap_or_else(|| format!("ringfence-{name}"));
+        server.claim(keys, "client-id", &format!("client id {client}"));
         let expiry = keys.duration("session-expiry", Duration::MAX).as_secs();
         MqttSource {
             server,
-            client: keys.text("client-id").unwrap_or_else(|| format!("ringfence-{name}")),
+            client,
             name,
             filters,
             dead_letter_topic,

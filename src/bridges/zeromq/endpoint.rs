@@ -53,6 +53,10 @@ impl Endpoint {
                        bind it to loopback, or say trust-network = true";
             keys.mistake(key, why);
         }
+        // Port 0 is another one each time.
+        if !matches!(&endpoint, Endpoint::Tcp(address) if address.port() == 0) {
+            keys.claim(key, &endpoint.to_string(), true);
+        }
         endpoint
     }
 }

@@ -1,6 +1,5 @@
 //! The keys of one table of the configuration.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -10,6 +9,8 @@ use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use super::notes::Notes;
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,25 +129,16 @@ pub struct Keys {
     line: usize,
     entries: Vec<Entry>,
     was_read: BTreeSet<String>,
-    mistakes: Rc<RefCell<Vec<Mistake>>>,
+    notes: Rc<Notes>,
 }
 
 impl Keys {
-    pub(super) fn root(
-        text: &str,
-        table: DeTable<'_>,
-        mistakes: Rc<RefCell<Vec<Mistake>>>,
-    ) -> Keys {
-        Keys::new("", 1, entries(text, table), mistakes)
+    pub(super) fn root(text: &str, table: DeTable<'_>, notes: Rc<Notes>) -> Keys {
+        Keys::new("", 1, entries(text, table), notes)
     }
 
-    fn new(
-        table_name: &'static str,
-        line: usize,
-        entries: Vec<Entry>,
-        mistakes: Rc<RefCell<Vec<Mistake>>>,
-    ) -> Keys {
-        Keys { table_name, line, entries, was_read: BTreeSet::new(), mistakes }
+    fn new(table_name: &'static str, line: usize, entries: Vec<Entry>, notes: Rc<Notes>) -> Keys {
+        Keys { table_name, line, entries, was_read: BTreeSet::new(), notes }
     }
 
     /// Notes a mistake at `key`; at the table's line where the key is not there.
@@ -156,12 +148,20 @@ impl Keys {
         self.note(line, key, what.into());
     }
 
+    /// Claims a queue, a name or a place, for this table alone or together with others. If that
+    /// contradicts an earlier claim, it is a mistake at `key`.
+    pub fn claim(&self, key: &str, what: &str, is_alone: bool) {
+        if !what.is_empty() && !self.notes.claim(what.to_owned(), is_alone) {
+            self.mistake(key, format!("two cannot have it: {what}"));
+        }
+    }
+
     fn note(&self, line: usize, key: &str, what: String) {
         let key = match self.table_name {
             "" => key.to_owned(),
             table => format!("{table}.{key}"),
         };
-        self.mistakes.borrow_mut().push(Mistake { line, key, what });
+        self.notes.mistakes.borrow_mut().push(Mistake { line, key, what });
     }
 
     fn take(&mut self, key: &str) -> Option<Value> {
@@ -191,6 +191,17 @@ impl Keys {
         if self.take(key).is_none() {
             self.mistake(key, "missing");
         }
+    }
+
+    /// A text that has to be there and says something; empty where it is not.
+    pub fn required_name(&mut self, key: &str) -> String {
+        let name = self.required_text(key);
+        if let Some(Value::Text(text)) = self.take(key)
+            && text.is_empty()
+        {
+            self.mistake(key, "it is empty");
+        }
+        name
     }
 
     /// A text that is read further; `None` if it is not there or cannot be read.
@@ -311,7 +322,7 @@ impl Keys {
     pub(super) fn table(&mut self, key: &'static str) -> Option<Keys> {
         match self.take(key)? {
             Value::Table(line, entries) => {
-                Some(Keys::new(key, line, entries, Rc::clone(&self.mistakes)))
+                Some(Keys::new(key, line, entries, Rc::clone(&self.notes)))
             }
             _ => {
                 self.mistake(key, format!("write [{key}] above its keys"));
@@ -328,7 +339,7 @@ impl Keys {
             Some(Value::Array(values)) => {
                 for value in values {
                     if let Value::Table(line, entries) = value {
-                        tables.push(Keys::new(key, line, entries, Rc::clone(&self.mistakes)));
+                        tables.push(Keys::new(key, line, entries, Rc::clone(&self.notes)));
                     } else {
                         self.mistake(key, format!("write [[{key}]] above its keys"));
                     }

@@ -9,8 +9,8 @@
 //! Every mistake in the file is reported at once, with its line and its key.
 
 mod keys;
+mod notes;
 
-use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use ringfence_client::{Address, Tls, TlsFiles, Token};
 use toml::de::DeTable;
 
 pub use keys::{Keys, Mistake, Mistakes};
+use notes::Notes;
 
 use crate::{EngineOptions, PortOptions};
 
@@ -38,7 +39,7 @@ pub struct Config {
     pub sinks: Vec<(String, SinkOptions, Keys)>,
     /// The table `[http]`.
     pub http: Option<Keys>,
-    mistakes: Rc<RefCell<Vec<Mistake>>>,
+    notes: Rc<Notes>,
 }
 
 /// Options that sources of every protocol have.
@@ -88,8 +89,8 @@ impl Config {
             path: path.to_owned(),
             mistakes: vec![Mistake::of_toml(text, &error)],
         })?;
-        let mistakes = Rc::new(RefCell::new(Vec::new()));
-        let mut root = Keys::root(text, table.into_inner(), Rc::clone(&mistakes));
+        let notes = Rc::new(Notes::default());
+        let mut root = Keys::root(text, table.into_inner(), Rc::clone(&notes));
         let engine = engine(&mut root);
         let (metrics, drain) = match root.table("bridge") {
             Some(mut keys) => {
@@ -109,7 +110,7 @@ impl Config {
             root.mistake("source", "there is neither a [[source]] nor a [[sink]] nor [http]");
         }
         root.finish();
-        let config = Config { engine, metrics, drain, sources, sinks, http, mistakes };
+        let config = Config { engine, metrics, drain, sources, sinks, http, notes };
         config.check_names();
         Ok(config)
     }
@@ -132,7 +133,7 @@ impl Config {
     ///
     /// The mistakes, in the order of their lines.
     pub fn finish(&self, path: &str) -> Result<(), Mistakes> {
-        let mut mistakes = self.mistakes.borrow().clone();
+        let mut mistakes = self.notes.mistakes.borrow().clone();
         if mistakes.is_empty() {
             return Ok(());
         }
@@ -189,10 +190,14 @@ fn tls(keys: &mut Keys, address: &Address) -> Option<Tls> {
 }
 
 fn source(mut keys: Keys, sinks: &[String], drain: Duration) -> (String, SourceOptions, Keys) {
-    let name = keys.required_text("name");
+    let name = keys.required_name("name");
     let protocol = keys.required_text("protocol");
     let generation = keys.number("generation", 1..=u64::from(u32::MAX), 1);
     let session = keys.text("session").unwrap_or_else(|| format!("bridge:{name}:{generation}"));
+    if keys.text("session").is_some_and(|session| session.is_empty()) {
+        keys.mistake("session", "it is empty");
+    }
+    keys.claim("session", &format!("session {session}"), true);
     let waits_for = keys.texts("wait-for").unwrap_or_else(|| sinks.to_vec());
     for sink in waits_for.iter().filter(|sink| !sinks.contains(sink)) {
         keys.mistake("wait-for", format!("there is no sink `{sink}`"));
@@ -218,7 +223,7 @@ fn source(mut keys: Keys, sinks: &[String], drain: Duration) -> (String, SourceO
 }
 
 fn sink(mut keys: Keys) -> (String, SinkOptions, Keys) {
-    let name = keys.required_text("name");
+    let name = keys.required_name("name");
     let protocol = keys.required_text("protocol");
     let start = match keys.text("start").as_deref() {
         None | Some("oldest") => SinkStart::Oldest,
@@ -310,6 +315,20 @@ ledgers = [978]
         let both = mistakes("tls-ca = \"/no/such/file\"");
         assert!(both.contains("`engine.tls-ca`: only with HOST:PORT"), "{both}");
         assert!(both.contains("/no/such/file"), "{both}");
+    }
+
+    #[test]
+    fn two_sources_have_two_sessions_and_every_table_a_name() {
+        let source = "[[source]]\nname = \"other\"\nprotocol = \"amqp\"\n";
+        let text = format!("{GOOD}{source}session = \"bridge:payments:1\"\n[[sink]]\nname = \"\"");
+        let config = Config::parse("f", &text).unwrap();
+        let mistakes = config.finish("f").unwrap_err().to_string();
+        for line in [
+            "line 17, `source.session`: two cannot have it: session bridge:payments:1",
+            "line 19, `sink.name`: it is empty",
+        ] {
+            assert!(mistakes.contains(line), "{line}\n{mistakes}");
+        }
     }
 
     #[test]

@@ -74,7 +74,10 @@ impl KafkaSink {
         let progress_topic = keys.text("progress-topic");
         let progress_topic = progress_topic.unwrap_or_else(|| format!("{name}.progress"));
         check_topic(keys, "progress-topic", &progress_topic);
+        server.claim(keys, "progress-topic", &progress_topic, true);
         let transactional_id = keys.text("transactional-id");
+        let transactional_id = transactional_id.unwrap_or_else(|| format!("ringfence.{name}"));
+        keys.claim("transactional-id", &format!("transactional id {transactional_id}"), true);
         let commit_interval = keys.duration("commit-interval", COMMIT_INTERVAL);
         if commit_interval.is_zero() || commit_interval > COMMIT_INTERVAL_MAX {
             keys.mistake("commit-interval", "it is more than nothing, and at most 20 s");
@@ -84,7 +87,7 @@ impl KafkaSink {
             names,
             headers: HeaderChoice::configure(keys),
             progress_topic,
-            transactional_id: transactional_id.unwrap_or_else(|| format!("ringfence.{name}")),
+            transactional_id,
             commit_interval,
             commit_records: keys.number("commit-records", 1..=1_000_000, COMMIT_RECORDS) as usize,
             instance: instance(),

@@ -51,6 +51,13 @@ impl KafkaSource {
         let dead = keys.text("dead-letter-topic");
         let dead = dead.unwrap_or_else(|| format!("{}.dead", options.name));
         check_topic(keys, "dead-letter-topic", &dead);
+        if topics.contains(&dead) {
+            let what = "it is one of `topics`: dead letters would come back for ever";
+            keys.mistake("dead-letter-topic", what);
+        }
+        for topic in topics.iter().chain([&dead]) {
+            server.claim(keys, "topics", topic, false);
+        }
         let partitions: Vec<i32> = keys.numbers("only-partitions");
         options.by_offset = true;
         options.credit = keys.number("credit", 1..=65_535, CREDIT) as usize;

@@ -66,3 +66,116 @@ queue = 1
         assert!(said.contains(mistake), "{mistake}\n{said}");
     }
 }
+
+/// What `check` says of a configuration.
+fn mistakes(text: &str) -> String {
+    let house = House::new();
+    let path = house.path("bridge.toml");
+    std::fs::write(&path, text).unwrap();
+    let output = check(&path);
+    assert_eq!(output.status.code(), Some(2));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn what_two_tables_cannot_both_have_is_named() {
+    let said = mistakes(
+        r##"[engine]
+connect = "unix:ringfence.sock"
+[[source]]
+name = "one"
+protocol = "amqp"
+url = "amqp://broker"
+queue = "payments"
+dead-letter-queue = "payments"
+[[source]]
+name = "two"
+protocol = "mqtt"
+url = "mqtt://broker"
+topics = ["payments"]
+client-id = "bridge"
+session = "bridge:one:1"
+[[source]]
+name = "three"
+protocol = "mqtt"
+url = "mqtt://broker"
+topics = ["payments"]
+client-id = "bridge"
+version = "3.1.1"
+session-expiry = "1h"
+[[sink]]
+name = "four"
+protocol = "amqp"
+url = "amqp://broker"
+exchange = "outcomes"
+progress-queue = "payments"
+[[sink]]
+name = "five"
+protocol = "amqp"
+url = "amqp://broker"
+exchange = "outcomes"
+progress-queue = "six.progress"
+[[sink]]
+name = "six"
+protocol = "amqp"
+url = "amqp://broker"
+exchange = "outcomes"
+[[sink]]
+name = "seven"
+protocol = "zeromq"
+bind = "tcp://127.0.0.1:5556"
+replay-bind = "tcp://127.0.0.1:5556"
+"##,
+    );
+    for mistake in [
+        "line 8, `source.dead-letter-queue`: it is `queue`",
+        "line 15, `source.session`: two cannot have it: session bridge:one:1",
+        "line 21, `source.client-id`: two cannot have it: client id bridge of broker:1883",
+        "line 23, `source.session-expiry`: only with MQTT 5",
+        "line 29, `sink.progress-queue`: two cannot have it: queue payments of broker:5672",
+        "line 36, `sink.progress-queue`: two cannot have it: queue six.progress of broker:5672",
+        "line 45, `sink.replay-bind`: two cannot have it: tcp://127.0.0.1:5556",
+    ] {
+        assert!(said.contains(mistake), "{mistake}\n{said}");
+    }
+}
+
+#[test]
+fn what_says_nothing_or_breaks_a_guarantee_is_named() {
+    let house = House::new();
+    let empty = house.path("ca.pem");
+    std::fs::write(&empty, "no certificate").unwrap();
+    let text = r##"[engine]
+connect = "unix:ringfence.sock"
+[[source]]
+name = ""
+protocol = "amqp"
+url = "amqps://broker"
+tls-ca = "PEM"
+queue = ""
+[[sink]]
+name = "one"
+protocol = "kafka"
+servers = "broker:9092"
+options = ["enable.idempotence=false", "acks=all"]
+transactional-id = "id"
+[[sink]]
+name = "two"
+protocol = "kafka"
+servers = "broker:9092"
+options = ["group.id=mine"]
+transactional-id = "id"
+"##;
+    let said = mistakes(&text.replace("PEM", &empty.display().to_string()));
+    for mistake in [
+        "line 4, `source.name`: it is empty",
+        "ca.pem: there is no certificate in it",
+        "line 8, `source.queue`: it is empty",
+        "line 13, `sink.options`: `enable.idempotence` stays true",
+        "line 19, `sink.options`: `group.id` is the bridge's own",
+        "line 20, `sink.transactional-id`: two cannot have it: transactional id id",
+    ] {
+        assert!(said.contains(mistake), "{mistake}\n{said}");
+    }
+    assert!(!said.contains("`acks`"), "{said}");
+}
