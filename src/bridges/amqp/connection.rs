@@ -11,6 +11,8 @@ use ringfence_bridge_core::{Failure, Keys};
 
 /// How long a connection may take to stand.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long the broker may take to answer the end of a connection.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
 /// How often each side says that it is there, in seconds, where the URL says nothing.
 const HEARTBEAT_SECONDS: u16 = 10;
 /// How a certificate begins in a PEM file.
@@ -150,6 +152,13 @@ impl AmqpServer {
         }
         Ok(())
     }
+}
+
+/// Ends a connection in order. One that is lost cannot be ended so, and a broker that takes nothing
+/// does not answer.
+pub(crate) async fn close(connection: &Connection) {
+    let closing = connection.close(200, "the bridge ends the connection".into());
+    let _ = tokio::time::timeout(CLOSE_TIME_MAX, closing).await;
 }
 
 fn is_not_found(error: &lapin::Error) -> bool {

@@ -13,6 +13,7 @@
 //!   ends.
 
 mod connection;
+mod listener;
 mod publish;
 mod sink;
 mod source;

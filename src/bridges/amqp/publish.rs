@@ -40,6 +40,10 @@ impl Publisher {
         Ok(Publisher { channel: Arc::new(channel) })
     }
 
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     /// Sends a message after those of earlier calls. Its confirmation comes later.
     pub fn publish(
         &self,

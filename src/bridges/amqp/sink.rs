@@ -4,12 +4,13 @@ use lapin::options::{BasicGetOptions, BasicNackOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection};
 use ringfence_bridge_core::{
-    Confirmed, Failure, HeaderChoice, Keys, Position, Record, RecordKind, Sink, SinkOptions,
+    Confirmed, Failure, HeaderChoice, Heard, Keys, Position, Record, RecordKind, Sink, SinkOptions,
     Template,
 };
 
 use crate::AmqpServer;
-use crate::connection::{name, queue_name};
+use crate::connection::{close, name, queue_name};
+use crate::listener::Listener;
 use crate::publish::{PERSISTENT, Publisher, Route, table};
 
 /// An exchange that outcomes and events go to, and a queue of one message that keeps the position.
@@ -23,7 +24,15 @@ pub struct AmqpSink {
     progress_queue: String,
     mandatory: bool,
     headers: HeaderChoice,
-    open: Option<(Connection, Publisher)>,
+    open: Option<Open>,
+}
+
+/// A connection that stands.
+#[derive(Debug)]
+struct Open {
+    connection: Connection,
+    publisher: Publisher,
+    listener: Listener,
 }
 
 impl AmqpSink {
@@ -56,7 +65,7 @@ impl AmqpSink {
 
     fn publisher(&self) -> Result<&Publisher, Failure> {
         let open = self.open.as_ref();
-        open.map(|(_, publisher)| publisher).ok_or_else(|| Failure::retry("not connected"))
+        open.map(|open| &open.publisher).ok_or_else(|| Failure::retry("not connected"))
     }
 
     /// Reads the message of the progress queue, and leaves it there.
@@ -78,15 +87,15 @@ impl AmqpSink {
 
 impl Sink for AmqpSink {
     async fn open(&mut self) -> Result<Option<Position>, Failure> {
-        if let Some((connection, _)) = self.open.take() {
-            // A connection that is lost cannot be closed either.
-            let _ = connection.close(200, "the bridge ends the connection".into()).await;
+        if let Some(Open { connection, .. }) = self.open.take() {
+            close(&connection).await;
         }
         let connection = self.server.connect(&self.name).await?;
         self.server.with_exchange(&connection, &self.exchange).await?;
         let position = self.stored(&connection).await?;
         let publisher = Publisher::open(&connection).await?;
-        self.open = Some((connection, publisher));
+        let listener = Listener::new(&connection);
+        self.open = Some(Open { connection, publisher, listener });
         Ok(position)
     }
 
@@ -112,6 +121,15 @@ impl Sink for AmqpSink {
             }
             Ok(())
         }))
+    }
+
+    async fn heard(&mut self) -> Heard {
+        match &mut self.open {
+            Some(Open { connection, publisher, listener }) => {
+                listener.next(connection, publisher.channel()).await
+            }
+            None => std::future::pending().await,
+        }
     }
 
     async fn store(&mut self, position: &Position) -> Result<(), Failure> {

@@ -6,14 +6,15 @@ use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{BasicProperties, Channel, Consumer};
+use lapin::{BasicProperties, Channel, Connection, Consumer};
 use ringfence_bridge_core::{
-    ContentType, Failure, Identity, Keys, Malformed, Message, Port, Replies, Settled, Settlement,
-    Source, SourceOptions,
+    ContentType, Failure, Heard, Identity, Keys, Malformed, Message, Port, Replies, Settled,
+    Settlement, Source, SourceOptions,
 };
 
 use crate::AmqpServer;
-use crate::connection::queue_name;
+use crate::connection::{close, queue_name};
+use crate::listener::Listener;
 use crate::publish::{Confirming, PERSISTENT, Publisher, Route, queue, table};
 use crate::unacknowledged::Unacknowledged;
 
@@ -76,14 +77,15 @@ impl Source for AmqpSource {
         tracing::info!(source = self.name, "takes messages from queue {}", self.queue);
         let mut serving = Serving {
             source: self,
+            connection: &connection,
+            listener: Listener::new(&connection),
             channel,
             publisher,
             deliveries: Unacknowledged::default(),
             answering: VecDeque::new(),
         };
         let result = serving.run(consumer, port).await;
-        // A connection that is lost cannot be closed either.
-        let _ = connection.close(200, "the bridge ends the connection".into()).await;
+        close(&connection).await;
         result
     }
 }
@@ -106,6 +108,8 @@ impl AmqpSource {
 /// One connection.
 struct Serving<'a> {
     source: &'a AmqpSource,
+    connection: &'a Connection,
+    listener: Listener,
     channel: Channel,
     publisher: Publisher,
     deliveries: Unacknowledged,
@@ -141,6 +145,9 @@ impl Serving<'_> {
                     }
                     None => return self.end().await,
                 },
+                heard = self.listener.next(self.connection, self.publisher.channel()) => {
+                    self.hear(heard, port)?;
+                }
                 delivery = consumer.next() => {
                     self.deliver(delivery, port).await?;
                     for _ in 1..TURN_MAX {
@@ -150,6 +157,22 @@ impl Serving<'_> {
                 }
             }
         }
+    }
+
+    fn hear(&self, heard: Heard, port: &Port<AmqpHandle>) -> Result<(), Failure> {
+        let source = &self.source.name;
+        match heard {
+            Heard::Lost(failure) => return Err(failure),
+            Heard::Blocked(Some(reason)) => {
+                tracing::warn!(source, "the broker takes no replies: {reason}");
+                port.set_blocked(Some(&reason));
+            }
+            Heard::Blocked(None) => {
+                tracing::info!(source, "the broker takes replies again");
+                port.set_blocked(None);
+            }
+        }
+        Ok(())
     }
 
     /// Waits until what answers settled messages is confirmed, and acknowledges these.

@@ -1,6 +1,6 @@
 //! Why a connection to a broker or to the engine ended.
 
-use ringfence_client::ClientError;
+use ringfence_client::{ClientError, ErrorCode};
 
 /// Why something ended that was to go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -11,6 +11,10 @@ pub enum Failure {
     /// Another attempt would fail too. The source or the sink stops, and a person has to look.
     #[error("{0}")]
     Final(String),
+    /// Another bridge has what the source or the sink had, and does its work. The whole program
+    /// ends: half a bridge would hold back what the other half needs.
+    #[error("{0}")]
+    TakenOver(String),
 }
 
 impl Failure {
@@ -26,15 +30,34 @@ impl Failure {
         Failure::Final(why.to_string())
     }
 
+    /// Another bridge has taken over what this one had.
+    #[must_use]
+    pub fn taken_over(why: impl std::fmt::Display) -> Failure {
+        Failure::TakenOver(why.to_string())
+    }
+
     /// Whether no further attempt is made.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self, Failure::Final(_))
+        !matches!(self, Failure::Retry(_))
+    }
+
+    /// Whether another bridge has taken over what this one had.
+    #[must_use]
+    pub fn is_taken_over(&self) -> bool {
+        matches!(self, Failure::TakenOver(_))
     }
 }
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Failure {
+        let code = match &error {
+            ClientError::Refused { error, .. } => ErrorCode::from_number(error.code),
+            _ => None,
+        };
+        if let Some(ErrorCode::Superseded | ErrorCode::SubscriptionSuperseded) = code {
+            return Failure::taken_over(error);
+        }
         // A session that has ended before is opened again.
         match error.is_temporary() || matches!(error, ClientError::Ended) {
             true => Failure::retry(error),

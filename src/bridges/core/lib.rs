@@ -37,6 +37,7 @@ mod identity;
 mod intake;
 mod message;
 mod metrics;
+mod note;
 mod record;
 mod replay;
 mod sink;
@@ -61,9 +62,10 @@ pub use message::{
     is_array,
 };
 pub use metrics::{CountedSession, Metrics, SinkMetrics, SourceMetrics};
+pub use note::Note;
 pub use record::{Fields, Position, Record, RecordKind};
 pub use replay::{Page, Replay};
-pub use sink::{Confirmed, Sink, run_sink};
+pub use sink::{Confirmed, Heard, Sink, run_sink};
 pub use source::{Attempts, Source, run_attempts, run_source};
 pub use stop::{Stop, Stopper};
 pub use tags::tag_of;

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ringfence_codec::MetricsPage;
 
+use crate::Note;
+
 /// Counters of everything that runs in one program. Clones share the same.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics(Arc<Mutex<Registry>>);
@@ -44,6 +46,10 @@ pub struct SourceMetrics {
     partition_lags: Mutex<BTreeMap<String, u64>>,
     /// Partitions that are not read, and why.
     refused: Mutex<BTreeMap<String, String>>,
+    /// Why the last attempt ended.
+    pub trouble: Note,
+    /// Why the broker takes no messages, such as replies, while it takes none.
+    pub blocked: Note,
 }
 
 /// Counters of a sink.
@@ -63,6 +69,10 @@ pub struct SinkMetrics {
     pub head: AtomicU64,
     /// How often a connection to the broker ended.
     pub reconnects: AtomicU64,
+    /// Why the last attempt ended.
+    pub trouble: Note,
+    /// Why the broker takes no messages, while it takes none.
+    pub blocked: Note,
 }
 
 impl SourceMetrics {
@@ -89,6 +99,46 @@ impl SourceMetrics {
         self.partition_lags.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
+}
+
+impl SourceMetrics {
+    fn complaint(&self) -> Option<String> {
+        let (is_connected, has_session) = (is(&self.is_connected), get(&self.sessions) > 0);
+        if is(&self.has_ended) {
+            return Some(with_reason("it has ended", &self.trouble));
+        }
+        match (is_connected, has_session) {
+            // The session is lost; the last attempt ended for another reason, if ever.
+            (true, false) => Some("no session with the engine".to_owned()),
+            (false, true) => Some(with_reason("no connection to the broker", &self.trouble)),
+            (false, false) => match self.trouble.text() {
+                Some(why) => Some(format!("not connected: {why}")),
+                None => Some("no session with the engine".to_owned()),
+            },
+            (true, true) => blocked(&self.blocked),
+        }
+    }
+}
+
+impl SinkMetrics {
+    fn complaint(&self) -> Option<String> {
+        if is(&self.has_ended) {
+            return Some(with_reason("it has ended", &self.trouble));
+        }
+        if !is(&self.is_connected) {
+            return Some(with_reason("no connection to the broker", &self.trouble));
+        }
+        blocked(&self.blocked)
+    }
+}
+
+/// `what`, with the reason where one is known.
+fn with_reason(what: &str, reason: &Note) -> String {
+    reason.text().map_or_else(|| what.to_owned(), |reason| format!("{what}: {reason}"))
+}
+
+fn blocked(reason: &Note) -> Option<String> {
+    reason.text().map(|reason| format!("the broker takes no messages: {reason}"))
 }
 
 /// A session of a source, which counts while it has a connection.
@@ -152,28 +202,19 @@ impl Metrics {
     /// What is not as it should be, one line each; empty: ready.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
-        let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
         self.with(|registry| {
             let mut complaints = Vec::new();
             for (name, source) in &registry.sources {
-                if is(&source.has_ended) {
-                    complaints.push(format!("source {name}: it has ended"));
-                } else if get(&source.sessions) == 0 {
-                    complaints.push(format!("source {name}: no session with the engine"));
-                } else if !is(&source.is_connected) {
-                    complaints.push(format!("source {name}: no connection to the broker"));
-                }
+                let complaint = source.complaint();
+                complaints.extend(complaint.map(|what| format!("source {name}: {what}")));
                 let refused = source.refused.lock().unwrap_or_else(PoisonError::into_inner);
                 for (partition, reason) in refused.iter() {
                     complaints.push(format!("source {name}: {partition} is not read: {reason}"));
                 }
             }
             for (name, sink) in &registry.sinks {
-                if is(&sink.has_ended) {
-                    complaints.push(format!("sink {name}: it has ended"));
-                } else if !is(&sink.is_connected) {
-                    complaints.push(format!("sink {name}: no connection to the broker"));
-                }
+                let complaint = sink.complaint();
+                complaints.extend(complaint.map(|what| format!("sink {name}: {what}")));
             }
             complaints
         })
@@ -279,8 +320,12 @@ fn get(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
+fn is(flag: &AtomicBool) -> bool {
+    flag.load(Ordering::Relaxed)
+}
+
 fn flag(flag: &AtomicBool) -> u64 {
-    flag.load(Ordering::Relaxed).into()
+    is(flag).into()
 }
 
 #[cfg(test)]
@@ -323,5 +368,30 @@ mod tests {
         assert_eq!(metrics.complaints(), ["source payments: no session with the engine"]);
         source.has_ended.store(true, Ordering::Relaxed);
         assert_eq!(metrics.complaints(), ["source payments: it has ended"]);
+    }
+
+    #[test]
+    fn who_is_not_ready_says_why_the_last_attempt_ended() {
+        let metrics = Metrics::default();
+        let (source, sink) = (metrics.source("payments"), metrics.sink("outcomes"));
+        source.trouble.set("no broker answers");
+        sink.trouble.set("wrong password");
+        let complaints = [
+            "source payments: not connected: no broker answers",
+            "sink outcomes: no connection to the broker: wrong password",
+        ];
+        assert_eq!(metrics.complaints(), complaints);
+        let mut session = CountedSession::new(Arc::clone(&source));
+        session.set_connected(true);
+        let complaint = "source payments: no connection to the broker: no broker answers";
+        assert_eq!(metrics.complaints()[0], complaint);
+        source.is_connected.store(true, Ordering::Relaxed);
+        sink.is_connected.store(true, Ordering::Relaxed);
+        assert!(metrics.complaints().is_empty());
+        sink.blocked.set("low on disk");
+        let complaint = "sink outcomes: the broker takes no messages: low on disk";
+        assert_eq!(metrics.complaints(), [complaint]);
+        sink.has_ended.store(true, Ordering::Relaxed);
+        assert_eq!(metrics.complaints(), ["sink outcomes: it has ended: wrong password"]);
     }
 }

@@ -7,6 +7,8 @@
 //! # Invariants
 //!
 //! * Positions move only over what was confirmed, in order.
+//! * A position is stored before anything is sent, so that a sink that starts again begins no later
+//!   than the first time.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,7 +22,7 @@ use ringfence_client::{BackOff, session_id};
 use tokio::time::Instant;
 
 use crate::config::{SinkOptions, SinkStart};
-use crate::engine::{Feed, Stretch, Wish, place};
+use crate::engine::{Feed, Stretch, Wish, place, remember};
 use crate::metrics::{add, count};
 use crate::{
     Context, EngineId, FIRM_AFTER, FIRST_WAIT, Failure, Position, Record, SinkMetrics, ask,
@@ -36,6 +38,15 @@ type Sending = Pin<Box<dyn Future<Output = Result<(u64, u64), Failure>> + Send>>
 const STORE_EVERY: Duration = Duration::from_millis(100);
 /// Stretches that are sent and not confirmed, where the sink says nothing else.
 const UNCONFIRMED_MAX: usize = 16;
+
+/// What a broker says of the connection of a sink that only sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// The connection has ended, and why.
+    Lost(Failure),
+    /// It takes nothing for now, and why; `None`: it takes messages again.
+    Blocked(Option<String>),
+}
 
 /// Where outcomes and events go.
 pub trait Sink: Send {
@@ -75,6 +86,13 @@ pub trait Sink: Send {
     /// Why the connection ended.
     fn store(&mut self, position: &Position) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// What the broker says of the connection next, so that a sink that has nothing to send knows
+    /// that its connection has ended. May be dropped while it waits. Never ends where there is no
+    /// connection.
+    fn heard(&mut self) -> impl Future<Output = Heard> + Send {
+        std::future::pending()
+    }
+
     /// How many calls of [`Sink::send`] may be unconfirmed. More are of use where many are
     /// confirmed together.
     fn unconfirmed_max(&self) -> usize {
@@ -106,6 +124,7 @@ pub async fn run_sink<S: Sink>(
     metrics.is_connected.store(false, Ordering::Relaxed);
     metrics.has_ended.store(true, Ordering::Relaxed);
     if let Err(failure) = &result {
+        metrics.trouble.set(failure);
         tracing::error!(sink = name, "it has ended: {failure}");
     }
     result
@@ -132,6 +151,7 @@ impl<S: Sink> Running<S> {
                 Err(failure) if failure.is_final() => return Err(failure),
                 Err(failure) => failure,
             };
+            self.metrics.trouble.set(&failure);
             if self.metrics.is_connected.swap(false, Ordering::Relaxed) {
                 count(&self.metrics.reconnects);
             }
@@ -152,6 +172,7 @@ impl<S: Sink> Running<S> {
             (stored, true) => stored,
             (_, false) => place(&self.context.engine, self.name()).await?,
         };
+        let is_stored = stored.is_some();
         let known = ask(&self.context.engine).await?;
         let latest = match stored {
             Some(stored) if S::STORED_GOES_FIRST => Some(stored),
@@ -161,24 +182,42 @@ impl<S: Sink> Running<S> {
             }
         };
         let position = match latest {
-            Some(position) => {
-                check(&position, &known.id, known.last_sequence)?;
-                position
-            }
+            Some(position) => position,
             None => {
                 let sequence = match self.options.start {
                     SinkStart::Oldest => known.oldest_sequence.saturating_sub(1),
                     SinkStart::Now => known.last_sequence,
                     SinkStart::After(sequence) => sequence,
                 };
-                Position { engine: known.id, sequence }
+                Position { engine: known.id.clone(), sequence }
             }
         };
+        check(&position, &known.id, known.last_sequence)?;
+        if !is_stored {
+            self.store_first(&position).await?;
+        }
         tracing::info!(sink = self.options.name, "begins after {position}");
         self.confirmed = Some(position.clone());
         self.stored = position.sequence;
         self.context.positions.advance(&self.options.name, position.sequence);
         Ok(position)
+    }
+
+    /// Stores the position to begin with, unless a stop is asked for: nothing is sent then.
+    async fn store_first(&mut self, position: &Position) -> Result<(), Failure> {
+        self.metrics.trouble.set("its first position is not stored yet");
+        let mut stop = self.context.stop.clone();
+        let name = self.name();
+        let storing = async {
+            match S::KEEPS_POSITION {
+                true => self.sink.store(position).await,
+                false => remember(&self.context.engine, name, position).await,
+            }
+        };
+        tokio::select! {
+            stored = storing => stored,
+            () = stop.asked() => Ok(()),
+        }
     }
 
     /// The name under which the engine keeps outcomes for it; 0: none.
@@ -199,6 +238,7 @@ impl<S: Sink> Running<S> {
         let wish = self.wish(&position);
         let engine = position.engine;
         let mut feed = Feed::start(&self.context.engine, wish, Arc::clone(&self.metrics))?;
+        self.metrics.blocked.clear();
         self.metrics.is_connected.store(true, Ordering::Relaxed);
         let mut unconfirmed = FuturesOrdered::new();
         let mut stop = self.context.stop.clone();
@@ -214,6 +254,7 @@ impl<S: Sink> Running<S> {
                     self.confirm(&engine, sequence, records);
                     store_at.get_or_insert_with(|| Instant::now() + STORE_EVERY);
                 }
+                heard = self.sink.heard() => self.hear(heard)?,
                 () = tokio::time::sleep_until(store_due), if store_at.is_some() => {
                     self.store().await?;
                     feed.acknowledge(self.stored);
@@ -231,6 +272,22 @@ impl<S: Sink> Running<S> {
         }
         self.store().await?;
         feed.end(self.stored).await;
+        Ok(())
+    }
+
+    fn hear(&self, heard: Heard) -> Result<(), Failure> {
+        let sink = &self.options.name;
+        match heard {
+            Heard::Lost(failure) => return Err(failure),
+            Heard::Blocked(Some(reason)) => {
+                tracing::warn!(sink, "the broker takes no messages: {reason}");
+                self.metrics.blocked.set(reason);
+            }
+            Heard::Blocked(None) => {
+                tracing::info!(sink, "the broker takes messages again");
+                self.metrics.blocked.clear();
+            }
+        }
         Ok(())
     }
 

@@ -68,6 +68,7 @@ pub async fn run_attempts(
     metrics.is_connected.store(false, Ordering::Relaxed);
     metrics.has_ended.store(true, Ordering::Relaxed);
     if let Err(failure) = &result {
+        metrics.trouble.set(failure);
         tracing::error!(source = name, "it has ended: {failure}");
     }
     result
@@ -87,6 +88,7 @@ async fn again_and_again(
             Ok(()) => return Ok(()),
             Err(failure) => failure,
         };
+        metrics.trouble.set(&failure);
         if metrics.is_connected.swap(false, Ordering::Relaxed) {
             count(&metrics.reconnects);
         }

@@ -1,6 +1,7 @@
 //! Whether a broker answers at all, and why not: what goes on asks for topics and transactions, and
 //! hears of a refused password no more than that the time is over.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,8 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
 use ringfence_bridge_core::Failure;
 
 use crate::topics::ANSWER_TIME_MAX;
@@ -16,13 +19,26 @@ use crate::{KafkaServer, retry};
 /// How long a turn waits for what the client has to say.
 const TURN: Duration = Duration::from_millis(50);
 
-/// The last that the client has said.
+/// The last that a client has said.
 #[derive(Clone, Default)]
-struct Said(Arc<Mutex<String>>);
+pub(crate) struct Said(Arc<Saying>);
+
+#[derive(Default)]
+struct Saying {
+    last: Mutex<String>,
+    /// Whether it has lost all its brokers since that was asked last.
+    has_lost_all: AtomicBool,
+}
 
 impl Said {
-    fn last(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn last(&self) -> String {
+        self.0.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether it has lost all its brokers since this was asked last.
+    pub fn has_lost_all(&self) -> bool {
+        // Relaxed: nothing else is read by it.
+        self.0.has_lost_all.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -33,13 +49,22 @@ impl ClientContext for Said {
 
     fn error(&self, error: KafkaError, reason: &str) {
         // That all are down says less than why the last of them is.
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            reason.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown) => {
+                self.0.has_lost_all.store(true, Ordering::Relaxed);
+            }
+            _ => reason.clone_into(&mut self.0.last.lock().unwrap_or_else(PoisonError::into_inner)),
         }
     }
 }
 
 impl ConsumerContext for Said {}
+
+impl ProducerContext for Said {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, _: ()) {}
+}
 
 impl KafkaServer {
     /// Returns once a broker has answered.

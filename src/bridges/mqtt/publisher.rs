@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use ringfence_bridge_core::Failure;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::link::{Link, Received};
 use crate::packet::{Publication, WriteError};
@@ -15,11 +15,14 @@ type Ended = oneshot::Sender<Result<(), Failure>>;
 #[derive(Debug)]
 pub(crate) struct Publisher {
     batches: mpsc::UnboundedSender<(Vec<Publication>, Ended)>,
+    /// Why the connection has ended, once it has.
+    lost: watch::Receiver<Option<Failure>>,
 }
 
 impl Publisher {
     pub fn start(link: Link) -> Publisher {
         let (batches, received) = mpsc::unbounded_channel();
+        let (lose, lost) = watch::channel(None);
         let task = Task {
             link,
             batches: received,
@@ -28,8 +31,15 @@ impl Publisher {
             unconfirmed: HashMap::new(),
             next_batch: 0,
         };
-        tokio::spawn(task.run());
-        Publisher { batches }
+        tokio::spawn(task.run(lose));
+        Publisher { batches, lost }
+    }
+
+    /// Waits until the connection ends, and says why.
+    pub async fn lost(&mut self) -> Failure {
+        let lost = self.lost.wait_for(Option::is_some).await;
+        let failure = lost.ok().and_then(|lost| lost.clone());
+        failure.unwrap_or_else(|| Failure::retry("the connection to the broker is lost"))
     }
 
     /// Sends messages in their order. What it returns ends when all are confirmed.
@@ -60,7 +70,7 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self) {
+    async fn run(mut self, lose: watch::Sender<Option<Failure>>) {
         match self.serve().await {
             Ok(()) => self.link.end().await,
             Err(failure) => {
@@ -68,6 +78,7 @@ impl Task {
                     // It fails where nobody waits any more.
                     let _ = ended.send(Err(failure.clone()));
                 }
+                lose.send_replace(Some(failure));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use ringfence_bridge_core::{
-    Confirmed, Failure, Keys, Position, Record, RecordKind, Sink, SinkOptions, Template,
+    Confirmed, Failure, Heard, Keys, Position, Record, RecordKind, Sink, SinkOptions, Template,
 };
 
 use crate::MqttServer;
@@ -105,6 +105,13 @@ impl Sink for MqttSink {
     async fn send(&mut self, records: Vec<Record>, _: &Position) -> Result<Confirmed, Failure> {
         let publications = records.iter().map(|record| self.publication(record)).collect();
         Ok(Box::pin(self.publisher()?.publish(publications)))
+    }
+
+    async fn heard(&mut self) -> Heard {
+        match &mut self.open {
+            Some(publisher) => Heard::Lost(publisher.lost().await),
+            None => std::future::pending().await,
+        }
     }
 
     async fn store(&mut self, position: &Position) -> Result<(), Failure> {

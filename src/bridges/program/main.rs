@@ -3,6 +3,8 @@
 //! ```text
 //!   TOML file ──▶ sources and sinks, each a task ──▶ until SIGTERM, or until none is left
 //! ```
+//!
+//! Where another bridge takes over what one of the tasks had, all of them end.
 
 mod protocols;
 
@@ -15,6 +17,8 @@ use ringfence_bridge_core::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
 
 use protocols::Runnable;
 
@@ -44,7 +48,8 @@ enum Command {
 
 /// Status where the configuration is wrong.
 const MISCONFIGURED: u8 = 2;
-/// Status where nothing is left to run, and something has ended for good.
+/// Status where nothing is left to run and something has ended for good, or where another bridge
+/// has taken something over.
 const ENDED: u8 = 1;
 
 fn main() -> ExitCode {
@@ -97,14 +102,18 @@ fn read(path: &Path) -> Result<(Config, Vec<Runnable>), String> {
     Ok((config, parts))
 }
 
+/// Writes what the bridge itself says to standard error. What its libraries say is left out: they
+/// call what the bridge expects an error, and show messages, which are payments.
 fn log() {
+    let own = Targets::new().with_target("ringfence", tracing::Level::INFO);
     let subscriber = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(tracing::Level::INFO)
         .with_ansi(false)
         .with_target(false)
         .log_internal_errors(false)
-        .finish();
+        .finish()
+        .with(own);
     // It fails only where there is a log already.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
@@ -134,7 +143,8 @@ async fn run(config: Config, parts: Vec<Runnable>) -> Result<(), Failure> {
     ended
 }
 
-/// Waits until all tasks have ended; asks them to at SIGTERM and SIGINT.
+/// Waits until all tasks have ended; asks them to at SIGTERM and SIGINT, and when another bridge
+/// has taken over what one of them had.
 async fn wait(
     tasks: &mut JoinSet<Result<(), Failure>>,
     stopper: Stopper,
@@ -142,14 +152,20 @@ async fn wait(
 ) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::last)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::last)?;
-    let mut last = Ok(());
+    let (mut last, mut taken_over) = (Ok(()), None);
     loop {
         tokio::select! {
             _ = terminate.recv() => stopper.stop(),
             _ = interrupt.recv() => stopper.stop(),
             ended = tasks.join_next() => match ended {
                 Some(Ok(Ok(()))) => {}
-                Some(Ok(Err(failure))) => last = Err(failure),
+                Some(Ok(Err(failure))) => {
+                    if failure.is_taken_over() && taken_over.is_none() {
+                        taken_over = Some(failure.clone());
+                        stopper.stop();
+                    }
+                    last = Err(failure);
+                }
                 Some(Err(error)) => last = Err(Failure::last(error)),
                 None => break,
             },
@@ -158,5 +174,8 @@ async fn wait(
     stopper.stop();
     // Monitoring ends too.
     stop.asked().await;
-    last
+    match taken_over {
+        Some(why) => Err(Failure::last(format!("another bridge goes on in its place: {why}"))),
+        None => last,
+    }
 }

@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join_all;
 use ringfence_bridge_core::{
-    Confirmed, Failure, Keys, Position, Record, RecordKind, Sink, SinkOptions, Template,
+    Confirmed, Failure, Heard, Keys, Position, Record, RecordKind, Sink, SinkOptions, Template,
 };
 
 use crate::StompServer;
@@ -121,6 +121,13 @@ impl Sink for StompSink {
             0 => Ok(Box::pin(async { Ok(()) })),
             2.. if stores_with_commit => self.send_together(&records).await,
             _ => self.send_each(&records).await,
+        }
+    }
+
+    async fn heard(&mut self) -> Heard {
+        match &self.link {
+            Some(link) => Heard::Lost(link.failure().await),
+            None => std::future::pending().await,
         }
     }
 

@@ -134,6 +134,36 @@ pub(crate) async fn place(
     asked.await.map_err(Failure::retry)?
 }
 
+/// Has the engine remember `position` under the name of a subscription that it does not know.
+///
+/// # Errors
+///
+/// If the engine cannot be reached, or declines.
+pub(crate) async fn remember(
+    options: &EngineOptions,
+    name: u128,
+    position: &Position,
+) -> Result<(), Failure> {
+    let (options, position) = (options.clone(), position.clone());
+    let told = tokio::task::spawn_blocking(move || remember_and_wait(&options, name, &position));
+    told.await.map_err(Failure::retry)?
+}
+
+fn remember_and_wait(
+    options: &EngineOptions,
+    name: u128,
+    position: &Position,
+) -> Result<(), Failure> {
+    let operations = 1 << Op::Pulse as u8;
+    let wish =
+        Subscribe { name, operations, ..Subscribe::outcomes(Start::After(position.sequence)) };
+    let history = Some(position.engine.history());
+    let follows = SubscriptionOptions { history, ..options.follows() };
+    // A subscription with a name is remembered from its beginning on.
+    Subscription::open_with(&options.address, &follows, &wish)?;
+    Ok(())
+}
+
 fn place_and_wait(options: &EngineOptions, name: u128) -> Result<Option<Position>, Failure> {
     let only_progress = 1 << Op::Pulse as u8;
     let wish =

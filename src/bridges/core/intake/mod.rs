@@ -188,7 +188,16 @@ impl<H: Send + 'static> Port<H> {
 
     /// The source is connected to its broker, or not.
     pub fn set_connected(&self, is_connected: bool) {
+        self.metrics.blocked.clear();
         self.metrics.is_connected.store(is_connected, Ordering::Relaxed);
+    }
+
+    /// The broker takes no replies and dead letters, and why; `None`: it takes them again.
+    pub fn set_blocked(&self, reason: Option<&str>) {
+        match reason {
+            Some(reason) => self.metrics.blocked.set(reason),
+            None => self.metrics.blocked.clear(),
+        }
     }
 
     /// Counts a message that the source itself brings to the dead letters.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use ringfence_bridge_core::{
-    Confirmed, Failure, HeaderChoice, Keys, Position, Record, Sink, SinkOptions, Template,
+    Confirmed, Failure, HeaderChoice, Heard, Keys, Position, Record, Sink, SinkOptions, Template,
 };
 
 use crate::KafkaServer;
@@ -129,7 +129,7 @@ impl KafkaSink {
     fn check_owner(&self, last: Option<&Progress>) -> Result<(), Failure> {
         match last {
             Some(last) if self.has_claimed && last.instance != self.instance => {
-                Err(Failure::last(format!(
+                Err(Failure::taken_over(format!(
                     "another bridge has taken over the transactional id {}",
                     self.transactional_id
                 )))
@@ -178,10 +178,17 @@ impl Sink for KafkaSink {
 
     async fn store(&mut self, position: &Position) -> Result<(), Failure> {
         let writer = self.writer()?;
-        if writer.last_sequence() < position.sequence {
+        if writer.last_sequence() < Some(position.sequence) {
             writer.write(Vec::new(), Some(position.clone())).await?.await?;
         }
         Ok(())
+    }
+
+    async fn heard(&mut self) -> Heard {
+        match &mut self.writer {
+            Some(writer) => Heard::Lost(writer.lost().await),
+            None => std::future::pending().await,
+        }
     }
 
     fn unconfirmed_max(&self) -> usize {

@@ -25,10 +25,11 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use ringfence_bridge_core::{Confirmed, Failure, HeaderChoice, Position, Record, RecordKind};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::progress::INSTANCE_HEADER;
 use super::{KafkaSink, Names};
+use crate::reach::Said;
 use crate::topics::Topic;
 use crate::{KafkaServer, retry};
 
@@ -42,6 +43,10 @@ const ROOM_WAIT: Duration = Duration::from_millis(10);
 pub(super) const LINGER_MILLISECONDS: u64 = 20;
 /// For how long the client is given more, once it had nothing left: it has sent nothing until then.
 const BURST: Duration = Duration::from_millis(LINGER_MILLISECONDS * 3 / 4);
+/// How long a thread without work waits before it hears whether the brokers are there.
+const LISTEN: Duration = Duration::from_secs(1);
+/// How long a broker may take to answer that it is there.
+const ASK_TIME_MAX: Duration = Duration::from_secs(3);
 /// Between two looks whether the client has anything left.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
@@ -60,21 +65,26 @@ pub(super) struct Writer {
     thread: JoinHandle<()>,
     room: Arc<Semaphore>,
     room_max: usize,
-    last_sequence: u64,
+    last_sequence: Option<u64>,
+    /// Why the brokers are lost, once they are.
+    lost: watch::Receiver<Option<Failure>>,
 }
 
 impl Writer {
     /// Fences whoever wrote before, and starts the thread.
     pub async fn open(sink: &KafkaSink) -> Result<Writer, Failure> {
         let config = sink.producer_config();
-        let fencing = tokio::task::spawn_blocking(move || -> Result<BaseProducer, Failure> {
-            let producer: BaseProducer = config.create().map_err(Failure::last)?;
+        let said = Said::default();
+        let context = said.clone();
+        let fencing = tokio::task::spawn_blocking(move || -> Result<Client, Failure> {
+            let producer: Client = config.create_with_context(context).map_err(Failure::last)?;
             let begun = producer.init_transactions(TRANSACTION_TIME_MAX);
             begun.map_err(|error| retry("beginning transactions", error))?;
             Ok(producer)
         });
         let thread = Thread {
             producer: fencing.await.map_err(Failure::last)??,
+            said,
             server: sink.server.clone(),
             sink: sink.name.clone(),
             names: sink.names.clone(),
@@ -89,10 +99,11 @@ impl Writer {
         };
         let (jobs, received) = channel();
         let named = std::thread::Builder::new().name("kafka-writer".to_owned());
-        let thread = named.spawn(move || thread.run(&received)).map_err(Failure::retry)?;
+        let (lose, lost) = watch::channel(None);
+        let thread = named.spawn(move || thread.run(&received, &lose)).map_err(Failure::retry)?;
         let room_max = 2 * sink.commit_records;
         let room = Arc::new(Semaphore::new(room_max));
-        Ok(Writer { jobs, thread, room, room_max, last_sequence: 0 })
+        Ok(Writer { jobs, thread, room, room_max, last_sequence: None, lost })
     }
 
     /// Gives records to the thread, and waits while too many wait there.
@@ -103,7 +114,7 @@ impl Writer {
     ) -> Result<Confirmed, Failure> {
         let share = records.len().min(self.room_max) as u32;
         let room = Arc::clone(&self.room).acquire_many_owned(share).await;
-        let sequence = position.as_ref().map_or(0, |position| position.sequence);
+        let sequence = position.as_ref().map(|position| position.sequence);
         let (done, is_done) = oneshot::channel();
         let job = Job { records, position, done, room: room.map_err(Failure::last)? };
         let has_ended = || Failure::retry("the transaction was not committed");
@@ -112,9 +123,19 @@ impl Writer {
         Ok(Box::pin(async move { is_done.await.unwrap_or_else(|_| Err(has_ended())) }))
     }
 
-    /// Sequence of the last position that was given.
-    pub fn last_sequence(&self) -> u64 {
+    /// Sequence of the last position that was given; `None`: none was.
+    pub fn last_sequence(&self) -> Option<u64> {
         self.last_sequence
+    }
+
+    /// Waits until the brokers are lost, and says why.
+    pub async fn lost(&mut self) -> Failure {
+        let lost = self.lost.wait_for(Option::is_some).await;
+        match lost.ok().and_then(|lost| lost.clone()) {
+            Some(failure) => failure,
+            // The thread has ended: what it has not committed says why.
+            None => std::future::pending().await,
+        }
     }
 
     /// Waits until the thread has ended.
@@ -128,8 +149,11 @@ impl Writer {
     }
 }
 
+type Client = BaseProducer<Said>;
+
 struct Thread {
-    producer: BaseProducer,
+    producer: Client,
+    said: Said,
     server: KafkaServer,
     sink: String,
     names: Names,
@@ -146,8 +170,18 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(mut self, jobs: &Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
+    fn run(mut self, jobs: &Receiver<Job>, lose: &watch::Sender<Option<Failure>>) {
+        loop {
+            let first = match jobs.recv_timeout(LISTEN) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) if self.has_brokers() => continue,
+                Err(RecvTimeoutError::Timeout) => {
+                    let why = retry("the brokers are lost", self.said.last());
+                    lose.send_replace(Some(why));
+                    return;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let mut written = Vec::new();
             let result = self.transaction(first, jobs, &mut written);
             let has_failed = result.is_err();
@@ -161,6 +195,18 @@ impl Thread {
                 return;
             }
         }
+    }
+
+    /// Whether a broker is there, as far as the client has heard. Brokers end connections on which
+    /// nothing is sent: so one is asked before they are said to be lost.
+    fn has_brokers(&self) -> bool {
+        self.producer.poll(Duration::ZERO);
+        !self.said.has_lost_all()
+            || self
+                .producer
+                .client()
+                .fetch_metadata(Some(&self.progress_topic), ASK_TIME_MAX)
+                .is_ok()
     }
 
     /// Writes `first` and what comes until it is time to commit, and commits.

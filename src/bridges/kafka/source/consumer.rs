@@ -1,7 +1,9 @@
 //! The member of a group, and what it is told.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, StreamConsumer};
@@ -24,6 +26,11 @@ const FETCH_BYTES_MAX: &str = "4194304";
 /// unless they are told otherwise.
 const SESSION_MILLISECONDS: &str = "6000";
 
+/// How often the same error is told.
+const TELL_EVERY: Duration = Duration::from_secs(30);
+/// How often the client asks which partitions there are, in milliseconds.
+const LOOK_FOR_PARTITIONS_MILLISECONDS: &str = "30000";
+
 /// The client of a source.
 pub(super) type Member = StreamConsumer<MemberContext>;
 
@@ -41,6 +48,21 @@ pub(super) struct MemberContext {
     rebalances: mpsc::UnboundedSender<Rebalance>,
     metrics: Arc<SourceMetrics>,
     name: String,
+    /// When each error was told last, by its code.
+    told: Mutex<HashMap<Option<i32>, Instant>>,
+}
+
+impl MemberContext {
+    /// Whether it is time to tell this error again: the client repeats it at each attempt.
+    fn tells(&self, code: Option<RDKafkaErrorCode>) -> bool {
+        let code = code.map(|code| code as i32);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = told.get(&code).is_none_or(|last| last.elapsed() >= TELL_EVERY);
+        if is_due {
+            told.insert(code, Instant::now());
+        }
+        is_due
+    }
 }
 
 impl ClientContext for MemberContext {
@@ -49,10 +71,16 @@ impl ClientContext for MemberContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.metrics.is_connected.store(false, Ordering::Relaxed);
+        let code = error.rdkafka_error_code();
+        match code {
+            Some(RDKafkaErrorCode::AllBrokersDown) => {
+                self.metrics.is_connected.store(false, Ordering::Relaxed);
+            }
+            _ => self.metrics.trouble.set(reason),
         }
-        tracing::warn!(source = self.name, "{reason}");
+        if self.tells(code) {
+            tracing::warn!(source = self.name, "{reason}");
+        }
     }
 }
 
@@ -105,6 +133,7 @@ impl KafkaSource {
             ("partition.assignment.strategy", "range"),
             ("session.timeout.ms", SESSION_MILLISECONDS),
             ("heartbeat.interval.ms", "2000"),
+            ("topic.metadata.refresh.interval.ms", LOOK_FOR_PARTITIONS_MILLISECONDS),
             ("isolation.level", "read_committed"),
             ("auto.offset.reset", "error"),
             ("enable.auto.offset.store", "false"),
@@ -113,8 +142,12 @@ impl KafkaSource {
             ("fetch.message.max.bytes", FETCH_BYTES_MAX),
             ("queued.max.messages.kbytes", QUEUED_KILOBYTES_MAX),
         ]);
-        let context =
-            MemberContext { rebalances: rebalances.clone(), metrics, name: self.name.clone() };
+        let context = MemberContext {
+            rebalances: rebalances.clone(),
+            metrics,
+            name: self.name.clone(),
+            told: Mutex::default(),
+        };
         let member: Member = config.create_with_context(context).map_err(Failure::last)?;
         match &self.partitions {
             Some(numbers) => {

@@ -1,11 +1,14 @@
 //! An engine and a bridge as programs, in a temporary folder.
 
 use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ringfence_client::{Address, Client};
+use ringfence_codec::text::{Clock, Decoder};
 use ringfence_types::{Account, Command as EngineCommand, Lookup};
 use tempfile::TempDir;
 
@@ -105,6 +108,28 @@ impl House {
     /// As [`eventually`]; where it does not come true, the test says what the bridge said.
     pub fn eventually(&self, what: &str, is_so: impl FnMut() -> bool) {
         assert!(comes_true(is_so), "{what}\n{}", self.said("bridge.log"));
+    }
+
+    /// Has the engine execute a command, past the bridge.
+    pub fn execute(&self, command: &str) {
+        let mut batch = Vec::new();
+        Decoder::new(Clock::System).decode(command.as_bytes(), &mut batch).unwrap();
+        Client::connect(&Address::Unix(self.socket())).unwrap().execute(&batch).unwrap();
+    }
+
+    /// What the bridge answers to monitoring at this port: status and body; 0 without an answer.
+    pub fn monitored(&self, port: u16, path: &str) -> (u16, String) {
+        let ask = || -> std::io::Result<String> {
+            let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: bridge\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        let answer = ask().unwrap_or_default();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        let status = head.split_whitespace().nth(1).and_then(|status| status.parse().ok());
+        (status.unwrap_or(0), body.to_owned())
     }
 
     /// What the engine knows of an account.

@@ -6,6 +6,7 @@ mod crash;
 mod kafka;
 mod killing;
 mod mqtt;
+mod sinks;
 mod stomp;
 mod stomp_client;
 mod stomp_crash;

@@ -178,6 +178,8 @@ async fn a_broker_that_blocks_its_publishers_delays_outcomes_and_loses_none() {
     let _bridge = house.bridge(&configuration(&broker.url()));
     paid(&house, 5);
     tokio::time::sleep(Duration::from_secs(3)).await;
+    let said = house.said("bridge.log");
+    assert!(!said.contains("begins after"), "no first position is stored:\n{said}");
     let early = channel.basic_get("seen".into(), BasicGetOptions::default()).await.unwrap();
     assert!(early.is_none(), "the broker is blocked");
     broker.control(&["set_disk_free_limit", "50MB"]).unwrap();

@@ -5,6 +5,7 @@ mod crash;
 mod doors;
 mod flow;
 mod partitions;
+mod sink;
 
 /// A configuration with a source and a sink at these brokers.
 pub fn configuration(servers: &str) -> String {

@@ -1,6 +1,6 @@
 //! MQTT brokers, as their clients see them.
 
-mod client;
+pub mod client;
 mod crash;
 mod doors;
 
