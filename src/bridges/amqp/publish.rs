@@ -5,13 +5,17 @@
 //! polled once, and its end is waited for together with its confirm.
 
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use ringfence_bridge_core::Failure;
+
+/// How often the log says that a reply is left out.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Delivery mode of messages that survive a restart of the broker.
 pub(crate) const PERSISTENT: u8 = 2;
@@ -29,8 +33,40 @@ pub(crate) struct Publisher {
 pub(crate) struct Route<'a> {
     pub exchange: &'a str,
     pub key: &'a str,
-    /// Whether it is a failure if no queue takes the message.
-    pub mandatory: bool,
+    /// What it means if no queue takes the message.
+    pub unwanted: Unwanted<'a>,
+}
+
+/// What it means if no queue takes a message.
+#[derive(Clone, Copy)]
+pub(crate) enum Unwanted<'a> {
+    /// Nothing, and nobody is told.
+    Dropped,
+    /// It is dropped, and the log says so.
+    Told(&'a Arc<Seldom>),
+    /// It is a failure.
+    Failure,
+}
+
+/// Says in the log that replies are dropped, now and then.
+#[derive(Debug)]
+pub(crate) struct Seldom {
+    source: String,
+    last: Mutex<Option<Instant>>,
+}
+
+impl Seldom {
+    pub fn new(source: &str) -> Arc<Seldom> {
+        Arc::new(Seldom { source: source.to_owned(), last: Mutex::new(None) })
+    }
+
+    fn tell(&self, why: &Failure) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
+            *last = Some(Instant::now());
+            tracing::warn!(source = self.source, "a reply is left out: {why}");
+        }
+    }
 }
 
 impl Publisher {
@@ -51,14 +87,19 @@ impl Publisher {
         body: Vec<u8>,
         properties: BasicProperties,
     ) -> Result<Confirming, Failure> {
-        let options =
-            BasicPublishOptions { mandatory: route.mandatory, ..BasicPublishOptions::default() };
+        let mandatory = !matches!(route.unwanted, Unwanted::Dropped);
+        let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
+        let seldom = match route.unwanted {
+            Unwanted::Told(seldom) => Some(Arc::clone(seldom)),
+            Unwanted::Dropped | Unwanted::Failure => None,
+        };
         let key = ShortString::try_new(route.key)
             .map_err(|error| Failure::last(format!("routing key {}: {error}", route.key)))?;
         let (channel, exchange) = (Arc::clone(&self.channel), ShortString::from(route.exchange));
         let mut sending: Confirming = Box::pin(async move {
+            let (to, by) = (exchange.clone(), key.clone());
             let sent = channel.basic_publish(exchange, key, options, &body, properties).await;
-            stored(sent.map_err(Failure::retry)?.await)
+            stored(sent.map_err(Failure::retry)?.await, &to, &by, seldom.as_deref())
         });
         match poll_once(sending.as_mut()) {
             Poll::Pending => Ok(sending),
@@ -82,14 +123,32 @@ fn poll_once<F: Future + ?Sized>(sending: Pin<&mut F>) -> Poll<F::Output> {
 }
 
 /// Whether the broker has stored the message.
-fn stored(confirmed: lapin::Result<Confirmation>) -> Result<(), Failure> {
+fn stored(
+    confirmed: lapin::Result<Confirmation>,
+    exchange: &ShortString,
+    key: &ShortString,
+    seldom: Option<&Seldom>,
+) -> Result<(), Failure> {
+    let route = || match exchange.as_str() {
+        "" => format!("to queue {key}"),
+        exchange => format!("to exchange {exchange} with routing key {key}"),
+    };
     match confirmed.map_err(Failure::retry)? {
         Confirmation::Ack(None) => Ok(()),
         Confirmation::Ack(Some(returned)) => {
             let text = &returned.reply_text;
-            Err(Failure::retry(format!("no queue takes the message: {text}")))
+            let why = Failure::retry(format!("no queue takes the message {}: {text}", route()));
+            match seldom {
+                Some(seldom) => {
+                    seldom.tell(&why);
+                    Ok(())
+                }
+                None => Err(why),
+            }
         }
-        Confirmation::Nack(_) => Err(Failure::retry("the broker did not store a message")),
+        Confirmation::Nack(_) => {
+            Err(Failure::retry(format!("the broker did not store a message {}", route())))
+        }
         Confirmation::NotRequested => Err(Failure::last("the channel has no confirms")),
     }
 }

@@ -11,7 +11,7 @@ use ringfence_bridge_core::{
 use crate::AmqpServer;
 use crate::connection::{close, name, queue_name};
 use crate::listener::Listener;
-use crate::publish::{PERSISTENT, Publisher, Route, table};
+use crate::publish::{PERSISTENT, Publisher, Route, Unwanted, table};
 
 /// An exchange that outcomes and events go to, and a queue of one message that keeps the position.
 #[derive(Debug)]
@@ -103,14 +103,14 @@ impl Sink for AmqpSink {
         let publisher = self.publisher()?;
         let mut confirms = Vec::with_capacity(records.len());
         let mut key = String::new();
+        let unwanted = if self.mandatory { Unwanted::Failure } else { Unwanted::Dropped };
         for record in records {
             key.clear();
             match record.kind {
                 RecordKind::Outcome => self.routing_key.write(&record, &mut key),
                 RecordKind::Event { .. } => self.event_routing_key.write(&record, &mut key),
             }
-            let (exchange, mandatory) = (self.exchange.as_str(), self.mandatory);
-            let route = Route { exchange, key: &key, mandatory };
+            let route = Route { exchange: &self.exchange, key: &key, unwanted };
             let properties = properties(&record, self.headers);
             confirms.push(publisher.publish(&route, record.body, properties)?);
         }
@@ -136,7 +136,7 @@ impl Sink for AmqpSink {
         let properties = BasicProperties::default()
             .with_content_type("text/plain".into())
             .with_delivery_mode(PERSISTENT);
-        let route = Route { exchange: "", key: &self.progress_queue, mandatory: true };
+        let route = Route { exchange: "", key: &self.progress_queue, unwanted: Unwanted::Failure };
         let text = position.to_string();
         self.publisher()?.publish(&route, text.into_bytes(), properties)?.await
     }

@@ -1,6 +1,7 @@
 //! A queue whose messages are commands.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
@@ -15,7 +16,7 @@ use ringfence_bridge_core::{
 use crate::AmqpServer;
 use crate::connection::{close, queue_name};
 use crate::listener::Listener;
-use crate::publish::{Confirming, PERSISTENT, Publisher, Route, queue, table};
+use crate::publish::{Confirming, PERSISTENT, Publisher, Route, Seldom, Unwanted, queue, table};
 use crate::unacknowledged::Unacknowledged;
 
 /// Deliveries, settled messages, or confirms, that are dealt with in one turn.
@@ -29,6 +30,7 @@ pub struct AmqpSource {
     queue: String,
     dead_letter_queue: String,
     credit: u16,
+    seldom: Arc<Seldom>,
 }
 
 /// What belongs to a delivery.
@@ -60,6 +62,7 @@ impl AmqpSource {
             queue,
             dead_letter_queue: dead,
             credit: u16::try_from(options.credit).unwrap_or(u16::MAX),
+            seldom: Seldom::new(&options.name),
         }
     }
 }
@@ -81,6 +84,7 @@ impl Source for AmqpSource {
             listener: Listener::new(&connection),
             channel,
             publisher,
+            seldom: Arc::clone(&self.seldom),
             deliveries: Unacknowledged::default(),
             answering: VecDeque::new(),
         };
@@ -112,6 +116,8 @@ struct Serving<'a> {
     listener: Listener,
     channel: Channel,
     publisher: Publisher,
+    /// Names replies that no queue takes.
+    seldom: Arc<Seldom>,
     deliveries: Unacknowledged,
     /// Deliveries whose reply, or dead letter, is on its way to be confirmed: in the order in which
     /// these were sent, in which they are confirmed too, or nearly.
@@ -243,7 +249,8 @@ impl Serving<'_> {
             properties = properties.with_correlation_id(id.clone());
         }
         // Whoever asked may be gone, and its queue too: that is no failure.
-        let route = Route { exchange: "", key: reply_to.as_str(), mandatory: false };
+        let unwanted = Unwanted::Told(&self.seldom);
+        let route = Route { exchange: "", key: reply_to.as_str(), unwanted };
         self.publisher.publish(&route, replies.body(), properties).map(Some)
     }
 
@@ -262,7 +269,11 @@ impl Serving<'_> {
         table([("ringfence-routing-key", routing_key)], &mut headers);
         let properties =
             handle.properties.clone().with_delivery_mode(PERSISTENT).with_headers(headers);
-        let route = Route { exchange: "", key: &self.source.dead_letter_queue, mandatory: true };
+        let route = Route {
+            exchange: "",
+            key: &self.source.dead_letter_queue,
+            unwanted: Unwanted::Failure,
+        };
         self.publisher.publish(&route, body, properties)
     }
 

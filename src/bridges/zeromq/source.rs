@@ -91,7 +91,9 @@ type NoMessage = Box<(ZmqHandle, Malformed)>;
 impl ZmqSource {
     fn message(&self, request: Request) -> Result<Message<ZmqHandle>, NoMessage> {
         let Request { frames, way_back } = request;
-        let mut handle = ZmqHandle { way_back, header: None };
+        // One of several frames is answered with a header too.
+        let header = (frames.len() > 1).then(Map::new);
+        let mut handle = ZmqHandle { way_back, header };
         let (header, body) = match frames.as_slice() {
             [body] => (None, body),
             [header, body] => (Some(header), body),
@@ -102,6 +104,11 @@ impl ZmqSource {
                 );
             }
         };
+        if let Some(Frame::TooLong(bytes)) = header {
+            let most = HEADER_BYTES_MAX;
+            let why = format!("header of {bytes} bytes: there is room for {most} beside a body");
+            return no_message(handle, malformed(&why));
+        }
         if let Some(header) = header {
             match serde_json::from_slice(header.bytes()) {
                 Ok(header) => handle.header = Some(header),

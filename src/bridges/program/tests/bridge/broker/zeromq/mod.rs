@@ -91,6 +91,20 @@ fn payments_come_in_and_outcomes_go_out() {
 }
 
 #[test]
+fn of_two_bridges_the_later_one_has_every_socket() {
+    let (house, _engine, mut first, ports) = start();
+    let mut second = configuration(ports);
+    // A source that can be bound takes the session over; its sink waits for the first one's port.
+    second = second.replace(&ports.commands.to_string(), &free_port().to_string());
+    let _second = house.bridge(&second);
+    assert_eq!(first.end(), Some(1), "{}", house.said("bridge.log"));
+    let has_begun = || house.said("bridge.log").matches("begins after").count() == 2;
+    house.eventually("the second one's sink begins", has_begun);
+    let said = house.said("bridge.log");
+    assert!(said.contains("another bridge goes on in its place"), "{said}");
+}
+
+#[test]
 fn what_is_no_command_is_answered_with_the_reason() {
     let (_house, _engine, _bridge, ports) = start();
     let mut client = Socket::connect(ports.commands, "REQ").unwrap();
@@ -106,9 +120,15 @@ fn what_is_no_command_is_answered_with_the_reason() {
     }
     let (_, body) = client.ask(&json!({ "content-type": "application/xml" }), "<a/>").unwrap();
     assert!(body["error"].as_str().unwrap().contains("application/xml"), "{body}");
-    client.send(&[b"", b"no header", account(1).as_bytes()]).unwrap();
-    let reply = client.receive().unwrap();
-    assert!(client::json(&reply[1])["error"].as_str().unwrap().contains("header"));
+    // What had a header is answered with one, also where it is none or too long.
+    let long = format!("{{\"x\":\"{}\"}}", "x".repeat(3_000_000));
+    for (header, reason) in [("no header", "no JSON object"), (&long, "header of 3000008 bytes")] {
+        client.send(&[b"", header.as_bytes(), account(1).as_bytes()]).unwrap();
+        let reply = client.receive().unwrap();
+        assert_eq!(reply.len(), 3, "an empty frame, a header and a body");
+        let error = client::json(&reply[2])["error"].as_str().unwrap().to_owned();
+        assert!(error.contains(reason), "{error}");
+    }
     let (_, body) = client.ask(&json!({}), &account(1)).unwrap();
     assert_eq!(body["status"], "created");
 }
