@@ -77,10 +77,8 @@ fn mistakes(text: &str) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-#[test]
-fn what_two_tables_cannot_both_have_is_named() {
-    let said = mistakes(
-        r##"[engine]
+/// Tables that have the same.
+const TWICE: &str = r##"[engine]
 connect = "unix:ringfence.sock"
 [[source]]
 name = "one"
@@ -125,8 +123,11 @@ name = "seven"
 protocol = "zeromq"
 bind = "tcp://127.0.0.1:5556"
 replay-bind = "tcp://127.0.0.1:5556"
-"##,
-    );
+"##;
+
+#[test]
+fn what_two_tables_cannot_both_have_is_named() {
+    let said = mistakes(TWICE);
     for mistake in [
         "line 8, `source.dead-letter-queue`: it is `queue`",
         "line 15, `source.session`: two cannot have it: session bridge:one:1",
