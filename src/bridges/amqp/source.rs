@@ -22,6 +22,10 @@ use crate::unacknowledged::Unacknowledged;
 /// Deliveries, settled messages, or confirms, that are dealt with in one turn.
 const TURN_MAX: usize = 1024;
 
+/// How RabbitMQ's names of consumers begin that take replies without a queue: it calls a reply to
+/// them unroutable, and delivers it.
+const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to";
+
 /// A queue whose messages are commands.
 #[derive(Debug)]
 pub struct AmqpSource {
@@ -249,7 +253,10 @@ impl Serving<'_> {
             properties = properties.with_correlation_id(id.clone());
         }
         // Whoever asked may be gone, and its queue too: that is no failure.
-        let unwanted = Unwanted::Told(&self.seldom);
+        let unwanted = match reply_to.as_str().starts_with(DIRECT_REPLY) {
+            true => Unwanted::Dropped,
+            false => Unwanted::Told(&self.seldom),
+        };
         let route = Route { exchange: "", key: reply_to.as_str(), unwanted };
         self.publisher.publish(&route, replies.body(), properties).map(Some)
     }

@@ -248,6 +248,27 @@ async fn a_reply_to_a_queue_that_is_gone_is_left_out_and_named_once() {
 }
 
 #[tokio::test]
+async fn a_reply_without_a_queue_arrives_and_is_not_said_to_be_left_out() {
+    let Some(broker) = or_skip(RabbitMq::start()) else { return };
+    let house = House::new();
+    let _engine = house.engine();
+    let (_connection, channel) = channel(&broker.url()).await.unwrap();
+    let _bridge = house.bridge(&configuration(&broker.url()));
+    let direct = "amq.rabbitmq.reply-to";
+    let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+    let table = FieldTable::default();
+    let mut replied =
+        channel.basic_consume(direct.into(), "".into(), options, table).await.unwrap();
+    for id in 1..=2 {
+        send(&channel, &account(id), named("").with_reply_to(direct.into())).await.unwrap();
+        let reply = tokio::time::timeout(Duration::from_secs(60), replied.next()).await;
+        assert!(matches!(reply, Ok(Some(Ok(_)))), "{}", house.said("bridge.log"));
+    }
+    let said = house.said("bridge.log");
+    assert!(!said.contains("left out"), "{said}");
+}
+
+#[tokio::test]
 async fn of_two_bridges_the_later_one_goes_on() {
     let Some(broker) = or_skip(RabbitMq::start()) else { return };
     let house = House::new();
