@@ -66,7 +66,7 @@ final class EventCodec {
             case TRANSFER_SETTLED -> {
                 UInt128 id = get128(from);
                 from.getShort();
-                yield new TransferSettled(id, SettledBy.of(from.get()));
+                yield new QueuedTransferSettled(id, SettledBy.of(from.get()));
             }
             case TRANSFER_DROPPED ->
                     new TransferDropped(get128(from), Status.of(from.getShort() & 0xFFFF));

@@ -6,6 +6,7 @@ import io.github.ringfence.client.Event;
 import io.github.ringfence.client.Happening;
 import io.github.ringfence.client.OrderCancelled;
 import io.github.ringfence.client.Outcome;
+import io.github.ringfence.client.QueuedTransferSettled;
 import io.github.ringfence.client.Status;
 import io.github.ringfence.client.Trade;
 import io.github.ringfence.client.Transfer;
@@ -59,7 +60,7 @@ final class EventMapper {
         if (event.body() instanceof TransferExpired expired) {
             return Optional.of(new PendingExpired(event, expired.id()));
         }
-        if (event.body() instanceof io.github.ringfence.client.TransferSettled settled) {
+        if (event.body() instanceof QueuedTransferSettled settled) {
             return Optional.of(new PaymentReleased(event, settled.id(), settled.by()));
         }
         if (event.body() instanceof TransferDropped dropped) {
