@@ -16,6 +16,28 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Longest number that is not broken into lines, in characters. */
+const WHOLE_MAX = 11;
+
+/** Text for a number: a long one may go on in the next line, between two groups of digits. */
+export function numeral(text) {
+  const fragment = document.createDocumentFragment();
+  if (text.length <= WHOLE_MAX) {
+    fragment.append(text);
+    return fragment;
+  }
+  text.split(/(?<=,)/).forEach((group, index) => {
+    if (index > 0) fragment.append(document.createElement('wbr'));
+    fragment.append(group);
+  });
+  return fragment;
+}
+
+/** Sets a number as text, only where it differs. */
+export function setNumeral(element, text) {
+  if (element.textContent !== text) element.replaceChildren(numeral(text));
+}
+
 /** A button that looks like a link. */
 export function link(text, act) {
   const button = make('button', 'link', text);
@@ -42,7 +64,9 @@ function fillCell(row, column, cell) {
   const element = row.cells[column] ?? row.insertCell();
   if (element.className !== className) element.className = className;
   if (meter !== null) return fillMeter(element, meter, text);
-  if (act === null) return setText(element, text);
+  if (act === null) {
+    return className.startsWith('number') ? setNumeral(element, text) : setText(element, text);
+  }
   let button = element.firstElementChild;
   if (!button) {
     button = link('', () => button.act());

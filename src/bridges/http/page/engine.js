@@ -12,6 +12,7 @@ const DENIED = 60_000;
 const READINGS = 10;
 const NOT_THERE = 'No numbers of the engine: [http] engine-metrics names the address of its '
   + '--metrics, and nothing is named, or nothing answers there.';
+const AWAY = 'No numbers just now: the engine does not answer.';
 
 /** The order in which data flows. */
 const STAGES = ['journal', 'risk', 'settle', 'publish'];
@@ -58,6 +59,8 @@ export class Engine {
     this.onLatency = onLatency;
     this.onUp = onUp;
     this.readings = [];
+    /** Whether the engine's numbers were ever there. */
+    this.hasNumbers = false;
     this.wait = EVERY;
     this.wake = () => {};
   }
@@ -83,7 +86,8 @@ export class Engine {
     try {
       const { engine, engine_metrics: samples } = await askJson('/v1/stats');
       this.onUp(engine !== null && engine.up);
-      if (samples === null) return this.miss(NOT_THERE);
+      if (samples === null) return this.miss(this.hasNumbers ? AWAY : NOT_THERE);
+      this.hasNumbers = true;
       const families = familiesOf(samples);
       this.keep(families);
       this.show(families);
@@ -101,6 +105,7 @@ export class Engine {
     this.say(why);
   }
 
+  /** Shows a note in place of the numbers. What was measured of latency stays. */
   say(note) {
     setText(byId('engine-note'), note);
     byId('engine-numbers').hidden = note !== '';

@@ -1,6 +1,6 @@
 // The list of what settles: the newest on top, a fixed number of lines.
 
-import { byId, make, setText } from './dom.js';
+import { byId, make, setNumeral, setText } from './dom.js';
 import { grouped, timeOfDay, words } from './format.js';
 
 /** Lines shown, and lines kept to choose from. */
@@ -9,8 +9,11 @@ const KEPT = 1000;
 /** How often the list changes, in milliseconds: often enough to be live, seldom enough to read. */
 const EVERY = 250;
 const COLUMNS = [
-  'number', 'time', '', 'number wide id', 'party', 'party', 'number', 'number wide', 'status',
+  'number sequence', 'time', 'operation', 'number id', 'party from', 'party to', 'number amount',
+  'number ledger', 'status',
 ];
+/** The column that has the amount. */
+const AMOUNT = 6;
 
 /** How far keys move in the list. */
 const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -SHOWN, End: SHOWN };
@@ -121,11 +124,13 @@ export class Live {
       words(row.status),
     ];
     element.className = row.isEvent ? `${row.kind} event` : row.kind;
-    cells.forEach((text, column) => setText(element.cells[column], text));
+    cells.forEach((text, column) => {
+      const set = column === AMOUNT ? setNumeral : setText;
+      set(element.cells[column], text);
+    });
     element.cells[3].title = row.id;
     element.cells[4].title = row.from ?? '';
     element.cells[5].title = row.to ?? '';
-    element.cells[8].title = words(row.status);
   }
 
   choose(event) {

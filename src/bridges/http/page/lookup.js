@@ -1,7 +1,7 @@
 // Look-ups: an account with its balances and last movements, a transfer, an order.
 
 import { Refused, askJson } from './api.js';
-import { byId, fillRows, link, make, setText } from './dom.js';
+import { byId, fillRows, link, make, numeral, setText } from './dom.js';
 import { dayAndTime, grouped, timeOfDay, words } from './format.js';
 import { kindOf } from './records.js';
 
@@ -126,13 +126,12 @@ export class LookUp {
     fillRows(byId('movement-rows'), rows.map(({ outcome, command }) => {
       const isDebit = command.debit_account_id === this.account;
       const other = isDebit ? command.credit_account_id : command.debit_account_id;
-      const amount = grouped(command.amount);
+      const amount = `${isDebit ? '−' : '+'}${grouped(command.amount)}`;
       return [
         { text: timeOfDay(outcome.timestamp).slice(0, 8), className: 'time' },
         { text: this.names.show(other).text, className: 'party act',
           act: other ? () => this.show('accounts', other) : null },
-        { text: isDebit ? amount : '', className: 'number' },
-        { text: isDebit ? '' : amount, className: 'number' },
+        { text: amount, className: 'number' },
         { text: words(outcome.status), className: `status ${kindOf(outcome.status)}` },
       ];
     }));
@@ -173,28 +172,49 @@ function flags(names) {
 }
 
 function showAccount({ account }, { names }) {
-  const table = make('table', 'balances');
-  const head = table.createTHead().insertRow();
-  for (const text of ['', 'Debits', 'Credits', 'Balance']) {
-    const cell = make('th', text ? 'number' : '', text);
-    cell.scope = 'col';
-    head.append(cell);
-  }
-  const balance = (debits, credits) => signed(BigInt(credits) - BigInt(debits));
-  fillRows(table.createTBody(), [
-    ['Posted', account.debits_posted, account.credits_posted],
-    ['Pending', account.debits_pending, account.credits_pending],
-  ].map(([text, debits, credits]) => [
-    text,
-    ...[grouped(debits), grouped(credits), balance(debits, credits)]
-      .map((text) => ({ text, className: 'number' })),
-  ]));
-  return make('div', '', make('h3', '', names.long(account.id)), table, terms([
+  return make('div', '', make('h3', '', names.long(account.id)), balances(account), terms([
     ['Ledger', String(account.ledger)],
     ['Code', String(account.code)],
     ['Flags', flags(account.flags)],
     ['Created', dayAndTime(account.timestamp)],
   ]));
+}
+
+const BALANCES = ['Debits', 'Credits', 'Balance'];
+/** Digits and signs of one line of balances; with more each has a line of its own. */
+const LINE_MAX = 30;
+
+/** The balances of an account: side by side where they have room, else one below the other. */
+function balances(account) {
+  const line = (debits, credits) =>
+    [grouped(debits), grouped(credits), signed(BigInt(credits) - BigInt(debits))];
+  const lines = [
+    ['Posted', line(account.debits_posted, account.credits_posted)],
+    ['Pending', line(account.debits_pending, account.credits_pending)],
+  ];
+  const table = make('table', 'balances');
+  const number = (text) => ({ text, className: 'number' });
+  const widest = (column) => Math.max(...lines.map(([, texts]) => texts[column].length));
+  const width = BALANCES.reduce((sum, _, column) => sum + widest(column), 0);
+  if (width > LINE_MAX) {
+    const rows = lines.flatMap(([text, texts]) =>
+      texts.map((amount, column) => [`${text} ${BALANCES[column].toLowerCase()}`, number(amount)]));
+    addHead(table, ['', 'Amount']);
+    fillRows(table.createTBody(), rows);
+    return table;
+  }
+  addHead(table, ['', ...BALANCES]);
+  fillRows(table.createTBody(), lines.map(([text, texts]) => [text, ...texts.map(number)]));
+  return table;
+}
+
+function addHead(table, texts) {
+  const head = table.createTHead().insertRow();
+  for (const text of texts) {
+    const cell = make('th', text ? 'number' : '', text);
+    cell.scope = 'col';
+    head.append(cell);
+  }
 }
 
 function signed(amount) {
@@ -206,7 +226,7 @@ function showTransfer({ transfer }, page) {
   return make('div', '', make('h3', '', `Transfer ${transfer.id}`), terms([
     ['From', page.accountLink(transfer.debit_account_id)],
     ['To', page.accountLink(transfer.credit_account_id)],
-    ['Amount', grouped(transfer.amount)],
+    ['Amount', numeral(grouped(transfer.amount))],
     ['Ledger', String(transfer.ledger)],
     ['Code', String(transfer.code)],
     ['Flags', flags(transfer.flags)],
@@ -221,11 +241,11 @@ function showOrder({ order }, page) {
   return make('div', '', make('h3', '', `Order ${order.id}`), terms([
     ['Market', String(order.market)],
     ['Side', order.side],
-    ['Price', order.price === '0' ? null : grouped(order.price)],
-    ['Budget', order.budget === '0' ? null : grouped(order.budget)],
-    ['Quantity', grouped(order.quantity)],
-    ['Filled', grouped(order.filled)],
-    ['Remaining', grouped(order.remaining)],
+    ['Price', order.price === '0' ? null : numeral(grouped(order.price))],
+    ['Budget', order.budget === '0' ? null : numeral(grouped(order.budget))],
+    ['Quantity', numeral(grouped(order.quantity))],
+    ['Filled', numeral(grouped(order.filled))],
+    ['Remaining', numeral(grouped(order.remaining))],
     ['State', words(order.order_status)],
     ['Base', page.accountLink(order.base_account_id)],
     ['Quote', page.accountLink(order.quote_account_id)],

@@ -2,6 +2,7 @@
 //! `RINGFENCE_BROWSER=required` makes that a failure.
 
 mod access;
+mod amounts;
 mod browser;
 mod killed;
 mod look;

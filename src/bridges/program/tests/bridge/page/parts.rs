@@ -77,6 +77,28 @@ fn parts_of_the_page_do_what_they_say() {
 }
 
 #[test]
+fn latency_stays_in_its_plot_while_the_engine_is_away() {
+    let Some(scene) = Scene::open() else { return };
+    // What the bridge says of the engine's numbers, one answer after the other.
+    let script = "(async () => {
+        const engine = new it.Engine(() => {}, () => {});
+        const real = window.fetch;
+        for (const engine_metrics of ANSWERS) {
+            const body = JSON.stringify({ engine: { up: true }, engine_metrics });
+            window.fetch = async () => new Response(body);
+            await engine.read();
+        }
+        window.fetch = real;
+        return document.getElementById('latency').hidden;
+    })()";
+    //  answers, whether the plot is hidden
+    for (answers, expected) in [("[null]", true), ("[{ a: '5' }]", false), ("[{}, null]", false)] {
+        let hidden = with(&scene.browser, "engine.js", &script.replace("ANSWERS", answers));
+        assert_eq!(hidden, expected, "{answers}");
+    }
+}
+
+#[test]
 fn what_comes_again_is_dropped_and_what_is_lost_is_named() {
     let Some(scene) = Scene::open() else { return };
     let browser = &scene.browser;
