@@ -1,17 +1,20 @@
 //! The body of a request, as far as it is read: bounded in length, time, and beside the others.
+//! Memory is taken as bytes come: what is only announced holds nothing.
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use bytes::{Buf, Bytes};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::Bytes;
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, Incoming};
 use hyper::{Request, StatusCode, Version};
 
 use crate::App;
 use crate::answer::Problem;
+use crate::principals::Principal;
 use crate::quiet::quietly;
+use crate::room::{FIRST_ROOM, Room};
 
 impl App {
     /// The whole body.
@@ -19,18 +22,18 @@ impl App {
     /// # Errors
     ///
     /// If it is too long, too slow, ends early, or too many come at the same time.
-    pub async fn body(&self, request: Request<Incoming>) -> Result<Bytes, Problem> {
+    pub async fn body(
+        &self,
+        principal: &Principal,
+        request: Request<Incoming>,
+    ) -> Result<Bytes, Problem> {
         let bytes_max = self.options.limits.body_bytes;
-        let too_long = || {
-            let detail = format!("the body has more than {bytes_max} bytes");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_long", detail)
-        };
         // Only there is the connection polled by the same task as what reads the body.
         let is_quiet = request.version() < Version::HTTP_2;
         let mut body = request.into_body();
         let size = body.size_hint();
         if size.lower() > bytes_max as u64 {
-            return Err(too_long());
+            return Err(too_long(bytes_max));
         }
         let first = match first_frame(&mut body, is_quiet).await.transpose().map_err(ends_early)? {
             Some(frame) => frame.into_data().unwrap_or_default(),
@@ -38,29 +41,51 @@ impl App {
         };
         if body.is_end_stream() {
             // Nearly every body comes with its head: it needs no time and no room.
-            return if first.len() > bytes_max { Err(too_long()) } else { Ok(first) };
+            return if first.len() > bytes_max { Err(too_long(bytes_max)) } else { Ok(first) };
         }
-        let bytes = size.exact().unwrap_or(bytes_max as u64).min(bytes_max as u64);
-        let room = self.bodies.try_acquire_many(bytes.div_ceil(1024) as u32);
-        let room = room.map_err(|_| Problem::busy("too many long bodies come at the same time"))?;
-        let left = bytes_max.checked_sub(first.len()).ok_or_else(too_long)?;
-        let collecting = Limited::new(body, left).collect();
-        let whole = match tokio::time::timeout(self.options.limits.body_time, collecting).await {
-            Ok(Ok(rest)) => {
-                let mut all = first.chain(rest.aggregate());
-                Ok(all.copy_to_bytes(all.remaining()))
+        let bytes_max = size.exact().map_or(bytes_max, |exact| bytes_max.min(exact as usize));
+        let reading = gather(body, first, bytes_max, self.rooms.room(&principal.id));
+        match tokio::time::timeout(self.options.limits.body_time, reading).await {
+            Ok(read) => read,
+            Err(_) => {
+                let detail = "the body takes too long";
+                Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", detail))
             }
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
-            Ok(Err(error)) => Err(ends_early(error)),
-            Err(_) => Err(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "too_slow",
-                "the body takes too long",
-            )),
-        };
-        drop(room);
-        whole
+        }
     }
+}
+
+/// `first` and the rest of the body, which take a room that grows as they come.
+async fn gather(
+    mut body: Incoming,
+    first: Bytes,
+    bytes_max: usize,
+    mut room: Room<'_>,
+) -> Result<Bytes, Problem> {
+    let mut all = Vec::new();
+    let mut next = Some(first);
+    while let Some(piece) = next {
+        let length = all.len() + piece.len();
+        if length > bytes_max {
+            return Err(too_long(bytes_max));
+        }
+        if length > room.bytes() {
+            let wanted = length.max(2 * room.bytes()).max(FIRST_ROOM).min(bytes_max);
+            if !room.grow_to(wanted) {
+                return Err(Problem::busy("too many long bodies come at the same time"));
+            }
+            all.reserve_exact(wanted - all.len());
+        }
+        all.extend_from_slice(&piece);
+        let frame = body.frame().await.transpose().map_err(ends_early)?;
+        next = frame.map(|frame| frame.into_data().unwrap_or_default());
+    }
+    Ok(all.into())
+}
+
+fn too_long(bytes_max: usize) -> Problem {
+    let detail = format!("the body has more than {bytes_max} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_long", detail)
 }
 
 fn ends_early(error: impl std::fmt::Display) -> Problem {

@@ -55,7 +55,7 @@ impl App {
             // One whom the engine does not know is not listened to any further.
             ready(&session, deadline).await?;
         }
-        let body = self.body(request).await?;
+        let body = self.body(principal, request).await?;
         let batch = decode(&body, content_type, implied)?;
         let is_array = content_type == ContentType::Records || is_array(&body, &batch);
         let key_hash = key.as_ref().map(|key| principal.key(key.as_bytes()));
@@ -213,10 +213,13 @@ fn content_type(headers: &HeaderMap) -> Result<ContentType, Problem> {
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut given = headers.get_all(&IDEMPOTENCY_KEY).iter();
     let Some(value) = given.next() else { return Ok(None) };
+    if given.next().is_some() {
+        return Err(Problem::bad("bad_key", "more than one Idempotency-Key"));
+    }
     let text = value.to_str().ok().filter(|text| !text.is_empty() && text.len() <= KEY_BYTES_MAX);
     match text {
-        Some(text) if given.next().is_none() => Ok(Some(text.to_owned())),
-        _ => {
+        Some(text) => Ok(Some(text.to_owned())),
+        None => {
             let detail = format!("an Idempotency-Key is 1 to {KEY_BYTES_MAX} characters of ASCII");
             Err(Problem::bad("bad_key", detail))
         }

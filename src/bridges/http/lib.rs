@@ -27,6 +27,7 @@ mod patience;
 mod principals;
 mod query;
 mod quiet;
+mod room;
 mod routes;
 mod server;
 mod session;
@@ -45,8 +46,6 @@ use hyper::header::{
 use hyper::{Method, Request, StatusCode, Version};
 use ringfence_bridge_core::{Context, Failure, Metrics, SourceMetrics, Stop};
 
-use tokio::sync::Semaphore;
-
 use answer::{Answer, Problem, answer};
 use counters::Counters;
 use events::Events;
@@ -55,6 +54,7 @@ use monitor::Monitor;
 use patience::Patience;
 use principals::{Principal, Principals};
 use query::Query;
+use room::Rooms;
 use routes::{Kind, Target};
 
 pub use options::{HttpOptions, Limits};
@@ -70,9 +70,6 @@ const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 static CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
-/// All bodies that are being read at a time, in KiB.
-const BODIES_KIB_MAX: usize = 256 * 1024;
-
 /// What all connections share.
 struct App {
     options: HttpOptions,
@@ -84,8 +81,8 @@ struct App {
     known_host: KnownHost,
     events: Events,
     counters: Counters,
-    /// A permit for each KiB of the bodies that are being read.
-    bodies: Semaphore,
+    /// Memory of the bodies that are being read.
+    rooms: Rooms,
     stop: Stop,
 }
 
@@ -128,7 +125,7 @@ async fn run(
         events: Events::new(context.engine.clone(), monitor.clone(), &options.limits, stop.clone()),
         counters: Counters::default(),
         monitor: monitor.clone(),
-        bodies: Semaphore::new(BODIES_KIB_MAX),
+        rooms: Rooms::default(),
         stop,
         context: context.clone(),
         options,
@@ -179,6 +176,13 @@ impl App {
         patience: &Patience,
     ) -> Result<Answer, Problem> {
         let (uri, headers) = (request.uri(), request.headers());
+        // Of HTTP/1 longer heads do not come so far.
+        let headers_max = self.options.limits.headers;
+        if headers.len() > headers_max {
+            let detail = format!("the request has more than {headers_max} header fields");
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Err(Problem::new(status, "too_many_headers", detail));
+        }
         self.known_host.check(&self.options, request.version(), uri, headers)?;
         let origin = gate::check_origin(&self.options, uri, headers)?;
         let mut response = match (&origin, request.method() == Method::OPTIONS) {

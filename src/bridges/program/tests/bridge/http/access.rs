@@ -1,9 +1,12 @@
 //! Tokens are the engine's: each principal may do through the bridge what it may do without.
 
+use std::io::{BufReader, Write};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::house::{House, Program, eventually};
-use crate::http::client::{Http, Response, account, listens, transfer};
+use crate::http::client::{Http, Response, account, listens, read_response, transfer};
+use crate::http::hostile;
 
 /// Makes a principal, and returns its token.
 pub fn token(house: &House, name: &str, role: &str) -> String {
@@ -100,6 +103,46 @@ fn keys_of_different_principals_are_different() {
     assert_eq!(send(&desk, 10), 201);
     assert_eq!(send(&other, 11), 201);
     assert_eq!(send(&other, 10), 409);
+}
+
+#[test]
+fn bodies_that_are_announced_and_do_not_come_keep_nobody_else_from_sending() {
+    let house = House::new();
+    let bridge = token(&house, "bridge", "read");
+    let reader = token(&house, "reader", "read");
+    let desk = token(&house, "desk", "operate pay");
+    let Scene { http, .. } = &start(&bridge, house);
+    for id in [1, 2] {
+        assert_eq!(post(http, "/v1/accounts", &desk, &account(id)).status, 201);
+    }
+    let head = |token: &str, length: usize| {
+        let lines = format!(
+            "Authorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}"
+        );
+        hostile::head(http, &lines)
+    };
+    let begin = |token: &str, length: usize| {
+        let mut stream = http.connect().unwrap();
+        stream.write_all(head(token, length).as_bytes()).unwrap();
+        stream.write_all(b"[").unwrap();
+        stream
+    };
+    // All of them together announce as much as may come at a time.
+    let waiting: Vec<_> = (0..70).map(|_| begin(&reader, 4 << 20)).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    let batch: Vec<String> = (10..4000).map(transfer).collect();
+    let body = format!("[{}]", batch.join(","));
+    for token in [&desk, &reader] {
+        let mut stream = begin(token, body.len());
+        std::thread::sleep(Duration::from_millis(300));
+        stream.write_all(&body.as_bytes()[1..]).unwrap();
+        let response = read_response(&mut BufReader::new(stream)).unwrap();
+        // The reader's body is read too; what it may not do is another matter.
+        let expected = if token == &desk { 200 } else { 403 };
+        assert_eq!(response.status, expected, "{response:?}");
+    }
+    drop(waiting);
 }
 
 #[test]

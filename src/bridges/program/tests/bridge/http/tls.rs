@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::house::{House, eventually};
-use crate::http::client::listens;
+use crate::http::client::{bridge, listens};
 
 /// Runs curl; what it printed.
 fn curl(arguments: &[&str]) -> Option<String> {
@@ -51,6 +51,30 @@ fn the_same_is_served_over_tls_and_by_either_version() {
     assert_eq!(curl(&["-f", &ready]), None, "nobody has to trust the certificate");
     let clear = ready.replace("https", "http");
     assert_ne!(curl(&["-f", &clear]).as_deref(), Some("ok\n"), "it is not served in clear");
+}
+
+#[test]
+fn more_header_fields_than_may_be_are_refused_by_either_version() {
+    if curl(&["--version"]).is_none_or(|version| !version.contains("HTTP2")) {
+        println!("curl with HTTP/2 is not installed: not tried");
+        return;
+    }
+    let house = House::new();
+    let _engine = house.engine();
+    let (_bridge, http) = bridge(&house, 0, "headers-max = 32");
+    let address = format!("http://127.0.0.1:{}/livez", http.port);
+    let fields: Vec<String> = (0..40).map(|at| format!("X-{at}: 1")).collect();
+    let more = |count| fields[..count].iter().flat_map(|field| ["-H", field.as_str()]);
+    let out = house.path("body");
+    let out = out.to_str().unwrap();
+    for version in ["--http2-prior-knowledge", "--http1.1"] {
+        //  fields, status
+        for (count, status) in [(20, "200"), (40, "431")] {
+            let mut arguments = vec![version, "-w", "%{http_code}", "-o", out, &address];
+            arguments.extend(more(count));
+            assert_eq!(curl(&arguments).as_deref(), Some(status), "{version} {count}");
+        }
+    }
 }
 
 #[test]
