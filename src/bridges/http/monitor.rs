@@ -1,7 +1,8 @@
 //! Whether the engine is there, which one it is, and how far it is.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use ringfence_bridge_core::{CountedSession, EngineId, EngineOptions, Failure, SourceMetrics};
 use ringfence_client::{
@@ -16,6 +17,10 @@ use crate::session::code_of;
 /// Longest time before the second attempt to connect.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
 
+/// How old the oldest sequence may be that is told, in milliseconds, and how long asking may take.
+const OLDEST_AGE_MS_MAX: u64 = 5_000;
+const OLDEST_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// What is known of the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
@@ -27,7 +32,7 @@ pub struct Engine {
     pub checks_tokens: bool,
     /// The last command published.
     pub last_sequence: u64,
-    /// The oldest outcome that could be had when it was connected to.
+    /// The oldest outcome that could be had when it was asked last.
     pub oldest_sequence: u64,
 }
 
@@ -36,12 +41,20 @@ pub struct Engine {
 pub struct Monitor {
     engine: Arc<watch::Sender<Option<Engine>>>,
     metrics: Arc<SourceMetrics>,
+    start: Instant,
+    /// When the oldest sequence was asked for last, in milliseconds after `start`.
+    asked_ms: Arc<AtomicU64>,
 }
 
 impl Monitor {
     /// Knows nothing yet: [`Monitor::follow`] finds out.
     pub fn new(metrics: Arc<SourceMetrics>) -> Monitor {
-        Monitor { engine: Arc::new(watch::channel(None).0), metrics }
+        Monitor {
+            engine: Arc::new(watch::channel(None).0),
+            metrics,
+            start: Instant::now(),
+            asked_ms: Arc::default(),
+        }
     }
 
     /// Whether the engine is there.
@@ -80,6 +93,28 @@ impl Monitor {
         // The sender lives as long as this does.
         let known = engine.wait_for(Option::is_some).await;
         known.ok().and_then(|engine| engine.as_ref().map(|it| it.last_sequence)).unwrap_or(0)
+    }
+
+    /// Asks for the oldest sequence where it was not asked for lately: it grows with what the log
+    /// gives up.
+    pub async fn refresh(&self, options: &EngineOptions) {
+        let now = self.start.elapsed().as_millis() as u64;
+        // Relaxed: at worst it is asked twice.
+        let is_old = now >= self.asked_ms.load(Ordering::Relaxed) + OLDEST_AGE_MS_MAX;
+        if !is_old || !self.is_up() {
+            return;
+        }
+        self.asked_ms.store(now, Ordering::Relaxed);
+        let wish = Subscribe::outcomes(Start::Now);
+        let asking = subscribe(options, &options.token, &wish);
+        if let Ok(Ok(asked)) = tokio::time::timeout(OLDEST_TIME_MAX, asking).await {
+            let oldest = asked.subscribed().oldest_sequence;
+            self.engine.send_modify(|engine| {
+                if let Some(engine) = engine {
+                    engine.oldest_sequence = oldest;
+                }
+            });
+        }
     }
 
     /// Follows the engine. Returns why it is of no use to go on: the engine declines, or has another

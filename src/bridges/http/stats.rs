@@ -48,6 +48,7 @@ impl App {
     /// If the principal may not read.
     pub async fn stats(&self, principal: &Principal) -> Result<Answer, Problem> {
         self.events.check(principal).await?;
+        self.monitor.refresh(&self.context.engine).await;
         let engine = self.monitor.engine();
         let known = engine.map(|engine| {
             json!({

@@ -31,6 +31,7 @@ pub async fn open_port<H: Send + 'static>(
     let metrics = context.metrics.source(&options.name);
     let known = ask(&context.engine).await?;
     let opened = Opening::new(&options, &context.engine, &known).run().await?;
+    opened.warn_of_few(&options);
     tracing::info!(
         source = options.name,
         last_request = opened.hello.last_request,
@@ -57,6 +58,29 @@ pub(super) struct Opened {
     pub delivered: Together<Delivered>,
     pub hello: EngineHello,
     pub memory: Memory,
+    /// The outcome log was read back to what comes after this sequence.
+    begins_after: u64,
+}
+
+impl Opened {
+    /// Says that fewer requests are known than `remember` promises, where the log does not reach
+    /// back so far. Requests with offsets need none: the session knows the last.
+    fn warn_of_few(&self, options: &PortOptions) {
+        let (known, remember) = (self.memory.requests(), options.remember);
+        let sent = self.hello.last_request.min(remember as u64);
+        let is_few = (known as u64) < sent && self.begins_after > 0;
+        if is_few && !options.by_offset {
+            tracing::warn!(
+                source = options.name,
+                known,
+                remember,
+                "fewer requests are known than `remember` says: the outcome log was read back to \
+                 sequence {}; an older message that comes again is executed again \
+                 (--outcome-log-keep)",
+                self.begins_after + 1
+            );
+        }
+    }
 }
 
 struct Opening<'a> {
@@ -104,7 +128,9 @@ impl<'a> Opening<'a> {
                 Attempt::Unknown => return Err(Failure::last("the engine refuses a new session")),
                 Attempt::Opened(sender, delivered, hello) => {
                     if self.is_enough(&hello, after, window) {
-                        return Ok(Opened { sender, delivered, hello, memory: self.memory });
+                        let begins_after = hello.resumes_after.max(after);
+                        let memory = self.memory;
+                        return Ok(Opened { sender, delivered, hello, memory, begins_after });
                     }
                     window = window.saturating_mul(8);
                     after = hello.last_sequence.saturating_sub(window);

@@ -29,6 +29,11 @@ impl Session {
                     after = 0;
                     continue;
                 }
+                // Others have sent the commands since.
+                Err(error) if last_of(&error).is_some_and(|last| last < after) => {
+                    after = last_of(&error).map_or(0, |last| last.saturating_sub(window));
+                    continue;
+                }
                 greeted => greeted?,
             };
             self.lock().keys.clear();
@@ -38,6 +43,9 @@ impl Session {
             let wanted = hello.last_request.min(self.setting.remember as u64);
             let is_enough = self.lock().keys.answered() as u64 >= wanted;
             if is_all || is_enough || window > SEQUENCES_READ_BACK_MAX {
+                if !is_enough {
+                    self.warn_of_few(hello.resumes_after.max(after));
+                }
                 let (sender, receiver) = session.split();
                 let mut state = self.lock();
                 state.sender = Some(sender);
@@ -46,6 +54,22 @@ impl Session {
             }
             window = window.saturating_mul(8);
             after = hello.last_sequence.saturating_sub(window);
+        }
+    }
+
+    /// Says that keys are not known which `remember` promises: the log begins `after` a sequence.
+    fn warn_of_few(&self, after: u64) {
+        let known = self.lock().keys.answered();
+        let remember = self.setting.remember;
+        if after > 0 && known < remember {
+            tracing::warn!(
+                known,
+                remember,
+                "fewer keys are known than `remember` says, of one principal: the outcome log was \
+                 read back to sequence {}; a request whose key is older is executed again \
+                 (--outcome-log-keep)",
+                after + 1
+            );
         }
     }
 
@@ -99,6 +123,18 @@ impl Session {
             }
         }
         Ok(session)
+    }
+}
+
+/// Sequence of the session's last command, where the engine refuses to begin after a later one.
+fn last_of(error: &ClientError) -> Option<u64> {
+    match error {
+        ClientError::Refused { error: refused, .. }
+            if code_of(error) == Some(ErrorCode::SequenceAhead) =>
+        {
+            Some(refused.value)
+        }
+        _ => None,
     }
 }
 

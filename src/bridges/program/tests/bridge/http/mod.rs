@@ -9,6 +9,7 @@ mod engine_tls;
 mod events;
 mod hostile;
 mod node;
+mod retention;
 mod smuggled;
 mod tls;
 mod version2;
