@@ -242,6 +242,14 @@ fn json(decoder: &Decoder, text: &[u8], batch: &mut Vec<Command>) -> Result<bool
                 Some(column) => place(text, column),
                 None => (1, None),
             };
+            let reason = match error.column().zip(column).filter(|_| line > 1) {
+                // It counts from the beginning of the value.
+                Some((of_all, of_line)) => {
+                    let place = format!(" at line {line}, column {of_line}");
+                    reason.replace(&format!(" at column {of_all}"), &place)
+                }
+                None => reason,
+            };
             let field = field_in(&reason);
             Err(Malformed { kind: "malformed", reason, line: Some(line), column, field })
         }
@@ -366,6 +374,8 @@ mod tests {
             let malformed = decode(body.as_bytes(), content_type).unwrap_err();
             assert_eq!(malformed.line, line, "{name}: {malformed}");
             assert_eq!(malformed.column, column, "{name}: {malformed}");
+            let place = column.map_or(String::new(), |column| format!("column {column}"));
+            assert!(malformed.reason.ends_with(&place), "{name}: {malformed}");
             assert_eq!(malformed.field.as_deref(), field, "{name}: {malformed}");
         }
     }

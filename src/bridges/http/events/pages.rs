@@ -44,7 +44,14 @@ impl Events {
         let filling = self.fill(principal, &filter, from, limit);
         let filled = tokio::time::timeout(self.limits.request_time, filling).await;
         let mut page = match filled {
-            Ok(page) => page.map_err(|error| problem_of(&error))?,
+            Ok(Ok(page)) => page,
+            Ok(Err(error)) => {
+                // What lies ahead of the engine is said as for a listener.
+                if let From::After(position) = from {
+                    self.check_reached(principal, position).await?;
+                }
+                return Err(problem_of(&error));
+            }
             Err(_) => return Err(Trouble::Away.into()),
         };
         if let From::After(position) = from {

@@ -174,7 +174,7 @@ fn responses(kind: Kind) -> Value {
         Kind::Request => {
             put("200", "The outcome", json_of(one_or_many("Outcome")));
             put("202", "Under way", json_of(under_way()));
-            problems = &["400", "401", "404", "500", "503"];
+            problems = &["400", "401", "403", "404", "500", "503"];
         }
         Kind::Events => {
             put("200", "What happens", content("text/event-stream", json!({ "type": "string" })));
@@ -194,7 +194,8 @@ fn responses(kind: Kind) -> Value {
     if matches!(kind, Kind::Live | Kind::Metrics | Kind::Ready | Kind::OpenApi) {
         problems = &["403"];
     }
-    for status in problems {
+    // Any request may name another host, or have too long a head.
+    for status in problems.iter().chain(&["421", "431"]) {
         let reason = status.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
         let reason = reason.and_then(|code| code.canonical_reason()).unwrap_or_default();
         put(status, reason, content("application/problem+json", reference("Problem")));

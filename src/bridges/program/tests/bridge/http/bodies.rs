@@ -62,6 +62,21 @@ fn bodies_that_are_no_commands_are_refused_whole() {
 }
 
 #[test]
+fn a_mistake_in_a_later_line_has_one_place_and_two_keys_are_named_as_such() {
+    let house = House::new();
+    let _engine = house.engine();
+    let (_bridge, http) = bridge(&house, 0, "");
+    let text = "{\n  \"id\": 5,\n  \"amuont\": 5\n}";
+    let problem = http.post("/v1/transfers", text).json();
+    assert_eq!((&problem["line"], &problem["column"]), (&3.into(), &3.into()), "{problem}");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.ends_with("at line 3, column 3"), "{detail}");
+    let keys = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")];
+    let problem = http.try_post("/v1/transfers", &keys, &transfer(10)).unwrap().json();
+    assert_eq!(problem["detail"], "more than one Idempotency-Key");
+}
+
+#[test]
 fn records_that_are_no_commands_are_refused_whole() {
     let house = House::new();
     let _engine = house.engine();

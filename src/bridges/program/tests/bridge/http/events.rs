@@ -78,6 +78,11 @@ fn a_filter_lets_pass_what_it_names() {
         let error = http.events(path, None).err().map(|error| error.to_string());
         assert_eq!(error, Some(format!("status {status}")), "{path}");
     }
+    for path in ["/v1/outcomes?from=99999", "/v1/outcomes?after=99999"] {
+        let response = http.get(path);
+        assert_eq!(response.status, 400, "{path}: {response:?}");
+        assert_eq!(response.json()["type"], "urn:ringfence:sequence_ahead", "{path}");
+    }
 }
 
 #[test]
