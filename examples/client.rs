@@ -42,7 +42,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for answer in client.execute(&[lookup])? {
         if let [found] = &answer.bodies[..] {
             let account = found.body.account();
-            println!("account 2 has {}", account.credits_posted - account.debits_posted);
+            let (credits, debits) = (account.credits_posted, account.debits_posted);
+            println!("account 2 has got {credits} and paid {debits}");
         }
     }
     Ok(())

@@ -32,7 +32,7 @@ use ringfence_client::{Client, ClientError, Options as ClientOptions, Subscripti
 use ringfence_codec::Address;
 use ringfence_journal::{Durability, JournalError};
 use ringfence_node::{Node, Options};
-use ringfence_types::{BATCH_COMMANDS_MAX, Command};
+use ringfence_types::{BATCH_COMMANDS_MAX, Command, Status};
 use subscriber::Subscriber;
 
 /// How a load goes over sockets.
@@ -69,6 +69,11 @@ pub enum WireError {
     /// The engine that is measured cannot be started, or stopped.
     #[error(transparent)]
     Served(#[from] ServedError),
+    /// The engine refuses an account, with this status.
+    #[error(
+        "creating the accounts: the engine refuses one, {0}; --accounts says how many there are"
+    )]
+    AccountRefused(&'static str),
     /// The accounts cannot be created.
     #[error("creating the accounts: {0}")]
     Client(#[from] ClientError),
@@ -173,6 +178,11 @@ fn measure_engine(
     let mut last_sequence = 0;
     for accounts in load.accounts.chunks(BATCH_COMMANDS_MAX) {
         let answers = client.execute(accounts)?;
+        // An engine that runs may have them from an earlier load.
+        let refused = answers.iter().map(|answer| answer.outcome.status());
+        if let Some(status) = refused.into_iter().find(|status| !is_there(*status)) {
+            return Err(WireError::AccountRefused(status.name()));
+        }
         last_sequence = answers.last().map_or(last_sequence, |answer| answer.sequence);
     }
     drop(client);
@@ -190,6 +200,11 @@ fn measure_engine(
         measured.arrival_ns = Some(subscriber.join().map_err(WireError::Subscriber)?);
     }
     Ok(measured)
+}
+
+/// Whether an account is there, by the status of its creation.
+fn is_there(status: Status) -> bool {
+    status == Status::Created || status.name().starts_with("exists")
 }
 
 /// What is said of every load, without what only one's own engine tells.
