@@ -77,8 +77,8 @@ impl Group {
         stats.filter_map(|stat| ticks_in(&stat, self.child.id())).sum()
     }
 
-    /// Whether one of its processes listens on this port of loopback. Another program may have taken
-    /// one that was free a moment ago.
+    /// Whether one of its processes listens on this port of loopback. Another program may have
+    /// taken one that was free a moment ago.
     pub fn listens(&self, port: u16) -> bool {
         let sockets = listening(port);
         !sockets.is_empty() && self.processes().any(|process| holds(&process, &sockets))
