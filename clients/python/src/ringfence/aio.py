@@ -178,7 +178,6 @@ class AsyncClient:
             raise
         except Exception as error:  # noqa: BLE001: whoever waits is told, whatever it is
             failure = told(error, self._address)
-            failure.__cause__ = error if failure is not error else None
             self._failure = self._failure or failure
             self._session.fail_all(failure)
         finally:

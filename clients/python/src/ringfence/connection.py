@@ -44,12 +44,16 @@ def is_final(error: Exception) -> bool:
 
 
 def told(error: Exception, address: str) -> Exception:
-    """What the program is told where ``error`` is the end."""
+    """What the program is told where ``error`` is the end; what it was made of is its cause."""
+    made: Exception
     if isinstance(error, Refused) and error.reason is ErrorCode.OTHER_HISTORY:
-        return OtherHistory(str(error))
-    if isinstance(error, OSError):
-        return Unreachable(f"{address}: {error}")
-    return error
+        made = OtherHistory(str(error))
+    elif isinstance(error, OSError):
+        made = Unreachable(f"{address}: {error}")
+    else:
+        return error
+    made.__cause__ = error
+    return made
 
 
 async def ended(task: asyncio.Task[Any]) -> None:

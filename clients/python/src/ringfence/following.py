@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, AsyncGenerator, AsyncIterator, Iterator
+from typing import AsyncGenerator, AsyncIterator, Iterator
 
 from . import protocol
 from .connection import Connection, Tls, delays, ended, is_final, open_streams, told
@@ -154,11 +154,11 @@ class AsyncSubscription:
                     # A name that is new begins now, and is known from its first acknowledgement on.
                     self._start = 1
                 elif is_final(error):
-                    raise _from(told(error, self._address), error)
+                    raise told(error, self._address)
                 cause = error
             delay = next(waits)
             if loop.time() + delay > deadline:
-                raise _from(told(cause, self._address), cause)
+                raise told(cause, self._address)
             await asyncio.sleep(delay)
 
     async def _follow_once(self) -> AsyncIterator[Message]:
@@ -223,10 +223,4 @@ async def _first(messages: AsyncGenerator[Message, None]) -> Message:
     return await messages.__anext__()
 
 
-def _from(error: Exception, cause: Exception) -> Exception:
-    if error is not cause:
-        error.__cause__ = cause
-    return error
-
-
-__all__: list[Any] = ["AsyncSubscription", "Message"]
+__all__ = ["AsyncSubscription", "Message"]
