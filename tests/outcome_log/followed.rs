@@ -1,26 +1,12 @@
 //! A log that is damaged in the midst, as `follow` tells it.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
 
 use tempfile::tempdir;
 
-use crate::support::{SMALL, apply, ringfence, run, text};
+use crate::support::engine::Engine;
+use crate::support::{apply, run, text};
 use crate::{input, logs};
-
-/// An engine on `dir`, ready.
-fn start(dir: &Path) -> Child {
-    let mut command = ringfence(&["run", "--data-dir", text(dir)]);
-    let spawned = command.args(SMALL).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    let mut engine = spawned.unwrap();
-    let mut lines = BufReader::new(engine.stderr.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("ready on")), "it ended before it was ready");
-    thread::spawn(move || lines.for_each(drop));
-    engine
-}
 
 #[test]
 fn damage_behind_good_frames_is_named_beside_an_engine_too() {
@@ -46,7 +32,7 @@ fn damage_behind_good_frames_is_named_beside_an_engine_too() {
     }
     flip();
 
-    let mut engine = start(dir);
+    let mut engine = Engine::start(dir, &[]);
     let address = format!("unix:{}", text(&dir.join("ringfence.sock")));
     flip();
     for idle in [&["--until-idle"][..], &[]] {
@@ -54,6 +40,5 @@ fn damage_behind_good_frames_is_named_beside_an_engine_too() {
         let text = "the outcome log cannot be read";
         assert!(damaged.status == 1 && damaged.stderr.contains(text), "{}", damaged.stderr);
     }
-    assert!(Command::new("kill").arg(engine.id().to_string()).status().unwrap().success());
-    assert!(engine.wait().unwrap().success());
+    assert_eq!(engine.stop(), 0);
 }

@@ -70,27 +70,23 @@ impl Group {
 
     /// Clock ticks of processor time that its processes have taken.
     fn ticks(&self) -> u64 {
-        let Ok(processes) = std::fs::read_dir("/proc") else { return 0 };
-        let stats = processes
-            .flatten()
-            .filter_map(|process| std::fs::read_to_string(process.path().join("stat")).ok());
-        stats.filter_map(|stat| ticks_in(&stat, self.child.id())).sum()
+        self.processes().map(|(_, ticks)| ticks).sum()
     }
 
     /// Whether one of its processes listens on this port of loopback. Another program may have
     /// taken one that was free a moment ago.
     pub fn listens(&self, port: u16) -> bool {
         let sockets = listening(port);
-        !sockets.is_empty() && self.processes().any(|process| holds(&process, &sockets))
+        !sockets.is_empty() && self.processes().any(|(process, _)| holds(&process, &sockets))
     }
 
-    /// Folders of its processes in `/proc`.
-    fn processes(&self) -> impl Iterator<Item = PathBuf> {
+    /// Folders of its processes in `/proc`, each with the clock ticks that it has taken.
+    fn processes(&self) -> impl Iterator<Item = (PathBuf, u64)> {
         let group = self.child.id();
         let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        all.map(|process| process.path()).filter(move |process| {
-            let stat = std::fs::read_to_string(process.join("stat"));
-            stat.is_ok_and(|stat| ticks_in(&stat, group).is_some())
+        all.map(|process| process.path()).filter_map(move |process| {
+            let stat = std::fs::read_to_string(process.join("stat")).ok()?;
+            Some((process, ticks_in(&stat, group)?))
         })
     }
 
