@@ -10,7 +10,7 @@ use std::time::Instant;
 use ringfence::bench::{LatencySink, MemorySource, Pace, Stamps};
 use ringfence::bench::{Load, Mix};
 use ringfence::engine::{Engine, Sessions};
-use ringfence::journal::{self, DataDir, Durability, Options, Reader, Wanted, Writer};
+use ringfence::journal::{self, DataDir, Durability, Options, Reader, Trail, Wanted, Writer};
 use ringfence::node::gateway::{Intake, Progress, Source, SourceError};
 use ringfence::node::pipeline::{self, Journal, LateBell, Parts, Placement, Settings};
 use ringfence::node::publish::Sink;
@@ -194,6 +194,11 @@ fn run(load: &Load, cores: &[usize], folder: Option<&Path>, named: bool) {
         let waker: journal::Waker = Arc::new(move || waker.ring());
         Journal { writer: Writer::open(dir, &recovered, options, &waker).unwrap(), bell }
     });
+    // Somebody who follows with commands, for whom the journal keeps what it writes.
+    let follows = dir.as_ref().zip(journal.as_ref()).map(|(dir, journal)| {
+        let trail = Trail::open(dir.files(), None, 1).unwrap().expect("the journal is new");
+        trail.reading_along(journal.writer.recent())
+    });
     // With a journal it starts at its first sequence: the accounts are not in it.
     let last_sequence = if journaled { 0 } else { load.accounts.len() as u64 };
 
@@ -231,6 +236,7 @@ fn run(load: &Load, cores: &[usize], folder: Option<&Path>, named: bool) {
         (finished.counts, finished.engine, finished.journal)
     };
     let (counts, engine, journal) = finished;
+    drop(follows);
     assert_eq!(counts.refused(), 0, "{name}");
     assert_eq!(taking.allocated(), 0, "{name}: on the gateway's thread");
     assert_eq!(giving.allocated(), 0, "{name}: on publish's thread");

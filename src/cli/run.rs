@@ -14,6 +14,7 @@ use super::service::Service;
 use super::shown::{Opened, Shown};
 use super::{Exit, Failure, log, node, outcome_log, signals};
 use ringfence_codec::Address;
+use ringfence_journal::Recent;
 use ringfence_node::Clock;
 use ringfence_node::counters::{Counters, State};
 use ringfence_node::growth::ByItself;
@@ -91,7 +92,7 @@ impl Run {
         let (history, log) = (node.history(), node.outcome_log());
         let outcome_log = log.as_ref().map(|_| self.data_dir.clone());
         let subscriptions = match log {
-            Some(gauges) => Some(self.subscriptions(history, gauges, &limits)?),
+            Some(gauges) => Some(self.subscriptions(history, gauges, node.recent(), &limits)?),
             None => None,
         };
         let key = self.engine.key.journal_key.as_deref();
@@ -143,11 +144,13 @@ impl Run {
         &self,
         history: History,
         gauges: LogGauges,
+        recent: Option<Arc<Recent>>,
         limits: &Limits,
     ) -> Result<Arc<Subscriptions>, Failure> {
         let settings = subscription::Settings {
             data_dir: self.data_dir.clone(),
             key: self.engine.key.read()?,
+            recent,
             history,
             gauges,
             subscriptions: self.door.subscriptions_max,

@@ -5,6 +5,7 @@ use super::error::JournalError;
 use super::files::OpenFile;
 use super::format::{BLOCK_BYTES, GROUP_BYTES_MAX};
 use super::mapped::Mapped;
+use super::recent::Reading;
 
 /// Bytes that are read at once: several of the largest frames.
 const READ_BYTES: usize = 4 * GROUP_BYTES_MAX;
@@ -24,6 +25,8 @@ pub(super) struct Sliding<F: OpenFile> {
     ahead: usize,
     /// What that is after [`Sliding::forget`], and at most: it doubles from read to read.
     ahead_range: (usize, usize),
+    /// What the engine beside it has written last, and the segment that is read.
+    recent: Option<(Reading, u32)>,
 }
 
 impl<F: OpenFile> Sliding<F> {
@@ -37,7 +40,14 @@ impl<F: OpenFile> Sliding<F> {
             filled: 0,
             ahead: READ_BYTES,
             ahead_range: (READ_BYTES, READ_BYTES),
+            recent: None,
         }
+    }
+
+    /// Takes what it can from what the engine beside it has written last, to `segment` and later.
+    pub fn read_along(&mut self, reading: Reading, segment: u32) {
+        self.recent = Some((reading, segment));
+        self.forget();
     }
 
     /// Reads ahead no further than is of use beside an engine that writes: what stands behind its
@@ -48,9 +58,12 @@ impl<F: OpenFile> Sliding<F> {
         self.forget();
     }
 
-    /// Goes on with another file.
-    pub fn replace(&mut self, file: F) {
+    /// Goes on with the file of `segment`.
+    pub fn replace(&mut self, file: F, segment: u32) {
         self.file = file;
+        if let Some((_, present)) = &mut self.recent {
+            *present = segment;
+        }
         self.mapped = None;
         self.forget();
     }
@@ -82,7 +95,14 @@ impl<F: OpenFile> Sliding<F> {
             if wanted > self.buffer.bytes().len() {
                 self.buffer = Buffer::new(wanted);
             }
-            self.filled = self.file.read_at(start, &mut self.buffer.bytes_mut()[..wanted])?;
+            let into = &mut self.buffer.bytes_mut()[..wanted];
+            if let Some((reading, segment)) = &self.recent {
+                self.filled = reading.read(*segment, start, into);
+            }
+            if self.filled < needed {
+                self.filled = 0;
+                self.filled = self.file.read_at(start, into)?;
+            }
             self.start = start;
             self.ahead = (2 * self.ahead).min(self.ahead_range.1);
         }

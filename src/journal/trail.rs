@@ -12,12 +12,15 @@
 //! * Nothing is skipped: batches come in order of their sequences, without a gap.
 //! * Who asks says what may be given out: the trail itself does not look at what is durable.
 
+use std::sync::Arc;
+
 use super::cursor::Cursor;
 use super::directory::Directory;
 use super::entry::Entry;
 use super::error::{Fault, JournalError};
 use super::files::{Access, Files, OpenFile};
 use super::format::{FRAME_HEADER_BYTES, FrameHeader, SEGMENT_HEADER_BYTES};
+use super::recent::Recent;
 use super::seal::{Key, Seals};
 use super::segments::{Expected, damaged, no_segment, read_header, segment_name, segment_numbers};
 use super::start::Start;
@@ -59,6 +62,14 @@ impl<F: Files> Trail<F> {
         let mut cursor = Cursor::open(files, Start::Segment(segment), key)?;
         cursor.read_ahead_little();
         Ok(Some(Trail { files: files.clone(), cursor }))
+    }
+
+    /// Takes what it can from `recent`, the memory of the engine that writes this journal, in place of
+    /// the disk.
+    #[must_use]
+    pub fn reading_along(mut self, recent: &Arc<Recent>) -> Trail<F> {
+        self.cursor.read_along(recent.join());
+        self
     }
 
     /// Whether the journal is sealed, and whether this trail checks it.

@@ -35,14 +35,16 @@ use super::next_segment::NextSegment;
 use super::options::{Durability, Options, check_segment_bytes};
 use super::place::Position;
 use super::reach::{Point, Reach};
+use super::recent::{RECENT_BYTES, Recent};
 use super::shortage::RoomNews;
 use super::storage::{Completion, Operation, Storage};
 use ringfence_types::{BATCH_COMMANDS_MAX, Command, Request, Rules, Window};
 
 /// Buffers: one to fill, one that is ready, the others on their way.
 const BUFFERS: usize = 2 + IN_FLIGHT_MAX;
-/// Memory that the buffers of a writer take, in bytes, allocated when it is made.
-pub const WRITER_BYTES: u64 = (BUFFERS * GROUP_BYTES_MAX.next_multiple_of(HUGE_PAGE_BYTES)) as u64;
+/// Memory that a writer takes, in bytes, allocated when it is made.
+pub const WRITER_BYTES: u64 =
+    (BUFFERS * GROUP_BYTES_MAX.next_multiple_of(HUGE_PAGE_BYTES) + RECENT_BYTES) as u64;
 
 /// Writes a journal.
 pub struct Writer<S: Storage> {
@@ -59,6 +61,7 @@ pub struct Writer<S: Storage> {
     next_ticket: u64,
     reach: Reach,
     figures: Arc<Figures>,
+    recent: Arc<Recent>,
     /// The last witness that was asked for.
     witness: Option<u64>,
     failure: Option<JournalError>,
@@ -94,6 +97,7 @@ impl<S: Storage> Writer<S> {
             next_ticket: 0,
             reach: Reach::new(&position, options.durability),
             figures: Arc::default(),
+            recent: Arc::new(Recent::new()),
             witness: None,
             failure: None,
             cause: None,
@@ -110,6 +114,12 @@ impl<S: Storage> Writer<S> {
     #[must_use]
     pub fn figures(&self) -> &Arc<Figures> {
         &self.figures
+    }
+
+    /// What it has written last, for those who read along.
+    #[must_use]
+    pub fn recent(&self) -> &Arc<Recent> {
+        &self.recent
     }
 
     /// What becomes readable when there may be something to [`Writer::poll`] for; `None` where the
@@ -292,6 +302,7 @@ impl<S: Storage> Writer<S> {
         let mut now = None;
         let mut read = || *now.get_or_insert_with(Instant::now);
         while let Some((flight, buffer)) = self.flights.take_off(&mut read) {
+            self.recent.put(flight.segment, flight.offset, &buffer.bytes()[..flight.bytes]);
             let operation = Operation::Write {
                 segment: flight.segment,
                 offset: flight.offset,

@@ -14,7 +14,7 @@ use crate::room::RoomNotes;
 use crate::{NodeError, recover, tables};
 use ringfence_engine::Engine;
 use ringfence_journal::outcomes::Log;
-use ringfence_journal::{DataDir, Disk, rules_of_a_new_journal};
+use ringfence_journal::{DataDir, Disk, Recent, rules_of_a_new_journal};
 use ringfence_ring::WaitStrategy;
 use ringfence_types::{OutcomeCounts, Rules};
 
@@ -283,6 +283,12 @@ impl Node {
     #[must_use]
     pub fn outcome_log(&self) -> Option<LogGauges> {
         self.log.as_ref().map(|_| self.gauges.clone())
+    }
+
+    /// What it has written to its journal last, while it runs; `None` without a journal.
+    #[must_use]
+    pub fn recent(&self) -> Option<Arc<Recent>> {
+        self.journal.as_ref().map(|journal| Arc::clone(journal.writer.recent()))
     }
 
     /// Where it shows its numbers while it runs.

@@ -9,6 +9,7 @@ mod full_disk;
 mod golden;
 mod keyed;
 mod places;
+mod read_along;
 mod repair;
 mod round_trip;
 

@@ -70,12 +70,13 @@ impl Served {
         let listen = [address.clone()];
         Door::check(&listen, &guard)?;
         let door = Door::open(&listen, SOCKET_MODE, limits, guard)?;
-        let (history, log) = (node.history(), node.outcome_log());
+        let (history, log, recent) = (node.history(), node.outcome_log(), node.recent());
         let outcome_log = log.as_ref().map(|_| data_dir.to_owned());
         let subscriptions = log.map(|gauges| {
             let settings = subscription::Settings {
                 data_dir: data_dir.to_owned(),
                 key: None,
+                recent,
                 history,
                 gauges,
                 subscriptions: SUBSCRIPTIONS_MAX,

@@ -74,7 +74,7 @@ impl Replay {
         if page.is_last {
             return Ok(());
         }
-        let mut feed = Feed::start(&self.engine, wish, Arc::clone(&self.metrics))?;
+        let mut feed = Feed::start(&self.engine, wish, Arc::clone(&self.metrics));
         while !page.is_last && page.records.len() < RECORDS_MAX {
             let stretch = feed.next().await?;
             page.records.extend(stretch.records);

@@ -237,7 +237,7 @@ impl<S: Sink> Running<S> {
         let position = self.begin().await?;
         let wish = self.wish(&position);
         let engine = position.engine;
-        let mut feed = Feed::start(&self.context.engine, wish, Arc::clone(&self.metrics))?;
+        let mut feed = Feed::start(&self.context.engine, wish, Arc::clone(&self.metrics));
         self.metrics.blocked.clear();
         self.metrics.is_connected.store(true, Ordering::Relaxed);
         let mut unconfirmed = FuturesOrdered::new();

@@ -177,6 +177,7 @@ impl Follow {
             commands: self.commands,
             filter,
             key: self.key.read()?,
+            recent: None,
             log_is_kept: false,
         })
     }

@@ -48,12 +48,35 @@ impl Shared {
         let mut exchange = self.lock();
         let was_due = exchange.is_due();
         let number = exchange.push(batch, number, tag)?;
+        self.wake_for(exchange, was_due);
+        Ok(number)
+    }
+
+    /// Adds batches with numbers of the caller's, as far as there is room; how many.
+    pub fn try_push_numbered<'a>(
+        &self,
+        batches: impl IntoIterator<Item = (&'a [Command], u64)>,
+    ) -> Result<usize, ClientError> {
+        let mut exchange = self.lock();
+        let was_due = exchange.is_due();
+        let mut count = 0;
+        for (batch, number) in batches {
+            if exchange.push(batch, Some(number), 0)?.is_none() {
+                break;
+            }
+            count += 1;
+        }
+        self.wake_for(exchange, was_due);
+        Ok(count)
+    }
+
+    /// Wakes the task if what is to be written has become due.
+    fn wake_for(&self, exchange: MutexGuard<'_, Exchange>, was_due: bool) {
         let is_due = exchange.is_due();
         drop(exchange);
         if is_due && !was_due {
             self.wake.notify_one();
         }
-        Ok(number)
     }
 
     /// Adds a batch as soon as there is room. Cancelled before it returns, it has added nothing.
@@ -73,6 +96,10 @@ impl Shared {
             }
             room.await;
         }
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.lock().is_connected
     }
 
     pub fn under_way(&self) -> usize {
@@ -106,7 +133,8 @@ pub(super) struct Link {
     pub tls: Option<Tls>,
     pub shared: Arc<Shared>,
     pub attempts: Attempts,
-    pub deliver: mpsc::UnboundedSender<Delivered>,
+    /// Takes what comes together, at least one each time.
+    pub deliver: mpsc::UnboundedSender<Vec<Delivered>>,
 }
 
 impl Link {
@@ -131,7 +159,7 @@ impl Link {
         };
         drop(ending);
         // Nobody may be there any more to be told.
-        drop(self.deliver.send(Delivered::Ended(error)));
+        drop(self.deliver.send(vec![Delivered::Ended(error)]));
     }
 
     /// What `work` returns; `None` if the session is closed before.
@@ -190,9 +218,9 @@ impl Link {
         drop(exchange);
         if !delivered.is_empty() {
             self.shared.room.notify_waiters();
+            // Where nobody receives any more, the session is closed.
+            drop(self.deliver.send(delivered));
         }
-        // Where nobody receives any more, the session is closed.
-        delivered.into_iter().for_each(|what| drop(self.deliver.send(what)));
         if let Some(idle_timeout) = taken? {
             pipe.idle_timeout = idle_timeout;
         }

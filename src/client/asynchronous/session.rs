@@ -47,7 +47,10 @@ pub struct AsyncSessionSender {
 /// The half of a session that receives. Dropping it ends the session at once.
 #[derive(Debug)]
 pub struct AsyncSessionReceiver {
-    delivered: mpsc::UnboundedReceiver<Delivered>,
+    /// What came with one read, together.
+    delivered: mpsc::UnboundedReceiver<Vec<Delivered>>,
+    /// What is left of those that were taken last.
+    here: std::vec::IntoIter<Delivered>,
     _handle: Handle,
 }
 
@@ -105,7 +108,9 @@ impl AsyncSession {
             attempts: Attempts::new(options.give_up_after),
             deliver,
         };
-        let receiver = AsyncSessionReceiver { delivered, _handle: Handle(Arc::clone(&shared)) };
+        let here = Vec::new().into_iter();
+        let receiver =
+            AsyncSessionReceiver { delivered, here, _handle: Handle(Arc::clone(&shared)) };
         let sender = AsyncSessionSender { handle: Arc::new(Handle(shared)) };
         let mut session = AsyncSession { sender, receiver };
         tokio::spawn(link.run());
@@ -193,6 +198,24 @@ impl AsyncSessionSender {
         self.handle.0.push(batch, Some(number), tag).await.map(drop)
     }
 
+    /// Sends batches with request numbers of the caller's, each above the one before, as far as there
+    /// is room for them now; returns how many were sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncSession::send`].
+    ///
+    /// # Panics
+    ///
+    /// If a number does not increase.
+    pub fn try_send_numbered<'a>(
+        &self,
+        batches: impl IntoIterator<Item = (&'a [Command], u64)> + Clone,
+    ) -> Result<usize, ClientError> {
+        batches.clone().into_iter().try_for_each(|(batch, _)| check_batch(batch))?;
+        self.handle.0.try_push_numbered(batches)
+    }
+
     /// As [`AsyncSessionSender::send`], but returns `None` instead of waiting.
     ///
     /// # Errors
@@ -201,6 +224,12 @@ impl AsyncSessionSender {
     pub fn try_send(&self, batch: &[Command], tag: u128) -> Result<Option<u64>, ClientError> {
         check_batch(batch)?;
         self.handle.0.try_push(batch, None, tag)
+    }
+
+    /// Whether there is a connection just now, and the engine has answered its hello.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.handle.0.is_connected()
     }
 
     /// How many commands are under way.
@@ -217,10 +246,38 @@ impl AsyncSessionReceiver {
     ///
     /// Why the session has ended.
     pub async fn receive(&mut self) -> Result<Delivered, ClientError> {
-        match self.delivered.recv().await {
-            Some(Delivered::Ended(error)) => Err(error),
-            Some(delivered) => Ok(delivered),
-            None => Err(ClientError::Ended),
+        loop {
+            if let Some(delivered) = self.here.next() {
+                return unless_ended(delivered);
+            }
+            let together = self.delivered.recv().await.ok_or(ClientError::Ended)?;
+            self.here = together.into_iter();
         }
+    }
+
+    /// What is delivered next, if it has come already; `None` if not.
+    ///
+    /// # Errors
+    ///
+    /// Why the session has ended.
+    pub fn receive_here(&mut self) -> Result<Option<Delivered>, ClientError> {
+        loop {
+            if let Some(delivered) = self.here.next() {
+                return unless_ended(delivered).map(Some);
+            }
+            match self.delivered.try_recv() {
+                Ok(together) => self.here = together.into_iter(),
+                Err(mpsc::error::TryRecvError::Empty) => return Ok(None),
+                Err(mpsc::error::TryRecvError::Disconnected) => return Err(ClientError::Ended),
+            }
+        }
+    }
+}
+
+/// The end of a session is an error.
+fn unless_ended(delivered: Delivered) -> Result<Delivered, ClientError> {
+    match delivered {
+        Delivered::Ended(error) => Err(error),
+        delivered => Ok(delivered),
     }
 }

@@ -91,12 +91,16 @@ impl AsyncSubscription {
     /// Why nothing more comes.
     pub async fn next(&mut self) -> Result<Followed, ClientError> {
         loop {
-            let pipe = &mut self.pipe;
-            if let Some(followed) = Followed::next(&mut pipe.decoder, &pipe.address)? {
+            if let Some(followed) = self.next_here()? {
                 return Ok(followed);
             }
-            pipe.step().await?;
+            self.pipe.step().await?;
         }
+    }
+
+    /// What is told next, if it has come already.
+    fn next_here(&mut self) -> Result<Option<Followed>, ClientError> {
+        Followed::next(&mut self.pipe.decoder, &self.pipe.address)
     }
 
     /// Tells the engine that everything up to `sequence` was dealt with, which was received: only
@@ -143,10 +147,20 @@ impl AsyncResumingSubscription {
         options: SubscriptionOptions,
         wish: Subscribe,
     ) -> Result<AsyncResumingSubscription, ClientError> {
-        let course = Course::new(address, options, wish);
-        let mut subscription = AsyncResumingSubscription { course };
-        subscription.connected().await?;
+        let mut subscription = AsyncResumingSubscription::start(address, options, wish);
+        while !subscription.connect().await? {}
         Ok(subscription)
+    }
+
+    /// Follows the engine that listens at `address`. The first call that wants something of it
+    /// connects.
+    #[must_use]
+    pub fn start(
+        address: &Address,
+        options: SubscriptionOptions,
+        wish: Subscribe,
+    ) -> AsyncResumingSubscription {
+        AsyncResumingSubscription { course: Course::new(address, options, wish) }
     }
 
     /// The sequence up to which everything has been told: a later subscription goes on after it.
@@ -161,6 +175,13 @@ impl AsyncResumingSubscription {
         self.course.place.options().history
     }
 
+    /// Why there is no connection just now, or the last attempt to make one failed; `None` while
+    /// there is one.
+    #[must_use]
+    pub fn lost_because(&self) -> Option<&str> {
+        self.course.lost_because()
+    }
+
     /// What is told next; each thing once, also where the connection was lost meanwhile. While it
     /// is awaited the engine is told that somebody is there. Safe to cancel: nothing is lost.
     ///
@@ -170,16 +191,54 @@ impl AsyncResumingSubscription {
     /// reached for [`SubscriptionOptions::give_up_after`].
     pub async fn next(&mut self) -> Result<Followed, ClientError> {
         loop {
-            let followed = self.connected().await?.next().await;
-            match followed {
+            if let Some(followed) = self.next_unless_lost().await? {
+                return Ok(followed);
+            }
+        }
+    }
+
+    /// As [`AsyncResumingSubscription::next`], but `None` each time the connection is lost, or an
+    /// attempt to make one fails: [`AsyncResumingSubscription::lost_because`] says why, and the next
+    /// call connects again. Safe to cancel as that is, but an attempt to connect begins anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncResumingSubscription::next`].
+    pub async fn next_unless_lost(&mut self) -> Result<Option<Followed>, ClientError> {
+        if !self.connect().await? {
+            return Ok(None);
+        }
+        while let Some(subscription) = self.course.connection() {
+            match subscription.next().await {
                 Ok(followed) => {
                     if let Some(new) = self.course.place.admit(followed) {
-                        return Ok(new);
+                        return Ok(Some(new));
                     }
                 }
                 Err(error) => self.course.lost(error)?,
             }
         }
+        Ok(None)
+    }
+
+    /// What is told next, if it has come already; `None` if not, or where there is no connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncResumingSubscription::next`].
+    pub fn next_here(&mut self) -> Result<Option<Followed>, ClientError> {
+        while let Some(subscription) = self.course.connection() {
+            match subscription.next_here() {
+                Ok(None) => break,
+                Ok(Some(followed)) => {
+                    if let Some(new) = self.course.place.admit(followed) {
+                        return Ok(Some(new));
+                    }
+                }
+                Err(error) => self.course.lost(error)?,
+            }
+        }
+        Ok(None)
     }
 
     /// Tells the engine that everything up to `sequence` was dealt with, which was told: only for a
@@ -192,15 +251,19 @@ impl AsyncResumingSubscription {
         }
     }
 
-    /// The connection; a new one where there is none.
-    async fn connected(&mut self) -> Result<&mut AsyncSubscription, ClientError> {
-        while let Some(retry_at) = self.course.retry_at() {
+    /// Connects where there is no connection, when the next attempt is due; whether there is one
+    /// then.
+    async fn connect(&mut self) -> Result<bool, ClientError> {
+        if let Some(retry_at) = self.course.retry_at() {
             tokio::time::sleep_until(retry_at.into()).await;
             let place = &self.course.place;
             let (options, wish) = (place.options(), place.wish());
             let attempt = AsyncSubscription::open_with(&self.course.address, options, wish).await;
             self.course.attempted(attempt)?;
         }
-        self.course.connection().ok_or(ClientError::Ended)
+        match self.course.has_ended() {
+            true => Err(ClientError::Ended),
+            false => Ok(self.course.connection().is_some()),
+        }
     }
 }

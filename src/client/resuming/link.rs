@@ -62,24 +62,6 @@ impl Shared {
         }
     }
 
-    /// Adds batches with numbers of the caller's, as far as there is room; how many.
-    pub fn push_numbered<'a>(
-        &self,
-        batches: impl IntoIterator<Item = (&'a [Command], u64)>,
-    ) -> Result<usize, ClientError> {
-        let mut exchange = self.lock();
-        let was_due = exchange.is_due();
-        let mut count = 0;
-        for (batch, number) in batches {
-            if exchange.push(batch, Some(number), 0)?.is_none() {
-                break;
-            }
-            count += 1;
-        }
-        self.wake_for(exchange, was_due);
-        Ok(count)
-    }
-
     /// Wakes the thread if what is to be written has become due.
     fn wake_for(&self, exchange: MutexGuard<'_, Exchange>, was_due: bool) {
         let is_due = exchange.is_due();

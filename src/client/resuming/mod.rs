@@ -248,25 +248,6 @@ impl SessionSender {
         options: SessionOptions,
         mut deliver: impl FnMut(Delivered) + Send + 'static,
     ) -> Result<SessionSender, ClientError> {
-        let each = move |all: Vec<Delivered>| all.into_iter().for_each(&mut deliver);
-        SessionSender::start_together(address, options, each)
-    }
-
-    /// As [`SessionSender::start`], for one who takes at once what comes at once: at least one
-    /// delivery each time.
-    ///
-    /// # Errors
-    ///
-    /// As [`SessionSender::start`].
-    ///
-    /// # Panics
-    ///
-    /// If the session has no name.
-    pub fn start_together(
-        address: &Address,
-        options: SessionOptions,
-        deliver: impl FnMut(Vec<Delivered>) + Send + 'static,
-    ) -> Result<SessionSender, ClientError> {
         assert!(options.session != 0, "a session that is resumed has a name");
         let failed = |source| ClientError::Io {
             operation: "starting a thread for",
@@ -275,7 +256,8 @@ impl SessionSender {
         };
         let (link, shared) = Link::new(address, &options).map_err(failed)?;
         let named = std::thread::Builder::new().name("ringfence-client".to_owned());
-        let thread = named.spawn(move || link.run(deliver)).map_err(failed)?;
+        let each = move |all: Vec<Delivered>| all.into_iter().for_each(&mut deliver);
+        let thread = named.spawn(move || link.run(each)).map_err(failed)?;
         Ok(SessionSender { shared, thread: Some(thread) })
     }
 
@@ -307,24 +289,6 @@ impl SessionSender {
     ) -> Result<(), ClientError> {
         check_batch(batch)?;
         self.shared.push(batch, Some(number), tag, true).map(drop)
-    }
-
-    /// Sends batches with request numbers of the caller's, each above the one before, as far as there
-    /// is room for them now; returns how many were sent.
-    ///
-    /// # Errors
-    ///
-    /// As [`Session::send`].
-    ///
-    /// # Panics
-    ///
-    /// If a number does not increase.
-    pub fn try_send_numbered<'a>(
-        &self,
-        batches: impl IntoIterator<Item = (&'a [Command], u64)> + Clone,
-    ) -> Result<usize, ClientError> {
-        batches.clone().into_iter().try_for_each(|(batch, _)| check_batch(batch))?;
-        self.shared.push_numbered(batches)
     }
 
     /// As [`SessionSender::send`], but returns `None` instead of waiting.

@@ -4,6 +4,7 @@ use super::Cursor;
 use crate::error::{Fault, JournalError};
 use crate::files::Files;
 use crate::format::{FrameKind, SEGMENT_HEADER_BYTES};
+use crate::recent::Reading;
 
 impl<F: Files> Cursor<F> {
     /// Goes on by one frame beside an engine that writes, as [`Cursor::advance`] does. A fault
@@ -20,6 +21,11 @@ impl<F: Files> Cursor<F> {
             Ok(header) => self.go_past(header).map(Ok),
             Err(fault) => Ok(Err(fault)),
         }
+    }
+
+    /// Takes what it can from what the engine beside it has written last.
+    pub fn read_along(&mut self, reading: Reading) {
+        self.sliding.read_along(reading, self.segments[self.index].segment);
     }
 
     /// Reads ahead no further than is of use beside an engine that writes.

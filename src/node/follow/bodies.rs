@@ -1,9 +1,12 @@
 //! The commands that belong to outcomes, from the journal.
 
+use std::sync::Arc;
+
 use super::FollowError;
 use super::patience::Patience;
 use ringfence_journal::{
-    DataDir, Directory, Entry, Fault, Files, JournalError, Key, Step, Trail, first_kept_sequence,
+    DataDir, Directory, Entry, Fault, Files, JournalError, Key, Recent, Step, Trail,
+    first_kept_sequence,
 };
 use ringfence_types::Command;
 
@@ -19,11 +22,19 @@ pub(super) struct Bodies {
 
 impl Bodies {
     /// Opens the journal in `dir` where the command after `after` stands, or will stand.
-    pub fn open(dir: &DataDir, key: Option<Key>, after: u64) -> Result<Bodies, FollowError> {
+    pub fn open(
+        dir: &DataDir,
+        key: Option<Key>,
+        recent: Option<&Arc<Recent>>,
+        after: u64,
+    ) -> Result<Bodies, FollowError> {
         let files = dir.files();
-        let Some(trail) = Trail::open(files, key, after + 1)? else {
+        let Some(mut trail) = Trail::open(files, key, after + 1)? else {
             return Err(retired(files, after)?);
         };
+        if let Some(recent) = recent {
+            trail = trail.reading_along(recent);
+        }
         Ok(Bodies {
             files: files.clone(),
             trail,

@@ -1,7 +1,9 @@
 //! What one wants of a follower, and how one gets it.
 
+use std::sync::Arc;
+
 use super::{Begin, Filter};
-use ringfence_journal::Key;
+use ringfence_journal::{Key, Recent};
 use ringfence_types::{Command, Event, Origin, Outcome};
 
 /// What is wanted of a follower.
@@ -21,6 +23,9 @@ pub struct Wish {
     pub filter: Filter,
     /// The journal's key, so that seals are checked where the journal is read.
     pub key: Option<Key>,
+    /// What the engine has written to the journal last, where it runs in the same process: it is
+    /// not read from the disk then.
+    pub recent: Option<Arc<Recent>>,
     /// The engine is known to run and to keep a log, so one that is not there yet is waited for,
     /// however long a disk without room or a busy core delays it.
     pub log_is_kept: bool,

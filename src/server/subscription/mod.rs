@@ -40,7 +40,7 @@ use log_end::LogEnd;
 use names::Names;
 use positions::Positions;
 use ringfence_codec::wire::{ClientHello, ErrorCode, RequestDecoder, Violation};
-use ringfence_journal::{DataDir, JournalError, Key};
+use ringfence_journal::{DataDir, JournalError, Key, Recent};
 use ringfence_node::History;
 use ringfence_node::counters::LagReading;
 use ringfence_node::follow::FollowError;
@@ -53,6 +53,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The journal's key, so that seals are checked where commands are read.
     pub key: Option<Key>,
+    /// What the engine has written to its journal last.
+    pub recent: Option<Arc<Recent>>,
     /// Which history the engine has.
     pub history: History,
     /// What the outcome log tells, and is told, while the engine runs.

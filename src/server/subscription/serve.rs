@@ -278,6 +278,7 @@ impl<'a> Subscription<'a> {
             commands: subscribe.commands,
             filter,
             key: settings.key,
+            recent: settings.recent.clone(),
             log_is_kept: true,
         };
         let dir = DataDir::open_to_read(&settings.data_dir);

@@ -115,6 +115,7 @@ fn prepare(data_dir: &Path, socket: &Path, stop: &Arc<AtomicBool>) -> impl FnOnc
     let settings = Settings {
         data_dir: data_dir.to_owned(),
         key: None,
+        recent: node.recent(),
         history,
         gauges: node.outcome_log().expect("it keeps an outcome log"),
         subscriptions: 16,

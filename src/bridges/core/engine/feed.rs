@@ -1,7 +1,7 @@
-//! What happens in the engine from a position on, as records, on a thread of its own.
+//! What happens in the engine from a position on, as records, by a task of its own.
 //!
 //! ```text
-//!   subscription ──thread──▶ Stretch: records, and up to which sequence they reach ──▶ sink
+//!   subscription ──task──▶ Stretch: records, and up to which sequence they reach ──▶ sink
 //! ```
 //!
 //! # Invariants
@@ -12,14 +12,15 @@
 //!   engine holds, are in memory.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ringfence_client::types::{Body, Event, Origin, Outcome};
 use ringfence_client::{
-    ClientError, ErrorCode, Followed, ResumingSubscription, Start, Subscribe, SubscriptionOptions,
+    AsyncResumingSubscription, ClientError, ErrorCode, Followed, Start, Subscribe,
+    SubscriptionOptions,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{EngineId, EngineOptions};
 use crate::{Failure, Record, RecordKind, SinkMetrics};
@@ -28,9 +29,7 @@ use crate::{Failure, Record, RecordKind, SinkMetrics};
 const RECORDS_MAX: usize = 1024;
 /// Stretches that wait for the sink.
 const STRETCHES_MAX: usize = 4;
-/// How long the thread listens before it looks if it is still wanted.
-const LISTEN: Duration = Duration::from_millis(250);
-/// How long the thread may take to end in order.
+/// How long the task may take to end in order.
 const END_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What a sink wants to be told.
@@ -56,91 +55,70 @@ pub(crate) struct Stretch {
     pub sequence: u64,
 }
 
-/// A thread that follows the engine. Dropping it ends the thread.
+/// What the sink has said to the task.
+#[derive(Debug, Clone, Copy, Default)]
+struct Said {
+    /// Everything up to here is dealt with.
+    acknowledged: u64,
+    /// Nothing more is wanted.
+    has_ended: bool,
+}
+
+/// A task that follows the engine. Dropping it ends the task.
 #[derive(Debug)]
 pub(crate) struct Feed {
     stretches: mpsc::Receiver<Result<Stretch, Failure>>,
-    /// Raised when nothing more is wanted.
-    ended: Arc<AtomicBool>,
-    acknowledged: Arc<AtomicU64>,
+    said: watch::Sender<Said>,
 }
 
 impl Feed {
     /// Follows the engine from a position on, and connects again where a connection ends.
-    pub fn start(
-        options: &EngineOptions,
-        wish: Wish,
-        metrics: Arc<SinkMetrics>,
-    ) -> Result<Feed, Failure> {
+    pub fn start(options: &EngineOptions, wish: Wish, metrics: Arc<SinkMetrics>) -> Feed {
         let (sender, stretches) = mpsc::channel(STRETCHES_MAX);
-        let ended = Arc::new(AtomicBool::new(false));
-        let acknowledged = Arc::new(AtomicU64::new(0));
-        let mut thread = Thread {
-            options: options.clone(),
-            wish,
-            sender,
-            ended: Arc::clone(&ended),
-            acknowledged: Arc::clone(&acknowledged),
-            metrics,
-        };
-        let named = std::thread::Builder::new().name("bridge-feed".to_owned());
-        named.spawn(move || thread.run()).map_err(Failure::retry)?;
-        Ok(Feed { stretches, ended, acknowledged })
+        let (said, heard) = watch::channel(Said::default());
+        let following = Following { options: options.clone(), wish, sender, heard, metrics };
+        tokio::spawn(following.run());
+        Feed { stretches, said }
     }
 
-    /// The next stretch; an error is the last.
+    /// The next stretch; an error is the last. May be dropped while it waits.
     pub async fn next(&mut self) -> Result<Stretch, Failure> {
         let next = self.stretches.recv().await;
-        next.unwrap_or_else(|| Err(Failure::retry("the thread that follows the engine has ended")))
+        next.unwrap_or_else(|| Err(Failure::retry("the task that follows the engine has ended")))
     }
 
     /// Everything up to `sequence` is dealt with: the engine need not keep it for the sink's name.
     pub fn acknowledge(&self, sequence: u64) {
-        // Relaxed: a number of its own, which the thread reads when it comes to it.
-        self.acknowledged.store(sequence, Ordering::Relaxed);
+        self.said.send_modify(|said| said.acknowledged = sequence);
     }
 
     /// Everything up to `sequence` is dealt with, and nothing more is wanted. Returns when the engine
     /// has been told, unless that takes too long.
     pub async fn end(mut self, sequence: u64) {
-        self.acknowledge(sequence);
-        // Relaxed: the thread reads what is acknowledged when it comes to it.
-        self.ended.store(true, Ordering::Relaxed);
+        self.said.send_replace(Said { acknowledged: sequence, has_ended: true });
         let ended = async { while self.stretches.recv().await.is_some() {} };
         let _ = tokio::time::timeout(END_TIME_MAX, ended).await;
     }
 }
 
-impl Drop for Feed {
-    fn drop(&mut self) {
-        // Relaxed: nothing else is read by it.
-        self.ended.store(true, Ordering::Relaxed);
-    }
-}
-
-struct Thread {
+struct Following {
     options: EngineOptions,
     wish: Wish,
     sender: mpsc::Sender<Result<Stretch, Failure>>,
-    ended: Arc<AtomicBool>,
-    acknowledged: Arc<AtomicU64>,
+    heard: watch::Receiver<Said>,
     metrics: Arc<SinkMetrics>,
 }
 
-impl Thread {
-    fn run(&mut self) {
-        if let Err(failure) = self.follow() {
+impl Following {
+    async fn run(mut self) {
+        if let Err(failure) = self.follow().await {
             // It fails where nobody wants to know.
-            let _ = self.sender.blocking_send(Err(failure));
+            let _ = self.sender.send(Err(failure)).await;
         }
     }
 
-    fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Relaxed) || self.sender.is_closed()
-    }
-
     /// Follows until nothing more is wanted, or until there is nothing more to be had.
-    fn follow(&mut self) -> Result<(), Failure> {
+    async fn follow(&mut self) -> Result<(), Failure> {
         let wish = Subscribe {
             name: self.wish.name,
             events: self.wish.events,
@@ -152,26 +130,45 @@ impl Thread {
         };
         let history = Some(self.wish.engine.history());
         let options = SubscriptionOptions { history, ..self.options.follows() };
-        let mut subscription = ResumingSubscription::start(&self.options.address, options, wish);
+        let mut subscription =
+            AsyncResumingSubscription::start(&self.options.address, options, wish);
         let mut gathering = Gathering::new(self.wish.engine.clone());
         let mut acknowledged = 0;
         let mut lost_because = None;
-        while !self.has_ended() {
-            let received = subscription.receive(LISTEN, |followed| gathering.take(followed));
-            received.map_err(|error| self.failure(error))?;
+        loop {
+            let Said { acknowledged: dealt_with, has_ended } = *self.heard.borrow_and_update();
+            // Of what the sink has not been given it cannot have said anything.
+            let dealt_with = dealt_with.min(self.wish.after);
+            let is_connected = subscription.lost_because().is_none();
+            if self.wish.name != 0 && is_connected && dealt_with > acknowledged {
+                subscription.acknowledge(dealt_with).await;
+                acknowledged = dealt_with;
+            }
+            if has_ended {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                // Where the sink is gone, nothing more is wanted.
+                said = self.heard.changed() => if said.is_err() { return Ok(()) },
+                told = subscription.next_unless_lost() => {
+                    let mut told = told.map_err(|error| self.failure(error))?;
+                    while let Some(followed) = told {
+                        gathering.take(followed);
+                        told = subscription.next_here().map_err(|error| self.failure(error))?;
+                    }
+                    self.hand_over(&mut gathering).await;
+                }
+            }
             let reason = subscription.lost_because().map(str::to_owned);
-            if let Some(reason) = reason.as_ref().filter(|_| reason != lost_because) {
+            let is_news = |why: &&String| !why.is_empty() && reason != lost_because;
+            if let Some(reason) = reason.as_ref().filter(is_news) {
                 tracing::warn!("following the engine: {reason}");
                 // What was acknowledged last may not have arrived.
                 acknowledged = 0;
             }
             lost_because = reason;
-            self.metrics.head.store(gathering.head, Ordering::Relaxed);
-            self.hand_over(&mut gathering);
-            self.pass_on(&mut subscription, &mut acknowledged);
         }
-        self.pass_on(&mut subscription, &mut acknowledged);
-        Ok(())
     }
 
     /// Why there is nothing more to be had.
@@ -190,27 +187,18 @@ impl Thread {
         }
     }
 
-    fn hand_over(&mut self, gathering: &mut Gathering) {
+    async fn hand_over(&mut self, gathering: &mut Gathering) {
+        self.metrics.head.store(gathering.head, Ordering::Relaxed);
         gathering.end_with_outcome();
         for stretch in gathering.stretches.drain(..) {
             self.wish.after = stretch.sequence;
             // It fails where nobody wants it any more.
-            let _ = self.sender.blocking_send(Ok(stretch));
+            let _ = self.sender.send(Ok(stretch)).await;
         }
         if gathering.looked_at > self.wish.after && gathering.records.is_empty() {
             self.wish.after = gathering.looked_at;
             let stretch = Stretch { records: Vec::new(), sequence: gathering.looked_at };
-            let _ = self.sender.blocking_send(Ok(stretch));
-        }
-    }
-
-    /// Tells the engine what is dealt with, where the subscription has a name and a connection.
-    fn pass_on(&self, subscription: &mut ResumingSubscription, acknowledged: &mut u64) {
-        let sequence = self.acknowledged.load(Ordering::Relaxed).min(self.wish.after);
-        let is_connected = subscription.lost_because().is_none();
-        if self.wish.name != 0 && is_connected && sequence > *acknowledged {
-            subscription.acknowledge(sequence);
-            *acknowledged = sequence;
+            let _ = self.sender.send(Ok(stretch)).await;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use ringfence_client::types::Origin;
 use ringfence_client::{
-    Answer, ClientError, Delivered, EngineHello, ErrorCode, SessionOptions, SessionSender,
+    Answer, AsyncSession, ClientError, Delivered, EngineHello, ErrorCode, SessionOptions,
     session_id,
 };
 use tokio::sync::{mpsc, watch};
@@ -54,8 +54,7 @@ pub async fn open_port<H: Send + 'static>(
 
 /// A session that stands.
 pub(super) struct Opened {
-    pub sender: SessionSender,
-    pub delivered: Together<Delivered>,
+    pub session: AsyncSession,
     pub hello: EngineHello,
     pub memory: Memory,
     /// The outcome log was read back to what comes after this sequence.
@@ -94,7 +93,7 @@ struct Opening<'a> {
 
 /// What one attempt came to.
 enum Attempt {
-    Opened(SessionSender, Together<Delivered>, EngineHello),
+    Opened(AsyncSession, EngineHello),
     /// The engine does not know the session.
     Unknown,
     /// The session's last command is this one, before the sequence to begin after.
@@ -126,15 +125,14 @@ impl<'a> Opening<'a> {
                     return Err(Failure::last(said));
                 }
                 Attempt::Unknown => return Err(Failure::last("the engine refuses a new session")),
-                Attempt::Opened(sender, delivered, hello) => {
+                Attempt::Opened(session, hello) => {
                     if self.is_enough(&hello, after, window) {
                         let begins_after = hello.resumes_after.max(after);
                         let memory = self.memory;
-                        return Ok(Opened { sender, delivered, hello, memory, begins_after });
+                        return Ok(Opened { session, hello, memory, begins_after });
                     }
                     window = window.saturating_mul(8);
                     after = hello.last_sequence.saturating_sub(window);
-                    close(sender);
                 }
             }
         }
@@ -154,7 +152,6 @@ impl<'a> Opening<'a> {
     async fn attempt(&mut self, after: u64) -> Result<Attempt, Failure> {
         self.memory.clear();
         self.partial.clear();
-        let (deliver, mut delivered) = Together::channel();
         let options = SessionOptions {
             session: session_id(&self.options.session),
             last_sequence: after,
@@ -163,33 +160,35 @@ impl<'a> Opening<'a> {
             give_up_after: FOR_EVER,
             ..SessionOptions::default()
         };
-        let deliver = move |all| drop(deliver.send(all));
-        let sender = SessionSender::start_together(&self.engine.address, options, deliver)?;
-        let mut hello: Option<EngineHello> = None;
-        loop {
-            match delivered.recv().await {
-                Some(Delivered::Connected(answer)) => {
-                    hello = Some(answer);
-                    if answer.resumes_after.max(after) >= answer.last_sequence {
-                        return Ok(Attempt::Opened(sender, delivered, answer));
-                    }
+        match self.read_all_back(&options, after).await {
+            Ok((session, hello)) => Ok(Attempt::Opened(session, hello)),
+            Err(error) => refused(&error).ok_or_else(|| error.into()),
+        }
+    }
+
+    /// Opens the session, and reads to the end what it handed over.
+    async fn read_all_back(
+        &mut self,
+        options: &SessionOptions,
+        after: u64,
+    ) -> Result<(AsyncSession, EngineHello), ClientError> {
+        let (mut session, mut hello) = AsyncSession::start(&self.engine.address, options).await?;
+        let mut sequence = hello.resumes_after.max(after);
+        while sequence < hello.last_sequence {
+            match session.receive().await? {
+                // A new connection goes on after what came by the one before.
+                Delivered::Connected(again) => {
+                    sequence = sequence.max(again.resumes_after);
+                    hello = again;
                 }
-                Some(Delivered::Replayed { origin, answer }) => {
-                    let sequence = answer.sequence;
+                Delivered::Replayed { origin, answer } => {
+                    sequence = answer.sequence;
                     self.read_back(&origin, answer);
-                    let is_last = |hello: &EngineHello| sequence >= hello.last_sequence;
-                    if let Some(hello) = hello.filter(is_last) {
-                        return Ok(Attempt::Opened(sender, delivered, hello));
-                    }
                 }
-                Some(Delivered::Ended(error)) => {
-                    close(sender);
-                    return refused(&error).ok_or_else(|| error.into());
-                }
-                Some(_) => {}
-                None => return Err(Failure::retry("the session with the engine has ended")),
+                _ => {}
             }
         }
+        Ok((session, hello))
     }
 
     fn read_back(&mut self, origin: &Origin, answer: Answer) {
@@ -217,10 +216,4 @@ fn refused(error: &ClientError) -> Option<Attempt> {
         Some(ErrorCode::SequenceAhead) => Some(Attempt::Ahead(error.value)),
         _ => None,
     }
-}
-
-/// Ends a session. Its thread is waited for elsewhere.
-pub(super) fn close(sender: SessionSender) {
-    // It is not waited for: the thread ends within moments.
-    drop(tokio::task::spawn_blocking(move || drop(sender)));
 }

@@ -64,7 +64,8 @@ impl Follower {
         let journal_id = first_segment(files)?.journal_id;
         let (end, after) = begin(path, files, journal_id, &wish)?;
         let log = LogTrail::open(path, journal_id, after)?;
-        let bodies = wish.needs_bodies().then(|| Bodies::open(dir, wish.key, after)).transpose()?;
+        let bodies = || Bodies::open(dir, wish.key, wish.recent.as_ref(), after);
+        let bodies = wish.needs_bodies().then(bodies).transpose()?;
         let now = Instant::now();
         let mut follower = Follower {
             path: path.to_path_buf(),

@@ -112,6 +112,7 @@ fn open(
     let settings = Settings {
         data_dir: folder.path().to_owned(),
         key: None,
+        recent: None,
         history: History { journal_id, epoch: 0 },
         gauges: gauges.clone(),
         subscriptions,

@@ -12,17 +12,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringfence_client::types::Command;
-use ringfence_client::{Answer, Delivered, SessionSender};
+use ringfence_client::{Answer, AsyncSessionReceiver, AsyncSessionSender, ClientError, Delivered};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::context::Positions;
-use crate::intake::open::{Opened, close};
+use crate::intake::open::Opened;
 use crate::intake::{Offer, PortOptions, Replies, Settled, Settlement};
 use crate::message::{ContentType, Given};
 use crate::metrics::{add, count};
 use crate::tags::{Answers, Memory};
-use crate::together::{Giving, Together};
+use crate::together::Giving;
 use crate::{Context, CountedSession, EngineId, Failure, SourceMetrics, Stop};
 
 /// How often it is looked whether the session has a connection.
@@ -62,8 +62,8 @@ struct Outgoing {
 pub(super) struct Worker<H> {
     options: PortOptions,
     engine: EngineId,
-    sender: SessionSender,
-    delivered: Together<Delivered>,
+    sender: AsyncSessionSender,
+    delivered: AsyncSessionReceiver,
     offers: mpsc::Receiver<Offer<H>>,
     /// What is left of the offer that was taken last, and where to settle it.
     given: std::vec::IntoIter<Given<H>>,
@@ -98,10 +98,11 @@ impl<H: Send + 'static> Worker<H> {
         let metrics = context.metrics.source(&options.name);
         let mut session = CountedSession::new(Arc::clone(&metrics));
         session.set_connected(true);
+        let (sender, delivered) = opened.session.split();
         Worker {
             engine,
-            sender: opened.sender,
-            delivered: opened.delivered,
+            sender,
+            delivered,
             offers,
             given: Vec::new().into_iter(),
             settling: None,
@@ -125,9 +126,7 @@ impl<H: Send + 'static> Worker<H> {
 
     /// Serves the session until it ends, the port is dropped, or all is settled after a stop.
     pub async fn run(mut self) -> Result<(), Failure> {
-        let result = self.serve().await;
-        close(self.sender);
-        result
+        self.serve().await
     }
 
     async fn serve(&mut self) -> Result<(), Failure> {
@@ -148,7 +147,7 @@ impl<H: Send + 'static> Worker<H> {
                 biased;
                 // First, and seldom: what comes without end must not hold it back.
                 _ = look.tick() => self.look(),
-                delivered = self.delivered.recv() => {
+                delivered = self.delivered.receive() => {
                     self.deliveries(delivered)?;
                     self.send_outgoing()?;
                 }
@@ -173,26 +172,23 @@ impl<H: Send + 'static> Worker<H> {
     }
 
     /// Takes this delivery, and those that are there already.
-    fn deliveries(&mut self, first: Option<Delivered>) -> Result<(), Failure> {
-        let ended = || Failure::retry("the session with the engine has ended");
-        self.delivery(first.ok_or_else(ended)?)?;
+    fn deliveries(&mut self, first: Result<Delivered, ClientError>) -> Result<(), Failure> {
+        self.delivery(first?);
         for _ in 1..TURN_MAX {
-            let Some(delivered) = self.delivered.try_recv() else { break };
-            self.delivery(delivered)?;
+            let Some(delivered) = self.delivered.receive_here()? else { break };
+            self.delivery(delivered);
         }
         Ok(())
     }
 
-    fn delivery(&mut self, delivered: Delivered) -> Result<(), Failure> {
+    fn delivery(&mut self, delivered: Delivered) {
         match delivered {
             Delivered::Answer { number, is_last, answer, .. } => {
                 self.answer(number, answer, is_last);
             }
             Delivered::Lost { number } => self.lose(number),
-            Delivered::Ended(error) => return Err(error.into()),
             _ => {}
         }
-        Ok(())
     }
 
     fn answer(&mut self, number: u64, answer: Answer, is_last: bool) {
