@@ -10,7 +10,7 @@ use std::time::Instant;
 use ringfence::bench::{LatencySink, MemorySource, Pace, Stamps};
 use ringfence::bench::{Load, Mix};
 use ringfence::engine::{Engine, Sessions};
-use ringfence::journal::{self, DataDir, Durability, Options, Reader, Trail, Wanted, Writer};
+use ringfence::journal::{self, DataDir, Disk, Durability, Options, Reader, Trail, Wanted, Writer};
 use ringfence::node::gateway::{Intake, Progress, Source, SourceError};
 use ringfence::node::pipeline::{self, Journal, LateBell, Parts, Placement, Settings};
 use ringfence::node::publish::Sink;
@@ -186,16 +186,9 @@ fn run(load: &Load, cores: &[usize], folder: Option<&Path>, named: bool) {
     engine.apply(1, &load.accounts, &mut Discard);
 
     let dir = folder.map(|folder| DataDir::open(folder).unwrap());
-    let journal = dir.as_ref().map(|dir| {
-        let options = Options { durability: Durability::Sync, ..Options::default() };
-        let recovered = journal::recover(dir, &wanted, &options, |_| {}).unwrap();
-        let bell = LateBell::default();
-        let waker = bell.clone();
-        let waker: journal::Waker = Arc::new(move || waker.ring());
-        Journal { writer: Writer::open(dir, &recovered, options, &waker).unwrap(), bell }
-    });
+    let journal = dir.as_ref().map(|dir| open_journal(dir, &wanted));
     // Somebody who follows with commands, for whom the journal keeps what it writes.
-    let follows = dir.as_ref().zip(journal.as_ref()).map(|(dir, journal)| {
+    let _follows = dir.as_ref().zip(journal.as_ref()).map(|(dir, journal)| {
         let trail = Trail::open(dir.files(), None, 1).unwrap().expect("the journal is new");
         trail.reading_along(journal.writer.recent())
     });
@@ -236,7 +229,6 @@ fn run(load: &Load, cores: &[usize], folder: Option<&Path>, named: bool) {
         (finished.counts, finished.engine, finished.journal)
     };
     let (counts, engine, journal) = finished;
-    drop(follows);
     assert_eq!(counts.refused(), 0, "{name}");
     assert_eq!(taking.allocated(), 0, "{name}: on the gateway's thread");
     assert_eq!(giving.allocated(), 0, "{name}: on publish's thread");
@@ -254,6 +246,15 @@ fn run(load: &Load, cores: &[usize], folder: Option<&Path>, named: bool) {
             "{name}: after replay"
         );
     }
+}
+
+fn open_journal(dir: &DataDir, wanted: &Wanted) -> Journal<Disk> {
+    let options = Options { durability: Durability::Sync, ..Options::default() };
+    let recovered = journal::recover(dir, wanted, &options, |_| {}).unwrap();
+    let bell = LateBell::default();
+    let waker = bell.clone();
+    let waker: journal::Waker = Arc::new(move || waker.ring());
+    Journal { writer: Writer::open(dir, &recovered, options, &waker).unwrap(), bell }
 }
 
 /// The sessions that a journal's replay knows.

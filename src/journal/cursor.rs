@@ -431,9 +431,8 @@ impl<F: Files> Cursor<F> {
 
     /// Has the window stand over a segment.
     fn show_segment(&mut self, index: usize) -> Result<(), JournalError> {
-        let segment = self.segments[index].segment;
-        let name = segment_name(segment);
-        self.sliding.replace(self.files.open(&name, Access::Read)?, segment);
+        let name = segment_name(self.segments[index].segment);
+        self.sliding.replace(self.files.open(&name, Access::Read)?, self.segments[index].segment);
         // The one before the last may still be written to: the last one is made ahead.
         if self.maps_sealed
             && index + 2 < self.segments.len()
