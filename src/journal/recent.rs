@@ -11,7 +11,8 @@
 //! # Invariants
 //!
 //! * The writer never waits for a reader: what it cannot put at once is not here.
-//! * What is here are the bytes that stand, or will stand, in the file: one stretch without a gap.
+//! * It is one stretch of a segment without a gap, put before it is written. So it may not be durable
+//!   yet, or never: who gives it out goes by what the outcome log says, as beside the file.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +24,7 @@ pub(super) const RECENT_BYTES: usize = 256 * 1024;
 /// have many commands for each read of the disk, would gain.
 const GROUP_KEPT_MAX: usize = 64 * 1024;
 
-/// What was written to a journal last.
+/// What was given to the disk last.
 #[derive(Debug)]
 pub struct Recent {
     readers: AtomicUsize,
@@ -55,7 +56,8 @@ impl Recent {
         match self.tail.try_lock() {
             Ok(mut tail) => tail.put(segment, offset, group),
             Err(TryLockError::Poisoned(tail)) => tail.into_inner().put(segment, offset, group),
-            // It is being read: the stretch begins anew with the next group.
+            // It is being read. The stretch begins anew with the next group, and slower readers go
+            // to the disk.
             Err(TryLockError::WouldBlock) => {}
         }
     }

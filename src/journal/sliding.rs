@@ -44,7 +44,7 @@ impl<F: OpenFile> Sliding<F> {
         }
     }
 
-    /// Takes what it can from what the engine beside it has written last, to `segment` and later.
+    /// Takes what it can from what the engine beside it has written last. The file is `segment`.
     pub fn read_along(&mut self, reading: Reading, segment: u32) {
         self.recent = Some((reading, segment));
         self.forget();

@@ -8,7 +8,7 @@
 //!
 //! # Invariants
 //!
-//! * Changes nothing, holds no lock, and shows no file in memory: a disk that fails is an error.
+//! * Changes nothing, locks no file, and shows none in memory: a disk that fails is an error.
 //! * Nothing is skipped: batches come in order of their sequences, without a gap.
 //! * Who asks says what may be given out: the trail itself does not look at what is durable.
 

@@ -51,11 +51,7 @@ impl Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Failure {
-        let code = match &error {
-            ClientError::Refused { error, .. } => ErrorCode::from_number(error.code),
-            _ => None,
-        };
-        if let Some(ErrorCode::Superseded | ErrorCode::SubscriptionSuperseded) = code {
+        if let Some(ErrorCode::Superseded | ErrorCode::SubscriptionSuperseded) = code_of(&error) {
             return Failure::taken_over(error);
         }
         // A session that has ended before is opened again.
@@ -64,4 +60,11 @@ impl From<ClientError> for Failure {
             false => Failure::last(error),
         }
     }
+}
+
+/// The code with which the engine ended a connection, if it did.
+#[must_use]
+pub fn code_of(error: &ClientError) -> Option<ErrorCode> {
+    let ClientError::Refused { error, .. } = error else { return None };
+    ErrorCode::from_number(error.code)
 }

@@ -49,8 +49,8 @@ mod together;
 
 pub use config::{Config, Keys, Mistake, Mistakes, SinkOptions, SinkStart, SourceOptions};
 pub use context::{Context, Positions};
-pub use engine::{EngineId, EngineOptions, Known, ask};
-pub use failure::Failure;
+pub use engine::{EngineId, EngineOptions, Known, LookBack, Replayed, Resumed, ask, resume};
+pub use failure::{Failure, code_of};
 pub use headers::HeaderChoice;
 pub use http::serve_http;
 pub use identity::Identity;

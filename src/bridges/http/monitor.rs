@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ringfence_bridge_core::{CountedSession, EngineId, EngineOptions, Failure, SourceMetrics};
+use ringfence_bridge_core::{
+    CountedSession, EngineId, EngineOptions, Failure, SourceMetrics, code_of,
+};
 use ringfence_client::{
     AsyncSubscription, BackOff, ClientError, ErrorCode, Followed, Start, Subscribe,
     SubscriptionOptions, Token,
 };
 use ringfence_types::Op;
 use tokio::sync::watch;
-
-use crate::session::code_of;
 
 /// Longest time before the second attempt to connect.
 const FIRST_WAIT: Duration = Duration::from_millis(20);

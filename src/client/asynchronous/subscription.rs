@@ -191,21 +191,22 @@ impl AsyncResumingSubscription {
     /// reached for [`SubscriptionOptions::give_up_after`].
     pub async fn next(&mut self) -> Result<Followed, ClientError> {
         loop {
-            if let Some(followed) = self.next_unless_lost().await? {
+            if let Some(followed) = self.next_or_change().await? {
                 return Ok(followed);
             }
         }
     }
 
-    /// As [`AsyncResumingSubscription::next`], but `None` each time the connection is lost, or an
-    /// attempt to make one fails: [`AsyncResumingSubscription::lost_because`] says why, and the next
-    /// call connects again. Safe to cancel as that is, but an attempt to connect begins anew.
+    /// As [`AsyncResumingSubscription::next`], but `None` each time a connection is made or lost, or
+    /// an attempt to make one fails: [`AsyncResumingSubscription::lost_because`] says which. The next
+    /// call goes on. Safe to cancel as that is, but an attempt to connect begins anew.
     ///
     /// # Errors
     ///
     /// As [`AsyncResumingSubscription::next`].
-    pub async fn next_unless_lost(&mut self) -> Result<Option<Followed>, ClientError> {
-        if !self.connect().await? {
+    pub async fn next_or_change(&mut self) -> Result<Option<Followed>, ClientError> {
+        if self.course.connection().is_none() {
+            self.connect().await?;
             return Ok(None);
         }
         while let Some(subscription) = self.course.connection() {

@@ -8,7 +8,8 @@
 //!
 //! # Invariants
 //!
-//! * The pipeline does not know of them: outcomes and commands are read from files.
+//! * The pipeline waits for none of them: outcomes and commands are read from files, and commands
+//!   that were just journaled from what the journal's writer keeps in memory for that.
 //! * A subscriber holds up nobody but itself: it has a thread of its own, and memory for one frame
 //!   of the log.
 //! * There are never more of them than [`Settings::subscriptions`].

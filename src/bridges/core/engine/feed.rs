@@ -23,7 +23,7 @@ use ringfence_client::{
 use tokio::sync::{mpsc, watch};
 
 use super::{EngineId, EngineOptions};
-use crate::{Failure, Record, RecordKind, SinkMetrics};
+use crate::{Failure, Record, RecordKind, SinkMetrics, code_of};
 
 /// Records of a stretch, about.
 const RECORDS_MAX: usize = 1024;
@@ -101,6 +101,27 @@ impl Feed {
     }
 }
 
+/// What of that interrupts the task.
+struct Hears {
+    is_connected: bool,
+    has_ended: bool,
+}
+
+impl Hears {
+    /// Waits for something that can be acted on; whether the sink is still there.
+    async fn what_counts(self, heard: &mut watch::Receiver<Said>) -> bool {
+        match self {
+            Hears { is_connected: true, .. } => heard.changed().await.is_ok(),
+            // An attempt to connect is not broken off for what cannot be passed on without it.
+            Hears { has_ended: false, .. } => heard.wait_for(|said| said.has_ended).await.is_ok(),
+            Hears { .. } => {
+                while heard.changed().await.is_ok() {}
+                false
+            }
+        }
+    }
+}
+
 struct Following {
     options: EngineOptions,
     wish: Wish,
@@ -144,14 +165,16 @@ impl Following {
                 subscription.acknowledge(dealt_with).await;
                 acknowledged = dealt_with;
             }
-            if has_ended {
+            let has_said_all = self.wish.name == 0 || dealt_with <= acknowledged;
+            if has_ended && has_said_all {
                 return Ok(());
             }
+            let hears = Hears { is_connected, has_ended };
             tokio::select! {
                 biased;
                 // Where the sink is gone, nothing more is wanted.
-                said = self.heard.changed() => if said.is_err() { return Ok(()) },
-                told = subscription.next_unless_lost() => {
+                is_there = hears.what_counts(&mut self.heard) => if !is_there { return Ok(()) },
+                told = subscription.next_or_change() => {
                     let mut told = told.map_err(|error| self.failure(error))?;
                     while let Some(followed) = told {
                         gathering.take(followed);
@@ -173,13 +196,8 @@ impl Following {
 
     /// Why there is nothing more to be had.
     fn failure(&self, error: ClientError) -> Failure {
-        let is_of_another = match &error {
-            ClientError::History { .. } => true,
-            ClientError::Refused { error, .. } => {
-                ErrorCode::from_number(error.code) == Some(ErrorCode::OtherHistory)
-            }
-            _ => false,
-        };
+        let is_of_another = matches!(error, ClientError::History { .. })
+            || code_of(&error) == Some(ErrorCode::OtherHistory);
         let expected = &self.wish.engine;
         match is_of_another {
             true => Failure::last(format!("the sink's position is of {expected}: {error}")),

@@ -1,23 +1,25 @@
 //! The engine's side: where it is, which one it is, and what happens in it.
 
 mod feed;
+mod resume;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ringfence_client::{
-    Address, ClientError, EngineHello, ErrorCode, Start, Subscribe, Subscription,
-    SubscriptionOptions, Tls, Token,
+    Address, EngineHello, ErrorCode, Start, Subscribe, Subscription, SubscriptionOptions, Tls,
+    Token,
 };
 use ringfence_types::Op;
 
-use crate::{Failure, Position};
+use crate::{Failure, Position, code_of};
 
 pub(crate) use feed::{Feed, Stretch, Wish};
+pub use resume::{LookBack, Replayed, Resumed, resume};
 
 /// The engine is tried to be reached for as long as the bridge runs.
-pub(crate) const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Where the engine is, and how to come in.
 #[derive(Debug, Clone)]
@@ -173,11 +175,7 @@ fn place_and_wait(options: &EngineOptions, name: u128) -> Result<Option<Position
             engine: EngineId::from(&subscription.hello()),
             sequence: subscription.subscribed().after_sequence,
         })),
-        Err(ClientError::Refused { error, .. })
-            if ErrorCode::from_number(error.code) == Some(ErrorCode::UnknownSubscription) =>
-        {
-            Ok(None)
-        }
+        Err(error) if code_of(&error) == Some(ErrorCode::UnknownSubscription) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -1,22 +1,15 @@
 //! Opening a session, and reading back what it has handed over before.
 
-use ringfence_client::types::Origin;
-use ringfence_client::{
-    Answer, AsyncSession, ClientError, Delivered, EngineHello, ErrorCode, SessionOptions,
-    session_id,
-};
+use ringfence_client::{AsyncSession, EngineHello, SessionOptions, session_id};
 use tokio::sync::{mpsc, watch};
 
 use super::worker::Worker;
 use super::{Port, PortOptions};
-use crate::engine::FOR_EVER;
 use crate::tags::Memory;
 use crate::together::Together;
-use crate::{Context, EngineId, EngineOptions, Failure, Known, ask};
-
-/// Sequences that are read back at most for requests that only their senders may repeat. What may
-/// be unacknowledged is looked for without this limit.
-const SEQUENCES_READ_BACK_MAX: u64 = 4 << 20;
+use crate::{
+    Context, EngineId, EngineOptions, Failure, Known, LookBack, Replayed, Resumed, ask, resume,
+};
 
 /// Opens a session with the engine, reads back what it has handed over before, and serves it until
 /// the port is dropped, the session is taken over, or the program is asked to stop.
@@ -30,7 +23,7 @@ pub async fn open_port<H: Send + 'static>(
 ) -> Result<Port<H>, Failure> {
     let metrics = context.metrics.source(&options.name);
     let known = ask(&context.engine).await?;
-    let opened = Opening::new(&options, &context.engine, &known).run().await?;
+    let opened = open(&options, &context.engine, &known).await?;
     opened.warn_of_few(&options);
     tracing::info!(
         source = options.name,
@@ -82,138 +75,43 @@ impl Opened {
     }
 }
 
-struct Opening<'a> {
-    options: &'a PortOptions,
-    engine: &'a EngineOptions,
-    known: &'a Known,
-    memory: Memory,
-    /// Answers of the batch that is being read back.
-    partial: Vec<Answer>,
-}
-
-/// What one attempt came to.
-enum Attempt {
-    Opened(AsyncSession, EngineHello),
-    /// The engine does not know the session.
-    Unknown,
-    /// The session's last command is this one, before the sequence to begin after.
-    Ahead(u64),
-}
-
-impl<'a> Opening<'a> {
-    fn new(options: &'a PortOptions, engine: &'a EngineOptions, known: &'a Known) -> Opening<'a> {
-        let memory = Memory::new(options.remember);
-        Opening { options, engine, known, memory, partial: Vec::new() }
-    }
-
-    /// Begins further back in the log until enough is read back.
-    async fn run(mut self) -> Result<Opened, Failure> {
-        let last = self.known.last_sequence;
-        let mut window = 4 * self.options.remember as u64;
-        let back = |last: u64, window: u64| match self.options.by_offset {
-            true => last,
-            false => last.saturating_sub(window),
-        };
-        let mut after = back(last, window);
-        loop {
-            match self.attempt(after).await? {
-                Attempt::Unknown if after > 0 => after = 0,
-                // Others have sent the commands since.
-                Attempt::Ahead(last) if last < after => after = back(last, window),
-                Attempt::Ahead(last) => {
-                    let said = format!("the engine refuses to begin after {after}, at {last}");
-                    return Err(Failure::last(said));
-                }
-                Attempt::Unknown => return Err(Failure::last("the engine refuses a new session")),
-                Attempt::Opened(session, hello) => {
-                    if self.is_enough(&hello, after, window) {
-                        let begins_after = hello.resumes_after.max(after);
-                        let memory = self.memory;
-                        return Ok(Opened { session, hello, memory, begins_after });
-                    }
-                    window = window.saturating_mul(8);
-                    after = hello.last_sequence.saturating_sub(window);
-                }
-            }
-        }
-    }
-
-    fn is_enough(&self, hello: &EngineHello, after: u64, window: u64) -> bool {
-        // Where the log does not reach back that far, nothing more can be had.
-        let is_all = self.options.by_offset || after == 0 || hello.resumes_after > after;
-        let wanted = match window > SEQUENCES_READ_BACK_MAX {
-            true => 2 * self.options.credit,
-            false => self.options.remember,
-        };
-        is_all || self.memory.requests() as u64 >= hello.last_request.min(wanted as u64)
-    }
-
-    /// Opens the session, and reads what it handed over after the sequence `after`.
-    async fn attempt(&mut self, after: u64) -> Result<Attempt, Failure> {
-        self.memory.clear();
-        self.partial.clear();
-        let options = SessionOptions {
-            session: session_id(&self.options.session),
-            last_sequence: after,
-            token: self.engine.token.clone(),
-            tls: self.engine.tls.clone(),
-            give_up_after: FOR_EVER,
+/// Opens the session: begins further back in the log until enough is known.
+async fn open(
+    options: &PortOptions,
+    engine: &EngineOptions,
+    known: &Known,
+) -> Result<Opened, Failure> {
+    let mut memory = Memory::new(options.remember);
+    // Requests with offsets need nothing read back.
+    let window = if options.by_offset { 0 } else { 4 * options.remember as u64 };
+    let mut look_back = LookBack::new(known.last_sequence, window);
+    loop {
+        memory.clear();
+        let session = SessionOptions {
+            session: session_id(&options.session),
+            last_sequence: look_back.after(),
             ..SessionOptions::default()
         };
-        match self.read_all_back(&options, after).await {
-            Ok((session, hello)) => Ok(Attempt::Opened(session, hello)),
-            Err(error) => refused(&error).ok_or_else(|| error.into()),
+        let Resumed { session, hello, begins_after, is_all } =
+            match resume(engine, session, |batch| remember(&mut memory, batch)).await {
+                Err(error) if look_back.is_corrected_by(&error) => continue,
+                resumed => resumed?,
+            };
+        // What may be unacknowledged is looked for however far back it is.
+        let wanted = if look_back.is_far() { 2 * options.credit } else { options.remember };
+        let is_enough = memory.requests() as u64 >= hello.last_request.min(wanted as u64);
+        if options.by_offset || is_all || is_enough {
+            return Ok(Opened { session, hello, memory, begins_after });
         }
-    }
-
-    /// Opens the session, and reads to the end what it handed over.
-    async fn read_all_back(
-        &mut self,
-        options: &SessionOptions,
-        after: u64,
-    ) -> Result<(AsyncSession, EngineHello), ClientError> {
-        let (mut session, mut hello) = AsyncSession::start(&self.engine.address, options).await?;
-        let mut sequence = hello.resumes_after.max(after);
-        while sequence < hello.last_sequence {
-            match session.receive().await? {
-                // A new connection goes on after what came by the one before.
-                Delivered::Connected(again) => {
-                    sequence = sequence.max(again.resumes_after);
-                    hello = again;
-                }
-                Delivered::Replayed { origin, answer } => {
-                    sequence = answer.sequence;
-                    self.read_back(&origin, answer);
-                }
-                _ => {}
-            }
-        }
-        Ok((session, hello))
-    }
-
-    fn read_back(&mut self, origin: &Origin, answer: Answer) {
-        if answer.sequence == origin.first_sequence {
-            self.partial.clear();
-        }
-        let sequence = answer.sequence;
-        self.partial.push(answer);
-        if sequence == origin.last_sequence() && origin.request.tag != 0 {
-            let mut answers = std::mem::take(&mut self.partial);
-            if answers.len() != origin.commands as usize {
-                // The log begins within the batch: what it did is no longer known.
-                answers.clear();
-            }
-            self.memory.answer(origin.request.tag, answers.into());
-        }
+        look_back.go_further(hello.last_sequence);
     }
 }
 
-/// What an attempt has come to that the engine refused with a code that says how to go on.
-fn refused(error: &ClientError) -> Option<Attempt> {
-    let ClientError::Refused { error, .. } = error else { return None };
-    match ErrorCode::from_number(error.code) {
-        Some(ErrorCode::UnknownSession) => Some(Attempt::Unknown),
-        Some(ErrorCode::SequenceAhead) => Some(Attempt::Ahead(error.value)),
-        _ => None,
+fn remember(memory: &mut Memory, batch: Replayed) {
+    let tag = batch.origin.request.tag;
+    if tag != 0 {
+        // Of what is not whole it is no longer known what it did.
+        let answers = if batch.is_whole { batch.answers } else { Vec::new() };
+        memory.answer(tag, answers.into());
     }
 }

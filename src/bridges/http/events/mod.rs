@@ -23,7 +23,7 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
-use ringfence_bridge_core::{EngineOptions, Stop};
+use ringfence_bridge_core::{EngineOptions, Stop, code_of};
 use ringfence_client::{ClientError, ErrorCode, Start, Subscribe};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -32,7 +32,7 @@ use crate::monitor::{Monitor, subscribe};
 use crate::options::Limits;
 use crate::principals::Principal;
 use crate::query::{Filter, Query};
-use crate::session::{Trouble, code_of, text_of, trouble_of};
+use crate::session::{Trouble, text_of, trouble_of};
 use group::{Group, Share};
 use listener::Listener;
 use subscription::{Following, From};

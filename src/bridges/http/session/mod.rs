@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ringfence_bridge_core::{EngineOptions, SourceMetrics};
+use ringfence_bridge_core::{EngineOptions, SourceMetrics, code_of};
 use ringfence_client::{Answer, AsyncSessionReceiver, ClientError, Delivered, ErrorCode};
 use ringfence_types::Command;
 use tokio::sync::{oneshot, watch};
@@ -300,12 +300,6 @@ impl Session {
             }
         }
     }
-}
-
-/// The code with which the engine ended a connection, if it did.
-pub fn code_of(error: &ClientError) -> Option<ErrorCode> {
-    let ClientError::Refused { error, .. } = error else { return None };
-    ErrorCode::from_number(error.code)
 }
 
 /// What an error of the session is to those who wait.

@@ -126,10 +126,25 @@ impl<H: Send + 'static> Worker<H> {
 
     /// Serves the session until it ends, the port is dropped, or all is settled after a stop.
     pub async fn run(mut self) -> Result<(), Failure> {
-        self.serve().await
+        let Err(error) = self.serve().await else { return Ok(()) };
+        match error {
+            // It was noticed by who sends. Why is told to who receives: above all if another bridge
+            // has the session now, from which it is not to be taken back.
+            ClientError::Ended => Err(self.why_it_has_ended().await.into()),
+            error => Err(error.into()),
+        }
     }
 
-    async fn serve(&mut self) -> Result<(), Failure> {
+    /// Why the session has ended.
+    async fn why_it_has_ended(&mut self) -> ClientError {
+        loop {
+            if let Err(why) = self.delivered.receive().await {
+                return why;
+            }
+        }
+    }
+
+    async fn serve(&mut self) -> Result<(), ClientError> {
         let mut stop = self.stop.clone();
         let mut deadline: Option<Instant> = None;
         let mut look = tokio::time::interval(LOOK_EVERY);
@@ -172,7 +187,7 @@ impl<H: Send + 'static> Worker<H> {
     }
 
     /// Takes this delivery, and those that are there already.
-    fn deliveries(&mut self, first: Result<Delivered, ClientError>) -> Result<(), Failure> {
+    fn deliveries(&mut self, first: Result<Delivered, ClientError>) -> Result<(), ClientError> {
         self.delivery(first?);
         for _ in 1..TURN_MAX {
             let Some(delivered) = self.delivered.receive_here()? else { break };

@@ -4,19 +4,20 @@
 //!   Given ─decode, tag─▶ Open, and its batches ─▶ outgoing ─as far as there is room─▶ session
 //! ```
 
+use ringfence_client::ClientError;
 use ringfence_client::types::Command;
 
 use super::{Offer, Open, Outgoing, Request, TURN_MAX, Worker};
+use crate::Identity;
 use crate::intake::{Settled, Settlement};
 use crate::message::{self, Batch, ContentType, Given, Malformed, Message, is_array};
 use crate::metrics::{add, count};
 use crate::tags::{Seen, tag_of};
 use crate::together::Giving;
-use crate::{Failure, Identity};
 
 impl<H: Send + 'static> Worker<H> {
     /// Takes in what is given, and what is offered besides and has room.
-    pub(super) fn take_in(&mut self) -> Result<(), Failure> {
+    pub(super) fn take_in(&mut self) -> Result<(), ClientError> {
         for _ in 0..TURN_MAX {
             if self.open.len() >= self.options.credit {
                 break;
@@ -124,7 +125,7 @@ impl<H: Send + 'static> Worker<H> {
     }
 
     /// Sends what waits for room, as far as there is some.
-    pub(super) fn send_outgoing(&mut self) -> Result<(), Failure> {
+    pub(super) fn send_outgoing(&mut self) -> Result<(), ClientError> {
         while let Some(first) = self.outgoing.front() {
             let all_sent = match first.number {
                 Some(_) => self.send_numbered()?,
@@ -138,7 +139,7 @@ impl<H: Send + 'static> Worker<H> {
     }
 
     /// Sends those at the front that have numbers; whether there was room for all.
-    fn send_numbered(&mut self) -> Result<bool, Failure> {
+    fn send_numbered(&mut self) -> Result<bool, ClientError> {
         let numbered = self.outgoing.iter().map_while(|it| Some((it.batch.as_slice(), it.number?)));
         let sent = self.sender.try_send_numbered(numbered.clone())?;
         let all_sent = sent == numbered.count();
@@ -152,7 +153,7 @@ impl<H: Send + 'static> Worker<H> {
 
     /// Sends the one at the front, unless its tag says that it was sent before; `false` if there is
     /// no room.
-    fn send_first(&mut self) -> Result<bool, Failure> {
+    fn send_first(&mut self) -> Result<bool, ClientError> {
         let Some(outgoing) = self.outgoing.pop_front() else { return Ok(true) };
         match self.memory.seen(outgoing.tag).cloned() {
             Some(Seen::Answered(answers)) => {
