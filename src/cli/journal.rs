@@ -27,8 +27,8 @@ pub(super) enum Journal {
     Stat(Where),
     /// Print its commands to look at, a line a batch, each with sequence and engine_timestamp
     Dump(Where),
-    /// Print its commands as input for `apply`, which then gives the same outcomes and the same state
-    /// but for sessions, which are not in it
+    /// Print its commands as input for `apply`, which then gives the same outcomes and the same
+    /// state but for sessions, which are not in it
     Export(Export),
     /// Cut it at the first damage, and keep what is cut in NAME.cut beside it
     Repair(Where),

@@ -11,8 +11,8 @@
 //! # Invariants
 //!
 //! * The writer never waits for a reader: what it cannot put at once is not here.
-//! * It is one stretch of a segment without a gap, put before it is written. So it may not be durable
-//!   yet, or never: who gives it out goes by what the outcome log says, as beside the file.
+//! * It is one stretch of a segment without a gap, put before it is written. So it may not be
+//!   durable yet, or never: who gives it out goes by what the outcome log says, as with the file.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};

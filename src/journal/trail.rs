@@ -64,8 +64,8 @@ impl<F: Files> Trail<F> {
         Ok(Some(Trail { files: files.clone(), cursor }))
     }
 
-    /// Takes what it can from `recent`, the memory of the engine that writes this journal, in place of
-    /// the disk.
+    /// Takes what it can from `recent`, the memory of the engine that writes this journal, in place
+    /// of the disk.
     #[must_use]
     pub fn reading_along(mut self, recent: &Arc<Recent>) -> Trail<F> {
         self.cursor.read_along(recent.join());

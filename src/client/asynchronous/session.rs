@@ -198,8 +198,8 @@ impl AsyncSessionSender {
         self.handle.0.push(batch, Some(number), tag).await.map(drop)
     }
 
-    /// Sends batches with request numbers of the caller's, each above the one before, as far as there
-    /// is room for them now; returns how many were sent.
+    /// Sends batches with request numbers of the caller's, each above the one before, as far as
+    /// there is room for them now; returns how many were sent.
     ///
     /// # Errors
     ///

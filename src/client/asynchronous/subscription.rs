@@ -197,9 +197,9 @@ impl AsyncResumingSubscription {
         }
     }
 
-    /// As [`AsyncResumingSubscription::next`], but `None` each time a connection is made or lost, or
-    /// an attempt to make one fails: [`AsyncResumingSubscription::lost_because`] says which. The next
-    /// call goes on. Safe to cancel as that is, but an attempt to connect begins anew.
+    /// As [`AsyncResumingSubscription::next`], but `None` each time a connection is made or lost,
+    /// or an attempt to make one fails: [`AsyncResumingSubscription::lost_because`] says which. The
+    /// next call goes on. Safe to cancel as that is, but an attempt to connect begins anew.
     ///
     /// # Errors
     ///

@@ -35,7 +35,7 @@ pub struct Resumed {
     pub hello: EngineHello,
     /// The outcome log was read back to what comes after this sequence.
     pub begins_after: u64,
-    /// Whether nothing is missing because it was not asked for: the log does not reach back further.
+    /// Whether to ask for more is of no use: the log does not reach back further.
     pub is_all: bool,
 }
 
@@ -176,8 +176,8 @@ mod tests {
         assert!(!look_back.is_corrected_by(&refused(ErrorCode::UnknownSession, 0)));
     }
 
-    /// What an engine says in one connection: where the session resumes, and the outcomes of batches
-    /// of one command that it hands over. The session's last command is 9.
+    /// What an engine says in one connection: where the session resumes, and the outcomes of
+    /// batches of one command that it hands over. The session's last command is 9.
     struct Said(u64, &'static [u64]);
 
     fn say(stream: &mut UnixStream, Said(resumes_after, outcomes): &Said) {
