@@ -65,7 +65,7 @@ pub use metrics::{CountedSession, Metrics, SinkMetrics, SourceMetrics};
 pub use note::Note;
 pub use record::{Fields, Position, Record, RecordKind};
 pub use replay::{Page, Replay};
-pub use sink::{Confirmed, Heard, Sink, run_sink};
+pub use sink::{Confirmed, Heard, Sink, UNCONFIRMED_MAX, run_sink};
 pub use source::{Attempts, Source, run_attempts, run_source};
 pub use stop::{Stop, Stopper};
 pub use tags::tag_of;

@@ -37,7 +37,7 @@ type Sending = Pin<Box<dyn Future<Output = Result<(u64, u64), Failure>> + Send>>
 /// How long a position may wait until it is stored.
 const STORE_EVERY: Duration = Duration::from_millis(100);
 /// Stretches that are sent and not confirmed, where the sink says nothing else.
-const UNCONFIRMED_MAX: usize = 16;
+pub const UNCONFIRMED_MAX: usize = 16;
 
 /// What a broker says of the connection of a sink that only sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,6 +199,8 @@ impl<S: Sink> Running<S> {
         tracing::info!(sink = self.options.name, "begins after {position}");
         self.confirmed = Some(position.clone());
         self.stored = position.sequence;
+        self.metrics.position.store(position.sequence, Ordering::Relaxed);
+        self.metrics.head.store(known.last_sequence, Ordering::Relaxed);
         self.context.positions.advance(&self.options.name, position.sequence);
         Ok(position)
     }

@@ -107,17 +107,21 @@ pub fn check_origin(
         let detail = "a page of another site asks; `cors-origins` does not have it";
         Problem::new(StatusCode::FORBIDDEN, "cross_site", detail)
     };
-    let Some(origin) = headers.get(ORIGIN) else {
-        let site = headers.get(&SEC_FETCH_SITE).map(HeaderValue::as_bytes);
-        return match site {
-            None | Some(b"same-origin" | b"none") => Ok(None),
-            Some(_) => Err(refused()),
-        };
-    };
-    let text = origin.to_str().map_err(|_| refused())?;
-    if options.cors_origins.iter().any(|known| known == text) {
-        return Ok(Some(origin.clone()));
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let origin = origins.next();
+    if origins.next().is_some() {
+        return Err(refused());
     }
+    let text = origin.map(HeaderValue::to_str).transpose().map_err(|_| refused())?;
+    if text.is_some_and(|text| options.cors_origins.iter().any(|known| known == text)) {
+        return Ok(origin.cloned());
+    }
+    // What a browser says of the page counts whatever its origin looks like.
+    let is_of_this_site = |site: &HeaderValue| matches!(site.as_bytes(), b"same-origin" | b"none");
+    if !headers.get_all(&SEC_FETCH_SITE).iter().all(is_of_this_site) {
+        return Err(refused());
+    }
+    let Some(text) = text else { return Ok(None) };
     let here = uri.authority().map(|authority| authority.as_str());
     let here = here.or_else(|| headers.get(HOST)?.to_str().ok());
     let asks = text.split_once("://").map(|(_, authority)| authority);

@@ -4,7 +4,8 @@
 //!   TOML file ──▶ sources and sinks, each a task ──▶ until SIGTERM, or until none is left
 //! ```
 //!
-//! Where another bridge takes over what one of the tasks had, all of them end.
+//! Sinks end after the sources, which wait for what sinks confirm. Where another bridge takes over
+//! what one of the tasks had, all of them end.
 
 mod protocols;
 
@@ -16,7 +17,7 @@ use ringfence_bridge_core::{
     Config, Context, Failure, Metrics, Positions, Stop, Stopper, serve_http,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -66,7 +67,8 @@ fn main() -> ExitCode {
         }
     };
     if let Some(Command::Check) = arguments.command {
-        println!("{}: {} sources, sinks and servers, no mistake", path.display(), parts.len());
+        let count = parts.sources.len() + parts.sinks.len();
+        println!("{}: {count} sources, sinks and servers, no mistake", path.display());
         return ExitCode::SUCCESS;
     }
     log();
@@ -84,22 +86,29 @@ fn main() -> ExitCode {
     }
 }
 
+/// What the configuration describes.
+struct Parts {
+    /// Sources, and what serves HTTP.
+    sources: Vec<Runnable>,
+    sinks: Vec<Runnable>,
+}
+
 /// Reads the file, and with it every table.
-fn read(path: &Path) -> Result<(Config, Vec<Runnable>), String> {
+fn read(path: &Path) -> Result<(Config, Parts), String> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
     let mut config = Config::parse(&shown, &text).map_err(|mistakes| mistakes.to_string())?;
     let sources = std::mem::take(&mut config.sources).into_iter();
     let sinks = std::mem::take(&mut config.sinks).into_iter();
-    let parts: Vec<Runnable> = sources
+    let sources = sources
         .filter_map(|(protocol, options, keys)| protocols::source(&protocol, options, keys))
-        .chain(
-            sinks.filter_map(|(protocol, options, keys)| protocols::sink(&protocol, options, keys)),
-        )
         .chain(config.http.take().and_then(|keys| protocols::http(keys, config.drain)))
         .collect();
+    let sinks = sinks
+        .filter_map(|(protocol, options, keys)| protocols::sink(&protocol, options, keys))
+        .collect();
     config.finish(&shown).map_err(|mistakes| mistakes.to_string())?;
-    Ok((config, parts))
+    Ok((config, Parts { sources, sinks }))
 }
 
 /// Writes what the bridge itself says to standard error. What its libraries say is left out: they
@@ -119,20 +128,31 @@ fn log() {
 }
 
 /// Runs everything until a signal, or until nothing is left to run.
-async fn run(config: Config, parts: Vec<Runnable>) -> Result<(), Failure> {
+async fn run(config: Config, parts: Parts) -> Result<(), Failure> {
     let (stopper, stop) = Stopper::new();
+    let (sink_stopper, sink_stop) = Stopper::new();
     let context = Context {
         engine: config.engine,
         positions: Positions::default(),
         metrics: Metrics::default(),
         stop: stop.clone(),
     };
-    let mut tasks = JoinSet::new();
-    for part in parts {
-        tasks.spawn(part(context.clone()));
+    let mut tasks = Tasks {
+        sources: JoinSet::new(),
+        sinks: JoinSet::new(),
+        stopper,
+        sink_stopper,
+        last: Ok(()),
+        taken_over: None,
+    };
+    for source in parts.sources {
+        tasks.sources.spawn(source(context.clone()));
+    }
+    for sink in parts.sinks {
+        tasks.sinks.spawn(sink(Context { stop: sink_stop.clone(), ..context.clone() }));
     }
     let monitoring = config.metrics.map(|address| tokio::spawn(serve_http(address, context)));
-    let ended = wait(&mut tasks, stopper, stop).await;
+    let ended = tasks.wait(stop).await;
     if let Some(task) = monitoring {
         match task.await {
             Ok(Ok(())) => {}
@@ -143,39 +163,55 @@ async fn run(config: Config, parts: Vec<Runnable>) -> Result<(), Failure> {
     ended
 }
 
-/// Waits until all tasks have ended; asks them to at SIGTERM and SIGINT, and when another bridge
-/// has taken over what one of them had.
-async fn wait(
-    tasks: &mut JoinSet<Result<(), Failure>>,
+/// Everything that runs, and how to stop it.
+struct Tasks {
+    sources: JoinSet<Result<(), Failure>>,
+    sinks: JoinSet<Result<(), Failure>>,
     stopper: Stopper,
-    mut stop: Stop,
-) -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::last)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::last)?;
-    let (mut last, mut taken_over) = (Ok(()), None);
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => stopper.stop(),
-            _ = interrupt.recv() => stopper.stop(),
-            ended = tasks.join_next() => match ended {
-                Some(Ok(Ok(()))) => {}
-                Some(Ok(Err(failure))) => {
-                    if failure.is_taken_over() && taken_over.is_none() {
-                        taken_over = Some(failure.clone());
-                        stopper.stop();
-                    }
-                    last = Err(failure);
-                }
-                Some(Err(error)) => last = Err(Failure::last(error)),
-                None => break,
-            },
+    sink_stopper: Stopper,
+    /// How the last one ended that did not end in order.
+    last: Result<(), Failure>,
+    /// Why another bridge goes on in place of this one.
+    taken_over: Option<Failure>,
+}
+
+impl Tasks {
+    /// Waits until all have ended; asks them to at SIGTERM and SIGINT, and when another bridge has
+    /// taken over what one of them had.
+    async fn wait(mut self, mut stop: Stop) -> Result<(), Failure> {
+        let mut terminate = signal(SignalKind::terminate()).map_err(Failure::last)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::last)?;
+        while !self.sources.is_empty() || !self.sinks.is_empty() {
+            if self.sources.is_empty() && stop.is_asked() {
+                self.sink_stopper.stop();
+            }
+            tokio::select! {
+                _ = terminate.recv() => self.stopper.stop(),
+                _ = interrupt.recv() => self.stopper.stop(),
+                Some(ended) = self.sources.join_next() => self.note(ended),
+                Some(ended) = self.sinks.join_next() => self.note(ended),
+            }
+        }
+        self.stopper.stop();
+        // Monitoring ends too.
+        stop.asked().await;
+        match self.taken_over {
+            Some(why) => Err(Failure::last(format!("another bridge goes on in its place: {why}"))),
+            None => self.last,
         }
     }
-    stopper.stop();
-    // Monitoring ends too.
-    stop.asked().await;
-    match taken_over {
-        Some(why) => Err(Failure::last(format!("another bridge goes on in its place: {why}"))),
-        None => last,
+
+    fn note(&mut self, ended: Result<Result<(), Failure>, JoinError>) {
+        let failure = match ended {
+            Ok(Ok(())) => return,
+            Ok(Err(failure)) => failure,
+            Err(error) => Failure::last(error),
+        };
+        if failure.is_taken_over() && self.taken_over.is_none() {
+            self.taken_over = Some(failure.clone());
+            self.stopper.stop();
+            self.sink_stopper.stop();
+        }
+        self.last = Err(failure);
     }
 }

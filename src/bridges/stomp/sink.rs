@@ -3,6 +3,7 @@
 use futures_util::future::try_join_all;
 use ringfence_bridge_core::{
     Confirmed, Failure, Heard, Keys, Position, Record, RecordKind, Sink, SinkOptions, Template,
+    UNCONFIRMED_MAX,
 };
 
 use crate::StompServer;
@@ -121,6 +122,15 @@ impl Sink for StompSink {
             0 => Ok(Box::pin(async { Ok(()) })),
             2.. if stores_with_commit => self.send_together(&records).await,
             _ => self.send_each(&records).await,
+        }
+    }
+
+    fn unconfirmed_max(&self) -> usize {
+        let stores_with_commit = |link: &Link| link.broker.stores_with_commit();
+        match self.link.as_ref().is_some_and(stores_with_commit) {
+            // A transaction whose commit is on its way may be overtaken by the next one's.
+            true => 1,
+            false => UNCONFIRMED_MAX,
         }
     }
 

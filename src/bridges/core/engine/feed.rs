@@ -23,7 +23,7 @@ use ringfence_client::{
 use tokio::sync::{mpsc, watch};
 
 use super::{EngineId, EngineOptions};
-use crate::{Failure, Record, RecordKind, SinkMetrics, code_of};
+use crate::{Failure, Record, SinkMetrics, code_of};
 
 /// Records of a stretch, about.
 const RECORDS_MAX: usize = 1024;
@@ -206,16 +206,15 @@ impl Following {
     }
 
     async fn hand_over(&mut self, gathering: &mut Gathering) {
-        self.metrics.head.store(gathering.head, Ordering::Relaxed);
-        gathering.end_with_outcome();
+        if gathering.head > 0 {
+            self.metrics.head.store(gathering.head, Ordering::Relaxed);
+        }
+        if gathering.looked_at > self.wish.after {
+            gathering.end_stretch();
+        }
         for stretch in gathering.stretches.drain(..) {
             self.wish.after = stretch.sequence;
             // It fails where nobody wants it any more.
-            let _ = self.sender.send(Ok(stretch)).await;
-        }
-        if gathering.looked_at > self.wish.after && gathering.records.is_empty() {
-            self.wish.after = gathering.looked_at;
-            let stretch = Stretch { records: Vec::new(), sequence: gathering.looked_at };
             let _ = self.sender.send(Ok(stretch)).await;
         }
     }
@@ -225,13 +224,15 @@ impl Following {
 struct Gathering {
     engine: EngineId,
     stretches: Vec<Stretch>,
-    /// Records since the last stretch ended.
-    records: Vec<Record>,
+    /// Records since the last stretch ended, each with the sequence of the outcome before which it
+    /// goes, or which it is.
+    records: Vec<(u64, Record)>,
     /// Found by the look-up whose outcome comes next.
     bodies: Vec<Event>,
     origin: Option<Arc<Origin>>,
     commands: Vec<Body>,
     commands_first: u64,
+    /// Everything up to this outcome is here, or did not pass the filter.
     looked_at: u64,
     /// The last command that the engine has published.
     head: u64,
@@ -260,7 +261,8 @@ impl Gathering {
             }
             Followed::Event(event) if event.kind().is_numbered() => {
                 let record = Record::event(&self.engine, &event);
-                self.records.push(Record { origin: self.origin_of(event.sequence), ..record });
+                let record = Record { origin: self.origin_of(event.sequence), ..record };
+                self.records.push((event.goes_before(), record));
             }
             Followed::Event(event) => self.bodies.push(event),
             Followed::Outcomes { first_sequence, outcomes } => {
@@ -300,23 +302,71 @@ impl Gathering {
             self.commands_first = sequence + 1;
         }
         self.bodies.clear();
-        self.records.push(Record { origin: self.origin_of(sequence), ..record });
+        self.records.push((sequence, Record { origin: self.origin_of(sequence), ..record }));
         self.looked_at = sequence;
         self.head = self.head.max(sequence);
         if self.records.len() >= RECORDS_MAX {
-            self.end_stretch(sequence);
+            self.end_stretch();
         }
     }
 
-    /// Ends the stretch if the last record is an outcome: events may wait for theirs.
-    fn end_with_outcome(&mut self) {
-        let last = self.records.last().filter(|last| last.kind == RecordKind::Outcome);
-        if let Some(sequence) = last.map(|last| last.sequence) {
-            self.end_stretch(sequence);
-        }
+    /// Ends the stretch with what is looked at. Events of a later command wait for its outcome, or
+    /// for the engine's word that this does not pass the filter: who goes on after the stretch is
+    /// told them again.
+    fn end_stretch(&mut self) {
+        let sequence = self.looked_at;
+        let complete = self.records.partition_point(|(goes_before, _)| *goes_before <= sequence);
+        let later = self.records.split_off(complete);
+        let records = std::mem::replace(&mut self.records, later);
+        let records = records.into_iter().map(|(_, record)| record).collect();
+        self.stretches.push(Stretch { records, sequence });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringfence_client::Progress;
+    use ringfence_client::types::{EventKind, Status};
+
+    fn expired(goes_before: u64) -> Followed {
+        let kind = EventKind::TransferExpired as u8;
+        Followed::Event(Event { sequence: goes_before, kind, ..Event::default() })
     }
 
-    fn end_stretch(&mut self, sequence: u64) {
-        self.stretches.push(Stretch { records: std::mem::take(&mut self.records), sequence });
+    fn outcome(first_sequence: u64) -> Followed {
+        let outcome = Outcome { status: Status::Created as u16, op: 1, ..Outcome::default() };
+        Followed::Outcomes { first_sequence, outcomes: vec![outcome] }
+    }
+
+    fn progress(sequence: u64) -> Followed {
+        Followed::Progress(Progress { sequence, last_sequence: sequence })
+    }
+
+    /// The stretches after this was told: how many records each has, and up to where it reaches.
+    fn stretches(
+        gathering: &mut Gathering,
+        told: impl IntoIterator<Item = Followed>,
+    ) -> Vec<(usize, u64)> {
+        told.into_iter().for_each(|followed| gathering.take(followed));
+        gathering.end_stretch();
+        let stretches = gathering.stretches.drain(..);
+        stretches.map(|stretch| (stretch.records.len(), stretch.sequence)).collect()
+    }
+
+    #[test]
+    fn events_of_outcomes_that_do_not_pass_leave_by_the_engines_word() {
+        let mut gathering = Gathering::new(EngineId::new([1; 16], 0));
+        assert_eq!(
+            stretches(&mut gathering, [outcome(5), expired(7)]),
+            [(1, 5)],
+            "7 may still pass"
+        );
+        assert_eq!(stretches(&mut gathering, [progress(6)]), [(0, 6)]);
+        assert_eq!(stretches(&mut gathering, [progress(8)]), [(1, 8)]);
+        assert_eq!(stretches(&mut gathering, [expired(9), expired(9), outcome(9)]), [(3, 9)]);
+        let mixed = [expired(10), progress(10), expired(12), progress(11)];
+        assert_eq!(stretches(&mut gathering, mixed), [(1, 11)]);
+        assert_eq!(stretches(&mut gathering, [outcome(12)]), [(2, 12)]);
     }
 }

@@ -90,7 +90,7 @@ impl Events {
         headers: &HeaderMap,
     ) -> Result<Answer, Problem> {
         let filter = Filter::take(&mut query)?;
-        let from = from(&mut query, headers)?;
+        let from = from(&mut query, headers, From::Now)?;
         query.finish()?;
         let Ok(permit) = Arc::clone(&self.listeners).try_acquire_owned() else {
             return Err(Problem::busy("as many listen as may"));
@@ -208,8 +208,9 @@ impl Events {
     }
 }
 
-/// Where a listener begins: `Last-Event-ID` before `after` before `from`.
-fn from(query: &mut Query, headers: &HeaderMap) -> Result<From, Problem> {
+/// Where a listener begins: `Last-Event-ID` before `after` before `from`, and `otherwise` where
+/// there is none of them.
+fn from(query: &mut Query, headers: &HeaderMap, otherwise: From) -> Result<From, Problem> {
     let after = query.take("after");
     let first = query.take("from");
     let last_id = match headers.get("last-event-id").map(HeaderValue::to_str) {
@@ -223,7 +224,8 @@ fn from(query: &mut Query, headers: &HeaderMap) -> Result<From, Problem> {
         return Ok(From::After(position));
     }
     match first.as_deref() {
-        None | Some("now") => Ok(From::Now),
+        None => Ok(otherwise),
+        Some("now") => Ok(From::Now),
         Some("oldest") => Ok(From::Oldest),
         Some(text) => {
             let sequence: Option<u64> = crate::query::digits(text);

@@ -34,9 +34,8 @@ impl Events {
         if !(1..=ITEMS_MAX).contains(&limit) {
             return Err(Problem::parameter("limit", format!("it is 1 to {ITEMS_MAX}")));
         }
-        let from = super::from(&mut query, &Default::default())?;
+        let from = super::from(&mut query, &Default::default(), From::Oldest)?;
         query.finish()?;
-        let from = if from == From::Now { From::Oldest } else { from };
         if !self.monitor.is_up() {
             return Err(Trouble::Away.into());
         }

@@ -67,6 +67,11 @@ fn a_filter_lets_pass_what_it_names() {
         next = page["next"].as_str().unwrap().to_owned();
     }
     assert_eq!(ids, 10);
+    let now = http.get("/v1/outcomes?from=now").json();
+    assert_eq!(now["items"].as_array().unwrap().len(), 0, "from now on nothing is there: {now}");
+    assert_eq!(now["next"], now["last_sequence"]);
+    let oldest = http.get("/v1/outcomes?limit=1").json();
+    assert_eq!(oldest["items"][0]["sequence"], "1", "{oldest}");
     //  address, status
     let cases = [
         ("/v1/events?ledger=x", "400"),

@@ -114,6 +114,17 @@ fn requests_of_other_sites_and_of_other_kinds_are_refused() {
         ("another site", vec![json, ("Origin", "https://evil.example")], 403),
         ("a sandbox", vec![json, ("Origin", "null")], 403),
         ("another site, by its mark", vec![json, ("Sec-Fetch-Site", "cross-site")], 403),
+        (
+            "another site, that says this one",
+            vec![json, ("Origin", &here), ("Sec-Fetch-Site", "cross-site")],
+            403,
+        ),
+        (
+            "another site, by its second mark",
+            vec![json, ("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "cross-site")],
+            403,
+        ),
+        ("two sites", vec![json, ("Origin", &here), ("Origin", "https://evil.example")], 403),
         ("a form", vec![("Content-Type", "application/x-www-form-urlencoded")], 415),
         ("text", vec![("Content-Type", "text/plain")], 415),
         ("no type", vec![], 415),
@@ -123,7 +134,11 @@ fn requests_of_other_sites_and_of_other_kinds_are_refused() {
         ("two keys", vec![json, ("Idempotency-Key", "a"), ("Idempotency-Key", "b")], 400),
         ("an empty key", vec![json, ("Idempotency-Key", "")], 400),
         ("this site", vec![json, ("Origin", &here)], 201),
-        ("a known site", vec![json, ("Origin", "https://app.example")], 200),
+        (
+            "a known site",
+            vec![json, ("Origin", "https://app.example"), ("Sec-Fetch-Site", "cross-site")],
+            200,
+        ),
     ];
     for (name, headers, status) in cases {
         let response =
