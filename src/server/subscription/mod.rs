@@ -152,11 +152,10 @@ impl Subscriptions {
     /// [`SubscriptionError`].
     pub fn open(settings: Settings) -> Result<Subscriptions, SubscriptionError> {
         let dir = DataDir::open_to_read(&settings.data_dir)?;
-        let positions =
-            Positions::open(dir.path(), settings.history.journal_id).map_err(|source| {
-                let path = settings.data_dir.join(positions::NAME);
-                SubscriptionError::Positions { path, source }
-            })?;
+        let positions = Positions::open(dir.path(), settings.history).map_err(|source| {
+            let path = settings.data_dir.join(positions::NAME);
+            SubscriptionError::Positions { path, source }
+        })?;
         if positions.was_damaged() {
             tracing::error!(
                 "{}: it is damaged, and the places of named subscriptions are lost: consumers that \

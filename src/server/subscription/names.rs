@@ -130,12 +130,13 @@ mod tests {
     use tempfile::tempdir;
 
     use super::*;
+    use ringfence_node::History;
 
     const NAME: u128 = 5;
 
     fn names() -> Names {
         let folder = tempdir().unwrap();
-        let mut positions = Positions::open(folder.path(), [1; 16]).unwrap();
+        let mut positions = Positions::open(folder.path(), History::default()).unwrap();
         assert!(positions.put(NAME, 0));
         Names::new(positions)
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   [ slot │ slot ]        written in turn, so that one is always whole
-//!   slot = [ header 64 │ name, sequence, dropped │ … ]
+//!   slot = [ header 64 │ name, sequence, dropped, epoch │ … ]
 //! ```
 //!
 //! # Invariants
@@ -16,6 +16,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use ringfence_node::History;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The file.
@@ -50,7 +51,7 @@ struct Entry {
     name: u128,
     sequence: u64,
     is_dropped: u32,
-    reserved: u32,
+    epoch: u32,
 }
 
 /// Where a name stands.
@@ -60,12 +61,14 @@ pub(super) struct Place {
     pub sequence: u64,
     /// Whether it was too far behind, and nothing is kept for it any more.
     pub is_dropped: bool,
+    /// The epoch of the journal whose outcomes these were.
+    pub epoch: u16,
 }
 
 /// The places of all names.
 #[derive(Debug)]
 pub(super) struct Positions {
-    journal_id: [u8; 16],
+    history: History,
     generation: u64,
     places: BTreeMap<u128, Place>,
     is_changed: bool,
@@ -77,14 +80,14 @@ pub(super) struct Positions {
 
 impl Positions {
     /// Reads the file in `dir`, if it is there: places of another journal are none.
-    pub fn open(dir: &Path, journal_id: [u8; 16]) -> io::Result<Positions> {
+    pub fn open(dir: &Path, history: History) -> io::Result<Positions> {
         let (mut generation, mut places) = (0, BTreeMap::new());
         let mut was_damaged = false;
         match File::open(dir.join(NAME)) {
             Ok(file) => {
                 was_damaged = true;
                 for slot in 0..2 {
-                    match read_slot(&file, slot, &journal_id)? {
+                    match read_slot(&file, slot, &history.journal_id)? {
                         Found::Places(found, entries) => {
                             was_damaged = false;
                             if found > generation {
@@ -101,7 +104,7 @@ impl Positions {
         }
         let needed_after = needed_after(&places);
         let is_changed = false;
-        Ok(Positions { journal_id, generation, places, is_changed, was_damaged, needed_after })
+        Ok(Positions { history, generation, places, is_changed, was_damaged, needed_after })
     }
 
     /// Whether the file was there and had nothing whole in it: places that it had are lost.
@@ -130,7 +133,7 @@ impl Positions {
             };
             self.places.remove(&gone);
         }
-        let place = Place { sequence, is_dropped: false };
+        let place = Place { sequence, is_dropped: false, epoch: self.history.epoch };
         if self.places.insert(name, place) != Some(place) {
             self.is_changed = true;
         }
@@ -159,7 +162,7 @@ impl Positions {
     pub fn changed(&mut self) -> Option<Changed> {
         std::mem::take(&mut self.is_changed).then(|| {
             let generation = self.generation + 1;
-            let bytes = slot(&self.journal_id, generation, &self.places);
+            let bytes = slot(&self.history.journal_id, generation, &self.places);
             Changed { generation, bytes, needed_after: needed_after(&self.places) }
         })
     }
@@ -225,7 +228,8 @@ fn slot(journal_id: &[u8; 16], generation: u64, places: &BTreeMap<u128, Place>) 
     let mut bytes = header.as_bytes().to_vec();
     for (&name, place) in places {
         let (sequence, is_dropped) = (place.sequence, place.is_dropped.into());
-        bytes.extend_from_slice(Entry { name, sequence, is_dropped, reserved: 0 }.as_bytes());
+        let epoch = place.epoch.into();
+        bytes.extend_from_slice(Entry { name, sequence, is_dropped, epoch }.as_bytes());
     }
     header.checksum = crc32c::crc32c(&bytes);
     bytes[..size_of::<Header>()].copy_from_slice(header.as_bytes());
@@ -262,7 +266,10 @@ fn read_slot(file: &File, slot: u64, journal_id: &[u8; 16]) -> io::Result<Found>
         && header.checksum == crc32c::crc32c_append(sum, entries);
     let entries = entries.chunks_exact(size_of::<Entry>()).map(|bytes| {
         let entry = Entry::read_from_bytes(bytes).expect("the length is its own");
-        (entry.name, Place { sequence: entry.sequence, is_dropped: entry.is_dropped != 0 })
+        let Entry { name, sequence, is_dropped, epoch } = entry;
+        // It was written as 16 bits.
+        let place = Place { sequence, is_dropped: is_dropped != 0, epoch: epoch as u16 };
+        (name, place)
     });
     Ok(match (is_whole, header.journal_id == *journal_id) {
         (true, true) => Found::Places(header.generation, entries.collect()),
@@ -276,10 +283,10 @@ mod tests {
     use super::*;
     use std::fs;
 
-    const ID: [u8; 16] = [7; 16];
+    const HISTORY: History = History { journal_id: [7; 16], epoch: 3 };
 
     fn place(sequence: u64) -> Option<Place> {
-        Some(Place { sequence, is_dropped: false })
+        Some(Place { sequence, is_dropped: false, epoch: 3 })
     }
 
     fn save(positions: &mut Positions, dir: &Path) {
@@ -292,7 +299,7 @@ mod tests {
     fn a_place_that_could_not_be_written_is_written_to_the_same_slot() {
         let folder = tempfile::tempdir().unwrap();
         let (dir, gone) = (folder.path(), folder.path().join("gone"));
-        let mut positions = Positions::open(dir, ID).unwrap();
+        let mut positions = Positions::open(dir, HISTORY).unwrap();
         assert!(positions.put(1, 40));
         save(&mut positions, dir);
         assert!(positions.put(1, 90));
@@ -309,7 +316,7 @@ mod tests {
     fn places_survive_and_a_write_that_is_cut_leaves_the_one_before() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();
-        let mut positions = Positions::open(dir, ID).unwrap();
+        let mut positions = Positions::open(dir, HISTORY).unwrap();
         assert_eq!((positions.get(1), positions.needed_after()), (None, u64::MAX));
         assert!(positions.put(1, 40) && positions.put(2, 70));
         save(&mut positions, dir);
@@ -319,10 +326,15 @@ mod tests {
         assert_eq!(positions.needed_after(), 40);
         save(&mut positions, dir);
         assert_eq!(positions.needed_after(), 70);
-        let again = Positions::open(dir, ID).unwrap();
+        let again = Positions::open(dir, HISTORY).unwrap();
         assert_eq!((again.get(1), again.get(2), again.needed_after()), (place(90), place(70), 70));
-        let of_another = Positions::open(dir, [8; 16]).unwrap();
+        let other = History { journal_id: [8; 16], ..HISTORY };
+        let of_another = Positions::open(dir, other).unwrap();
         assert_eq!((of_another.get(1), of_another.was_damaged()), (None, false));
+        let mut later = Positions::open(dir, History { epoch: 4, ..HISTORY }).unwrap();
+        assert_eq!(later.get(1), place(90), "it stays that of its epoch");
+        assert!(later.put(1, 90));
+        assert_eq!(later.get(1).map(|place| place.epoch), Some(4));
 
         let path = dir.join(NAME);
         let whole = fs::read(&path).unwrap();
@@ -331,23 +343,23 @@ mod tests {
             let mut damaged = whole.clone();
             damaged[byte] ^= 1;
             fs::write(&path, damaged).unwrap();
-            let again = Positions::open(dir, ID).unwrap();
+            let again = Positions::open(dir, HISTORY).unwrap();
             assert_eq!((again.get(1), again.needed_after()), (place(40), 40), "byte {byte}");
             assert!(!again.was_damaged(), "a write that is cut is none");
         }
         for bytes in [&whole[..10], &vec![0x5a; whole.len()]] {
             fs::write(&path, bytes).unwrap();
-            let again = Positions::open(dir, ID).unwrap();
+            let again = Positions::open(dir, HISTORY).unwrap();
             assert_eq!((again.get(1), again.was_damaged()), (None, true));
         }
         fs::remove_file(&path).unwrap();
-        assert!(!Positions::open(dir, ID).unwrap().was_damaged());
+        assert!(!Positions::open(dir, HISTORY).unwrap().was_damaged());
     }
 
     #[test]
     fn a_name_that_is_too_far_behind_is_dropped_and_makes_way() {
         let folder = tempfile::tempdir().unwrap();
-        let mut positions = Positions::open(folder.path(), ID).unwrap();
+        let mut positions = Positions::open(folder.path(), HISTORY).unwrap();
         for name in 1..=NAMES_MAX as u128 {
             assert!(positions.put(name, 100));
         }
@@ -356,7 +368,7 @@ mod tests {
         assert!(positions.put(9, 50));
         assert_eq!(positions.drop_behind(51), []);
         let dropped = positions.drop_behind(52);
-        assert_eq!(dropped, [(9, Place { sequence: 50, is_dropped: true })]);
+        assert_eq!(dropped, [(9, Place { sequence: 50, is_dropped: true, epoch: 3 })]);
         assert_eq!((positions.drop_behind(52), positions.needed_after()), (vec![], 100));
         assert!(positions.put(5_000, 100));
         assert_eq!(positions.get(9), None);

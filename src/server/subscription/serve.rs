@@ -237,6 +237,14 @@ impl<'a> Subscription<'a> {
                     let text = "the subscription was too far behind, and its name was dropped";
                     Err(End::error(ErrorCode::SubscriptionDropped, place.sequence, text))
                 }
+                Some(place) if place.epoch != self.shared.settings.history.epoch => {
+                    let text = format!(
+                        "what was acknowledged under this name is of epoch {} of the journal, which \
+                         was restored or repaired since",
+                        place.epoch
+                    );
+                    Err(End::error(ErrorCode::OtherHistory, place.sequence, text))
+                }
                 Some(place) => Ok(Begin::After(place.sequence)),
             },
         }

@@ -51,7 +51,17 @@ impl Scene {
         let journal_id = ringfence_journal::first_segment(dir.files()).unwrap().journal_id;
         let log = Log::new(folder.path(), journal_id);
         let gauges = LogGauges::new();
-        let subscriptions = open(&folder, subscriptions, journal_id, &gauges, idle_timeout);
+        let history = History { journal_id, epoch: 0 };
+        let subscriptions = open(&folder, subscriptions, history, &gauges, idle_timeout);
+        Scene { folder, log, journal_id, gauges, subscriptions }
+    }
+
+    /// The same engine after its journal was restored or repaired: in this epoch.
+    fn in_epoch(self, epoch: u16) -> Scene {
+        let Scene { folder, log, journal_id, gauges, subscriptions } = self;
+        drop(subscriptions);
+        let history = History { journal_id, epoch };
+        let subscriptions = open(&folder, 4, history, &gauges, IDLE);
         Scene { folder, log, journal_id, gauges, subscriptions }
     }
 
@@ -105,7 +115,7 @@ impl Scene {
 fn open(
     folder: &TempDir,
     subscriptions: usize,
-    journal_id: [u8; 16],
+    history: History,
     gauges: &LogGauges,
     idle_timeout: Duration,
 ) -> Subscriptions {
@@ -113,7 +123,7 @@ fn open(
         data_dir: folder.path().to_owned(),
         key: None,
         recent: None,
-        history: History { journal_id, epoch: 0 },
+        history,
         gauges: gauges.clone(),
         subscriptions,
         idle_timeout,
@@ -307,6 +317,30 @@ fn wait_for(is_so: impl Fn() -> bool) {
         assert!(begin.elapsed() < PATIENCE);
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+#[test]
+fn a_place_of_an_earlier_epoch_is_for_a_person_to_decide_about() {
+    let mut scene = Scene::new(4);
+    scene.append(1..=20);
+    let mut named = scene.connect(&subscribe(Start::After(0), 7));
+    named.outcomes_until(20);
+    named.say(|out| encode_acknowledge(12, out));
+    drop(named);
+    wait_for(|| scene.subscriptions.count() == 0);
+    let scene = scene.in_epoch(0);
+    let mut again = scene.connect(&subscribe(Start::Acknowledged, 7));
+    assert_eq!(again.outcomes_until(20).len(), 8);
+    drop(again);
+    wait_for(|| scene.subscriptions.count() == 0);
+    let scene = scene.in_epoch(1);
+    let refused = scene.connect(&subscribe(Start::Acknowledged, 7)).end();
+    assert_eq!(refused, error(ErrorCode::OtherHistory, 12));
+    wait_for(|| scene.subscriptions.count() == 0);
+    scene.connect(&subscribe(Start::After(15), 7)).outcomes_until(20);
+    wait_for(|| scene.subscriptions.count() == 0);
+    let mut decided = scene.connect(&subscribe(Start::Acknowledged, 7));
+    assert_eq!(decided.outcomes_until(20).len(), 5);
 }
 
 #[test]

@@ -25,7 +25,8 @@ fn a_name_keeps_its_place_and_the_later_connection_takes_it_over() {
     let Scene { folder, log, journal_id, gauges, subscriptions } = scene;
     subscriptions.stop();
     needed_after.set(0);
-    let subscriptions = open(&folder, 8, journal_id, &gauges, IDLE);
+    let history = History { journal_id, epoch: 0 };
+    let subscriptions = open(&folder, 8, history, &gauges, IDLE);
     let mut scene = Scene { folder, log, journal_id, gauges, subscriptions };
     assert_eq!(needed_after.get(), 15);
     let mut third = scene.connect(&subscribe(Start::Acknowledged, 5));
