@@ -78,7 +78,13 @@ impl KafkaServer {
         let consumer: BaseConsumer<Said> =
             config.create_with_context(said.clone()).map_err(Failure::last)?;
         let reaching = tokio::task::spawn_blocking(move || {
-            if answers(&consumer) { Ok(()) } else { Err(retry("no broker answers", said.last())) }
+            if answers(&consumer) {
+                return Ok(());
+            }
+            // One that hangs refuses nothing.
+            let said = Some(said.last()).filter(|said| !said.is_empty());
+            let why = said.unwrap_or_else(|| "nothing comes back from its address".to_owned());
+            Err(retry("no broker answers", why))
         });
         reaching.await.map_err(Failure::last)?
     }
